@@ -4,6 +4,8 @@
 
 use super::notice::RateLimits;
 use crate::proto::choice::Choice;
+use crate::proto::id::InfoHash;
+use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
 use crate::storage::Duty;
 use crate::storage::resume::{SAVE_EVERY, StateDir};
@@ -85,9 +87,41 @@ pub struct Job {
     pub choice: Option<Box<Choice>>,
     /// What is to be done with it.
     pub duty: Duty,
+    /// Peers that a link names, as `host:port`.
+    pub peers: Box<[String]>,
+}
+
+/// A torrent of which only the link is known.
+#[derive(Debug)]
+pub struct LinkJob {
+    /// The link.
+    pub link: Magnet,
+    /// The info-hash in it.
+    info_hash: InfoHash,
+}
+
+impl LinkJob {
+    /// The job for a link. An error says why the link can't be used.
+    pub fn new(link: Magnet) -> Result<LinkJob, &'static str> {
+        let info_hash = link.info_hash.ok_or(
+            "this magnet link is for version 2 of BitTorrent only (BEP 52); swarmlet uses version 1: look for a link \
+             with xt=urn:btih: or for a .torrent file of the same content",
+        )?;
+        Ok(LinkJob { link, info_hash })
+    }
+
+    /// The info-hash.
+    pub fn info_hash(&self) -> InfoHash {
+        self.info_hash
+    }
 }
 
 impl Job {
+    /// All of a torrent is to be downloaded into `dir`.
+    pub fn new(metainfo: impl Into<Box<Metainfo>>, dir: impl Into<Arc<Path>>) -> Job {
+        Job { metainfo: metainfo.into(), dir: dir.into(), choice: None, duty: Duty::Fetch, peers: Box::default() }
+    }
+
     /// Bytes of content that are wanted.
     pub fn length(&self) -> u64 {
         self.choice.as_ref().map_or(self.metainfo.length, |choice| choice.bytes)

@@ -2,7 +2,7 @@
 //!
 //! Floor 3. All of it goes through one channel, so the manager deals with one thing after another.
 
-use super::config::Job;
+use super::config::{Job, LinkJob};
 use super::notice::{RateLimits, Watch};
 use super::peer::outbox::Outbox;
 use crate::proto::peer::handshake::Handshake;
@@ -19,6 +19,10 @@ use std::sync::Arc;
 pub enum Input {
     /// A person added a torrent.
     Add(TorrentId, Box<Job>),
+    /// A person added a torrent of which only the link is known.
+    Learn(TorrentId, Box<LinkJob>),
+    /// The description of such a torrent has come, and this is to be done with it.
+    Begin(TorrentId, Box<Job>),
     /// The content of a torrent was checked.
     Checked {
         /// The torrent.

@@ -9,10 +9,12 @@
 mod agenda;
 mod disks;
 mod ending;
+mod learning;
 mod lull;
 mod news;
 mod peers;
 mod queue;
+mod sharing;
 mod slot;
 mod trackers;
 
@@ -54,9 +56,6 @@ use trackers::Trackers;
 const INBOX: usize = 256;
 /// Inputs taken in before what they led to is sent, so that a peer's requests go out together.
 const BATCH: usize = 128;
-
-/// How often free memory is looked at while the budget is larger than it has to be.
-const LOOK_AT_MEMORY_EVERY: Time = Time::from_secs(1);
 
 /// Connections of all torrents together (libtorrent's and transmission's number), or `--max-peers` if that is more.
 const MOST_CONNECTIONS: usize = 200;
@@ -249,6 +248,8 @@ impl Manager {
                 }
             }
             Input::Add(torrent, job) => self.add(torrent, job),
+            Input::Learn(torrent, job) => self.learn(torrent, *job, now),
+            Input::Begin(torrent, job) => self.begin(torrent, job),
             Input::Checked { .. } if self.end_at.is_some() => {}
             Input::Checked { torrent, result } => self.checked(torrent, result, now),
             Input::Written { device, bytes } => self.shared.budget.written_to(device, bytes),
@@ -280,8 +281,7 @@ impl Manager {
     }
 
     fn is_running(&self, torrent: TorrentId) -> bool {
-        self.torrents.get(&torrent).is_some_and(|slot| matches!(slot.state, State::Running(..)))
-            && self.end_at.is_none()
+        self.torrents.get(&torrent).is_some_and(|slot| slot.state.listed().is_some()) && self.end_at.is_none()
     }
 
     fn ids(&self) -> Vec<TorrentId> {
@@ -295,35 +295,44 @@ impl Manager {
 
     /// Hands events to a torrent, and carries out what it decides.
     fn handle_all(&mut self, id: TorrentId, events: impl IntoIterator<Item = Event>, now: Time) {
-        let Some(State::Running(torrent, content)) = self.torrents.get_mut(&id).map(|slot| &mut slot.state) else {
-            return events.into_iter().for_each(|event| self.handle_late(id, event, now));
-        };
-        self.shared.budget.turn_to(content.device(), self.disks.disk.devices.len() > 1);
         let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
-        events.into_iter().for_each(|event| torrent.handle(event, turn));
+        match self.torrents.get_mut(&id).map(|slot| &mut slot.state) {
+            Some(State::Running(torrent, content)) => {
+                turn.shared.budget.turn_to(content.device(), self.disks.disk.devices.len() > 1);
+                events.into_iter().for_each(|event| torrent.handle(event, turn));
+            }
+            Some(State::Learning(stage)) => events.into_iter().for_each(|event| stage.learning.handle(event, turn)),
+            Some(State::Checking(..) | State::Failed(_)) | None => {
+                return events.into_iter().for_each(|event| self.handle_late(id, event, now));
+            }
+        }
         self.carry_out(id, now);
     }
 
     /// Gives what a torrent decided to the parts that carry it out, and puts what it needs next on the agenda.
     fn carry_out(&mut self, id: TorrentId, now: Time) {
         let Some(slot) = self.torrents.get_mut(&id) else { return };
-        let State::Running(_, content) = &slot.state else { return };
+        let Some(info_hash) = slot.state.listed() else { return };
         let mut ended = None;
         for action in self.actions.drain(..) {
             match action {
                 Action::Peer(peer, order) => self.peers.order(peer, order),
                 Action::Close { peer, reason } => self.peers.close(peer, reason),
                 Action::Connect { addr } => {
-                    self.undone.extend(self.peers.connect(content, addr).map(|failed| (id, failed)));
+                    self.undone.extend(self.peers.connect(id, info_hash, addr).map(|failed| (id, failed)));
                 }
                 Action::Announce(announcement) => {
                     self.undone.extend(self.trackers.announce(id, announcement).map(|failed| (id, failed)));
                 }
-                Action::Disk(order) => self.disks.order(content, order, now),
+                Action::Disk(order) => {
+                    if let State::Running(_, content) = &slot.state {
+                        self.disks.order(content, order, now);
+                    }
+                }
+                Action::Learned { info } => self.news.tell(Notice::Learned { torrent: id, info }),
                 Action::News(news) => {
                     ended = self.news.report(id, slot, news, now).or(ended);
                 }
-                Action::Learned { info } => queue::learned(id, info),
             }
         }
         let next = slot.next_plan(now, &self.shared, self.disks.keeper.every());
@@ -355,31 +364,6 @@ impl Manager {
             torrents.rotate_left(first);
         }
         torrents
-    }
-
-    /// Others may need the memory that the budget has grown into.
-    fn look_at_memory(&mut self, now: Time) {
-        if let Some(seen) = &mut self.memory_seen
-            && self.shared.budget.has_grown()
-            && now.saturating_sub(*seen) >= LOOK_AT_MEMORY_EVERY
-        {
-            *seen = now;
-            self.shared.budget.memory_is(memory::free());
-        }
-    }
-
-    /// Lets torrents that wait for memory request blocks again.
-    fn share_memory(&mut self, now: Time) {
-        if self.agenda.want_memory.is_empty() || self.shared.budget.is_used_up() {
-            return;
-        }
-        let waiting = self.agenda.want_memory.iter().copied().collect();
-        for torrent in self.by_turns(waiting) {
-            self.handle(torrent, Event::BudgetFreed, now);
-            if self.shared.budget.is_used_up() {
-                break;
-            }
-        }
     }
 }
 

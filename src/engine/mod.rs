@@ -26,7 +26,7 @@ pub mod peer;
 pub mod testkit;
 
 pub use crate::storage::{Duty, TorrentId};
-pub use config::{Config, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Job};
+pub use config::{Config, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Job, LinkJob};
 pub use input::Command;
 pub use notice::{Notice, Phase, Problem, ProblemKind, RateLimits, Report, Watch};
 
@@ -71,6 +71,20 @@ impl Engine {
         // The manager lives as long as the process. If it were gone, the channel of notices would be closed.
         let _ = self.manager.send(Input::Add(torrent, Box::new(job)));
         torrent
+    }
+
+    /// Adds a torrent of which only the link is known. Its peers are asked for its description, which comes as
+    /// [`Notice::Learned`].
+    pub fn learn(&self, job: LinkJob) -> TorrentId {
+        let torrent = self.number();
+        let _ = self.manager.send(Input::Learn(torrent, Box::new(job)));
+        torrent
+    }
+
+    /// The torrent, whose description has come, goes on: its content is checked, then it uses the connections that it
+    /// has.
+    pub fn begin(&self, torrent: TorrentId, job: Job) {
+        let _ = self.manager.send(Input::Begin(torrent, Box::new(job)));
     }
 
     /// A number that no other torrent gets.

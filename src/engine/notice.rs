@@ -4,7 +4,7 @@
 
 use crate::storage::TorrentId;
 use crate::storage::error::{ContentError, Doing};
-use crate::swarm::figures::Status;
+use crate::swarm::figures::{LearningStatus, Status};
 use crate::swarm::standing::DiskTrouble;
 pub use crate::swarm::standing::{Problem, ProblemKind};
 use std::sync::Arc;
@@ -18,6 +18,14 @@ pub enum Notice {
         reports: Vec<Report>,
         /// The limits of all torrents together.
         limits: RateLimits,
+    },
+    /// The description of a torrent has come, of which only the link was known. The torrent keeps its connections, and
+    /// waits for [`Engine::begin`](super::Engine::begin).
+    Learned {
+        /// The torrent.
+        torrent: TorrentId,
+        /// The bytes of `info`, whose hash is that of the link.
+        info: Vec<u8>,
     },
     /// The content that was there is checked and the torrent joins its swarm.
     Joined {
@@ -125,6 +133,8 @@ pub struct Report {
 /// What a torrent is doing.
 #[derive(Clone, Debug)]
 pub enum Phase {
+    /// Peers are asked for its description: only its link is known.
+    Learning(Arc<LearningStatus>),
     /// The content that is there is being checked, or waits for that: bytes checked so far.
     Checking(u64),
     /// It is in its swarm.

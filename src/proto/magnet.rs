@@ -3,6 +3,9 @@
 //! A link comes from a web page or a mail, so a stranger wrote everything in it. Unknown parameters are ignored, as in
 //! other programs.
 
+mod peers;
+mod saved;
+
 use super::id::InfoHash;
 use super::metainfo::Metainfo;
 use crate::base::hex::{from_base32, from_hex, to_hex};

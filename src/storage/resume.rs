@@ -34,6 +34,8 @@
 //!   it is the first one and nothing was downloaded. A power cut right after may leave it empty; then it is refused, and
 //!   everything is checked.
 
+mod saved_torrents;
+
 use super::content::Content;
 use super::error::{ContentError, Doing};
 use crate::base::sha1::{Digest, sha1};
@@ -117,7 +119,8 @@ impl StateDir {
 fn remove_old(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)?.flatten() {
         let name = entry.file_name();
-        let is_ours = name.to_str().is_some_and(is_file_name) || is_unfinished(&name);
+        let is_state = |name: &str| is_file_name(name) || saved_torrents::is_name(name);
+        let is_ours = name.to_str().is_some_and(is_state) || is_unfinished(&name);
         let changed = || entry.metadata().and_then(|metadata| metadata.modified()).ok();
         let is_old = || changed()?.elapsed().ok().map(|age| age > OLD);
         if is_ours && is_old() == Some(true) {

@@ -28,7 +28,8 @@
 //! | peers are told about others, at most each 10 s after a change, and each peer once a minute | O(p) for each peer |
 //! | the torrent is complete, or super-seeding ends | O(p), O(p n) |
 //! | the content was checked again | O(n) |
-//! | while a description is [learned](super::learning): a peer comes, goes or refuses, the timer | O(p log p) |
+//! | while a description is [learned](super::learning): a block comes | O(p) |
+//! | a peer comes, goes or refuses then, or the timer | O(p log p) |
 //! | the last block of a description comes | its hash |
 //! | addresses are found, or one is tried | at most 1,000 for each of 400, or of 16 |
 //! | a peer names others, once a minute | at most 1,000, and a search for each of 100 |

@@ -118,8 +118,10 @@ pub enum Share {
 }
 
 /// A torrent of which only the link is known, at one moment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct LearningStatus {
+    /// The person paused it. (The engine sets this, and the list of peers.)
+    pub paused: bool,
     /// Peers that are connected.
     pub peers: usize,
     /// Of them, how many we learned of from each source, in the order of [`Source::ALL`].
@@ -144,4 +146,6 @@ pub struct LearningStatus {
     pub liars: usize,
     /// The trackers.
     pub trackers: Vec<Tracker>,
+    /// The peers, if somebody looks at them.
+    pub peer_list: Vec<PeerStatus>,
 }

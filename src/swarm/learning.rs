@@ -185,7 +185,8 @@ impl Learning {
     /// Gives the peers and the trackers to the torrent: see [`Torrent::adopt`](super::torrent::Torrent::adopt).
     pub fn hand_over(self) -> HandOver {
         let mut meeting = self.meeting;
-        self.kept_back.iter().for_each(|(source, addr)| meeting.found(*source, &[*addr], self.strangers_at));
+        // Now it is known whether the torrent is private, so nothing has to wait.
+        self.kept_back.iter().for_each(|(source, addr)| meeting.found(*source, &[*addr], Time::ZERO));
         HandOver { meeting, guests: self.guests.into_values().collect() }
     }
 

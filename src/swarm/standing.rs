@@ -66,4 +66,8 @@ pub enum ProblemKind {
     Incomplete(u64),
     /// It made no progress for too long.
     GaveUp,
+    /// What peers said that it contains can't be used.
+    BadTorrent,
+    /// What the person typed does not fit it.
+    Options,
 }

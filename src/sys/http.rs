@@ -56,6 +56,8 @@ pub enum HttpError {
     Unreachable(String),
     /// The answer is larger than the limit, in bytes.
     TooLarge(u64),
+    /// The server redirects to this magnet link, which may contain secrets.
+    Magnet(String),
     /// The server answered with an HTTP status other than 200.
     Status(u16),
 }
@@ -64,6 +66,7 @@ impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             HttpError::Unsupported(reason) | HttpError::Unreachable(reason) => f.write_str(reason),
+            HttpError::Magnet(_) => f.write_str("it leads to a magnet link"),
             HttpError::TooLarge(limit) => write!(f, "the response has more than {limit} bytes"),
             HttpError::Status(status) => write!(f, "the server returned HTTP status {status}"),
         }
@@ -97,7 +100,11 @@ pub fn ask(address: &str, limit: u64, deadline: Duration, family: Family) -> Res
         let status = response.status().as_u16();
         let location = response.headers().get("location").filter(|_| REDIRECTS.contains(&status));
         if let Some(location) = location {
-            address = url::sanitize(&url::join(&address, &escaped(location.as_bytes())));
+            let next = url::join(&address, &escaped(location.as_bytes()));
+            if next.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("magnet:")) {
+                return Err(HttpError::Magnet(next));
+            }
+            address = url::sanitize(&next);
             continue;
         }
         let mut body = Vec::new();
@@ -126,9 +133,6 @@ fn check_scheme(address: &str) -> Result<(), HttpError> {
         Some("http") => Ok(()),
         Some("https") if cfg!(feature = "tls") => Ok(()),
         Some("https") => refused("this build has no https (feature tls)"),
-        _ if address.to_ascii_lowercase().starts_with("magnet:") => {
-            refused("it leads to a magnet link, and those are not supported yet")
-        }
         _ => refused("the URL is neither http nor https"),
     }
 }

@@ -94,6 +94,12 @@ impl Torrent {
         let info = raw(&data, "info").expect("a torrent has an info dictionary").to_vec();
         Torrent { file: file.into(), info_hash: sha1(&info), info }
     }
+
+    /// The bytes of its info dictionary.
+    #[allow(dead_code)] // Only the stories of magnet links count them.
+    pub fn info_length(&self) -> usize {
+        self.info.len()
+    }
 }
 
 fn ours(content: &Content, piece_length: usize, announce: &str) -> Vec<u8> {

@@ -214,7 +214,7 @@ fn engine(stage: &Stage, dir: &Path) -> (Engine, Receiver<Notice>) {
     let config = Config { ports: 0..=0, states, save_every: Duration::from_secs(1), ..Config::default() };
     let (engine, notices) = Engine::start(config).unwrap();
     let metainfo = Metainfo::parse(&fs::read(&stage.torrent.file).unwrap()).unwrap();
-    engine.add(Job { metainfo: metainfo.into(), dir: dir.into(), choice: None, duty: Default::default() });
+    engine.add(Job::new(metainfo, dir));
     (engine, notices)
 }
 

@@ -20,6 +20,7 @@ mod interop_npm;
 mod interop_swarm;
 mod interop_track;
 mod limits;
+mod magnet;
 mod make;
 mod many;
 mod many_come_and_go;

@@ -266,12 +266,7 @@ fn an_engine_to_be_killed() {
         ..Config::default()
     };
     let (engine, notices) = Engine::start(config).unwrap();
-    engine.add(Job {
-        metainfo: metainfo.into(),
-        dir: scratch.join("copy").into(),
-        choice: None,
-        duty: Default::default(),
-    });
+    engine.add(Job::new(metainfo, scratch.join("copy")));
     for notice in notices {
         match notice {
             Notice::Joined { had_bytes, hashed_bytes, .. } => eprintln!("found {had_bytes} {hashed_bytes}"),

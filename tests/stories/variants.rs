@@ -45,7 +45,7 @@ fn forms(torrent: &[u8]) -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
         ("text in UTF-16", utf16, Some("text in UTF-16, expected a .torrent file")),
         ("cut", cut, Some("compressed (gzip), and damaged or larger than 48.0 MiB")),
         ("a bomb", bomb, Some("compressed (gzip), and damaged or larger than 48.0 MiB")),
-        ("a link", LINK.into(), Some("a magnet link, and downloading by a magnet link is not supported yet")),
+        ("a link", LINK.into(), Some("a magnet link, which does not say what the torrent contains")),
         ("nothing", vec![], Some("empty, expected a .torrent file")),
         ("text", b"Not found".to_vec(), Some("not a .torrent file")),
     ]
@@ -80,10 +80,10 @@ fn a_torrent_is_used_in_every_form_in_which_it_comes() {
         write!(stream, "HTTP/1.1 302 Found\r\nLocation: {LINK}\r\nContent-Length: 0\r\n\r\n")
     });
     let ran = swarmlet(&dir, &["check", &format!("http://{}/download/1", server.address())]);
-    let ran = ran.refused(69, "it leads to a magnet link");
+    let ran = ran.refused(65, "a magnet link, which does not say what the torrent contains");
     assert!(!ran.stderr.contains("a+name"), "{}", ran.stderr);
     // A link on the command line, in any case.
-    swarmlet(&dir, &["check", LINK]).refused(64, "downloading by a magnet link is not supported yet");
+    swarmlet(&dir, &["check", LINK]).refused(64, "which does not say what the torrent contains");
     assert!(swarmlet(&dir, &["show", LINK]).code(0).text().contains("a name"));
 }
 

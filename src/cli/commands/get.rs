@@ -4,18 +4,24 @@
 //! created. Then the engine runs until all torrents are complete.
 
 use super::list;
+use super::metadata::Saving;
+use super::wanted::{self, Wanted};
 use crate::cli::exit::{Exit, Failure, RUN_EXITS, RUN_SEVERAL};
 use crate::cli::options::choice::Files;
 use crate::cli::options::command::{Command, Completes, Group};
 use crate::cli::options::flags::{Flag, Parsed};
+use crate::cli::options::named::Named;
 use crate::cli::options::run::{self, connect, rate};
 use crate::cli::options::{source, states, typed};
 use crate::cli::run::keys;
-use crate::cli::run::{Until, Watched, run_engine};
+use crate::cli::run::learn::Plan;
+use crate::cli::run::{Until, Watched, Work, run_all};
 use crate::cli::say;
 use crate::cli::show::objects;
 use crate::cli::show::view::View;
-use crate::engine::{Config, DEFAULT_MEMORY_BYTES, Duty, Job, RateLimits, Settings};
+use crate::engine::{Config, DEFAULT_MEMORY_BYTES, Job, RateLimits, Settings};
+use crate::proto::choice::Choice;
+use crate::proto::metainfo::Metainfo;
 use crate::sys::in_words;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -34,7 +40,9 @@ pub const COMMAND: Command = Command {
     completes: Completes::Torrents,
     about: &[
         "Download torrents, and exit when all of them are complete.",
-        "TORRENT is a .torrent file, the http or https URL of one, or - for standard input. Content that is already in \
+        "TORRENT is a .torrent file, a magnet link, a file that contains one, the http or https URL of one, or - for \
+         standard input. What the torrent of a link contains is asked of its peers, and kept in the folder of the \
+         resume states. Content that is already in \
          the download folder is verified and used, so the same command resumes after an interruption. Files that have \
          not changed since the last run are not read again.",
         "A GLOB without / matches names in any folder. A GLOB with / is matched against the whole path that --list \
@@ -60,6 +68,12 @@ pub const COMMAND: Command = Command {
                     "Leave out files whose path in the torrent matches, such as '*.nfo' or 'extras/'; may be given \
                      several times",
                 ),
+                Flag::switch(
+                    "metadata-only",
+                    "Write the torrent as NAME.torrent into the download folder, and exit: for magnet links",
+                ),
+                Flag::with("output", "FILE", "With --metadata-only: the name of the file; - is standard output")
+                    .short("o"),
                 Flag::switch("list", "List the files with their numbers (*: would be downloaded) and exit"),
                 Flag::switch("sequential", "Download pieces in order, first to last").default("rarest first"),
                 Flag::switch("preallocate", "Reserve disk space before downloading").default("sparse files"),
@@ -114,6 +128,8 @@ pub const COMMAND: Command = Command {
         "swarmlet get --list a.torrent",
         "swarmlet get --files 1,3-5 --exclude '*.nfo' a.torrent",
         "curl https://example.org/a.torrent | swarmlet get -",
+        "swarmlet get 'magnet:?xt=urn:btih:...'",
+        "swarmlet get --metadata-only 'magnet:?xt=urn:btih:...'",
         "swarmlet get --json a.torrent | jq -r 'select(.event == \"complete\").name'",
     ],
     run,
@@ -122,51 +138,100 @@ pub const COMMAND: Command = Command {
 /// Runs the command.
 fn run(given: &Parsed) -> Result<Exit, Failure> {
     let files = Files::read(given, given.arguments().len())?;
+    let saving = Saving::read(given)?;
     let view = run::view(given)?;
     let mut config = configure(given, &view)?;
     let state = states::dir(given)?;
     let dir = run::dir(given)?.unwrap_or_else(|| PathBuf::from("."));
-    let torrents = run::torrents("get", given)?;
+    let mut all = wanted::read(given)?;
+    let (list, quiet) = (given.has("list"), given.has("quiet"));
+    if !list || all.iter().any(|wanted| wanted.link.is_some()) {
+        config.states = states::open(state, quiet);
+    }
+    wanted::use_saved(&mut all, config.states.as_deref());
+    wanted::check_distinct(&all)?;
+    let mut exit = Exit::Success;
+    if list || saving.is_some() {
+        // Only what was asked for goes to standard output.
+        let plain = given.has("plain") || given.has("verbose");
+        let view = if list { View::choose(false, quiet || given.has("json"), plain) } else { run::view(given)? };
+        (exit, all) = wanted::learn(all, config.clone(), view, run::blocklist(given))?;
+    }
+    for wanted in all.iter().filter(|_| !quiet) {
+        wanted.metainfo().into_iter().for_each(|metainfo| source::warn(&wanted.source, metainfo));
+    }
+    if let Some(saving) = saving {
+        make_dir(&dir)?;
+        return saving.save(&all, &dir).map(|()| exit);
+    }
+    let choices = choose(&files, &all, quiet)?;
+    if list {
+        let torrents = all.iter().zip(choices);
+        list::show(torrents.filter_map(|(wanted, choice)| Some((wanted.metainfo()?, choice?))), given.has("json"))?;
+        return Ok(exit);
+    }
+    make_dir(&dir)?;
+    let until = if given.has("seed") { Until::Ended } else { Until::Complete };
+    let work = work(all, choices, files, &dir, &config)?;
+    run_all(work, config, view, &until, Watched { folder: None, blocklist: run::blocklist(given) })
+        .map(|(exit, _)| exit)
+}
+
+/// The wanted files of each torrent; `None`: it is left out, and that was reported. What a link stands for is not known
+/// yet.
+fn choose(files: &Files, all: &[Wanted], quiet: bool) -> Result<Vec<Option<Option<Choice>>>, Failure> {
     let mut choices = Vec::new();
-    for (source, metainfo) in &torrents {
-        match files.of(metainfo, &source::shown(source)) {
+    for wanted in all {
+        let choice = match wanted.metainfo() {
+            Some(metainfo) => files.of(metainfo, &wanted.shown(), wanted.link.as_deref()),
+            None => Ok(None),
+        };
+        match choice {
             Ok(choice) => choices.push(Some(choice)),
             // The other torrents are downloaded.
-            Err(failure) if torrents.len() > 1 => {
+            Err(failure) if all.len() > 1 => {
                 say::problem(&failure.text);
                 choices.push(None);
             }
             Err(failure) => return Err(failure),
         }
     }
-    if choices.iter().all(Option::is_none) {
+    if choices.iter().all(Option::is_none) && !all.is_empty() {
         return Err(Failure::usage("the options leave nothing to download"));
     }
-    if !given.has("quiet") {
-        for pattern in files.idle(&torrents) {
+    let known: Vec<&Metainfo> = all.iter().filter_map(Wanted::metainfo).collect();
+    if !quiet && known.len() == all.len() {
+        for pattern in files.idle(&known) {
             say::problem(&format!("warning: --exclude {pattern} matches no file"));
         }
     }
-    let torrents = torrents.into_iter().zip(choices).filter_map(|((_, metainfo), choice)| Some((metainfo, choice?)));
-    if given.has("list") {
-        return list::show(torrents, given.has("json"));
+    Ok(choices)
+}
+
+/// What the engine is to do.
+fn work(
+    all: Vec<Wanted>,
+    choices: Vec<Option<Option<Choice>>>,
+    files: Files,
+    dir: &Path,
+    config: &Config,
+) -> Result<Work, Failure> {
+    let running = wanted::running(&all, dir);
+    let mut work = Work::default();
+    for (Wanted { source, named, link, .. }, choice) in all.into_iter().zip(choices) {
+        let Some(choice) = choice else { continue };
+        match named {
+            Named::Torrent(metainfo) => {
+                let peers = link.map(|link| link.peers.into()).unwrap_or_default();
+                work.jobs.push(Job { choice: choice.map(Box::new), peers, ..Job::new(metainfo, dir) });
+            }
+            Named::Link(link) => work.links.push(wanted::job(&source, &link)?),
+        }
     }
-    make_dir(&dir)?;
-    config.states = states::open(state, given.has("quiet"));
-    run_engine(
-        torrents
-            .map(|(metainfo, choice)| Job {
-                metainfo: metainfo.into(),
-                dir: dir.as_path().into(),
-                choice: choice.map(Box::new),
-                duty: Duty::Fetch,
-            })
-            .collect(),
-        config,
-        view,
-        &if given.has("seed") { Until::Ended } else { Until::Complete },
-        Watched { folder: None, blocklist: run::blocklist(given) },
-    )
+    if !work.links.is_empty() {
+        work.plan = Some(Plan { files, dir: dir.into(), states: config.states.clone(), running });
+    }
+    Ok(work)
 }
 
 fn configure(given: &Parsed, view: &View) -> Result<Config, Failure> {

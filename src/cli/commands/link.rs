@@ -2,11 +2,12 @@
 //!
 //! Floor 4.
 
-use super::show::{self, Shown, each};
+use super::show::{self, each};
 use crate::base::path::for_terminal;
 use crate::cli::exit::{Exit, Failure, READ_EXITS, SEVERAL};
 use crate::cli::options::command::{Command, Completes, Group, Part, Section};
 use crate::cli::options::flags::{Flag, Parsed};
+use crate::cli::options::named::{self, Named};
 use crate::cli::options::run::HELP;
 use crate::cli::options::source;
 use crate::cli::say;
@@ -56,8 +57,8 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     }
     let more = additions(given)?;
     each(&sources, &mut |(_, source): (usize, &OsString)| {
-        let (magnet, explain) = match show::read(source)? {
-            Shown::Torrent(metainfo) => {
+        let (magnet, explain) = match named::read(source)? {
+            Named::Torrent(metainfo) => {
                 let last = (metainfo.files.len() as u32).saturating_sub(1);
                 if let Some(range) = more.select_only.iter().find(|range| *range.end() > last) {
                     let number = range.end();
@@ -67,7 +68,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
                 }
                 (Magnet::of(&metainfo), false)
             }
-            Shown::Link(magnet) => (magnet, true),
+            Named::Link(magnet) => (*magnet, true),
         };
         let mut magnet = match given.has("bare") {
             true => Magnet { info_hash: magnet.info_hash, info_hash_v2: magnet.info_hash_v2, ..Magnet::default() },

@@ -6,18 +6,18 @@ use super::show::in_portions;
 use crate::base::json::Object;
 use crate::base::path::for_terminal;
 use crate::base::units::{count, of, size};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::Failure;
 use crate::cli::options::choice::numbered;
 use crate::proto::choice::Choice;
 use crate::proto::metainfo::{FileEntry, Metainfo};
 
 /// Prints the files of torrents, for people or as JSON.
-pub fn show(torrents: impl Iterator<Item = (Metainfo, Option<Choice>)>, json: bool) -> Result<Exit, Failure> {
+pub fn show<'a>(torrents: impl Iterator<Item = (&'a Metainfo, Option<Choice>)>, json: bool) -> Result<(), Failure> {
     let list = if json { objects } else { table };
     for (metainfo, choice) in torrents {
-        list(&metainfo, choice.as_ref())?;
+        list(metainfo, choice.as_ref())?;
     }
-    Ok(Exit::Success)
+    Ok(())
 }
 
 /// A heading, and a line for each file: `*` if it would be downloaded, its number, its size, its path.

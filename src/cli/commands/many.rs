@@ -28,7 +28,8 @@ pub const COMMAND: Command = Command {
     usage: "[OPTION]... FOLDER",
     completes: Completes::Folders,
     about: &[
-        "Download and seed every .torrent file in a folder and its subfolders, until interrupted.",
+        "Download and seed every .torrent file, and every magnet link in a file NAME.magnet, in a folder and its \
+         subfolders, until interrupted.",
         "A new .torrent file is picked up within 10 seconds. When a file is taken away, its torrent is dropped, and its \
          content stays. A file that is half written is read again until it is a valid torrent; an invalid one is \
          reported once. A file that is overwritten in place is noticed within 5 minutes. SIGHUP triggers a full \
@@ -99,15 +100,16 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     let view = run::view(given)?;
     let downloads = given.number("max-downloads", 1..=MOST_DOWNLOADS, "torrents")?.unwrap_or(DOWNLOADS);
     let common = connect(given, &view)?;
+    let states = states::open(states::dir(given)?, given.has("quiet"));
     let config = Config {
         torrent: Settings { upload_rate: rate(given, "max-upload-rate")?, ..common.torrent },
         limits: RateLimits { upload: rate(given, "total-upload-rate")?, download: rate(given, "total-download-rate")? },
         max_downloads: Some(downloads as usize),
-        states: states::open(states::dir(given)?, given.has("quiet")),
+        states: states.clone(),
         overwrite: given.has("overwrite"),
         ..common
     };
-    let watched = Watched { folder: Some(Folder::new(dir, content)), blocklist: run::blocklist(given) };
+    let watched = Watched { folder: Some(Folder::new(dir, content, states)), blocklist: run::blocklist(given) };
     run_engine(Vec::new(), config, view.into_list(), &Until::Interrupted, watched)
 }
 

@@ -15,11 +15,13 @@ pub mod list;
 pub mod make;
 pub mod man;
 pub mod many;
+pub mod metadata;
 pub mod seed;
 pub mod show;
 // Feature: tracker.
 #[cfg(feature = "tracker")]
 pub mod track;
+pub mod wanted;
 
 use super::options::command::Command;
 

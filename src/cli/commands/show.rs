@@ -10,6 +10,7 @@ use crate::base::units::{count, size};
 use crate::cli::exit::{Exit, Failure, READ_EXITS, SEVERAL};
 use crate::cli::options::command::{Command, Completes, Group, Part, Section};
 use crate::cli::options::flags::{Flag, Parsed};
+use crate::cli::options::named::{self, Named};
 use crate::cli::options::run::{HELP, JSON};
 use crate::cli::options::source;
 use crate::cli::say;
@@ -29,7 +30,8 @@ pub const COMMAND: Command = Command {
     completes: Completes::Torrents,
     about: &[
         "Show what is in a .torrent file or a magnet link.",
-        "TORRENT is a .torrent file, the http or https URL of one, or - for standard input.",
+        "TORRENT is a .torrent file, the http or https URL of one, or - for standard input. A link can also be in a \
+         file.",
     ],
     options: &[Group {
         title: "Options",
@@ -81,7 +83,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     let plain = !["files", "magnet", "hash", "json"].iter().any(|way| given.has(way));
     let mut shown = false;
     let mut show = |(_, source): (usize, &OsString)| {
-        let read = read(source)?;
+        let read = named::read(source)?;
         if plain && shown {
             say::write_out("\n")?;
         }
@@ -107,45 +109,22 @@ pub fn each(sources: &[OsString], act: impl FnMut((usize, &OsString)) -> Result<
     Ok(exit)
 }
 
-/// What a source contains.
-pub enum Shown {
-    Torrent(Box<Metainfo>),
-    Link(Magnet),
-}
-
-/// Reads a torrent or a magnet link. A link can also be in a file or on standard input.
-pub fn read(source: &OsStr) -> Result<Shown, Failure> {
-    let is_link = |bytes: &[u8]| bytes.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"magnet:"));
-    let link = |text: &str| {
-        let magnet = Magnet::parse(text).map(Shown::Link);
-        magnet.map_err(|error| Failure::new(Exit::BadTorrent, error.to_string()))
-    };
-    if let Some(text) = source.to_str().filter(|text| is_link(text.as_bytes())) {
-        return link(text);
-    }
-    let bytes = source::bytes(source)?;
-    match std::str::from_utf8(&bytes) {
-        Ok(text) if is_link(&bytes) => link(text),
-        _ => Ok(Shown::Torrent(Box::new(source::parse(source, &bytes)?))),
-    }
-}
-
-fn show_one(source: &OsStr, read: Shown, given: &Parsed) -> Result<(), Failure> {
+fn show_one(source: &OsStr, read: Named, given: &Parsed) -> Result<(), Failure> {
     let bytes = given.has("bytes");
     let name = source::shown(source);
     match read {
-        Shown::Torrent(metainfo) if given.has("json") => torrent_json(&name, &metainfo),
-        Shown::Link(magnet) if given.has("json") => say::write_out(link_json(&name, &magnet)),
-        Shown::Torrent(metainfo) if given.has("magnet") => say::write_out(format!("{}\n", Magnet::of(&metainfo))),
-        Shown::Link(magnet) if given.has("magnet") => say::write_out(format!("{magnet}\n")),
-        Shown::Torrent(metainfo) if given.has("hash") => say::write_out(format!("{}\n", metainfo.info_hash)),
-        Shown::Link(magnet) if given.has("hash") => say::write_out(format!("{}\n", hashes(&magnet).join("\n"))),
-        Shown::Torrent(metainfo) if given.has("files") => files(&metainfo, bytes),
-        Shown::Link(_) if given.has("files") => {
+        Named::Torrent(metainfo) if given.has("json") => torrent_json(&name, &metainfo),
+        Named::Link(magnet) if given.has("json") => say::write_out(link_json(&name, &magnet)),
+        Named::Torrent(metainfo) if given.has("magnet") => say::write_out(format!("{}\n", Magnet::of(&metainfo))),
+        Named::Link(magnet) if given.has("magnet") => say::write_out(format!("{magnet}\n")),
+        Named::Torrent(metainfo) if given.has("hash") => say::write_out(format!("{}\n", metainfo.info_hash)),
+        Named::Link(magnet) if given.has("hash") => say::write_out(format!("{}\n", hashes(&magnet).join("\n"))),
+        Named::Torrent(metainfo) if given.has("files") => files(&metainfo, bytes),
+        Named::Link(_) if given.has("files") => {
             Err(Failure::new(Exit::BadTorrent, "a magnet link does not list files; they are in the .torrent file"))
         }
-        Shown::Torrent(metainfo) => torrent(&metainfo, bytes),
-        Shown::Link(magnet) => say::write_out(link(&magnet, bytes)),
+        Named::Torrent(metainfo) => torrent(&metainfo, bytes),
+        Named::Link(magnet) => say::write_out(link(&magnet, bytes)),
     }
 }
 

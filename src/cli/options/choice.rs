@@ -9,11 +9,12 @@ use crate::base::path::for_terminal;
 use crate::base::units::count;
 use crate::cli::exit::Failure;
 use crate::proto::choice::Choice;
+use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::{FileEntry, Metainfo};
-use std::ffi::OsString;
 use std::ops::RangeInclusive;
 
-/// The options that choose files.
+/// The options that choose files. (The default: all files.)
+#[derive(Default)]
 pub struct Files {
     /// The numbers of wanted files; `None`: all.
     numbers: Option<Vec<RangeInclusive<usize>>>,
@@ -44,12 +45,20 @@ impl Files {
         Ok(Files { numbers, excluded })
     }
 
-    /// The wanted files of a torrent; `None`: all. Messages call the torrent `name`.
-    pub fn of(&self, metainfo: &Metainfo, name: &str) -> Result<Option<Choice>, Failure> {
+    /// The wanted files of a torrent; `None`: all. Messages call the torrent `name`. If `--files` is not given, the files
+    /// count that the `link` selects.
+    pub fn of(&self, metainfo: &Metainfo, name: &str, link: Option<&Magnet>) -> Result<Option<Choice>, Failure> {
         let files: Vec<usize> = numbered(metainfo).map(|(index, _)| index).collect();
         let last = files.len();
         let mut wanted = vec![false; metainfo.files.len()];
-        for range in self.numbers.as_deref().unwrap_or(&[1..=last]) {
+        let selected = link.filter(|link| !link.select_only.is_empty() && self.numbers.is_none());
+        for range in selected.iter().flat_map(|link| &link.select_only) {
+            // Numbers in a link count from 0, and padding too. Those beyond the last file are ignored (libtorrent).
+            let end = (*range.end() as usize).saturating_add(1).min(wanted.len());
+            wanted[(*range.start() as usize).min(end)..end].fill(true);
+        }
+        let all = if selected.is_some() { None } else { Some(1..=last) };
+        for range in self.numbers.as_deref().unwrap_or(all.as_slice()) {
             if *range.end() > last {
                 let there = if last == 1 { String::new() } else { format!(", numbered 1 to {last}") };
                 let there = format!("{name} has {}{there}", count(last, "file"));
@@ -62,6 +71,11 @@ impl Files {
         }
         let left = files.iter().filter(|index| wanted[**index]).count();
         match left {
+            0 if selected.is_some() => Err(Failure::usage(format!(
+                "{name}: nothing is left to download, because the link selects the files {} (counted from 0); --files \
+                 selects others, and --list shows them",
+                selected.map_or(String::new(), Magnet::selection)
+            ))),
             0 => Err(Failure::usage(format!("{name}: the options leave nothing to download; --list shows the files"))),
             _ if left == last => Ok(None),
             _ => Ok(Some(Choice::new(metainfo, wanted))),
@@ -69,9 +83,9 @@ impl Files {
     }
 
     /// The patterns that match no file of any torrent: probably a mistake.
-    pub fn idle(&self, torrents: &[(OsString, Metainfo)]) -> Vec<&str> {
+    pub fn idle(&self, torrents: &[&Metainfo]) -> Vec<&str> {
         let mut idle = self.excluded.iter().collect::<Vec<_>>();
-        for (_, metainfo) in torrents {
+        for metainfo in torrents {
             idle.retain(|(_, glob)| !numbered(metainfo).any(|(_, file)| glob.matches(&file.inside())));
         }
         idle.into_iter().map(|(pattern, _)| pattern.as_str()).collect()
@@ -106,6 +120,7 @@ mod tests {
     use super::*;
     use crate::cli::commands::get;
     use crate::proto::bencode::Bencode;
+    use std::ffi::OsString;
 
     /// A folder of `a.txt`, padding, `b/c.nfo` and an empty `b/d`, or a single file.
     fn torrent(is_folder: bool) -> Metainfo {
@@ -125,11 +140,32 @@ mod tests {
     }
 
     fn chosen(arguments: &[&str], is_folder: bool) -> Result<Option<Vec<usize>>, String> {
+        chosen_of(arguments, is_folder, None)
+    }
+
+    /// The same for the torrent of a link that selects these files.
+    fn chosen_of(arguments: &[&str], is_folder: bool, selects: Option<&str>) -> Result<Option<Vec<usize>>, String> {
+        let link = |selects| Magnet::parse(&format!("magnet:?xt=urn:btih:{}&so={selects}", "0".repeat(40))).unwrap();
+        let link = selects.map(link);
         let arguments: Vec<OsString> = arguments.iter().map(Into::into).collect();
         let given = get::COMMAND.parse(&arguments).map_err(|failure| failure.text)?;
-        let choice = Files::read(&given, 1).and_then(|files| files.of(&torrent(is_folder), "x.torrent"));
+        let choice = Files::read(&given, 1).and_then(|files| files.of(&torrent(is_folder), "x.torrent", link.as_ref()));
         let wanted = |choice: Choice| (0..9).filter(|file| choice.wants(*file)).collect();
         choice.map(|choice| choice.map(wanted)).map_err(|failure| failure.text)
+    }
+
+    #[test]
+    fn a_link_selects_files_by_their_place_in_the_torrent() {
+        let chosen = |arguments: &[&str], selects| chosen_of(arguments, true, Some(selects));
+        assert_eq!(chosen(&["x"], "0"), Ok(Some(vec![0])));
+        assert_eq!(chosen(&["x"], "2-3"), Ok(Some(vec![2, 3])), "padding has a place");
+        assert_eq!(chosen(&["x"], "1-2"), Ok(Some(vec![1, 2])));
+        assert_eq!(chosen(&["x"], "0-4294967295"), Ok(None), "that is all of them");
+        assert_eq!(chosen(&["x"], "0,9"), Ok(Some(vec![0])), "there is no file 9");
+        assert_eq!(chosen(&["--files", "3", "x"], "0"), Ok(Some(vec![3])), "the person decides");
+        assert_eq!(chosen(&["--exclude", "*.nfo", "x"], "0,2"), Ok(Some(vec![0])));
+        let nothing = chosen(&["x"], "9,4294967295").unwrap_err();
+        assert!(nothing.contains("because the link selects the files 9,4294967295 (counted from 0)"), "{nothing}");
     }
 
     #[test]

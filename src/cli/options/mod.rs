@@ -10,6 +10,7 @@ pub mod help;
 pub mod make;
 pub mod man;
 pub mod meant;
+pub mod named;
 pub mod output;
 pub mod run;
 pub mod source;

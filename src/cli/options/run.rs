@@ -213,8 +213,8 @@ pub fn must_be_there(dir: &Path) -> Result<(), Failure> {
     Err(Failure::new(Exit::NoInput, format!("{}: {what}", typed::shown(dir))))
 }
 
-/// Reads the torrents on the command line, and prints the warnings about them. Each comes with its argument.
-pub fn torrents(command: &str, given: &Parsed) -> Result<Vec<(OsString, Metainfo)>, Failure> {
+/// The arguments that name torrents.
+pub fn sources(command: &str, given: &Parsed) -> Result<Vec<OsString>, Failure> {
     let sources = given.arguments();
     if sources.is_empty() {
         let how = format!("name a .torrent file, - or a URL: swarmlet {command} TORRENT...");
@@ -223,12 +223,18 @@ pub fn torrents(command: &str, given: &Parsed) -> Result<Vec<(OsString, Metainfo
     if sources.iter().filter(|source| *source == "-").count() > 1 {
         return Err(Failure::usage("- (standard input) is given twice"));
     }
+    Ok(sources)
+}
+
+/// Reads the torrents on the command line, and prints the warnings about them. Each comes with its argument.
+pub fn torrents(command: &str, given: &Parsed) -> Result<Vec<(OsString, Metainfo)>, Failure> {
     let mut torrents = Vec::new();
-    for source in sources {
+    for source in sources(command, given)? {
         let metainfo = source::read(&source)?;
         torrents.push((source, metainfo));
     }
-    source::check_distinct(&torrents, command != "seed")?;
+    let all: Vec<_> = torrents.iter().map(|(source, metainfo)| (source.as_os_str(), metainfo)).collect();
+    source::check_distinct(&all, command != "seed")?;
     for (source, metainfo) in torrents.iter().filter(|_| !given.has("quiet")) {
         source::warn(source, metainfo);
     }

@@ -1,4 +1,4 @@
-//! Reading a torrent from a file, standard input or a URL.
+//! Reading a torrent, or a magnet link, from a file, standard input or a URL.
 //!
 //! Floor 4. Each failure names the source, says what is wrong, and what was expected.
 
@@ -11,13 +11,15 @@ use crate::base::units;
 use crate::base::url;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::say;
+use crate::proto::id::InfoHash;
+use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
 use crate::storage::content::part_file;
 use crate::sys::http::{self, HttpError};
 use crate::sys::in_words;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
@@ -50,6 +52,8 @@ pub fn bytes(source: &OsStr) -> Result<Vec<u8>, Failure> {
     let bytes = match address(source) {
         _ if source == "-" => read_stdin(),
         _ if source.is_empty() => Err(Failure::usage("'' is not a torrent; expected a .torrent file, a URL or -")),
+        // A link is all that there is.
+        Some(link) if is_magnet(link.as_bytes()) => return Ok(link.into()),
         Some(url) => fetch(url),
         None => read_file(source),
     }?;
@@ -68,15 +72,20 @@ pub fn warn(source: &OsStr, metainfo: &Metainfo) {
 pub fn parse(source: &OsStr, bytes: &[u8]) -> Result<Metainfo, Failure> {
     Metainfo::parse(bytes).map_err(|error| {
         let name = shown(source);
-        let begin = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+        let begin = beginning(bytes);
+        if is_magnet(begin) {
+            let text = "a magnet link, which does not say what the torrent contains; \
+                        `swarmlet get --metadata-only` makes a .torrent file of it";
+            return Failure::new(
+                if is_link(source) { Exit::Usage } else { Exit::BadTorrent },
+                format!("{name}: {text}"),
+            );
+        }
         let what = match begin {
             [] => "empty, expected a .torrent file".into(),
             [b'<', ..] => "a web page, expected a .torrent file".into(),
             [b'P', b'K', 3, 4, ..] => "a ZIP archive, expected a .torrent file".into(),
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "text in UTF-16, expected a .torrent file".into(),
-            _ if is_magnet(begin) => {
-                "a magnet link, and downloading by a magnet link is not supported yet; expected a .torrent file".into()
-            }
             // The error names a field.
             [b'd', ..] if error.starts_with("info") => format!("not a valid torrent: {error}"),
             [b'd', ..] => error,
@@ -90,6 +99,16 @@ pub fn parse(source: &OsStr, bytes: &[u8]) -> Result<Metainfo, Failure> {
     })
 }
 
+/// What comes after a byte order mark and blanks.
+pub fn beginning(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start()
+}
+
+/// Whether `source` is itself a magnet link.
+pub fn is_link(source: &OsStr) -> bool {
+    address(source).is_some_and(|text| is_magnet(text.as_bytes()))
+}
+
 /// Whether `source` is a file whose name does not say that it is a torrent.
 fn is_other_file(source: &OsStr) -> bool {
     source != "-" && address(source).is_none() && Path::new(source).extension() != Some(OsStr::new("torrent"))
@@ -99,15 +118,24 @@ fn is_other_file(source: &OsStr) -> bool {
 pub fn shown(source: &OsStr) -> String {
     match address(source) {
         _ if source == "-" => "standard input".into(),
+        Some(link) if is_magnet(link.as_bytes()) => {
+            Magnet::parse(link).map_or("a magnet link".into(), |link| shown_link(&link))
+        }
         Some(url) => for_terminal(&url::redact(url)),
         None => typed::shown(source),
     }
 }
 
+/// A link as messages name it: its name or its info-hash. The rest may contain secrets.
+pub fn shown_link(link: &Magnet) -> String {
+    let hash = link.info_hash.map(|hash| hash.to_string());
+    for_terminal(&link.name.clone().or(hash).unwrap_or("a magnet link".into()))
+}
+
 /// Refuses torrents that are given twice, that use a name of swarmlet's own files, or (`write`: content is written)
 /// that would write to the same file. Any number of torrents may be seeded from one file: sites publish the same
 /// content in torrents of their own.
-pub fn check_distinct(torrents: &[(OsString, Metainfo)], write: bool) -> Result<(), Failure> {
+pub fn check_distinct(torrents: &[(&OsStr, &Metainfo)], write: bool) -> Result<(), Failure> {
     for (at, (source, metainfo)) in torrents.iter().enumerate() {
         if part_file::is_name(&metainfo.name) {
             let (source, name) = (shown(source), &metainfo.name);
@@ -116,13 +144,9 @@ pub fn check_distinct(torrents: &[(OsString, Metainfo)], write: bool) -> Result<
                 format!("{source}: {name} is a name that swarmlet uses for its own hidden files"),
             ));
         }
-        let same = |(_, other): &&(OsString, Metainfo)| other.info_hash == metainfo.info_hash;
+        let same = |(_, other): &&(&OsStr, &Metainfo)| other.info_hash == metainfo.info_hash;
         if let Some((other, _)) = torrents[..at].iter().find(same) {
-            let (a, b) = (shown(other), shown(source));
-            return Err(Failure::usage(format!(
-                "{a} and {b} are the same torrent, {}; give it only once",
-                metainfo.info_hash
-            )));
+            return Err(same_torrent(other, source, metainfo.info_hash));
         }
         for (other, theirs) in torrents[..at].iter().filter(|_| write) {
             if let Some(path) = shared_path(metainfo, theirs) {
@@ -131,6 +155,12 @@ pub fn check_distinct(torrents: &[(OsString, Metainfo)], write: bool) -> Result<
         }
     }
     Ok(())
+}
+
+/// The failure if two arguments name one torrent.
+pub fn same_torrent(one: &OsStr, other: &OsStr, info_hash: InfoHash) -> Failure {
+    let (a, b) = (shown(one), shown(other));
+    Failure::usage(format!("{a} and {b} are the same torrent, {info_hash}; give it only once"))
 }
 
 /// A path that is a file of the one torrent, and a file or a folder of the other, if both are in the same folder.
@@ -205,7 +235,7 @@ fn read_all(from: impl Read, name: &str, size: u64) -> Result<Vec<u8>, Failure> 
 
 fn fetch(url: &str) -> Result<Vec<u8>, Failure> {
     let name = for_terminal(&url::redact(url));
-    let scheme = url::scheme(url).unwrap_or("magnet").to_ascii_lowercase();
+    let scheme = url::scheme(url).unwrap_or_default().to_ascii_lowercase();
     match scheme.as_str() {
         "http" | "https" if url::has_wrong_port(url) => return Err(Failure::usage(format!("{name}: {WRONG_PORT}"))),
         "http" => {}
@@ -214,17 +244,14 @@ fn fetch(url: &str) -> Result<Vec<u8>, Failure> {
             let text = format!("{name}: this swarmlet was built without https (the feature `tls`)");
             return Err(Failure::new(Exit::Unavailable, text));
         }
-        "magnet" => {
-            return Err(Failure::usage(
-                "downloading by a magnet link is not supported yet; expected the .torrent file, or its URL",
-            ));
-        }
         _ => return Err(Failure::usage(format!("{name}: expected a file or an http or https URL"))),
     }
-    http::get(url, MAX_METAINFO_BYTES as u64, FETCH_DEADLINE).map_err(|error| match error {
-        HttpError::TooLarge(_) => too_large(&name),
-        _ => Failure::new(Exit::Unavailable, format!("{name}: {}", for_terminal(&error.to_string()))),
-    })
+    match http::get(url, MAX_METAINFO_BYTES as u64, FETCH_DEADLINE) {
+        Ok(bytes) => Ok(bytes),
+        Err(HttpError::Magnet(link)) => Ok(link.into()),
+        Err(HttpError::TooLarge(_)) => Err(too_large(&name)),
+        Err(error) => Err(Failure::new(Exit::Unavailable, format!("{name}: {}", for_terminal(&error.to_string())))),
+    }
 }
 
 fn too_large(name: &str) -> Failure {
@@ -235,6 +262,7 @@ fn too_large(name: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsString;
 
     fn failure(source: &str) -> (u8, String) {
         let failure = read(OsStr::new(source)).err();
@@ -255,7 +283,8 @@ mod tests {
     }
 
     fn conflict(torrents: &[(OsString, Metainfo)]) -> String {
-        check_distinct(torrents, true).err().map_or(String::new(), |failure| failure.text)
+        let torrents: Vec<_> = torrents.iter().map(|(source, metainfo)| (source.as_os_str(), metainfo)).collect();
+        check_distinct(&torrents, true).err().map_or(String::new(), |failure| failure.text)
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use crate::engine::{Phase, Problem, ProblemKind};
 use crate::proto::id::InfoHash;
-use crate::swarm::figures::Status;
+use crate::swarm::figures::{LearningStatus, Status};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,6 +29,8 @@ pub struct Entry {
     pub hashed: u64,
     /// When it became complete.
     pub completed_at: Option<Instant>,
+    /// Its .torrent file is all that was wanted, and is there.
+    pub described: bool,
     /// Its file in the folder that is watched.
     pub file: Option<Arc<Path>>,
     /// It was removed. It is forgotten after its removal was shown.
@@ -48,6 +50,7 @@ impl Entry {
             joined: None,
             hashed: 0,
             completed_at: None,
+            described: false,
             file: None,
             removed: false,
         }
@@ -88,9 +91,29 @@ impl Entry {
         }
     }
 
-    /// The bytes to check, or to download.
+    /// How the download of its description goes, while only its link is known.
+    pub fn learning(&self) -> Option<&LearningStatus> {
+        match &self.phase {
+            Phase::Learning(status) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// The bytes of the description to download, or of the content to check, or to download.
     pub fn length(&self) -> u64 {
-        self.checking().map_or(self.wanted, |_| self.size)
+        match self.learning() {
+            // Nothing is known of it.
+            Some(status) => status.size.map_or(1, |size| size.max(1)),
+            None => self.checking().map_or(self.wanted, |_| self.size),
+        }
+    }
+
+    /// How many of these bytes are there.
+    pub fn done(&self) -> u64 {
+        match self.learning() {
+            Some(status) => status.bytes,
+            None => self.checking().unwrap_or_else(|| self.had()),
+        }
     }
 
     /// Bytes checked so far, while the existing content is being checked.
@@ -109,6 +132,6 @@ impl Entry {
 
     /// Whether it is complete, failed or removed.
     pub fn is_settled(&self) -> bool {
-        self.completed_at.is_some() || self.problem().is_some() || self.removed
+        self.completed_at.is_some() || self.described || self.problem().is_some() || self.removed
     }
 }

@@ -4,14 +4,21 @@
 //! network disks do not report changes. A file that is not a torrent may be half written: it is reported only if it
 //! stayed the same from one look to the next, and only once.
 
-use super::changes::Changes;
+mod changes;
+mod links;
+
+use super::learn::Described;
 use super::obstacles::{Obstacle, Running};
 use crate::base::path::for_terminal;
 use crate::base::sha1::{Digest, sha1};
+use crate::cli::exit::Failure;
 use crate::cli::options::source;
-use crate::engine::Job;
+use crate::engine::{Job, LinkJob};
 use crate::proto::id::InfoHash;
+use crate::storage::resume::StateDir;
 use crate::sys::stamp::stamp;
+use changes::Changes;
+use links::Found;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -31,6 +38,10 @@ const MOST_TORRENTS: usize = 20_000;
 pub enum Change {
     /// A torrent came, in this file.
     Came(Arc<Path>, Box<Job>),
+    /// A link came, in this file. What its torrent contains is not known yet.
+    Link(Arc<Path>, LinkJob),
+    /// The description of the torrent has come whose link is in this file; or it can't be used.
+    Described(Arc<Path>, Result<Described, Failure>),
     /// A torrent came that can't be used, as these words say, because another one writes to the same files.
     LeftOut(Arc<Path>, Box<Job>, String),
     /// The torrent in this file is gone.
@@ -43,6 +54,8 @@ pub enum Change {
 enum Fate {
     /// Its torrent runs. `content` is where its content is, and `trackers` the digest of its trackers.
     Runs { info_hash: InfoHash, content: Arc<Path>, trackers: Digest },
+    /// It is a link, and peers are asked what its torrent contains.
+    Learns { info_hash: InfoHash, link: Digest },
     /// It was not a torrent at the last look.
     Unsure,
     /// It can't be used, and that was reported.
@@ -56,6 +69,8 @@ pub struct Folder {
     changes: Changes,
     /// The folder of the content; `None`: beside each torrent.
     content: Option<Arc<Path>>,
+    /// Where the torrents of links are saved.
+    states: Option<Arc<StateDir>>,
     /// The stamp of each file, and what became of it.
     seen: BTreeMap<Arc<Path>, (u64, Fate)>,
     running: Running,
@@ -72,10 +87,11 @@ type Place = [Option<(u64, u64)>; 2];
 
 impl Folder {
     /// The torrents in `dir` and its subfolders.
-    pub fn new(dir: PathBuf, content: Option<PathBuf>) -> Folder {
+    pub fn new(dir: PathBuf, content: Option<PathBuf>, states: Option<Arc<StateDir>>) -> Folder {
         Folder {
             changes: Changes::new(dir),
             content: content.map(Arc::from),
+            states,
             seen: BTreeMap::new(),
             running: Running::default(),
             looks_to_all: 0,
@@ -171,7 +187,7 @@ impl Folder {
             }
             // A file that is being written changes, though its folder does not.
             if stays
-                && !matches!(fate, Fate::Runs { .. })
+                && !matches!(fate, Fate::Runs { .. } | Fate::Learns { .. })
                 && let Ok(Some(stamp)) = look(path)
             {
                 files.insert(Arc::clone(path), stamp);
@@ -183,8 +199,9 @@ impl Folder {
 
     /// What becomes of a file that is new or has changed, or (`same`) was not a torrent at the last look.
     fn judge(&mut self, path: &Arc<Path>, same: bool, tell: &mut dyn FnMut(Change)) -> Fate {
-        let mut metainfo = match source::read(path.as_os_str()) {
-            Ok(metainfo) => metainfo,
+        let (mut metainfo, choice, peers) = match self.read(path) {
+            Ok(Found::Torrent(metainfo, choice, peers)) => (metainfo, choice, peers),
+            Ok(Found::Link(link)) => return self.judge_link(path, link, tell),
             Err(failure) if same => {
                 let before = self.seen.get(path).map(|(_, fate)| fate);
                 if let Some(before) = before.filter(|before| before.is_listed()) {
@@ -225,7 +242,7 @@ impl Folder {
             tell(Change::Went(Arc::clone(path)));
         }
         let about = metainfo.about.take().unwrap_or_default();
-        let job = Box::new(Job { metainfo: metainfo.into(), dir, choice: None, duty: Default::default() });
+        let job = Box::new(Job { choice, peers, ..Job::new(metainfo, dir) });
         if let Some((words, is_listed)) = obstacle {
             tell(match is_listed {
                 true => Change::LeftOut(Arc::clone(path), job, words.clone()),
@@ -249,13 +266,15 @@ impl Folder {
 impl Fate {
     /// Whether its torrent is in the list of torrents.
     fn is_listed(&self) -> bool {
-        matches!(self, Fate::Runs { .. } | Fate::LeftOut { is_listed: true, .. })
+        matches!(self, Fate::Runs { .. } | Fate::Learns { .. } | Fate::LeftOut { is_listed: true, .. })
     }
 
     /// If its torrent runs, it does not any more.
     fn leave(&self, path: &Arc<Path>, running: &mut Running) {
-        if let Fate::Runs { info_hash, content, .. } = self {
-            running.remove(info_hash, content, path);
+        match self {
+            Fate::Runs { info_hash, content, .. } => running.remove(info_hash, content, path),
+            Fate::Learns { info_hash, .. } => running.remove_link(info_hash),
+            Fate::Unsure | Fate::Bad | Fate::LeftOut { .. } => {}
         }
     }
 

@@ -5,10 +5,10 @@
 //! person and what the watcher has seen. So the screen and ^C answer even if a disk hangs.
 
 pub mod blocklist;
-pub mod changes;
 pub mod entry;
 pub mod folder;
 pub mod keys;
+pub mod learn;
 pub mod log;
 pub mod obstacles;
 pub mod person;
@@ -20,10 +20,13 @@ pub mod watcher;
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::show::view::View;
-use crate::engine::{Command, Config, Engine, Job, Notice, TorrentId};
+use crate::engine::{Command, Config, Engine, Job, LinkJob, Notice, TorrentId};
+use crate::proto::id::InfoHash;
+use crate::proto::magnet::Magnet;
 use crossbeam_channel::{Receiver, Select};
 use entry::Entry;
 use folder::{Change, Folder};
+use learn::{Learner, Outcome, Plan};
 use person::Person;
 use request::{ONE_REQUEST, UserRequest};
 use session::{Session, Update};
@@ -87,6 +90,22 @@ fn has_served(entry: &Entry, ratio: u64) -> bool {
     entry.problem().is_some() || u128::from(sent) * 100 >= u128::from(entry.size) * u128::from(ratio)
 }
 
+/// What is to be done.
+#[derive(Default)]
+pub struct Work {
+    /// Torrents.
+    pub jobs: Vec<Job>,
+    /// Torrents of which only the links are known, and what is done when their descriptions have come.
+    pub links: Vec<LinkJob>,
+    /// See there.
+    pub plan: Option<Plan>,
+    /// The descriptions are all that is wanted.
+    pub only_descriptions: bool,
+}
+
+/// The .torrent files that were wanted, by the info-hashes of their links.
+pub type Descriptions = BTreeMap<InfoHash, Vec<u8>>;
+
 /// Runs the engine until it is over, or until it is interrupted.
 pub fn run_engine(
     jobs: Vec<Job>,
@@ -95,19 +114,43 @@ pub fn run_engine(
     until: &Until,
     watched: Watched,
 ) -> Result<Exit, Failure> {
+    run_all(Work { jobs, ..Work::default() }, config, view, until, watched).map(|(exit, _)| exit)
+}
+
+/// The same, also with links.
+pub fn run_all(
+    work: Work,
+    config: Config,
+    view: View,
+    until: &Until,
+    watched: Watched,
+) -> Result<(Exit, Descriptions), Failure> {
     let started = Engine::start(config);
     let (engine, notices) = started.map_err(|error| Failure::new(Exit::Unavailable, error))?;
     let watcher = Watcher::start(watched.folder, watched.blocklist)?;
     let person = Person::listen(view.is_live(), watcher.is_watching())?;
-    let mut session = Session::new(engine.port);
-    for job in jobs {
-        session.add(job, &engine);
+    let mut run = Run {
+        session: Session::new(engine.port),
+        engine,
+        view,
+        person,
+        watcher,
+        files: BTreeMap::new(),
+        learner: Learner::start(work.plan)?,
+        links: BTreeMap::new(),
+        descriptions: work.only_descriptions.then(Descriptions::new),
+        stopping: false,
+        interrupted: None,
+    };
+    for job in work.jobs {
+        run.session.add(job, &run.engine);
     }
-    let files = BTreeMap::new();
-    let run = Run { session, engine, view, person, watcher, files, stopping: false, interrupted: None };
+    for job in work.links {
+        run.learn(job);
+    }
     let result = run.go(&notices, until);
     terminal::release();
-    result
+    result.map(|exit| (exit, run.descriptions.unwrap_or_default()))
 }
 
 /// A run under way.
@@ -119,6 +162,11 @@ struct Run {
     watcher: Watcher,
     /// The torrents of the watched folder, by their files.
     files: BTreeMap<Arc<Path>, TorrentId>,
+    learner: Learner,
+    /// The links of the torrents whose descriptions have not come yet.
+    links: BTreeMap<TorrentId, Box<Magnet>>,
+    /// The descriptions that have come, if they are all that is wanted.
+    descriptions: Option<Descriptions>,
     /// The engine was told to stop.
     stopping: bool,
     /// When the person asked for the end.
@@ -130,22 +178,25 @@ enum Heard {
     Notice(Notice),
     UserRequest(UserRequest),
     Seen(Seen),
+    Outcome(Outcome),
     /// The deadline has passed.
     Nothing,
 }
 
 impl Run {
     /// Runs until the engine has stopped.
-    fn go(mut self, notices: &Receiver<Notice>, until: &Until) -> Result<Exit, Failure> {
+    fn go(&mut self, notices: &Receiver<Notice>, until: &Until) -> Result<Exit, Failure> {
         let mut reader_gone = self.view.show(&Update::Started, &self.session).err();
         loop {
             let deadline = until.deadline(&self.session).filter(|_| !self.stopping);
-            let Some(heard) = hear(notices, &self.person.requests, &self.watcher.seen, deadline) else { break };
+            let Some(heard) = self.hear(notices, deadline) else { break };
             let mut updates = match heard {
+                Heard::Notice(Notice::Learned { torrent, info }) => self.learned(torrent, info),
                 Heard::Notice(notice) => self.session.take_in(notice, Instant::now()),
                 Heard::UserRequest(request) => self.carry_out(request),
                 Heard::Seen(seen) if !self.stopping => self.take(seen),
-                Heard::Seen(_) | Heard::Nothing => Vec::new(),
+                Heard::Outcome(outcome) if !self.stopping => self.described(outcome).into_iter().collect(),
+                Heard::Seen(_) | Heard::Outcome(_) | Heard::Nothing => Vec::new(),
             };
             if !self.stopping && (until.is_over(&self.session) || self.interrupted.is_some() || reader_gone.is_some()) {
                 self.stopping = true;
@@ -157,6 +208,7 @@ impl Run {
                     reader_gone = self.view.show(update, &self.session).err();
                 }
                 if let Update::Removed(torrent) = update {
+                    self.links.remove(torrent);
                     self.session.forget(*torrent);
                 }
                 if let Update::Failed(torrent) = update
@@ -196,6 +248,17 @@ impl Run {
                 self.files.insert(path, torrent);
                 vec![Update::Added(torrent)]
             }
+            Seen::Change(Change::Link(path, link)) => {
+                let torrent = self.learn(link);
+                self.session.is_in(torrent, &path);
+                self.files.insert(path, torrent);
+                vec![Update::Added(torrent)]
+            }
+            Seen::Change(Change::Described(path, described)) => {
+                let torrent = self.files.get(&path).copied();
+                let described = torrent.map(|torrent| self.described(Outcome { torrent, described }));
+                described.flatten().into_iter().collect()
+            }
             Seen::Change(Change::LeftOut(path, job, why)) => {
                 let torrent = self.session.leave_out(&job, why, &self.engine);
                 self.files.insert(path, torrent);
@@ -214,29 +277,61 @@ impl Run {
     }
 }
 
-/// Waits for the next thing, or until the deadline; `None` when the engine is gone.
-fn hear(
-    notices: &Receiver<Notice>,
-    requests: &Receiver<UserRequest>,
-    seen: &Receiver<Seen>,
-    deadline: Option<Instant>,
-) -> Option<Heard> {
-    let mut select = Select::new();
-    let of_engine = select.recv(notices);
-    let of_person = select.recv(requests);
-    select.recv(seen);
-    let ready = match deadline {
-        None => select.select(),
-        Some(at) => match select.select_deadline(at) {
-            Ok(ready) => ready,
-            Err(_) => return Some(Heard::Nothing),
-        },
-    };
-    match ready.index() {
-        index if index == of_engine => ready.recv(notices).ok().map(Heard::Notice),
-        // The threads behind the other two live as long as the run.
-        index if index == of_person => ready.recv(requests).ok().map(Heard::UserRequest),
-        _ => ready.recv(seen).ok().map(Heard::Seen),
+impl Run {
+    /// Adds a torrent of which only the link is known.
+    fn learn(&mut self, job: LinkJob) -> TorrentId {
+        let link = Box::new(job.link.clone());
+        let torrent = self.session.learn(job, &self.engine);
+        self.links.insert(torrent, link);
+        torrent
+    }
+
+    /// The description of a torrent has come. A thread that may wait for a disk reads it.
+    fn learned(&mut self, torrent: TorrentId, info: Vec<u8>) -> Vec<Update> {
+        if let Some(link) = self.links.remove(&torrent) {
+            match self.session.file_of(torrent) {
+                Some(path) => self.watcher.has_come(Arc::clone(path), link, info),
+                None => self.learner.take(torrent, link, info),
+            }
+        }
+        Vec::new()
+    }
+
+    /// A description was read.
+    fn described(&mut self, Outcome { torrent, described }: Outcome) -> Option<Update> {
+        let now = Instant::now();
+        match (described, &mut self.descriptions) {
+            (Ok(described), None) => self.session.begin(torrent, *described.job, &self.engine),
+            (Ok(described), Some(descriptions)) => {
+                descriptions.insert(described.job.metainfo.info_hash, described.bytes);
+                self.session.is_described(torrent, &described.job, &self.engine, now)
+            }
+            (Err(failure), _) => self.session.refuse(torrent, failure, &self.engine, now),
+        }
+    }
+
+    /// Waits for the next thing, or until the deadline; `None` when the engine is gone.
+    fn hear(&self, notices: &Receiver<Notice>, deadline: Option<Instant>) -> Option<Heard> {
+        let (requests, seen, outcomes) = (&self.person.requests, &self.watcher.seen, &self.learner.outcomes);
+        let mut select = Select::new();
+        let of_engine = select.recv(notices);
+        let of_person = select.recv(requests);
+        let of_watcher = select.recv(seen);
+        select.recv(outcomes);
+        let ready = match deadline {
+            None => select.select(),
+            Some(at) => match select.select_deadline(at) {
+                Ok(ready) => ready,
+                Err(_) => return Some(Heard::Nothing),
+            },
+        };
+        match ready.index() {
+            index if index == of_engine => ready.recv(notices).ok().map(Heard::Notice),
+            // The threads behind the others live as long as the run.
+            index if index == of_person => ready.recv(requests).ok().map(Heard::UserRequest),
+            index if index == of_watcher => ready.recv(seen).ok().map(Heard::Seen),
+            _ => ready.recv(outcomes).ok().map(Heard::Outcome),
+        }
     }
 }
 

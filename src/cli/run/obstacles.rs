@@ -36,6 +36,21 @@ impl Running {
         self.by_content.insert((Arc::clone(content), Arc::clone(path)));
     }
 
+    /// The torrent of the link in the file `path` runs. It is not known yet what its content is.
+    pub fn add_link(&mut self, info_hash: InfoHash, path: &Arc<Path>) {
+        self.by_hash.insert(info_hash, Arc::clone(path));
+    }
+
+    /// It does not run any more, or its content is known now.
+    pub fn remove_link(&mut self, info_hash: &InfoHash) {
+        self.by_hash.remove(info_hash);
+    }
+
+    /// The torrent file or link that runs with this info-hash.
+    pub fn of_hash(&self, info_hash: &InfoHash) -> Option<&Arc<Path>> {
+        self.by_hash.get(info_hash)
+    }
+
     /// It does not run any more.
     pub fn remove(&mut self, info_hash: &InfoHash, content: &Arc<Path>, path: &Arc<Path>) {
         self.by_hash.remove(info_hash);

@@ -5,8 +5,10 @@
 use super::entry::Entry;
 use crate::base::units::sum;
 use crate::base::url;
-use crate::cli::exit::Exit;
-use crate::engine::{Command, Engine, Job, Notice, Phase, Problem, ProblemKind, RateLimits, Report, TorrentId};
+use crate::cli::exit::{Exit, Failure};
+use crate::engine::{
+    Command, Engine, Job, LinkJob, Notice, Phase, Problem, ProblemKind, RateLimits, Report, TorrentId,
+};
 use crate::swarm::figures::Status;
 use crate::swarm::standing::DiskTrouble;
 use crate::swarm::standing::Standing;
@@ -22,6 +24,8 @@ pub enum Update {
     Started,
     /// There are new figures.
     Ticked,
+    /// The description of a torrent has come.
+    Learned(TorrentId),
     /// The existing content was checked.
     Checked(TorrentId),
     /// No wanted piece is missing.
@@ -110,6 +114,49 @@ impl Session {
         self.enter(entry, engine.add(job))
     }
 
+    /// Adds a torrent of which only the link is known, here and in the engine.
+    pub fn learn(&mut self, job: LinkJob, engine: &Engine) -> TorrentId {
+        let (info_hash, size) = (job.info_hash(), job.link.length.unwrap_or(0));
+        let name = job.link.name.clone().unwrap_or_else(|| info_hash.to_string());
+        let entry = Entry { phase: Phase::Learning(Arc::default()), ..Entry::new(name, info_hash, size, size) };
+        self.enter(entry, engine.learn(job))
+    }
+
+    /// The description of a torrent has come, and its content is checked now.
+    pub fn begin(&mut self, torrent: TorrentId, job: Job, engine: &Engine) -> Option<Update> {
+        let entry = self.entries.get_mut(&torrent)?;
+        let Entry { name, wanted, size, .. } = entry_of(&job, Phase::Checking(0));
+        (entry.name, entry.wanted, entry.size, entry.phase) = (name, wanted, size, Phase::Checking(0));
+        engine.begin(torrent, job);
+        Some(Update::Learned(torrent))
+    }
+
+    /// The description of a torrent has come, and nothing else was wanted.
+    pub fn is_described(&mut self, torrent: TorrentId, job: &Job, engine: &Engine, now: Instant) -> Option<Update> {
+        let entry = self.entries.get_mut(&torrent)?;
+        (entry.name, entry.described) = (job.metainfo.name.clone(), true);
+        engine.send(Command::Remove(torrent));
+        self.unsettled.remove(&torrent);
+        self.settled = self.unsettled.is_empty().then_some(now);
+        Some(Update::Learned(torrent))
+    }
+
+    /// The description of a torrent can't be used.
+    pub fn refuse(&mut self, torrent: TorrentId, failure: Failure, engine: &Engine, now: Instant) -> Option<Update> {
+        let entry = self.entries.get_mut(&torrent)?;
+        let kind = match failure.exit {
+            Exit::CantCreate => ProblemKind::CantCreate,
+            Exit::Usage => ProblemKind::Options,
+            _ => ProblemKind::BadTorrent,
+        };
+        self.first_failure.get_or_insert(failure.exit);
+        entry.phase = Phase::Failed(Problem { kind, text: failure.text });
+        engine.send(Command::Remove(torrent));
+        self.unsettled.remove(&torrent);
+        self.settled = self.unsettled.is_empty().then_some(now);
+        Some(Update::Failed(torrent))
+    }
+
     /// Adds a torrent that the engine does not get, because another one is in its way.
     pub fn leave_out(&mut self, job: &Job, why: String, engine: &Engine) -> TorrentId {
         let problem = Problem { kind: ProblemKind::CantCreate, text: why };
@@ -182,6 +229,8 @@ impl Session {
             Notice::Resumed { torrent, status } => {
                 updates.extend(self.stands(torrent, status).map(|_| Update::Resumed(torrent)));
             }
+            // The run takes it to the thread that reads it.
+            Notice::Learned { .. } => {}
             // It was shown when the engine was asked to remove it.
             Notice::Removed { .. } => {}
             Notice::Failed { torrent, problem, status } => {
@@ -272,7 +321,10 @@ impl Session {
         for report in reports {
             let Report { torrent, phase } = report;
             let Phase::Running(status) = phase else {
-                if let Some(entry) = self.entries.get_mut(&torrent) {
+                // What came of its description may have overtaken the report.
+                let is_late =
+                    |entry: &&mut Box<Entry>| matches!(phase, Phase::Learning(_)) && entry.learning().is_none();
+                if let Some(entry) = self.entries.get_mut(&torrent).filter(|entry| !is_late(entry)) {
                     entry.phase = phase;
                     if entry.is_settled() {
                         self.unsettled.remove(&torrent);
@@ -309,6 +361,8 @@ pub fn exit_of(problem: &Problem) -> Exit {
         ProblemKind::CantCreate => Exit::CantCreate,
         ProblemKind::Io | ProblemKind::Incomplete(_) => Exit::Io,
         ProblemKind::GaveUp => Exit::Interrupted,
+        ProblemKind::BadTorrent => Exit::BadTorrent,
+        ProblemKind::Options => Exit::Usage,
     }
 }
 

@@ -6,6 +6,7 @@
 use super::blocklist;
 use super::folder::{Change, Folder, LOOK_EVERY};
 use crate::cli::exit::{Exit, Failure};
+use crate::proto::magnet::Magnet;
 use crate::swarm::meeting::blocklist::Blocklist;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::path::{Path, PathBuf};
@@ -39,6 +40,8 @@ enum Order {
     Rescan,
     /// The torrent in this file has failed.
     Failed(Arc<Path>),
+    /// The description of the torrent has come whose link is in this file.
+    HasCome(Arc<Path>, Box<Magnet>, Vec<u8>),
 }
 
 impl Watcher {
@@ -63,6 +66,11 @@ impl Watcher {
     /// The torrent in this file has failed. This never waits.
     pub fn has_failed(&self, path: Arc<Path>) {
         self.tell(Order::Failed(path));
+    }
+
+    /// The description of the torrent has come whose `link` is in this file. This never waits.
+    pub fn has_come(&self, path: Arc<Path>, link: Box<Magnet>, info: Vec<u8>) {
+        self.tell(Order::HasCome(path, link, info));
     }
 
     /// Asks for a full rescan, and for the blocklist to be read again. This never waits.
@@ -92,7 +100,7 @@ fn watch(mut folder: Option<Folder>, blocklist: Option<&Path>, told: &Receiver<O
         if !listens {
             return;
         }
-        match wait(&mut folder, told) {
+        match wait(&mut folder, told, sender) {
             Some(all) => rescan = all,
             None => return,
         }
@@ -100,7 +108,7 @@ fn watch(mut folder: Option<Folder>, blocklist: Option<&Path>, told: &Receiver<O
 }
 
 /// Waits for the next look. Returns whether it is a full rescan; `None`: the run is over.
-fn wait(folder: &mut Option<Folder>, told: &Receiver<Order>) -> Option<bool> {
+fn wait(folder: &mut Option<Folder>, told: &Receiver<Order>, sender: &Sender<Seen>) -> Option<bool> {
     let until = Instant::now() + LOOK_EVERY;
     let mut rescan = false;
     loop {
@@ -113,7 +121,11 @@ fn wait(folder: &mut Option<Folder>, told: &Receiver<Order>) -> Option<bool> {
         match (order, &mut *folder) {
             (Ok(Order::Rescan), _) => rescan = true,
             (Ok(Order::Failed(path)), Some(folder)) => folder.has_failed(path),
-            (Ok(Order::Failed(_)), None) => {}
+            (Ok(Order::HasCome(path, link, info)), Some(folder)) => {
+                // If the run is over, the next send tells.
+                folder.has_come(&path, &link, &info, &mut |change| drop(sender.send(Seen::Change(change))));
+            }
+            (Ok(Order::Failed(_) | Order::HasCome(..)), None) => {}
             (Err(RecvTimeoutError::Timeout), _) => return Some(rescan),
             (Err(RecvTimeoutError::Disconnected), _) => return None,
         }

@@ -9,6 +9,8 @@ use crate::swarm::standing::Standing;
 /// What a torrent is doing, or how it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doing {
+    /// Peers are asked what it contains: only its link is known.
+    Learning,
     /// Its content is being checked.
     Checking,
     /// Data arrives.
@@ -43,6 +45,8 @@ impl Doing {
             // The rate still counts what a peer sent in the seconds before it left.
             Some(status) if status.down_rate > 0 && status.peers > 0 => Doing::Downloading,
             Some(_) => Doing::Waiting,
+            None if entry.learning().is_some_and(|status| status.paused) => Doing::Paused,
+            None if entry.learning().is_some() => Doing::Learning,
             None if entry.joined.is_some() => Doing::Downloading,
             None => Doing::Checking,
         }
@@ -59,7 +63,7 @@ impl Doing {
     pub fn at_end(entry: &Entry) -> Doing {
         match Doing::of(entry) {
             Doing::Failed => Doing::Failed,
-            _ if entry.completed_at.is_some() => Doing::Complete,
+            _ if entry.completed_at.is_some() || entry.described => Doing::Complete,
             _ => Doing::Stopped,
         }
     }
@@ -67,6 +71,7 @@ impl Doing {
     /// The word for it, for people and for programs.
     pub fn word(self) -> &'static str {
         match self {
+            Doing::Learning => "learning",
             Doing::Checking => "checking",
             Doing::Downloading => "downloading",
             Doing::Waiting => "waiting",

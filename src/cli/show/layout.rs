@@ -12,6 +12,7 @@ use crate::base::width::{columns, pad, shorten_end, shorten_middle, wrap};
 use crate::cli::run::entry::Entry;
 use crate::cli::run::session::Session;
 use crate::swarm::figures::Status;
+use crate::swarm::meeting::announcer::Tracker;
 use std::time::Duration;
 
 /// What the terminal can show.
@@ -53,8 +54,9 @@ const PIECES: &str = "pieces ";
 /// Columns of the widest text such as `  16.0 MiB under way`.
 const UNDER_WAY: usize = 20;
 /// What torrents without their own row can be doing, in the order in which they are counted.
-const KINDS: [Doing; 8] = [
+const KINDS: [Doing; 9] = [
     Doing::Downloading,
+    Doing::Learning,
     Doing::Paused,
     Doing::Waiting,
     Doing::Checking,
@@ -152,17 +154,20 @@ fn left(entry: &Entry, ended: bool) -> Option<Duration> {
 
 /// What is verified or checked, and what has arrived but is not verified yet, in thousandths.
 fn shares(entry: &Entry) -> (u64, u64) {
-    let (length, done) = (entry.length(), entry.checking().unwrap_or_else(|| entry.had()));
+    let (length, done) = (entry.length(), entry.done());
     (per_mille(done, length), per_mille(entry.running().map_or(0, |status| status.under_way), length))
 }
 
 /// The bar, and the figures beside or below it.
 fn progress(entry: &Entry, look: Look, ended: bool) -> Vec<String> {
-    let length = entry.length();
-    let done = entry.checking().unwrap_or_else(|| entry.had());
+    let (length, done) = (entry.length(), entry.done());
     let percent = percent(done, length);
     let (full, half) = shares(entry);
-    let sizes = if done == length { size(length) } else { of(done, length) };
+    let sizes = match entry.learning() {
+        Some(status) if status.size.is_none() => String::new(),
+        _ if done == length => size(length),
+        _ => of(done, length),
+    };
     let left = left(entry, ended).map_or(String::new(), |left| format!("{} left", duration(left)));
     let inner = look.columns.saturating_sub(2);
     if look.columns >= WIDE {
@@ -186,6 +191,12 @@ fn details(entry: &Entry, look: Look, alone: bool, ended: bool) -> Vec<String> {
     if let Some(problem) = words::problem(entry).filter(|_| !ended) {
         return reason(&problem, look);
     }
+    if let Some(status) = entry.learning().filter(|_| !ended) {
+        let why = words::learning(status);
+        let mut rows = reason(&why, look);
+        rows.extend(tracker_rows(&status.trackers, alone, &shown(&why, look), look));
+        return rows;
+    }
     let Some(status) = entry.running().filter(|_| !ended) else { return Vec::new() };
     let up = format!("{} up", rate(status.up_rate));
     let why = words::why(entry).map_or(String::new(), |why| shown(&why, look));
@@ -197,14 +208,18 @@ fn details(entry: &Entry, look: Look, alone: bool, ended: bool) -> Vec<String> {
     if alone && status.map.len() > 1 {
         rows.push(pieces(status, look));
     }
-    let trackers = match status.trackers.as_slice() {
+    rows.extend(tracker_rows(&status.trackers, alone, &why, look));
+    rows
+}
+
+/// The trackers, in a few rows. A tracker that is named in the reason `why` is not shown twice.
+fn tracker_rows(trackers: &[Tracker], alone: bool, why: &str, look: Look) -> Vec<String> {
+    let rows = match trackers {
         [] => Vec::new(),
         few if few.len() == 1 || alone && few.len() <= TRACKER_ROWS => few.iter().map(trackers::tracker).collect(),
         many => vec![trackers::together(many)],
     };
-    // A tracker that is named in the reason is not shown twice.
-    rows.extend(trackers.iter().map(|text| shown(text, look)).filter(|text| !why.contains(text.as_str())));
-    rows
+    rows.iter().map(|text| shown(text, look)).filter(|text| !why.contains(text.as_str())).collect()
 }
 
 /// The map of pieces, and the bytes that are not verified yet.
@@ -237,7 +252,7 @@ fn flow(items: Vec<String>, width: usize) -> Vec<String> {
 
 /// A torrent in one row.
 fn line(entry: &Entry, look: Look, ended: bool) -> Row {
-    let (done, length) = (entry.checking().unwrap_or_else(|| entry.had()), entry.length());
+    let (done, length) = (entry.done(), entry.length());
     let note = match (doing(entry, ended), entry.running()) {
         (Doing::Downloading, Some(status)) => rate(status.down_rate),
         (doing, _) => doing.word().into(),
@@ -298,7 +313,7 @@ fn interest(entry: &Entry) -> (u8, u64) {
     let rates = entry.running().map_or(0, |status| status.down_rate.max(status.up_rate));
     match Doing::of(entry) {
         Doing::Downloading => (4, rates),
-        Doing::Checking => (3, 0),
+        Doing::Checking | Doing::Learning => (3, 0),
         Doing::Failed => (2, 0),
         Doing::Waiting | Doing::Paused => (1, 0),
         _ => (if rates > 0 { 2 } else { 0 }, rates),

@@ -4,7 +4,7 @@
 
 use super::doing::waits_for_disk;
 use super::{trackers, words};
-use crate::base::units::{count, duration, of, percent, rate, sum, time_left};
+use crate::base::units::{count, duration, of, percent, rate, size, sum, time_left};
 use crate::cli::run::entry::Entry;
 use crate::cli::run::session::{Session, Update};
 use crate::cli::say;
@@ -41,6 +41,11 @@ fn lines(update: &Update, session: &Session, now: Instant) -> Vec<String> {
         Update::Ticked => progress(session),
         Update::Added(torrent) => vec![format!("{}: added", name(*torrent))],
         Update::Removed(torrent) => vec![format!("{}: removed", name(*torrent))],
+        Update::Learned(torrent) => {
+            let entry = &session.entries[torrent];
+            let size = if entry.described { String::new() } else { format!(": {}", size(entry.size)) };
+            vec![format!("{}: the torrent's description has come{size}", entry.name)]
+        }
         Update::Checked(torrent) => {
             let entry = &session.entries[torrent];
             let had = entry.joined.map_or(0, |(_, had)| had);
@@ -92,6 +97,9 @@ fn progress(session: &Session) -> Vec<String> {
 /// The progress of one torrent; `None` before its check has begun.
 fn one(entry: &Entry) -> Option<String> {
     let (name, length) = (&entry.name, entry.length());
+    if let Some(status) = entry.learning() {
+        return Some(format!("{name}: {}", words::learning(status)));
+    }
     if let Some(checked) = entry.checking() {
         return (checked > 0).then(|| format!("{name}: checking, {}", percent(checked, length)));
     }

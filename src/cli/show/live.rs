@@ -191,7 +191,8 @@ impl Screen {
             },
             Some(entry) => {
                 let mut rows = head(entry, room, false);
-                let peers = entry.running().map_or(&[][..], |status| &status.peer_list);
+                let learning = entry.learning().map_or(&[][..], |status| &status.peer_list);
+                let peers = entry.running().map_or(learning, |status| &status.peer_list);
                 match words::why(entry).filter(|_| peers.is_empty()) {
                     Some(why) => {
                         rows.extend(reason(&why, room).into_iter().map(|text| plain(format!("  {text}"), room)))

@@ -30,6 +30,11 @@ pub const EVENTS: Section = Section {
         ),
         Part::Terms(&[
             ("start", "for each torrent, at the beginning: port"),
+            (
+                "metadata",
+                "the description of a magnet link's torrent has come: from now on name, size and wanted are those of \
+                 the torrent",
+            ),
             ("checked", "after the existing content was checked: hashed (bytes that were read for this)"),
             (
                 "status",
@@ -37,8 +42,8 @@ pub const EVENTS: Section = Section {
                  peers, and takes one of the places of --max-downloads), under_way (bytes that arrived but \
                  are not verified yet), why (the reason why nothing arrives; null: something arrives), known (peers \
                  that can be tried), unchoking (peers that unchoke us), sources (how many connected peers are from a \
-                 tracker, how many from other peers: pex, and how many incoming), swarm_seeds, swarm_leechers, \
-                 swarm_completed (of the whole swarm, as trackers count; null: no tracker says)",
+                 tracker, from other peers: pex, from a magnet link, and how many incoming), swarm_seeds, \
+                 swarm_leechers, swarm_completed (of the whole swarm, as trackers count; null: no tracker says)",
             ),
             (
                 "tracker",
@@ -58,7 +63,7 @@ pub const EVENTS: Section = Section {
             ("stopped", "for each torrent, at the end: whole (true or false)"),
         ]),
         Part::Text(
-            "state is checking, waiting, paused, downloading, seeding, failed or removed. waits_for is null unless \
+            "state is learning (peers are asked what the torrent of a magnet link contains), checking, waiting, paused, downloading, seeding, failed or removed. waits_for is null unless \
              state is waiting. Otherwise the torrent waits",
         ),
         Part::Terms(&[
@@ -104,22 +109,28 @@ fn objects(update: &Update, session: &Session, now: Instant) -> String {
             object.flag("has_place", running.is_some_and(|status| status.has_place));
             object.number("under_way", running.map_or(0, |status| status.under_way));
             object.text_or_null("why", words::why(entry).as_deref());
-            object.number("known", running.map_or(0, |status| status.known as u64));
+            let learning = entry.learning();
+            let known = learning.map_or(0, |status| status.known);
+            object.number("known", running.map_or(known, |status| status.known) as u64);
             object.number("unchoking", running.map_or(0, |status| status.unchoking as u64));
             let mut sources = Object::plain();
-            for (source, &peers) in Source::ALL.iter().zip(running.iter().flat_map(|status| &status.sources)) {
+            let of_learning = learning.map(|status| &status.sources);
+            let counts = running.map(|status| &status.sources).or(of_learning).into_iter().flatten();
+            for (source, &peers) in Source::ALL.iter().zip(counts) {
                 if peers > 0 {
                     sources.number(source.name(), peers as u64);
                 }
             }
             object.raw("sources", &(sources.so_far() + "}"));
-            let trackers = running.map_or(&[][..], |status| &status.trackers);
+            let trackers = learning.map_or(&[][..], |status| &status.trackers);
+            let trackers = running.map_or(trackers, |status| &status.trackers);
             object.number_or_null("swarm_seeds", most(trackers, |tracker| tracker.seeds));
             object.number_or_null("swarm_leechers", most(trackers, |tracker| tracker.leechers));
             object.number_or_null("swarm_completed", most(trackers, |tracker| tracker.completed));
         }),
         Update::Added(torrent) => one("start", *torrent, &|object, _| object.number("port", session.port.into())),
         Update::Removed(torrent) => one("removed", *torrent, &|_, _| {}),
+        Update::Learned(torrent) => one("metadata", *torrent, &|_, _| {}),
         Update::Checked(torrent) => one("checked", *torrent, &|object, entry| object.number("hashed", entry.hashed)),
         Update::Complete(torrent) => one("complete", *torrent, &|object, entry| {
             let (time, missing) = entry.fetched().unwrap_or_default();
@@ -167,7 +178,8 @@ fn object(event: &str, session: &Session, entry: &Entry, now: Instant, more: imp
     object.number("wasted", last.map_or(0, |status| status.wasted));
     object.number("down_rate", running.map_or(0, |status| status.down_rate));
     object.number("up_rate", running.map_or(0, |status| status.up_rate));
-    object.number("peers", running.map_or(0, |status| status.peers as u64));
+    let learning = entry.learning().map_or(0, |status| status.peers);
+    object.number("peers", running.map_or(learning, |status| status.peers) as u64);
     object.number("seeds", running.map_or(0, |status| status.seeds as u64));
     match words::time_left(entry) {
         Some(eta) => object.number("eta", eta.as_secs()),
@@ -182,6 +194,7 @@ mod tests {
     use super::*;
     use crate::cli::run::session::tests::{session, status};
     use crate::engine::{Phase, Problem, ProblemKind};
+    use crate::swarm::figures::Status;
     use crate::swarm::standing::DiskTrouble;
     use std::collections::{BTreeMap, BTreeSet};
 
@@ -192,7 +205,7 @@ mod tests {
             "{{\"event\":\"status\",\"time\":0.000,\"info_hash\":\"{}\",\"name\":\"a\\\"b\",\"size\":691011584,\
              \"wanted\":691011584,\"had\":432013312,\"state\":\"downloading\",\"waits_for\":null,\"downloaded\":432000000,\"uploaded\":9000000,\"ratio\":0.01,\"wasted\":0,\
              \"down_rate\":5460000,\"up_rate\":122880,\"peers\":12,\"seeds\":8,\"eta\":48,\"checked\":691011584,\
-             \"has_place\":true,\"under_way\":0,\"why\":null,\"known\":40,\"unchoking\":3,\"sources\":{{\"tracker\":7,\"pex\":1,\"incoming\":4}},\
+             \"has_place\":true,\"under_way\":0,\"why\":null,\"known\":40,\"unchoking\":3,\"sources\":{{\"tracker\":8,\"incoming\":4}},\
              \"swarm_seeds\":12,\"swarm_leechers\":3,\"swarm_completed\":null}}\n",
             "ab".repeat(20)
         );
@@ -240,10 +253,12 @@ mod tests {
     /// The book lists every field of every event, and no others.
     #[test]
     fn the_book_has_every_field_of_every_event() {
-        let run = session(vec![("a", 5, Phase::Running(status(2).into()))]);
+        let every_source = Status { sources: [1, 0, 1, 0, 1, 1], ..status(2) };
+        let run = session(vec![("a", 5, Phase::Running(every_source.into()))]);
         let (torrent, host) = (TorrentId(0), "t.example".to_string());
         let updates = [
             Update::Started,
+            Update::Learned(torrent),
             Update::Ticked,
             Update::Checked(TorrentId(0)),
             Update::Complete(TorrentId(0)),

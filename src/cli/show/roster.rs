@@ -179,30 +179,26 @@ fn compare(order: SortBy, a: &Entry, b: &Entry) -> Ordering {
 fn progress(entry: &Entry) -> (u8, u64) {
     let rank = match Doing::of(entry) {
         Doing::Failed => 0,
-        Doing::Checking => 1,
+        Doing::Checking | Doing::Learning => 1,
         Doing::Downloading => 2,
         Doing::Waiting => 3,
         Doing::Paused => 4,
         _ => 5,
     };
-    (rank, per_mille(done(entry), entry.length()))
-}
-
-/// Bytes that are verified, or checked so far.
-fn done(entry: &Entry) -> u64 {
-    entry.checking().unwrap_or_else(|| entry.had())
+    (rank, per_mille(entry.done(), entry.length()))
 }
 
 /// A torrent in one row. The selected row is also marked without colours.
 fn line(entry: &Entry, look: Look, selected: bool) -> String {
     let state = Doing::word_in_list(entry);
-    let done = percent(done(entry), entry.length());
+    let done = percent(entry.done(), entry.length());
     let flow = |of: fn(&crate::swarm::figures::Status) -> u64| {
         entry.running().map(of).filter(|&now| now > 0).map_or(String::new(), rate)
     };
     let (down, up) = (flow(|status| status.down_rate), flow(|status| status.up_rate));
     let right = if look.columns >= WIDE {
-        let peers = entry.running().map_or(0, |status| status.peers);
+        let learning = entry.learning().map_or(0, |status| status.peers);
+        let peers = entry.running().map_or(learning, |status| status.peers);
         let peers = if peers > 0 { peers.to_string() } else { String::new() };
         numbers(state, &done, &down, &up, &peers)
     } else {

@@ -8,7 +8,7 @@ use crate::base::units::{self, average, count, duration, of, percent, rate, rati
 use crate::cli::run::entry::Entry;
 use crate::cli::run::session::Session;
 use crate::engine::ProblemKind;
-use crate::swarm::figures::Status;
+use crate::swarm::figures::{LearningStatus, Status};
 use crate::swarm::standing::DiskTrouble;
 use crate::swarm::standing::Standing;
 use std::time::{Duration, Instant};
@@ -28,6 +28,9 @@ pub fn problem(entry: &Entry) -> Option<String> {
 
 /// Why nothing arrives, if something is missing.
 pub fn why(entry: &Entry) -> Option<String> {
+    if let Some(status) = entry.learning() {
+        return Some(learning(status));
+    }
     let waits = matches!(Doing::of(entry), Doing::Waiting | Doing::Paused);
     let status = entry.running().filter(|_| waits)?;
     Some(why_waiting(status))
@@ -55,6 +58,27 @@ pub fn waits_for(entry: &Entry) -> Option<&'static str> {
     } else {
         "peers"
     })
+}
+
+/// Who is asked for the description of a torrent, of which only the link is known; or why nobody is.
+pub fn learning(status: &LearningStatus) -> String {
+    let peers = |number| count(number, "peer");
+    if status.paused {
+        "paused: nothing is requested or sent".into()
+    } else if status.asked > 0 {
+        let part = status.size.map_or(String::new(), |size| format!(", {}", of(status.bytes, size)));
+        format!("asking {} for the torrent's description{part}", peers(status.asked))
+    } else if status.peers > 0 {
+        let none = if status.peers == 1 { "which does not offer" } else { "none offers" };
+        format!("connected to {}, {none} the torrent's description", peers(status.peers))
+    } else if status.connecting > 0 {
+        let verb = if status.connecting == 1 { "is" } else { "are" };
+        format!("{} {verb} being opened", count(status.connecting, "connection"))
+    } else if status.known > 0 {
+        format!("none of {} can be reached now", count(status.known, "known peer"))
+    } else {
+        trackers::why_no_peers(&status.trackers)
+    }
 }
 
 /// Why nothing arrives, although something is missing.

@@ -5,6 +5,7 @@
 use super::Manager;
 use super::agenda::{Plan, due};
 use super::slot::{Slot, State};
+use super::trackers::Parting;
 use crate::base::time::Time;
 use crate::engine::config::FINAL_ANNOUNCE_TIME;
 use crate::engine::notice::{Notice, Problem};
@@ -20,6 +21,8 @@ const SAVES_APART: Time = Time::from_millis(25);
 impl Manager {
     /// A torrent can't join its swarm.
     pub(super) fn failed_at_start(&mut self, torrent: TorrentId, problem: Problem) {
+        // One that was added by a link is in its swarm already.
+        self.stop_torrent(torrent, self.started.elapsed());
         if self.end_torrent(torrent, Some(problem.clone())) {
             self.news.tell(Notice::Failed { torrent, problem, status: None });
         }
@@ -33,10 +36,16 @@ impl Manager {
         self.agenda.change(id, &mut slot.plan, Plan::default());
         self.news.touched(id);
         let Slot { state, .. } = *slot;
-        if let State::Running(torrent, content) = state {
-            self.peers.around.directory.remove(&content.metainfo.info_hash);
-            self.disks.disk.end(&content);
-            self.trackers.part(id, torrent);
+        if let Some(info_hash) = state.listed() {
+            self.peers.around.directory.remove(&info_hash);
+        }
+        match state {
+            State::Running(torrent, content) => {
+                self.disks.disk.end(&content);
+                self.trackers.part(id, Parting::Torrent(torrent));
+            }
+            State::Learning(stage) => self.trackers.part(id, Parting::Learning(stage.learning)),
+            State::Checking(..) | State::Failed(_) => {}
         }
         if let Some(problem) = problem {
             let failed = Slot { state: State::Failed(problem), kept: None, ..*slot };
@@ -76,11 +85,16 @@ impl Manager {
 
     /// Tells the trackers of a torrent, and closes its connections.
     pub(super) fn stop_torrent(&mut self, id: TorrentId, now: Time) {
-        if let Some(State::Running(torrent, content)) = self.torrents.get_mut(&id).map(|slot| &mut slot.state) {
-            self.shared.budget.turn_to(content.device(), self.disks.disk.devices.len() > 1);
-            torrent.stop(&mut Turn { now, shared: &mut self.shared, actions: &mut self.actions });
-            self.carry_out(id, now);
+        let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
+        match self.torrents.get_mut(&id).map(|slot| &mut slot.state) {
+            Some(State::Running(torrent, content)) => {
+                turn.shared.budget.turn_to(content.device(), self.disks.disk.devices.len() > 1);
+                torrent.stop(turn);
+            }
+            Some(State::Learning(stage)) => stage.learning.stop(turn),
+            Some(State::Checking(..) | State::Failed(_)) | None => return,
         }
+        self.carry_out(id, now);
     }
 
     /// A disk thread has written all that came before the stop.
@@ -116,10 +130,8 @@ impl Manager {
 
     /// The process ends: nothing comes any more.
     pub(super) fn end(&mut self) {
-        for slot in self.torrents.values() {
-            if let State::Running(_, content) = &slot.state {
-                self.peers.around.directory.remove(&content.metainfo.info_hash);
-            }
+        for info_hash in self.torrents.values().filter_map(|slot| slot.state.listed()) {
+            self.peers.around.directory.remove(&info_hash);
         }
         self.peers.close_all();
         let now = self.started.elapsed();

@@ -80,8 +80,8 @@ impl Reporter {
 
     /// Tells which trackers of a torrent began to fail, to answer, or to warn.
     pub fn report_trackers(&self, id: TorrentId, slot: &mut Slot) {
-        let State::Running(torrent, _) = &slot.state else { return };
-        for (tracker, told) in torrent.trackers().iter().zip(&mut slot.reported) {
+        let mut reported = std::mem::take(&mut slot.reported);
+        for (tracker, told) in slot.trackers().iter().zip(&mut reported) {
             if [&tracker.problem, &tracker.warning] != [&told[0], &told[1]] {
                 let [problem, warning] = [tracker.problem.clone(), tracker.warning.clone()];
                 *told = [problem.clone(), warning.clone()];
@@ -89,6 +89,7 @@ impl Reporter {
                 self.tell(Notice::Tracker { torrent: id, url, problem, refuses, warning });
             }
         }
+        slot.reported = reported;
     }
 
     /// Reports all figures that may have changed, if that is due.
@@ -118,7 +119,7 @@ impl Reporter {
 /// Whether a torrent may look different soon although no event comes.
 fn may_change(phase: &Phase) -> bool {
     match phase {
-        Phase::Checking(_) => true,
+        Phase::Learning(_) | Phase::Checking(_) => true,
         Phase::Running(status) => {
             status.standing != Standing::Seeding || status.peers > 0 || status.down_rate > 0 || status.up_rate > 0
         }

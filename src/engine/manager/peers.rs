@@ -7,8 +7,8 @@ use crate::base::time::Time;
 use crate::engine::peer::around::Surroundings;
 use crate::engine::peer::outbox::Outbox;
 use crate::engine::peer::reader;
+use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
-use crate::storage::content::Content;
 use crate::swarm::event::{Event, PeerEvent, PeerOrder};
 use crate::swarm::giving::grant::COLLECT_AFTER;
 use crate::swarm::meeting::blocklist::Blocklist;
@@ -104,13 +104,13 @@ impl Connections {
         }
     }
 
-    /// Opens a connection. If that can't even be tried, returns the event that says so.
-    pub fn connect(&self, content: &Content, addr: SocketAddr) -> Option<Event> {
+    /// Opens a connection for a torrent. If that can't even be tried, returns the event that says so.
+    pub fn connect(&self, torrent: TorrentId, info_hash: InfoHash, addr: SocketAddr) -> Option<Event> {
         if self.around.keeps_out(addr.ip()) {
             log::debug!("{addr}: not tried: it is on the blocklist");
             return Some(Event::ConnectFailed { addr, our_fault: false });
         }
-        let error = reader::connect(&self.around, content.torrent, content.metainfo.info_hash, addr).err()?;
+        let error = reader::connect(&self.around, torrent, info_hash, addr).err()?;
         log::warn!("{addr}: can't start a thread: {error}");
         Some(Event::ConnectFailed { addr, our_fault: true })
     }

@@ -5,8 +5,7 @@
 //! requests nothing and serves nothing.
 
 use super::Manager;
-use super::agenda::Plan;
-use super::slot::{Saved, Slot, State};
+use super::slot::{Slot, State};
 use crate::base::time::Time;
 use crate::engine::checker::Check;
 use crate::engine::config::Job;
@@ -17,28 +16,17 @@ use crate::storage::check::CheckedContent;
 use crate::storage::error::ContentError;
 use crate::swarm::event::{DiskEvent, Event};
 use crate::swarm::figures::Status;
+use crate::swarm::shared::Turn;
 use crate::swarm::standing::{DiskTrouble, Standing};
 use crate::swarm::torrent::Torrent;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
-/// The description of a torrent is there of which only the link was known.
-pub(super) fn learned(id: TorrentId, info: Vec<u8>) {
-    log::debug!("torrent {id:?}: its description has {} bytes", info.len());
-}
-
 impl Manager {
-    pub(super) fn add(&mut self, torrent: TorrentId, job: Box<Job>) {
+    pub(super) fn add(&mut self, torrent: TorrentId, mut job: Box<Job>) {
         let progress = Arc::new(AtomicU32::new(0));
-        let slot = Slot {
-            state: State::Checking(Arc::clone(&progress), job.metainfo.length, job.metainfo.piece_length),
-            reported: Vec::new(),
-            paused: self.paused,
-            queued: false,
-            kept: None,
-            saved: Saved::default(),
-            plan: Plan::default(),
-        };
+        let state = State::Checking(Arc::clone(&progress), job.metainfo.length, job.metainfo.piece_length);
+        let slot = Slot::new(state, self.paused, std::mem::take(&mut job.peers));
         self.torrents.insert(torrent, Box::new(slot));
         self.news.touched(torrent);
         self.disks.check(Check::New { torrent, job, progress });
@@ -49,8 +37,8 @@ impl Manager {
         // A torrent that was removed meanwhile has no slot.
         let Some(slot) = self.torrents.get(&torrent) else { return };
         match (&slot.state, result) {
-            (State::Checking(..), Ok(found)) => self.join(torrent, *found, now),
-            (State::Checking(..), Err(error)) => self.failed_at_start(torrent, error.into()),
+            (State::Checking(..) | State::Learning(_), Ok(found)) => self.join(torrent, *found, now),
+            (State::Checking(..) | State::Learning(_), Err(error)) => self.failed_at_start(torrent, error.into()),
             (State::Running(..), Ok(found)) => self.go_on(torrent, *found, now),
             (State::Running(..), Err(error)) if error.may_pass() => {
                 let trouble = DiskTrouble { text: error.to_string(), short_bytes: 0 };
@@ -74,16 +62,25 @@ impl Manager {
         if let Some(choice) = &content.choice {
             torrent.want_only(&choice.pieces);
         }
+        if let State::Learning(stage) = std::mem::replace(&mut slot.state, State::Checking(Arc::default(), 0, 0)) {
+            // Its peers need the number of pieces to read on.
+            stage.unknown.is(&content);
+            let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
+            torrent.adopt(stage.learning.hand_over(), turn);
+        } else {
+            slot.reported = vec![[None, None]; torrent.trackers().len()];
+        }
         let Status { left, standing, .. } = torrent.status(now);
         let (had_bytes, is_complete, paused) =
             (content.wanted_bytes() - left, standing == Standing::Seeding, slot.paused);
-        slot.reported = vec![[None, None]; torrent.trackers().len()];
         slot.saved.at = now;
         slot.kept = known.map(|known| Kept::new(&content, known));
         slot.state = State::Running(Box::new(torrent), Arc::clone(&content));
+        let peers = std::mem::take(&mut slot.peers);
         self.peers.around.directory.add(content);
         self.news.tell(Notice::Joined { torrent: id, had_bytes, hashed_bytes, is_complete });
         self.handle(id, Event::Timer, now);
+        self.meet(id, &peers, now);
         if paused {
             self.handle(id, Event::Paused(true), now);
         }

@@ -7,10 +7,14 @@ use super::agenda::Plan;
 use crate::base::time::{Time, sooner};
 use crate::engine::keeper::Kept;
 use crate::engine::notice::{Phase, Problem, Report, Watch};
+use crate::engine::peer::directory::Unknown;
+use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
 use crate::storage::resume::{SAVE_COMPLETE_AFTER, SAVE_TOTALS_EVERY, Save};
 use crate::swarm::figures::Status;
+use crate::swarm::learning::Learning;
+use crate::swarm::meeting::announcer::Tracker;
 use crate::swarm::shared::Shared;
 use crate::swarm::torrent::Torrent;
 use std::sync::Arc;
@@ -29,6 +33,8 @@ pub struct Slot {
     pub reported: Vec<[Option<String>; 2]>,
     /// Its content, if a resume state is kept of it.
     pub kept: Option<Arc<Kept>>,
+    /// Peers that a link names, until it joins its swarm.
+    pub peers: Box<[String]>,
     /// When its resume state was last saved, and what that said.
     pub saved: Saved,
     /// What the manager's agenda holds of it.
@@ -51,17 +57,70 @@ pub enum State {
     /// Its content is being checked: the number of pieces checked so far, the bytes of the content, and the bytes of a
     /// piece. (The number has 32 bits, because many routers' processors have no larger atomics.)
     Checking(Arc<AtomicU32>, u64, u32),
+    /// Only its link was known, and its content is not checked yet.
+    Learning(Stage),
     /// It is in its swarm.
     Running(Box<Torrent>, Arc<Content>),
     /// It ended by itself.
     Failed(Problem),
 }
 
+/// A torrent from its link until its content is checked.
+pub struct Stage {
+    /// The machine that asks peers for the description, and keeps the connections afterwards.
+    pub learning: Box<Learning>,
+    /// The info-hash.
+    pub info_hash: InfoHash,
+    /// Where the threads of its peers find the content when it is known.
+    pub unknown: Arc<Unknown>,
+    /// The description has come, and the content is being checked, as in [`State::Checking`].
+    pub check: Option<(Arc<AtomicU32>, u64, u32)>,
+}
+
+impl State {
+    /// The info-hash under which peers find it.
+    pub fn listed(&self) -> Option<InfoHash> {
+        match self {
+            State::Learning(stage) => Some(stage.info_hash),
+            State::Running(_, content) => Some(content.metainfo.info_hash),
+            State::Checking(..) | State::Failed(_) => None,
+        }
+    }
+}
+
 impl Slot {
+    /// A torrent that was just added.
+    pub fn new(state: State, paused: bool, peers: Box<[String]>) -> Slot {
+        Slot {
+            state,
+            reported: Vec::new(),
+            paused,
+            queued: false,
+            kept: None,
+            peers,
+            saved: Saved::default(),
+            plan: Plan::default(),
+        }
+    }
+
+    /// Its trackers, if it has joined its swarm.
+    pub fn trackers(&self) -> &[Tracker] {
+        match &self.state {
+            State::Running(torrent, _) => torrent.trackers(),
+            State::Learning(stage) => stage.learning.trackers(),
+            State::Checking(..) | State::Failed(_) => &[],
+        }
+    }
+
     /// What it needs from now on. `save_every`: the least time between two saves of its state; `None`: no state is
     /// kept.
     pub fn next_plan(&self, now: Time, shared: &Shared, save_every: Option<Duration>) -> Plan {
-        let State::Running(torrent, _) = &self.state else { return Plan::default() };
+        let torrent = match &self.state {
+            State::Running(torrent, _) => torrent,
+            // It takes no place among the downloads: a link that no peer knows would keep it for ever.
+            State::Learning(stage) => return Plan { wake: stage.learning.next_wake(now, shared), ..Plan::default() },
+            State::Checking(..) | State::Failed(_) => return Plan::default(),
+        };
         let (active, stalls_at) = (!self.paused && !self.queued, torrent.stalls_at());
         Plan {
             wake: sooner(torrent.next_wake(now, shared), stalls_at.filter(|at| now < *at)),
@@ -119,15 +178,29 @@ impl Slot {
     /// How it stands at `now`, with the details that `watch` asks for.
     pub fn report(&self, id: TorrentId, now: Time, watch: Watch) -> Report {
         let phase = match &self.state {
-            State::Checking(pieces, size, piece_length) => {
-                let bytes = u64::from(pieces.load(Ordering::Relaxed)) * u64::from(*piece_length);
-                Phase::Checking(bytes.min(*size))
+            State::Checking(pieces, size, piece_length) => checking(pieces, *size, *piece_length),
+            State::Learning(Stage { check: Some((pieces, size, piece_length)), .. }) => {
+                checking(pieces, *size, *piece_length)
+            }
+            State::Learning(stage) => {
+                let mut status = stage.learning.status(now);
+                status.paused = self.paused;
+                if watch.peers_of == Some(id) {
+                    status.peer_list = stage.learning.peer_list();
+                }
+                Phase::Learning(Arc::new(status))
             }
             State::Running(torrent, _) => Phase::Running(self.status(id, torrent, now, watch)),
             State::Failed(problem) => Phase::Failed(problem.clone()),
         };
         Report { torrent: id, phase }
     }
+}
+
+/// The phase of content of which so many pieces are checked.
+fn checking(pieces: &AtomicU32, size: u64, piece_length: u32) -> Phase {
+    let bytes = u64::from(pieces.load(Ordering::Relaxed)) * u64::from(piece_length);
+    Phase::Checking(bytes.min(size))
 }
 
 #[cfg(test)]
@@ -152,16 +225,8 @@ mod tests {
         let content = open(&metainfo, dir, false);
         let settings = Settings { peer_id: PeerId([1; 20]), ..Settings::default() };
         let one = Torrent::new(&metainfo, Bitfield::full(3), settings.into(), Time::ZERO, &mut shared.rng);
-        let slot = Slot {
-            state: State::Running(Box::new(one), Arc::clone(&content)),
-            paused: false,
-            queued: false,
-            reported: Vec::new(),
-            kept: None,
-            saved: Saved::default(),
-            plan: Plan::default(),
-        };
-        (slot, content)
+        let state = State::Running(Box::new(one), Arc::clone(&content));
+        (Slot::new(state, false, Box::default()), content)
     }
 
     fn happen(slot: &mut Slot, shared: &mut Shared, event: Event) {

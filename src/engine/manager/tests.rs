@@ -32,7 +32,7 @@ fn engine(memory_bytes: u64) -> (Engine, Receiver<Notice>) {
 }
 
 fn add(engine: &Engine, metainfo: &Metainfo, dir: &Path) {
-    engine.add(Job { metainfo: metainfo.clone().into(), dir: dir.into(), choice: None, duty: Default::default() });
+    engine.add(Job::new(metainfo.clone(), dir));
 }
 
 fn at(engine: &Engine) -> SocketAddr {

@@ -7,6 +7,7 @@
 use crate::engine::announce::Announcers;
 use crate::storage::TorrentId;
 use crate::swarm::event::{Action, Event};
+use crate::swarm::learning::Learning;
 use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement};
 use crate::swarm::shared::Turn;
 use crate::swarm::torrent::Torrent;
@@ -19,7 +20,31 @@ pub struct Trackers {
     unanswered: usize,
     /// Torrents that ended while a tracker was being asked. Each stays until the answer comes: the tracker would list
     /// us for hours if it heard no `stopped` after it.
-    parting: BTreeMap<TorrentId, Box<Torrent>>,
+    parting: BTreeMap<TorrentId, Parting>,
+}
+
+/// What is left of a torrent that has ended.
+pub enum Parting {
+    /// It was in its swarm.
+    Torrent(Box<Torrent>),
+    /// Only its link was known.
+    Learning(Box<Learning>),
+}
+
+impl Parting {
+    fn is_announcing(&self) -> bool {
+        match self {
+            Parting::Torrent(torrent) => torrent.is_announcing(),
+            Parting::Learning(learning) => learning.is_announcing(),
+        }
+    }
+
+    fn handle(&mut self, event: Event, turn: &mut Turn) {
+        match self {
+            Parting::Torrent(torrent) => torrent.handle(event, turn),
+            Parting::Learning(learning) => learning.handle(event, turn),
+        }
+    }
 }
 
 impl Trackers {
@@ -47,9 +72,9 @@ impl Trackers {
     }
 
     /// A torrent ended, and has told its trackers.
-    pub fn part(&mut self, id: TorrentId, torrent: Box<Torrent>) {
-        if torrent.is_announcing() {
-            self.parting.insert(id, torrent);
+    pub fn part(&mut self, id: TorrentId, parting: Parting) {
+        if parting.is_announcing() {
+            self.parting.insert(id, parting);
         }
     }
 

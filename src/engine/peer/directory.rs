@@ -1,21 +1,69 @@
 //! The torrents that peers may ask for, the connections that are being opened for them, and keys for connections.
 //!
-//! Floor 3.
+//! Floor 3. Of a torrent that was added by a link, the content is unknown at first. Its peers stay connected when it
+//! becomes known, so their threads share a place in which it will be.
 
 use super::shaking::Opening;
 use crate::proto::id::InfoHash;
+use crate::storage::TorrentId;
 use crate::storage::content::Content;
 use crate::swarm::peer::PeerKey;
 use crate::sys::lock;
 use core::num::NonZeroU32;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
+
+/// A torrent that peers may ask for.
+#[derive(Clone)]
+pub enum Listed {
+    /// Its content is open and checked.
+    Content(Arc<Content>),
+    /// Its content is not known yet.
+    Unknown(Arc<Unknown>),
+}
+
+/// A torrent of which only the info-hash is known, until its metainfo has come and its content was checked.
+pub struct Unknown {
+    torrent: TorrentId,
+    content: OnceLock<Arc<Content>>,
+}
+
+impl Unknown {
+    /// A torrent of which nothing else is known yet.
+    pub fn new(torrent: TorrentId) -> Arc<Unknown> {
+        Arc::new(Unknown { torrent, content: OnceLock::new() })
+    }
+
+    /// Now its content is known, and checked.
+    pub fn is(&self, content: &Arc<Content>) {
+        // It becomes known once.
+        let _ = self.content.set(Arc::clone(content));
+    }
+}
+
+impl Listed {
+    /// The torrent's number.
+    pub fn torrent(&self) -> TorrentId {
+        match self {
+            Listed::Content(content) => content.torrent,
+            Listed::Unknown(unknown) => unknown.torrent,
+        }
+    }
+
+    /// Its content, if that is known by now.
+    pub fn content(&self) -> Option<&Content> {
+        match self {
+            Listed::Content(content) => Some(content),
+            Listed::Unknown(unknown) => unknown.content.get().map(|content| &**content),
+        }
+    }
+}
 
 /// The torrents that peers may ask for by info-hash, for threads that are shaking hands.
 #[derive(Default)]
 pub struct Directory {
-    torrents: Mutex<BTreeMap<InfoHash, Arc<Content>>>,
+    torrents: Mutex<BTreeMap<InfoHash, Listed>>,
     last_peer: AtomicU32,
     /// Connections that are being opened for the torrents.
     pub opening: Opening,
@@ -24,7 +72,12 @@ pub struct Directory {
 impl Directory {
     /// A torrent joined its swarm, or its content was opened again.
     pub fn add(&self, content: Arc<Content>) {
-        lock(&self.torrents).insert(content.metainfo.info_hash, content);
+        lock(&self.torrents).insert(content.metainfo.info_hash, Listed::Content(content));
+    }
+
+    /// A torrent joined its swarm, and its content is not known yet.
+    pub fn add_unknown(&self, info_hash: InfoHash, unknown: Arc<Unknown>) {
+        lock(&self.torrents).insert(info_hash, Listed::Unknown(unknown));
     }
 
     /// A torrent ended, and with it the connections that are being opened for it.
@@ -34,7 +87,7 @@ impl Directory {
     }
 
     /// The torrent with this info-hash.
-    pub fn find(&self, info_hash: &InfoHash) -> Option<Arc<Content>> {
+    pub fn find(&self, info_hash: &InfoHash) -> Option<Listed> {
         lock(&self.torrents).get(info_hash).cloned()
     }
 

@@ -80,8 +80,8 @@ pub fn accept(around: &Surroundings, socket: TcpStream, addr: SocketAddr, place:
             log::debug!("{addr}: it is ourselves");
         }
         Ok(handshake) => match around.directory.find(&handshake.info_hash) {
-            Some(content) => {
-                run(around, content.torrent, addr, Arc::new(socket), handshake, Some(Caller { place, answered }));
+            Some(listed) => {
+                run(around, listed.torrent(), addr, Arc::new(socket), handshake, Some(Caller { place, answered }));
             }
             None => log::debug!("{addr}: asks for {}, which is not here", handshake.info_hash),
         },
@@ -172,19 +172,18 @@ fn run(
     let answered = caller.as_ref().is_none_or(|caller| caller.answered);
     let peer = around.directory.name_peer();
     // The torrent may have ended while the connection was being opened.
-    let content = around.directory.find(&handshake.info_hash).ok_or_else(|| io::Error::other("the torrent ended"));
-    let prepared = content.and_then(|content| {
+    let listed = around.directory.find(&handshake.info_hash).ok_or_else(|| io::Error::other("the torrent ended"));
+    let prepared = listed.and_then(|listed| {
         socket.set_read_timeout(Some(SILENCE))?;
         socket.set_write_timeout(Some(WRITE_TIMEOUT))?;
         socket.set_nodelay(true)?;
-        let pieces = content.metainfo.piece_count();
         let ours = (!answered).then(|| around.handshake(handshake.info_hash));
         let outbox = Arc::new(Outbox::new(addr, Arc::clone(&socket), ours, handshake.reserved.fast()));
-        let server = Arc::new(Server { around: around.clone(), peer, content, outbox });
+        let server = Arc::new(Server { around: around.clone(), peer, listed, outbox });
         writer::start(&server)?;
-        Ok((server, pieces))
+        Ok(server)
     });
-    let (server, pieces) = match prepared {
+    let server = match prepared {
         Ok(prepared) => prepared,
         // The peer did its part; what is missing now (a thread, or the torrent) is missing here.
         Err(error) if outgoing => return connect_failed(around, torrent, addr, &error, true),
@@ -194,7 +193,7 @@ fn run(
     let outbox = Arc::clone(&server.outbox);
     let _ = around.manager.send(Input::Connected { peer, torrent, addr, outgoing, handshake, outbox });
     drop(caller.map(|caller| caller.place));
-    let mut wire = Wire::new(&socket, addr, peer, pieces, around, Some(&server));
+    let mut wire = Wire::new(&socket, addr, peer, server.pieces(), around, Some(&server));
     let ended = wire.run();
     log::debug!("{addr}: closed: {ended}");
 }

@@ -4,6 +4,7 @@
 //! time. The writer sends the others, which takes less time for each, because it hands pages of the file to the socket.
 
 use super::around::Surroundings;
+use super::directory::Listed;
 use super::outbox::Outbox;
 use crate::engine::input::Input;
 use crate::proto::peer::message::{BlockSpec, emit_piece_header};
@@ -24,13 +25,23 @@ pub struct Server {
     pub around: Surroundings,
     /// The peer.
     pub peer: PeerKey,
-    /// The content of its torrent.
-    pub content: Arc<Content>,
+    /// Its torrent.
+    pub listed: Listed,
     /// What is to be sent to it.
     pub outbox: Arc<Outbox>,
 }
 
 impl Server {
+    /// The number of the torrent's pieces, if it is known by now.
+    pub fn pieces(&self) -> Option<u32> {
+        self.listed.content().map(|content| content.metainfo.piece_count())
+    }
+
+    /// The content. (Nothing is served before it is known, because no grant covers it.)
+    pub fn content(&self) -> io::Result<&Content> {
+        self.listed.content().ok_or_else(|| io::Error::other("the content is not known yet"))
+    }
+
     /// Answers the requests that a grant covers, as long as the socket takes the blocks without a wait.
     pub fn answer(&self) -> io::Result<()> {
         let mut header = Vec::new();
@@ -63,27 +74,29 @@ impl Server {
     /// Looks whether a block may be served, and returns where it is in the content. If it may not, the connection ends,
     /// because the peer would wait for the block.
     pub fn look(&self, block: BlockSpec) -> io::Result<u64> {
-        if let Err(error) = self.content.verify(block.piece) {
+        let content = self.content()?;
+        if let Err(error) = content.verify(block.piece) {
             // The trusted content is corrupt: none of it is uploaded.
             let words = io::Error::other(error.to_string());
             self.tell(DiskEvent::Failed { problem: error.into() });
             return Err(words);
         }
         log::trace!("{} < {block}", self.outbox.addr);
-        let offset = self.content.piece_offset(block.piece) + block.begin as u64;
-        self.content.look_if_due(offset, block.length as u64).map_err(|error| self.cannot_serve(block, error))?;
+        let offset = content.piece_offset(block.piece) + block.begin as u64;
+        content.look_if_due(offset, block.length as u64).map_err(|error| self.cannot_serve(block, error))?;
         Ok(offset)
     }
 
     /// Reads bytes of a block that begin at `offset`.
     pub fn read(&self, block: BlockSpec, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
-        self.content.read(offset, bytes).map_err(|error| self.cannot_serve(block, error))
+        self.content()?.read(offset, bytes).map_err(|error| self.cannot_serve(block, error))
     }
 
     /// Reports what this error means for the content.
     fn cannot_serve(&self, block: BlockSpec, error: ContentError) -> io::Error {
         log::warn!("{error}");
-        if error.tells_of_a_change() || self.content.duty.only_serves() {
+        let only_serves = self.listed.content().is_some_and(|content| content.duty.only_serves());
+        if error.tells_of_a_change() || only_serves {
             self.tell(DiskEvent::Doubted { text: error.to_string() });
         } else if error.tells_of_a_loss() {
             self.tell(DiskEvent::Unreadable { piece: block.piece });
@@ -92,6 +105,6 @@ impl Server {
     }
 
     fn tell(&self, event: DiskEvent) {
-        let _ = self.around.manager.send(Input::Torrent { torrent: self.content.torrent, event: Event::Disk(event) });
+        let _ = self.around.manager.send(Input::Torrent { torrent: self.listed.torrent(), event: Event::Disk(event) });
     }
 }

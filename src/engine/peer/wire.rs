@@ -10,6 +10,7 @@ use super::blocks::Blocks;
 use super::gathering::Gathering;
 use super::server::Server;
 use crate::engine::input::Input;
+use crate::proto::metainfo::MAX_PIECES;
 use crate::proto::peer::extended::{self, Extended};
 use crate::proto::peer::message::{self, BodyKind, Message, PIECE_HEADER_BYTES, PieceHeader};
 use crate::swarm::event::PeerEvent;
@@ -35,12 +36,15 @@ const BATCH: usize = 16;
 /// hundred.)
 const BATCH_BYTES: usize = 4 * 1024;
 
+/// Bytes of the bitfield of a torrent that has as many pieces as a torrent may have: 256 KiB.
+const LONGEST_BITFIELD: u32 = (MAX_PIECES / 8) as u32;
+
 /// Reads a peer's socket.
 pub struct Wire<'a> {
     source: Source<'a>,
     addr: SocketAddr,
-    /// Pieces of the torrent.
-    pieces: u32,
+    /// Pieces of the torrent, if their number was known when the peer connected.
+    pieces: Option<u32>,
     blocks: &'a Blocks,
     /// Bytes that were read and not used yet: `start..end`.
     ahead: [u8; AHEAD_BYTES],
@@ -72,7 +76,7 @@ impl Wire<'_> {
         socket: &'a TcpStream,
         addr: SocketAddr,
         peer: PeerKey,
-        pieces: u32,
+        pieces: Option<u32>,
         around: &'a Surroundings,
         server: Option<&'a Server>,
     ) -> Wire<'a> {
@@ -116,7 +120,7 @@ impl Wire<'_> {
                 return Ok(PeerEvent::Message(Message::KeepAlive));
             }
             let [id] = self.bytes()?;
-            let message = match message::body_kind(id, length, self.pieces).map_err(io::Error::other)? {
+            let message = match message::body_kind(id, length, self.pieces(length)).map_err(io::Error::other)? {
                 BodyKind::Gather(count) => message::parse_body(id, &self.gather(count)?).map_err(io::Error::other)?,
                 BodyKind::Piece(count) => {
                     let PieceHeader { piece, begin } = PieceHeader::parse(&self.bytes()?);
@@ -145,6 +149,13 @@ impl Wire<'_> {
             }
             return Ok(PeerEvent::Message(message));
         }
+    }
+
+    /// The number of the torrent's pieces, for a message of `length` bytes. While it is unknown, a bitfield may have any
+    /// length that a torrent's bitfield can have, and the torrent judges it later.
+    fn pieces(&self, length: u32) -> u32 {
+        let known = self.pieces.or_else(|| self.source.server.and_then(Server::pieces));
+        known.unwrap_or_else(|| (length - 1).min(LONGEST_BITFIELD) * 8)
     }
 
     /// Returns the next `count` bytes, which belong to a message other than a block.

@@ -83,7 +83,7 @@ impl Writer {
         let mut header = Vec::new();
         emit_piece_header(&block, &mut header);
         send_all(socket, &header, true, FLUSH_DEADLINE)?;
-        let file = self.server.content.one_file(offset, length as u64);
+        let file = self.server.content()?.one_file(offset, length as u64);
         let sent = file.map_or(Ok(0), |(file, at)| send_from_file(socket, &file, at, length, FLUSH_DEADLINE))?;
         if sent < length {
             // The block lies in several files, or its file can't be sent this way.
@@ -98,6 +98,7 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::peer::directory::Listed;
     use crate::engine::peer::outbox::Outbox;
     use crate::engine::testkit::{PATIENCE, open, socket_pair, surroundings, torrent};
     use crate::swarm::event::{DiskEvent, Event, PeerOrder};
@@ -123,7 +124,8 @@ mod tests {
         let (mut near, far) = socket_pair();
         let addr = near.local_addr().unwrap();
         let outbox = Arc::new(Outbox::new(addr, Arc::new(far), None, true));
-        let server = Arc::new(Server { around, peer: PeerKey(NonZeroU32::MIN), content, outbox });
+        let listed = Listed::Content(content);
+        let server = Arc::new(Server { around, peer: PeerKey(NonZeroU32::MIN), listed, outbox });
         start(&server).unwrap();
         assert!(server.outbox.give(vec![PeerOrder::Upload(BlockSpec { piece: 1, begin: 0, length: 1000 })]));
         let Input::Torrent { event: Event::Disk(DiskEvent::Doubted { text }), .. } =

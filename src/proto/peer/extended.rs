@@ -208,6 +208,12 @@ impl ExtendedHandshake {
         ExtendedHandshake { ids: Ids::ours(offers), ..ExtendedHandshake::default() }
     }
 
+    /// A later handshake of ours: `extension` is not accepted any more.
+    pub fn withdrawing(extension: Extension) -> ExtendedHandshake {
+        let ids = Ids(Extension::ALL.map(|other| (other == extension).then_some(HANDSHAKE)));
+        ExtendedHandshake { ids, ..ExtendedHandshake::default() }
+    }
+
     /// The message.
     pub fn message(&self) -> Extended {
         let mut entries = vec![("m", self.ids.emit())];

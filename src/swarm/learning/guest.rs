@@ -36,6 +36,8 @@ pub(in crate::swarm) struct Guest {
     pub(super) alone: Option<Time>,
     /// The blocks that it is asked for.
     pub(super) asked: Vec<u32>,
+    /// Those that it was asked for last, and that others were asked for since.
+    pub(super) late: Vec<u32>,
     /// When it last sent a block or, if nothing was asked before, was asked for one.
     pub(super) answered: Time,
     /// It is asked for nothing before this.
@@ -64,6 +66,7 @@ impl Guest {
             claims: 0,
             alone: None,
             asked: Vec::new(),
+            late: Vec::new(),
             answered: now,
             rests_until: now,
             brought: 0,

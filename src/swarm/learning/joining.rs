@@ -3,7 +3,7 @@
 //! A part of [`Learning`]. A peer that has the description is worth a place; one that has not may get it, or may be worth
 //! one when the download begins.
 
-use super::{Guest, Learning, send};
+use super::{Guest, Learning, Of, send};
 use crate::base::time::{Time, sooner};
 use crate::proto::peer::extended::{Extended, ExtendedHandshake, Extension, Incoming, Offers};
 use crate::proto::peer::handshake::Reserved;
@@ -107,8 +107,8 @@ impl Learning {
         if let Some(reason) = self.meeting.unwanted(identity, ours) {
             return Some(reason);
         }
-        if self.paused {
-            return Some("it is paused");
+        if self.paused || self.meeting.announcer.stopping {
+            return Some("it is paused, or ends");
         }
         if let Some(other) = self.guests.values().find(|other| other.identity.id == identity.id) {
             if !keeps_new(&other.identity, identity, ours, other.brought > 0) {
@@ -190,8 +190,10 @@ impl Learning {
                 return self.close(key, "it names one size of the torrent's description after another", turn);
             }
             self.give_back(key);
+            self.attempts.remove(&Of::Peer(key));
             if let Some(guest) = self.guests.get_mut(&key) {
                 guest.told.metadata_size = theirs.metadata_size;
+                guest.late.clear();
             }
             self.forget_attempts();
         }

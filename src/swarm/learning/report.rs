@@ -20,6 +20,8 @@ impl Learning {
         let offering = || guests().filter(|guest| guest.offers().is_some());
         let furthest = self.attempts.values().max_by_key(|attempt| attempt.bytes());
         LearningStatus {
+            // The engine knows.
+            paused: false,
             peers: self.guests.len(),
             sources: Source::ALL.map(|source| guests().filter(|guest| guest.source == source).count()),
             offering: offering().count(),
@@ -32,6 +34,7 @@ impl Learning {
             known: self.meeting.candidates.usable() + self.kept_back.len(),
             liars: self.meeting.bans.liars(),
             trackers: self.meeting.announcer.shown(now, self.wants_peers_early()),
+            peer_list: Vec::new(),
         }
     }
 

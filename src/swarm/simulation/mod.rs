@@ -6,6 +6,7 @@
 
 mod bound;
 mod far;
+mod links;
 mod misbehaving;
 mod near_the_bound;
 mod no_tracker;

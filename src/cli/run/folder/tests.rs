@@ -23,7 +23,7 @@ fn look(folder: &mut Folder) -> (Vec<String>, Vec<String>) {
     folder.look(true, &mut |change| match change {
         Change::Came(_, job) => came.push(job.metainfo.name),
         Change::Went(path) => went.push(path.file_name().unwrap().to_string_lossy().into_owned()),
-        Change::LeftOut(..) | Change::Bad(_) => {}
+        Change::LeftOut(..) | Change::Link(..) | Change::Described(..) | Change::Bad(_) => {}
     });
     (came, went)
 }
@@ -37,7 +37,7 @@ fn a_rescan_reads_bad_files_again_even_if_they_look_the_same() {
         fs::File::options().write(true).open(&path).unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
     };
     write(&vec![b'x'; whole.len()]);
-    let mut folder = Folder::new(temp.path().into(), None);
+    let mut folder = Folder::new(temp.path().into(), None, None);
     let mut told = || {
         let mut count = 0;
         folder.look(true, &mut |_| count += 1);
@@ -52,7 +52,7 @@ fn a_rescan_reads_bad_files_again_even_if_they_look_the_same() {
 fn a_torrent_starts_again_if_its_trackers_were_edited_but_not_if_its_file_was_only_written_again() {
     let temp = tempfile::tempdir().unwrap();
     let path = temp.path().join("a.torrent");
-    let mut folder = Folder::new(temp.path().into(), None);
+    let mut folder = Folder::new(temp.path().into(), None, None);
     let mut written = |tracker: &str, age: u64| {
         fs::write(&path, torrent_of("a", tracker)).unwrap();
         let time = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(age);
@@ -70,12 +70,12 @@ fn a_torrent_that_another_one_brought_is_not_used() {
     let temp = tempfile::tempdir().unwrap();
     fs::create_dir_all(temp.path().join("App/below")).unwrap();
     fs::write(temp.path().join("App.torrent"), torrent("App")).unwrap();
-    let mut folder = Folder::new(temp.path().into(), None);
+    let mut folder = Folder::new(temp.path().into(), None, None);
     assert_eq!(look(&mut folder).0, ["App"]);
     fs::write(temp.path().join("App/below/b.torrent"), torrent("b")).unwrap();
     fs::write(temp.path().join("c.torrent"), torrent("c")).unwrap();
     assert_eq!(look(&mut folder).0, ["c"]);
-    assert_eq!(look(&mut Folder::new(temp.path().into(), None)).0, ["App", "c"], "after a restart");
+    assert_eq!(look(&mut Folder::new(temp.path().into(), None, None)).0, ["App", "c"], "after a restart");
     // When the torrent is gone, its folder is like any other.
     fs::remove_file(temp.path().join("App.torrent")).unwrap();
     assert_eq!(look(&mut folder), (vec!["b".to_string()], vec!["App.torrent".to_string()]));
@@ -92,7 +92,7 @@ fn torrents_come_and_go_and_half_written_files_are_read_again() {
     fs::write(dir.join("half.torrent"), &whole[..20]).unwrap();
     fs::write(dir.join("twice.torrent"), torrent("a")).unwrap();
     fs::write(dir.join("notes.txt"), "no torrent").unwrap();
-    let mut folder = Folder::new(dir.into(), None);
+    let mut folder = Folder::new(dir.into(), None, None);
     let texts = |texts: &[&str]| texts.iter().map(|text| text.to_string()).collect::<Vec<String>>();
     let mut look = |came: &[&str], went: &[&str]| assert_eq!(look(&mut folder), (texts(came), texts(went)));
     look(&["a", "b"], &[]);
@@ -119,7 +119,7 @@ fn a_torrent_that_failed_starts_again_when_something_else_is_in_the_place_of_its
     [&torrents, &content].iter().for_each(|dir| fs::create_dir(dir).unwrap());
     let path = torrents.join("a.torrent");
     fs::write(&path, torrent("a")).unwrap();
-    let mut folder = Folder::new(torrents, Some(content.clone()));
+    let mut folder = Folder::new(torrents, Some(content.clone()), None);
     let nothing = || (vec![], vec![]);
     let again = || (vec!["a".to_string()], vec!["a.torrent".to_string()]);
     assert_eq!(look(&mut folder), (vec!["a".to_string()], vec![]));

@@ -26,7 +26,7 @@ pub fn status(left: u64) -> Status {
         down_rate: if left == 0 { 0 } else { 5_460_000 },
         up_rate: 122_880,
         peers: 12,
-        sources: [7, 0, 1, 0, 0, 4],
+        sources: [8, 0, 0, 0, 0, 4],
         seeds: 8,
         unchoking: 3,
         useful: 9,
@@ -79,7 +79,7 @@ pub fn session(torrents: Vec<(&str, u64, Phase)>) -> Session {
         entry.phase = phase.clone();
         match phase {
             Phase::Running(status) => (entry.status, entry.joined) = (Some(status), Some((now, 0))),
-            Phase::Checking(_) | Phase::Failed(_) => {}
+            Phase::Learning(_) | Phase::Checking(_) | Phase::Failed(_) => {}
         }
         (TorrentId(number), Box::new(entry))
     };

@@ -43,7 +43,7 @@ fn a_paused_torrent_gives_its_turn_to_another_and_pausing_all_includes_later_one
         let (metainfo, _) = torrent(20_000 + count, &[], 16_384, &[]);
         let dir = dir.path().join(count.to_string());
         std::fs::create_dir(&dir).unwrap();
-        engine.add(Job { metainfo: metainfo.into(), dir: dir.into(), choice: None, duty: Default::default() });
+        engine.add(Job::new(metainfo, dir));
         wait_for(&notices, wanted);
     };
     add(&["downloads"]);
@@ -82,7 +82,7 @@ fn a_download_that_stalls_does_not_keep_the_next_one_from_its_turn() {
         let (metainfo, _) = torrent(20_000 + number as usize, &[], 16_384, &[]);
         let dir = dir.path().join(number.to_string());
         std::fs::create_dir(&dir).unwrap();
-        let job = Box::new(Job { metainfo: metainfo.into(), dir: dir.into(), choice: None, duty: Default::default() });
+        let job = Box::new(Job::new(metainfo, dir));
         manager.step(Some(Input::Add(TorrentId(number), job)), Time::ZERO);
         while !manager.is_running(TorrentId(number)) {
             let checked = manager.inbox.recv_timeout(PATIENCE).unwrap();

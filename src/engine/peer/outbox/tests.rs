@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::input::Input;
+use crate::engine::peer::directory::Listed;
 use crate::engine::peer::server::Server;
 use crate::engine::peer::writer;
 use crate::engine::testkit::{PATIENCE, open, socket_pair, surroundings, torrent};
@@ -37,7 +38,8 @@ fn scene() -> Scene {
     let (around, inbox) = surroundings(1);
     let (near, far) = socket_pair();
     let outbox = Outbox::new(near.local_addr().unwrap(), Arc::new(far), None, true);
-    let server = Arc::new(Server { around, peer: PEER, content, outbox: Arc::new(outbox) });
+    let listed = Listed::Content(content);
+    let server = Arc::new(Server { around, peer: PEER, listed, outbox: Arc::new(outbox) });
     writer::start(&server).unwrap();
     let servable = Arc::new(Servable::new(metainfo.length, PIECE, &Bitfield::full(64)));
     Scene { server, near, inbox, content: bytes, servable, _dir: dir }

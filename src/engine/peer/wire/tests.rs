@@ -55,11 +55,16 @@ fn extended(id: u8, payload: Vec<u8>) -> Sent {
 
 /// A wire on its own thread: our end of the connection, what it reports, and why it ended.
 fn wire() -> (TcpStream, Receiver<Input>, thread::JoinHandle<io::Error>) {
+    wire_of(Some(PIECES))
+}
+
+/// The same, for a torrent of this many pieces.
+fn wire_of(pieces: Option<u32>) -> (TcpStream, Receiver<Input>, thread::JoinHandle<io::Error>) {
     let (near, far) = socket_pair();
     let (around, inbox) = surroundings(1);
     far.set_read_timeout(Some(PATIENCE)).unwrap();
     let addr = near.local_addr().unwrap();
-    let run = move || Wire::new(&far, addr, PEER, PIECES, &around, None).run();
+    let run = move || Wire::new(&far, addr, PEER, pieces, &around, None).run();
     (near, inbox, thread::spawn(run))
 }
 
@@ -275,13 +280,32 @@ fn earlier_messages_are_reported_while_a_message_is_incomplete() {
     assert_eq!(*data, [3; 1000]);
 }
 
+/// Of a torrent that was added by a link, the number of pieces is not known yet.
+#[test]
+fn a_bitfield_of_any_length_passes_while_the_number_of_pieces_is_unknown() {
+    for (bytes, passes) in
+        [(0, true), (1, true), (LONGEST_BITFIELD as usize, true), (LONGEST_BITFIELD as usize + 1, false)]
+    {
+        let (mut near, inbox, reader) = wire_of(None);
+        let bitfield = Message::Bitfield(vec![0xff; bytes]);
+        let mut sent = Vec::new();
+        bitfield.emit(&mut sent);
+        Message::Have(u32::MAX).emit(&mut sent);
+        near.write_all(&sent).unwrap_or_default();
+        drop(near);
+        let expected = [Sent::Message(bitfield), Sent::Message(Message::Have(u32::MAX))];
+        assert_eq!(heard(&inbox), if passes { &expected[..] } else { &[] }, "{bytes} bytes");
+        reader.join().unwrap();
+    }
+}
+
 #[test]
 fn a_silent_peer_is_dropped_in_time() {
     let (near, far) = socket_pair();
     let (around, inbox) = surroundings(1);
     far.set_read_timeout(Some(std::time::Duration::from_millis(30))).unwrap();
     let addr = near.local_addr().unwrap();
-    let error = Wire::new(&far, addr, PEER, PIECES, &around, None).run();
+    let error = Wire::new(&far, addr, PEER, Some(PIECES), &around, None).run();
     assert_eq!(error.kind(), ErrorKind::TimedOut);
     drop(around);
     assert_eq!(heard(&inbox), []);

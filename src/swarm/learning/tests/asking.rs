@@ -115,6 +115,16 @@ fn a_peer_that_is_silent_is_asked_again_after_a_rest() {
 }
 
 #[test]
+fn a_block_that_comes_after_all_is_taken() {
+    let mut table = Table::new(2 * BLOCK_BYTES);
+    table.honest(2);
+    table.asked.clear();
+    table.seconds(40);
+    (0..2).for_each(|piece| table.send(2, piece, false));
+    assert!(table.is_learned());
+}
+
+#[test]
 fn what_a_peer_was_asked_for_is_asked_of_others_when_it_leaves() {
     let mut table = Table::new(SIXTY_KIB);
     table.honest(2);

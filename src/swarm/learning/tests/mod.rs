@@ -171,7 +171,7 @@ impl Table {
         let learning = &self.learning;
         assert_eq!(self.shared.connected, learning.guests.len());
         assert!(learning.held() <= proving::MOST_HELD);
-        assert!(learning.guests.values().all(|guest| guest.asked.len() <= 2));
+        assert!(learning.guests.values().all(|guest| guest.asked.len() as u64 <= super::asking::MOST_AT_ONCE));
         let early: usize = learning.guests.values().map(|guest| guest.early.bytes()).sum();
         assert!(early <= joining::MOST_EARLY, "{early}");
         assert!(learning.attempts.len() <= learning.guests.len() + 2, "{}", learning.attempts.len());

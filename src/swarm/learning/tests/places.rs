@@ -102,7 +102,7 @@ fn a_pause_closes_the_peers_and_connects_to_nobody() {
     table.connecting.clear();
     found(&mut table, Source::Tracker, [3]);
     table.join(4, false);
-    assert_eq!(table.closed.last(), Some(&(4, "it is paused")));
+    assert_eq!(table.closed.last(), Some(&(4, "it is paused, or ends")));
     table.seconds(100);
     assert!(table.connecting.is_empty());
     table.happen(Event::Paused(false));

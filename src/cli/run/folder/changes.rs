@@ -115,7 +115,9 @@ fn read(dir: &Path, deep: usize, torrents: &mut Vec<PathBuf>) -> Option<Vec<Path
             Ok(kind) if kind.is_dir() && deep > 0 => below.push(path),
             Ok(kind)
                 if !kind.is_dir()
-                    && path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("torrent")) =>
+                    && path.extension().is_some_and(|end| {
+                        end.eq_ignore_ascii_case("torrent") || end.eq_ignore_ascii_case("magnet")
+                    }) =>
             {
                 torrents.push(path);
             }

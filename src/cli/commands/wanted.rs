@@ -1,0 +1,149 @@
+//! What `get` is asked for: torrents, and links to torrents.
+//!
+//! Floor 4. What the torrent of a link contains is known if an earlier run saved it. Otherwise peers are asked, during
+//! the download or, for `--list` and `--metadata-only`, in a run of its own.
+
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::options::flags::Parsed;
+use crate::cli::options::named::{self, Named};
+use crate::cli::options::{run, source};
+use crate::cli::run::learn::{self, Plan};
+use crate::cli::run::obstacles::Running;
+use crate::cli::run::{Until, Watched, Work, run_all};
+use crate::cli::show::view::View;
+use crate::engine::{Config, LinkJob};
+use crate::proto::id::InfoHash;
+use crate::proto::magnet::Magnet;
+use crate::proto::metainfo::Metainfo;
+use crate::storage::resume::StateDir;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::sync::Arc;
+
+/// One argument.
+pub struct Wanted {
+    /// As it was typed.
+    pub source: OsString,
+    /// What it is.
+    pub named: Named,
+    /// The link, if it is or was one.
+    pub link: Option<Box<Magnet>>,
+    /// The bytes of the .torrent file.
+    pub bytes: Vec<u8>,
+}
+
+impl Wanted {
+    /// The torrent, if it is known what it contains.
+    pub fn metainfo(&self) -> Option<&Metainfo> {
+        match &self.named {
+            Named::Torrent(metainfo) => Some(metainfo),
+            Named::Link(_) => None,
+        }
+    }
+
+    /// How messages name it.
+    pub fn shown(&self) -> String {
+        source::shown(&self.source)
+    }
+
+    fn info_hash(&self) -> Option<InfoHash> {
+        match &self.named {
+            Named::Torrent(metainfo) => Some(metainfo.info_hash),
+            Named::Link(link) => link.info_hash,
+        }
+    }
+
+    fn is_link(&self) -> bool {
+        matches!(self.named, Named::Link(_))
+    }
+}
+
+/// Reads the arguments.
+pub fn read(given: &Parsed) -> Result<Vec<Wanted>, Failure> {
+    let mut all: Vec<Wanted> = Vec::new();
+    for source in run::sources("get", given)? {
+        let bytes = source::bytes(&source)?;
+        let named = named::of(&source, &bytes)?;
+        let link = match &named {
+            Named::Torrent(_) => None,
+            Named::Link(link) => {
+                job(&source, link)?;
+                Some(link.clone())
+            }
+        };
+        all.push(Wanted { source, named, link, bytes });
+    }
+    Ok(all)
+}
+
+/// The job of a link.
+pub fn job(source: &OsStr, link: &Magnet) -> Result<LinkJob, Failure> {
+    let place = if source::is_link(source) { String::new() } else { source::shown(source) + ": " };
+    LinkJob::new(link.clone()).map_err(|why| Failure::new(Exit::BadTorrent, place + why))
+}
+
+/// Links whose torrents an earlier run saved become torrents.
+pub fn use_saved(all: &mut [Wanted], states: Option<&StateDir>) {
+    for wanted in all {
+        if let Named::Link(link) = &wanted.named
+            && let Some((metainfo, bytes)) = learn::saved(link, states)
+        {
+            (wanted.named, wanted.bytes) = (Named::Torrent(metainfo), bytes);
+        }
+    }
+}
+
+/// Refuses arguments that name the same torrent, or torrents that would write to the same file.
+pub fn check_distinct(all: &[Wanted]) -> Result<(), Failure> {
+    for (at, wanted) in all.iter().enumerate() {
+        let same = |other: &&Wanted| other.info_hash() == wanted.info_hash();
+        if let (Some(other), Some(info_hash)) = (all[..at].iter().find(same), wanted.info_hash()) {
+            return Err(source::same_torrent(&other.source, &wanted.source, info_hash));
+        }
+    }
+    let known = all.iter().filter_map(|wanted| Some((wanted.source.as_os_str(), wanted.metainfo()?)));
+    source::check_distinct(&known.collect::<Vec<_>>(), true)
+}
+
+/// Asks peers what the torrents of the links contain, and nothing else. The links of which that was found out become
+/// torrents. Returns the exit code, and the arguments that are torrents.
+pub fn learn(
+    mut all: Vec<Wanted>,
+    config: Config,
+    view: View,
+    blocklist: Option<std::path::PathBuf>,
+) -> Result<(Exit, Vec<Wanted>), Failure> {
+    let mut links = Vec::new();
+    for wanted in &all {
+        if let Named::Link(link) = &wanted.named {
+            links.push(job(&wanted.source, link)?);
+        }
+    }
+    if links.is_empty() {
+        return Ok((Exit::Success, all));
+    }
+    let states = config.states.clone();
+    let plan = Plan { files: Default::default(), dir: Path::new("").into(), states, running: Running::default() };
+    let work = Work { links, plan: Some(plan), only_descriptions: true, ..Work::default() };
+    let (exit, mut found) = run_all(work, config, view, &Until::Complete, Watched { folder: None, blocklist })?;
+    for wanted in all.iter_mut().filter(|wanted| wanted.is_link()) {
+        if let Some(bytes) = wanted.info_hash().and_then(|info_hash| found.remove(&info_hash)) {
+            (wanted.named, wanted.bytes) = (named::of(&wanted.source, &bytes)?, bytes);
+        }
+    }
+    all.retain(|wanted| !wanted.is_link());
+    Ok((exit, all))
+}
+
+/// What is known of the torrents of a run, so that the torrent of a link is not in the way of another.
+pub fn running(all: &[Wanted], dir: &Path) -> Running {
+    let mut running = Running::default();
+    for wanted in all {
+        if let Some(metainfo) = wanted.metainfo() {
+            let (content, path): (Arc<Path>, Arc<Path>) =
+                (dir.join(&metainfo.name).into(), Path::new(&wanted.source).into());
+            running.add(metainfo.info_hash, &content, &path);
+        }
+    }
+    running
+}

@@ -1,0 +1,106 @@
+//! The files of a folder that contain a magnet link.
+//!
+//! Floor 4, a part of [`folder`](super). What the torrent of a link contains is known if an earlier run saved it.
+//! Otherwise peers are asked, and then the file is judged as if it contained the torrent.
+
+use super::{Change, Fate, Folder, Obstacle};
+use crate::base::path::for_terminal;
+use crate::base::sha1::sha1;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::options::choice::Files;
+use crate::cli::options::named::{self, Named};
+use crate::cli::options::source;
+use crate::cli::run::learn::{self, Described};
+use crate::engine::{Job, LinkJob};
+use crate::proto::choice::Choice;
+use crate::proto::magnet::Magnet;
+use crate::proto::metainfo::Metainfo;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What a file contains.
+pub(super) enum Found {
+    /// A torrent. If it is that of a link, the files that the link selects and the peers that it names count.
+    Torrent(Box<Metainfo>, Option<Box<Choice>>, Box<[String]>),
+    /// A link.
+    Link(LinkJob),
+}
+
+impl Folder {
+    pub(super) fn read(&self, path: &Path) -> Result<Found, Failure> {
+        let link = match named::read(path.as_os_str())? {
+            Named::Torrent(metainfo) => return Ok(Found::Torrent(metainfo, None, Box::default())),
+            Named::Link(link) => link,
+        };
+        if let Some((metainfo, _)) = learn::saved(&link, self.states.as_deref()) {
+            let choice = Files::default().of(&metainfo, &source::shown(path.as_os_str()), Some(&link))?;
+            return Ok(Found::Torrent(metainfo, choice.map(Box::new), link.peers.into()));
+        }
+        let refused = |why| Failure::new(Exit::BadTorrent, format!("{}: {why}", source::shown(path.as_os_str())));
+        LinkJob::new(*link).map(Found::Link).map_err(refused)
+    }
+
+    /// What becomes of a file with a link.
+    pub(super) fn judge_link(&mut self, path: &Arc<Path>, job: LinkJob, tell: &mut dyn FnMut(Change)) -> Fate {
+        let before = self.seen.remove(path).map_or(Fate::Unsure, |(_, fate)| fate);
+        let (info_hash, text) = (job.info_hash(), sha1(job.link.to_string().as_bytes()));
+        if matches!(&before, Fate::Learns { link, .. } if *link == text) {
+            return before;
+        }
+        before.leave(path, &mut self.running);
+        if before.is_listed() {
+            self.some_went = true;
+            tell(Change::Went(Arc::clone(path)));
+        }
+        if let Some(other) = self.running.of_hash(&info_hash) {
+            let [this, other] = [path, other].map(|path| for_terminal(&path.to_string_lossy()));
+            let words = format!("{this} is not used: {other} describes the same torrent");
+            if !matches!(&before, Fate::LeftOut { words: told, .. } if **told == *words) {
+                tell(Change::Bad(words.clone()));
+            }
+            return Fate::LeftOut { words: words.into(), is_listed: false };
+        }
+        self.failed.remove(path);
+        self.running.add_link(info_hash, path);
+        tell(Change::Link(Arc::clone(path), job));
+        Fate::Learns { info_hash, link: text }
+    }
+
+    /// The description of the torrent has come whose `link` is in the file `path`.
+    pub fn has_come(&mut self, path: &Arc<Path>, link: &Magnet, info: &[u8], tell: &mut dyn FnMut(Change)) {
+        // The file may have changed meanwhile.
+        let digest = sha1(link.to_string().as_bytes());
+        let Some((_, fate @ Fate::Learns { .. })) = self.seen.get_mut(path) else { return };
+        if !matches!(fate, Fate::Learns { link, .. } if *link == digest) {
+            return;
+        }
+        std::mem::replace(fate, Fate::Unsure).leave(path, &mut self.running);
+        let described = self.describe(path, link, info);
+        if let Err(failure) = &described {
+            self.put(path, Fate::LeftOut { words: failure.text.as_str().into(), is_listed: true });
+        }
+        tell(Change::Described(Arc::clone(path), described));
+    }
+
+    fn describe(&mut self, path: &Arc<Path>, link: &Magnet, info: &[u8]) -> Result<Described, Failure> {
+        let (metainfo, bytes) = learn::describe(link, info, self.states.as_deref())?;
+        let (info_hash, dir) = (metainfo.info_hash, self.place(path));
+        let content: Arc<Path> = dir.join(&metainfo.name).into();
+        let trackers = sha1(format!("{:?}", metainfo.tiers).as_bytes());
+        if let Some(Obstacle { other, why, .. }) = self.running.in_the_way(path, &content, &metainfo) {
+            let words = format!("it is not used: {} {why}", for_terminal(&other.to_string_lossy()));
+            return Err(Failure::new(Exit::CantCreate, words));
+        }
+        let choice = Files::default().of(&metainfo, &source::shown(path.as_os_str()), Some(link))?;
+        self.running.add(info_hash, &content, path);
+        self.put(path, Fate::Runs { info_hash, content, trackers });
+        Ok(Described { job: Box::new(Job { choice: choice.map(Box::new), ..Job::new(metainfo, dir) }), bytes })
+    }
+
+    /// From now on this is what became of a file.
+    fn put(&mut self, path: &Arc<Path>, now: Fate) {
+        if let Some((_, fate)) = self.seen.get_mut(path) {
+            *fate = now;
+        }
+    }
+}

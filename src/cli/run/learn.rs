@@ -1,0 +1,147 @@
+//! What is done when the description of a torrent has come, of which only the magnet link was known: it is read, saved,
+//! and made a job of.
+//!
+//! Floor 4. A disk may hang and a description may have 32 MiB, so the thread that draws the screen and hears ^C does
+//! none of this: a thread of its own does it, which starts with the first link. (For links in a folder that is watched,
+//! the [watcher](super::watcher) does it.)
+
+use super::obstacles::{Obstacle, Running};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::options::choice::Files;
+use crate::cli::options::source;
+use crate::engine::{Job, TorrentId};
+use crate::proto::magnet::Magnet;
+use crate::proto::metainfo::Metainfo;
+use crate::storage::resume::StateDir;
+use crate::sys::in_words;
+use crossbeam_channel::{Receiver, Sender};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::Builder;
+
+/// How the torrents of links are downloaded.
+pub struct Plan {
+    /// Which of their files are wanted.
+    pub files: Files,
+    /// The folder of the content.
+    pub dir: Arc<Path>,
+    /// Where their .torrent files are saved.
+    pub states: Option<Arc<StateDir>>,
+    /// The other torrents of the run, which may have the same files.
+    pub running: Running,
+}
+
+/// A torrent whose description has come.
+pub struct Described {
+    /// What is to be done with it.
+    pub job: Box<Job>,
+    /// The bytes of its .torrent file.
+    pub bytes: Vec<u8>,
+}
+
+/// What became of a description.
+pub struct Outcome {
+    /// The torrent.
+    pub torrent: TorrentId,
+    /// The torrent's job, or why there is none.
+    pub described: Result<Described, Failure>,
+}
+
+/// A description that has come.
+struct Order {
+    torrent: TorrentId,
+    link: Box<Magnet>,
+    info: Vec<u8>,
+}
+
+/// The other end of the thread.
+pub struct Learner {
+    /// What becomes of the descriptions.
+    pub outcomes: Receiver<Outcome>,
+    orders: Option<Sender<Order>>,
+}
+
+impl Learner {
+    /// Starts the thread, if there is a plan for links.
+    pub fn start(plan: Option<Plan>) -> Result<Learner, Failure> {
+        let Some(mut plan) = plan else { return Ok(Learner { outcomes: crossbeam_channel::never(), orders: None }) };
+        let (sender, outcomes) = crossbeam_channel::unbounded();
+        let (orders, ordered) = crossbeam_channel::unbounded::<Order>();
+        let work = move || {
+            for Order { torrent, link, info } in ordered {
+                let described = plan.describe(&link, &info);
+                // The run is over.
+                if sender.send(Outcome { torrent, described }).is_err() {
+                    break;
+                }
+            }
+        };
+        let started = Builder::new().name("learner".into()).spawn(work);
+        started.map_err(|error| Failure::new(Exit::Io, format!("can't start a thread: {error}")))?;
+        Ok(Learner { outcomes, orders: Some(orders) })
+    }
+
+    /// The description of a torrent has come. This never waits.
+    pub fn take(&self, torrent: TorrentId, link: Box<Magnet>, info: Vec<u8>) {
+        if let Some(orders) = &self.orders {
+            let _ = orders.send(Order { torrent, link, info });
+        }
+    }
+}
+
+impl Plan {
+    fn describe(&mut self, link: &Magnet, info: &[u8]) -> Result<Described, Failure> {
+        let (metainfo, bytes) = describe(link, info, self.states.as_deref())?;
+        let name = source::shown_link(link);
+        let choice = self.files.of(&metainfo, &name, Some(link))?;
+        let content: Arc<Path> = self.dir.join(&metainfo.name).into();
+        // It is in no folder of torrents, so it is nobody's content.
+        if let Some(Obstacle { other, why, .. }) = self.running.in_the_way(Path::new(""), &content, &metainfo) {
+            let other = source::shown(other.as_os_str());
+            return Err(Failure::new(Exit::CantCreate, format!("it is not used: {other} {why}")));
+        }
+        self.running.add(metainfo.info_hash, &content, &place(self.states.as_deref(), link));
+        let job = Job { choice: choice.map(Box::new), ..Job::new(metainfo, Arc::clone(&self.dir)) };
+        Ok(Described { job: Box::new(job), bytes })
+    }
+}
+
+/// Reads the description `info` of the torrent that `link` stands for, and saves its .torrent file. Returns the torrent,
+/// and the bytes of the file.
+pub fn describe(link: &Magnet, info: &[u8], states: Option<&StateDir>) -> Result<(Box<Metainfo>, Vec<u8>), Failure> {
+    let bytes = link.torrent_file(info);
+    let metainfo = Metainfo::parse(&bytes).map_err(|error| {
+        Failure::new(Exit::BadTorrent, format!("the description that came from peers can't be used: {error}"))
+    })?;
+    if let Some(states) = states
+        && let Err(error) = states.save_torrent(metainfo.info_hash, &bytes)
+    {
+        let (path, error) = (states.path.display(), in_words(&error));
+        log::warn!("can't save a .torrent file in {path}: {error}; the next start has to ask peers again");
+    }
+    Ok((Box::new(metainfo), bytes))
+}
+
+/// The torrent of a link, if an earlier run saved it, and the bytes of its .torrent file. It has the trackers and web
+/// seeds of the link.
+pub fn saved(link: &Magnet, states: Option<&StateDir>) -> Option<(Box<Metainfo>, Vec<u8>)> {
+    let (states, info_hash) = (states?, link.info_hash?);
+    let mut bytes = states.saved_torrent(info_hash).ok()?;
+    let mut metainfo = Metainfo::parse(&bytes).ok().filter(|metainfo| metainfo.info_hash == info_hash)?;
+    let is_other = |hash: [u8; 32]| metainfo.about().info_hash_v2.as_deref().is_some_and(|ours| *ours != hash);
+    if link.info_hash_v2.is_some_and(is_other) {
+        return None;
+    }
+    if let Some(more) = link.add_to(&mut metainfo, &bytes) {
+        // If that fails, the link says it again next time.
+        let _ = states.save_torrent(info_hash, &more);
+        bytes = more;
+    }
+    Some((Box::new(metainfo), bytes))
+}
+
+/// Where the torrent of a link can be read again.
+fn place(states: Option<&StateDir>, link: &Magnet) -> Arc<Path> {
+    let hash = link.info_hash.map(|hash| hash.to_string()).unwrap_or_default();
+    states.map_or_else(|| PathBuf::from(&hash), |states| states.path.join(format!("{hash}.torrent"))).into()
+}

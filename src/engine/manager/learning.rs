@@ -1,0 +1,83 @@
+//! The part of the manager for torrents of which only the link is known: they look for peers and ask them for the
+//! description. When it has come and the content is checked, they join their swarm with the peers they have.
+//!
+//! Floor 3, part of the [`manager`](super). [`Learning`] decides which peer is asked for what.
+
+use super::Manager;
+use super::slot::{Slot, Stage, State};
+use crate::base::time::Time;
+use crate::engine::checker::Check;
+use crate::engine::config::{Job, LinkJob};
+use crate::engine::input::Input;
+use crate::engine::notice::Problem;
+use crate::engine::peer::directory::Unknown;
+use crate::proto::magnet::Magnet;
+use crate::storage::TorrentId;
+use crate::swarm::event::Event;
+use crate::swarm::learning::Learning;
+use crate::swarm::meeting::source::Source;
+use crate::sys::lookup;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::thread;
+
+/// Stack of a thread that waits for a lookup.
+const STACK_BYTES: usize = 64 * 1024;
+
+impl Manager {
+    /// A person added a torrent of which only the link is known.
+    pub(super) fn learn(&mut self, id: TorrentId, job: LinkJob, now: Time) {
+        let learning = Learning::new(&job.link, Arc::clone(&self.settings), now, &mut self.shared.rng);
+        let (info_hash, unknown) = (job.info_hash(), Unknown::new(id));
+        let stage = Stage { learning: Box::new(learning), info_hash, unknown: Arc::clone(&unknown), check: None };
+        let mut slot = Slot::new(State::Learning(stage), self.paused, Box::default());
+        slot.reported = vec![[None, None]; slot.trackers().len()];
+        let paused = slot.paused;
+        self.torrents.insert(id, Box::new(slot));
+        self.peers.around.directory.add_unknown(info_hash, unknown);
+        self.handle(id, Event::Timer, now);
+        if paused {
+            self.handle(id, Event::Paused(true), now);
+        }
+        self.look_up(id, &job.link);
+    }
+
+    /// The description of a torrent has come, and this is to be done with it.
+    pub(super) fn begin(&mut self, id: TorrentId, job: Box<Job>) {
+        // It may have been removed meanwhile.
+        let Some(State::Learning(stage)) = self.torrents.get_mut(&id).map(|slot| &mut slot.state) else { return };
+        if !stage.learning.is_learned() || stage.info_hash != job.metainfo.info_hash || stage.check.is_some() {
+            let problem = Problem::io("this is not what its link stands for");
+            return self.failed_at_start(id, problem);
+        }
+        let progress = Arc::new(AtomicU32::new(0));
+        stage.check = Some((Arc::clone(&progress), job.metainfo.length, job.metainfo.piece_length));
+        self.news.touched(id);
+        self.disks.check(Check::New { torrent: id, job, progress });
+    }
+
+    /// A torrent meets the peers that its link names.
+    pub(super) fn meet(&mut self, id: TorrentId, peers: &[String], now: Time) {
+        if !peers.is_empty() {
+            let link = Magnet { peers: peers.to_vec(), ..Magnet::default() };
+            self.handle(id, Event::Found { source: Source::Link, addrs: link.addresses() }, now);
+            self.look_up(id, &link);
+        }
+    }
+
+    /// Looks up the peers that a link names by host.
+    fn look_up(&self, torrent: TorrentId, link: &Magnet) {
+        let (hosts, manager) = (link.hosts(), self.peers.around.manager.clone());
+        if hosts.is_empty() {
+            return;
+        }
+        let run = move || {
+            let event = Event::Found { source: Source::Link, addrs: lookup::look_up(hosts) };
+            // The manager is gone only when the process ends.
+            let _ = manager.send(Input::Torrent { torrent, event });
+        };
+        if let Err(error) = thread::Builder::new().name("lookup".into()).stack_size(STACK_BYTES).spawn(run) {
+            log::warn!("can't start a thread to look up the peers of a link: {error}");
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The part of the manager for memory: the budget of blocks may grow into free memory, and torrents that wait for it
+//! request again when some is free.
+//!
+//! Floor 3, part of the [`manager`](super). [`Budget`](crate::swarm::picking::budget::Budget) decides how much may be
+//! used.
+
+use super::Manager;
+use crate::base::time::Time;
+use crate::swarm::event::Event;
+use crate::sys::memory;
+
+/// How often free memory is looked at while the budget is larger than it has to be.
+const LOOK_AT_MEMORY_EVERY: Time = Time::from_secs(1);
+
+impl Manager {
+    /// Others may need the memory that the budget has grown into.
+    pub(super) fn look_at_memory(&mut self, now: Time) {
+        if let Some(seen) = &mut self.memory_seen
+            && self.shared.budget.has_grown()
+            && now.saturating_sub(*seen) >= LOOK_AT_MEMORY_EVERY
+        {
+            *seen = now;
+            self.shared.budget.memory_is(memory::free());
+        }
+    }
+
+    /// Lets torrents that wait for memory request blocks again.
+    pub(super) fn share_memory(&mut self, now: Time) {
+        if self.agenda.want_memory.is_empty() || self.shared.budget.is_used_up() {
+            return;
+        }
+        let waiting = self.agenda.want_memory.iter().copied().collect();
+        for torrent in self.by_turns(waiting) {
+            self.handle(torrent, Event::BudgetFreed, now);
+            if self.shared.budget.is_used_up() {
+                break;
+            }
+        }
+    }
+}

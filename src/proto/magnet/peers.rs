@@ -1,0 +1,40 @@
+//! The peers that a link names (`x.pe`): by address, or by a host name that has to be looked up.
+
+use super::Magnet;
+use core::net::SocketAddr;
+
+impl Magnet {
+    /// The peers that are named by their address.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.peers.iter().filter_map(|peer| peer.parse().ok()).collect()
+    }
+
+    /// The peers that are named by a host, with their ports.
+    pub fn hosts(&self) -> Vec<(String, u16)> {
+        let named = self.peers.iter().filter(|peer| peer.parse::<SocketAddr>().is_err());
+        named.filter_map(|peer| host_and_port(peer)).collect()
+    }
+}
+
+/// `host:port`. (An address of IPv6 without brackets could have its end taken for a port, so it names no host.)
+fn host_and_port(peer: &str) -> Option<(String, u16)> {
+    let (host, port) = peer.rsplit_once(':')?;
+    let is_name = !host.is_empty() && !host.contains([':', '/', '[', ']', '@']) && !host.contains(char::is_whitespace);
+    let port = port.parse().ok().filter(|port| *port > 0)?;
+    is_name.then(|| (host.to_string(), port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_an_address_or_a_host_with_a_port() {
+        let peers = ["10.0.0.1:6881", "[2001:db8::1]:80", "seed.example:6881", "seed.example", "2001:db8::1:80", ":1"];
+        let more = ["a:0", "a:65536", "a/b:1", "[x]:1", "a b:1"];
+        let peers = peers.iter().chain(&more).map(|peer| peer.to_string()).collect();
+        let link = Magnet { peers, ..Magnet::default() };
+        assert_eq!(link.addresses(), ["10.0.0.1:6881".parse().unwrap(), "[2001:db8::1]:80".parse().unwrap()]);
+        assert_eq!(link.hosts(), [("seed.example".to_string(), 6881)]);
+    }
+}

@@ -1,0 +1,74 @@
+//! The .torrent files that were made of magnet links. They are in the folder of the resume states, so that a later run
+//! of the same link needs no peer to know what the torrent contains.
+//!
+//! Floor 3, a part of [`resume`](super). The folder is for our eyes only, because the trackers of a link may have a passkey.
+
+use super::StateDir;
+use crate::proto::id::InfoHash;
+use crate::proto::metainfo::MAX_METAINFO_BYTES;
+use crate::sys::beneath::For;
+use std::io::{self, Read};
+use std::time::SystemTime;
+
+/// The end of the names of these files.
+const END: &str = ".torrent";
+
+/// Whether this is the name of a saved torrent.
+pub fn is_name(name: &str) -> bool {
+    let hash = name.strip_suffix(END).unwrap_or_default();
+    hash.len() == 40 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+impl StateDir {
+    /// The saved .torrent file of a torrent.
+    pub fn saved_torrent(&self, info_hash: InfoHash) -> io::Result<Vec<u8>> {
+        let file = self.folder.file(&format!("{info_hash}{END}"), For::Reading)?;
+        // A file that was not used for long is deleted.
+        let _ = file.set_modified(SystemTime::now());
+        let mut bytes = Vec::with_capacity(file.metadata()?.len().min(MAX_METAINFO_BYTES as u64) as usize);
+        file.take(MAX_METAINFO_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Saves a .torrent file.
+    pub fn save_torrent(&self, info_hash: InfoHash, bytes: &[u8]) -> io::Result<()> {
+        // If the power goes, peers are asked again.
+        self.write(&format!("{info_hash}{END}"), bytes, false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_torrent_is_saved_under_its_info_hash_and_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let states = StateDir::open(dir.path()).unwrap();
+        let info_hash = InfoHash([0xab; 20]);
+        assert_eq!(states.saved_torrent(info_hash).unwrap_err().kind(), io::ErrorKind::NotFound);
+        for bytes in [&b"one"[..], b"another"] {
+            states.save_torrent(info_hash, bytes).unwrap();
+            assert_eq!(states.saved_torrent(info_hash).unwrap(), bytes);
+        }
+        let name = fs::read_dir(dir.path()).unwrap().next().unwrap().unwrap().file_name().into_string().unwrap();
+        assert!(is_name(&name) && name.ends_with("ab.torrent"), "{name}");
+        assert!(!is_name("a.torrent") && !is_name(&name[1..]) && !is_name(&name.replace("ab", "xy")));
+    }
+
+    #[test]
+    fn one_that_was_not_used_for_long_goes_and_one_that_is_used_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let states = StateDir::open(dir.path()).unwrap();
+        let (used, unused) = (InfoHash([1; 20]), InfoHash([2; 20]));
+        for info_hash in [used, unused] {
+            states.save_torrent(info_hash, b"x").unwrap();
+            let file = fs::File::options().write(true).open(dir.path().join(format!("{info_hash}{END}"))).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        }
+        states.saved_torrent(used).unwrap();
+        let states = StateDir::open(dir.path()).unwrap();
+        assert!(states.saved_torrent(used).is_ok() && states.saved_torrent(unused).is_err());
+    }
+}
