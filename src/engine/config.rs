@@ -9,6 +9,7 @@ use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
 use crate::storage::Duty;
 use crate::storage::resume::{SAVE_EVERY, StateDir};
+use crate::swarm::learning;
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::settings::Settings;
 use std::ops::RangeInclusive;
@@ -103,6 +104,9 @@ pub struct LinkJob {
 impl LinkJob {
     /// The job for a link. An error says why the link can't be used.
     pub fn new(link: Magnet) -> Result<LinkJob, &'static str> {
+        if !learning::IS_PRESENT {
+            return Err("this swarmlet was built without downloads by magnet links (the feature `magnet`)");
+        }
         let info_hash = link.info_hash.ok_or(
             "this magnet link is for version 2 of BitTorrent only (BEP 52); swarmlet uses version 1: look for a link \
              with xt=urn:btih: or for a .torrent file of the same content",

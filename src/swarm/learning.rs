@@ -67,6 +67,9 @@ const KEEP_ALIVE_AFTER: Time = Time::from_secs(100);
 /// What trackers are told is missing while the size is unknown (libtorrent). 0 would count us as a seed.
 const LEFT: u64 = 16 << 10;
 
+/// Whether links can be used: not in every build.
+pub const IS_PRESENT: bool = true;
+
 /// A torrent whose description is being learned.
 pub struct Learning {
     info_hash: InfoHash,
@@ -121,6 +124,11 @@ impl Learning {
             wrong: 0,
             guests_wake: None,
         }
+    }
+
+    /// The same; `None` in a build that can't use links.
+    pub fn of_link(link: &Magnet, settings: Arc<Settings>, now: Time, rng: &mut Rng) -> Option<Learning> {
+        Some(Learning::new(link, settings, now, rng))
     }
 
     /// Takes in an event and decides what to do. The contract is that of

@@ -71,6 +71,11 @@
 pub mod event;
 pub mod figures;
 pub mod giving;
+// Feature: magnet.
+#[cfg(feature = "magnet")]
+pub mod learning;
+#[cfg(not(feature = "magnet"))]
+#[path = "learning/absent.rs"]
 pub mod learning;
 pub mod meeting;
 pub mod peer;

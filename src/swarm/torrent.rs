@@ -16,7 +16,19 @@
 //! The ideas they decide with are in [`picking`](super::picking), [`giving`](super::giving) and
 //! [`meeting`](super::meeting). BEP 3 describes the protocol.
 
+// Feature: magnet.
+#[cfg(feature = "magnet")]
 mod adopting;
+/// What stands in its place in a build without magnet links.
+#[cfg(not(feature = "magnet"))]
+mod adopting {
+    impl super::Torrent {
+        /// It can't be called.
+        pub fn adopt(&mut self, from: crate::swarm::learning::HandOver, _: &mut super::Turn) {
+            from.none()
+        }
+    }
+}
 mod choking;
 mod downloading;
 mod giving_up;

@@ -44,7 +44,7 @@ impl Manager {
                 self.disks.disk.end(&content);
                 self.trackers.part(id, Parting::Torrent(torrent));
             }
-            State::Learning(stage) => self.trackers.part(id, Parting::Learning(stage.learning)),
+            State::Learning(stage) => self.trackers.part(id, Parting::Learning(stage)),
             State::Checking(..) | State::Failed(_) => {}
         }
         if let Some(problem) = problem {

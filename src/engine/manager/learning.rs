@@ -27,10 +27,11 @@ const STACK_BYTES: usize = 64 * 1024;
 impl Manager {
     /// A person added a torrent of which only the link is known.
     pub(super) fn learn(&mut self, id: TorrentId, job: LinkJob, now: Time) {
-        let learning = Learning::new(&job.link, Arc::clone(&self.settings), now, &mut self.shared.rng);
+        let settings = Arc::clone(&self.settings);
+        let Some(learning) = Learning::of_link(&job.link, settings, now, &mut self.shared.rng) else { return };
         let (info_hash, unknown) = (job.info_hash(), Unknown::new(id));
-        let stage = Stage { learning: Box::new(learning), info_hash, unknown: Arc::clone(&unknown), check: None };
-        let mut slot = Slot::new(State::Learning(stage), self.paused, Box::default());
+        let stage = Stage { learning, info_hash, unknown: Arc::clone(&unknown), check: None };
+        let mut slot = Slot::new(State::Learning(Box::new(stage)), self.paused, Box::default());
         slot.reported = vec![[None, None]; slot.trackers().len()];
         let paused = slot.paused;
         self.torrents.insert(id, Box::new(slot));

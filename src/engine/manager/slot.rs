@@ -58,7 +58,7 @@ pub enum State {
     /// piece. (The number has 32 bits, because many routers' processors have no larger atomics.)
     Checking(Arc<AtomicU32>, u64, u32),
     /// Only its link was known, and its content is not checked yet.
-    Learning(Stage),
+    Learning(Box<Stage>),
     /// It is in its swarm.
     Running(Box<Torrent>, Arc<Content>),
     /// It ended by itself.
@@ -68,7 +68,7 @@ pub enum State {
 /// A torrent from its link until its content is checked.
 pub struct Stage {
     /// The machine that asks peers for the description, and keeps the connections afterwards.
-    pub learning: Box<Learning>,
+    pub learning: Learning,
     /// The info-hash.
     pub info_hash: InfoHash,
     /// Where the threads of its peers find the content when it is known.
@@ -179,10 +179,10 @@ impl Slot {
     pub fn report(&self, id: TorrentId, now: Time, watch: Watch) -> Report {
         let phase = match &self.state {
             State::Checking(pieces, size, piece_length) => checking(pieces, *size, *piece_length),
-            State::Learning(Stage { check: Some((pieces, size, piece_length)), .. }) => {
-                checking(pieces, *size, *piece_length)
-            }
             State::Learning(stage) => {
+                if let Some((pieces, size, piece_length)) = &stage.check {
+                    return Report { torrent: id, phase: checking(pieces, *size, *piece_length) };
+                }
                 let mut status = stage.learning.status(now);
                 status.paused = self.paused;
                 if watch.peers_of == Some(id) {

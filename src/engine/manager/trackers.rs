@@ -4,10 +4,10 @@
 //! Floor 3, part of the [`manager`](super). Which tracker is asked when is decided by each torrent's
 //! [`Announcer`](crate::swarm::meeting::announcer::Announcer).
 
+use super::slot::Stage;
 use crate::engine::announce::Announcers;
 use crate::storage::TorrentId;
 use crate::swarm::event::{Action, Event};
-use crate::swarm::learning::Learning;
 use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement};
 use crate::swarm::shared::Turn;
 use crate::swarm::torrent::Torrent;
@@ -28,21 +28,21 @@ pub enum Parting {
     /// It was in its swarm.
     Torrent(Box<Torrent>),
     /// Only its link was known.
-    Learning(Box<Learning>),
+    Learning(Box<Stage>),
 }
 
 impl Parting {
     fn is_announcing(&self) -> bool {
         match self {
             Parting::Torrent(torrent) => torrent.is_announcing(),
-            Parting::Learning(learning) => learning.is_announcing(),
+            Parting::Learning(stage) => stage.learning.is_announcing(),
         }
     }
 
     fn handle(&mut self, event: Event, turn: &mut Turn) {
         match self {
             Parting::Torrent(torrent) => torrent.handle(event, turn),
-            Parting::Learning(learning) => learning.handle(event, turn),
+            Parting::Learning(stage) => stage.learning.handle(event, turn),
         }
     }
 }

@@ -1,0 +1,73 @@
+//! What stands in the place of [`learning`](super) in a build without magnet links. No value of these types exists, so the
+//! compiler leaves out all that would be done with one.
+
+use super::event::Event;
+use super::figures::{LearningStatus, PeerStatus};
+use super::meeting::announcer::Tracker;
+use super::settings::Settings;
+use super::shared::{Shared, Turn};
+use crate::base::rng::Rng;
+use crate::base::time::Time;
+use crate::proto::magnet::Magnet;
+use std::sync::Arc;
+
+/// Whether links can be used.
+pub const IS_PRESENT: bool = false;
+
+/// It can't be made.
+pub enum Learning {}
+
+/// It can't be made either. (The field is not public, so that nobody is warned of code that is never reached.)
+pub struct HandOver {
+    none: Learning,
+}
+
+impl HandOver {
+    /// There is nothing to take over.
+    pub fn none(self) -> ! {
+        match self.none {}
+    }
+}
+
+#[expect(missing_docs, reason = "they are those of the other build, and are never called")]
+impl Learning {
+    pub fn of_link(_: &Magnet, _: Arc<Settings>, _: Time, _: &mut Rng) -> Option<Learning> {
+        None
+    }
+
+    pub fn handle(&mut self, _: Event, _: &mut Turn) {
+        match *self {}
+    }
+
+    pub fn next_wake(&self, _: Time, _: &Shared) -> Option<Time> {
+        match *self {}
+    }
+
+    pub fn is_announcing(&self) -> bool {
+        match *self {}
+    }
+
+    pub fn is_learned(&self) -> bool {
+        match *self {}
+    }
+
+    pub fn stop(&mut self, _: &mut Turn) {
+        match *self {}
+    }
+
+    pub fn hand_over(self) -> HandOver {
+        HandOver { none: self }
+    }
+
+    pub fn trackers(&self) -> &[Tracker] {
+        match *self {}
+    }
+
+    pub fn status(&self, _: Time) -> LearningStatus {
+        match *self {}
+    }
+
+    pub fn peer_list(&self) -> Vec<PeerStatus> {
+        match *self {}
+    }
+}
