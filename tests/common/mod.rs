@@ -20,6 +20,8 @@ pub mod hostile;
 pub mod hosts;
 pub mod http;
 pub mod json;
+#[allow(dead_code)] // Only few programs use it.
+pub mod lan;
 pub mod lftp;
 pub mod libtorrent;
 pub mod opentracker;

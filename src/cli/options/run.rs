@@ -90,6 +90,9 @@ pub const NETWORK: Group = Group {
         // Feature: pex.
         #[cfg(feature = "pex")]
         Flag::switch("no-pex", "Neither tell peers about other peers nor believe what they tell (peer exchange)"),
+        // Feature: lsd.
+        #[cfg(feature = "lsd")]
+        Flag::switch("no-lsd", "Do not look for peers in the local network, and do not tell it which torrents run"),
     ],
 };
 
@@ -121,6 +124,8 @@ pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
     told.iter().for_each(|line| say::problem(line));
     Ok(Config {
         blocklist,
+        // A build without this search does not know the option either.
+        lsd: cfg!(feature = "lsd") && !given.has("no-lsd"),
         ports: given.value("port").map_or(Ok(DEFAULT_PORTS), |text| ports(&text.to_string_lossy()))?,
         torrent: Settings {
             max_peers: max_peers.map_or(DEFAULT_MAX_PEERS, |number| number as usize),
