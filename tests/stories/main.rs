@@ -30,6 +30,7 @@ mod many_screen;
 mod names;
 mod outputs;
 mod own_files;
+mod pex;
 mod proxies;
 mod resume;
 mod screen;
