@@ -27,6 +27,7 @@
 //! | [`Event::BudgetFreed`] after requests were given up; the endgame begins | O(p log p) |
 //! | [`Event::BudgetFreed`] otherwise | one for each peer that is asked, 8 p for those that are passed over |
 //! | a pick | n/64 for each peer, for the search that passes what is verified; again after 1,024 haves or a snub |
+//! | peers are told about others, at most each 10 s after a change, and each peer once a minute | O(p) for each peer |
 //! | the torrent is complete or stops, or its content is in doubt: peers are closed | O(p² log p + p n), once |
 //! | super-seeding ends | O(p n), once |
 //! | the content was checked again | O(n) |
@@ -34,6 +35,7 @@
 //! | a peer comes, goes or refuses then, or the timer | O(p log p) |
 //! | the last block of a description comes | its hash |
 //! | addresses are found, or one is tried | at most 1,000 for each of 400, or of 16 |
+//! | a peer names others, once a minute | at most 1,000, and a search for each of 100 |
 
 #![expect(missing_docs, reason = "the text of each variant explains its fields")]
 

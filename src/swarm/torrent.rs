@@ -5,6 +5,7 @@
 //!
 //! - `hearing`: each event goes to the file that decides about it.
 //! - `joining`, `adopting`, `places`, `introducing`: which peers are connected.
+//! - `gossip`: which peers are told of which others.
 //! - `downloading`, `giving_up`, `lying`: which peer is asked for what, when it no longer is, and which sent a corrupt
 //!   block.
 //! - `choking`, `uploading`, `showing`: which peers are served, with what, how fast, and what they are shown.
@@ -18,12 +19,20 @@
 // Feature: magnet.
 #[cfg(feature = "magnet")]
 mod adopting;
+/// What stands in its place in a build without magnet links.
 #[cfg(not(feature = "magnet"))]
-#[path = "torrent/not_adopting.rs"]
-mod adopting;
+mod adopting {
+    impl super::Torrent {
+        /// It can't be called.
+        pub fn adopt(&mut self, from: crate::swarm::learning::HandOver, _: &mut super::Turn) {
+            from.none()
+        }
+    }
+}
 mod choking;
 mod downloading;
 mod giving_up;
+mod gossip;
 mod hearing;
 mod introducing;
 mod joining;
@@ -72,6 +81,7 @@ pub struct Torrent {
     /// No peer needs the timer before this: most events do not look at all peers.
     peers_wake: Time,
     meeting: Meeting,
+    gossip: gossip::Gossip,
     fetching: Fetching,
     giving: Giving,
     showing: Showing,
@@ -172,6 +182,7 @@ impl Torrent {
             peers: BTreeMap::new(),
             peers_wake: now,
             meeting: Meeting { completed_announced: have_all, ..Meeting::new(&metainfo.tiers, now, rng) },
+            gossip: gossip::Gossip::default(),
             fetching: Fetching {
                 budget_queue: VecDeque::new(),
                 must_ask_all: false,

@@ -78,6 +78,18 @@ pub fn make_with_tiers(content: &Content, file: &Path, piece_length: usize, tier
     Torrent::read(file)
 }
 
+/// Writes a private torrent of `content` to `file` (BEP 27).
+#[allow(dead_code)] // Only the stories of magnet links need one.
+pub fn make_private(content: &Content, file: &Path, piece_length: usize, announce: &str) -> Torrent {
+    let mut torrent = described(content, piece_length);
+    if let Some(Value::Dict(info)) = torrent.get_mut("info") {
+        info.insert("private", Value::Int(1));
+    }
+    torrent.insert("announce", Value::text(announce));
+    fs::write(file, Value::Dict(torrent).encode()).expect("the torrent can be written");
+    Torrent::read(file)
+}
+
 /// A torrent file.
 pub struct Torrent {
     /// Its path.

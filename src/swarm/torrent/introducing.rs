@@ -11,13 +11,18 @@ use crate::swarm::peer::{Peer, PeerKey};
 use core::net::SocketAddr;
 
 impl Torrent {
+    /// The extended messages that we offer to read. They depend on the torrent.
+    pub(super) fn offers(&self) -> Offers {
+        Offers { pex: self.gossips(), ..Offers::default() }
+    }
+
     /// Sends our extended handshake, if the peer speaks the extension protocol.
     pub(super) fn introduce(&mut self, key: PeerKey, turn: &mut Turn) {
-        let is_seeding = self.is_seeding();
+        let (is_seeding, offers) = (self.is_seeding(), self.offers());
         let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.reserved.extension()) else { return };
         let handshake = ExtendedHandshake {
             upload_only: (is_seeding && !peer.sees_little).then_some(true),
-            ..introduction(&self.settings, &peer.identity, Offers::default())
+            ..introduction(&self.settings, &peer.identity, offers)
         };
         send(peer, Message::Extended(handshake.message()), turn);
     }
@@ -26,6 +31,7 @@ impl Torrent {
     pub(super) fn extended(&mut self, key: PeerKey, message: &Extended, turn: &mut Turn) {
         match message.parse() {
             Some(Incoming::Handshake(theirs)) => self.introduced(key, theirs, turn),
+            Some(Incoming::Pex(pex)) => self.got_pex(key, pex, turn),
             Some(Incoming::UploadOnly(upload_only)) => self.got_upload_only(key, upload_only, turn),
             Some(Incoming::Metadata(_)) | None => {}
         }
@@ -41,7 +47,9 @@ impl Torrent {
             let listens = SocketAddr::new(peer.identity.addr.ip(), port);
             peer.listens = Some(listens);
             self.meeting.listens(listens, turn.now);
+            self.has_gossip(turn.now);
         }
+        self.offers_gossip(key, turn.now);
         if let Some(upload_only) = theirs.upload_only {
             self.got_upload_only(key, upload_only, turn);
         }
@@ -54,11 +62,11 @@ impl Torrent {
     }
 }
 
-/// Tells the peer that we download nothing any more. It need not know of all our pieces yet.
-pub(super) fn tell_upload_only(peer: &mut Peer, turn: &mut Turn) {
+/// Tells the peer that we download nothing any more. It need not know of all our pieces yet. A later handshake offers
+/// again what the first did, because libtorrent takes what it lacks for switched off.
+pub(super) fn tell_upload_only(peer: &mut Peer, offers: Offers, turn: &mut Turn) {
     if peer.reserved.extension() {
-        let handshake =
-            || ExtendedHandshake { upload_only: Some(true), ..ExtendedHandshake::ours(Offers::default()) }.message();
+        let handshake = || ExtendedHandshake { upload_only: Some(true), ..ExtendedHandshake::ours(offers) }.message();
         let message = peer.extended.message(Extension::UploadOnly, vec![1]).unwrap_or_else(handshake);
         send(peer, Message::Extended(message), turn);
     }
