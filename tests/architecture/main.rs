@@ -40,7 +40,7 @@ const CORE: [&str; 6] = ["base", "proto", "swarm", "sys", "storage", "engine"];
 /// Most lines of code in the core: no blank lines, comments or tests. The classic system had 12,000. What real torrents,
 /// disks, proxies and trackers need beyond the specifications comes on top, and what many slow or far peers need: grants,
 /// memory that grows, structures in which nothing is searched, and torrents that keep little while they rest.
-const CORE_LINES: usize = 14_750;
+const CORE_LINES: usize = 14_800;
 /// Most lines of a file: it is read in one sitting.
 const FILE_LINES: usize = 400;
 /// Most names that `ls` of a folder shows.
