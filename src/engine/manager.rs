@@ -310,7 +310,12 @@ impl Manager {
                 events.into_iter().for_each(|event| torrent.handle(event, turn));
             }
             Some(State::Learning(stage)) => {
-                events.into_iter().for_each(|event| stage.learning.handle(event, turn));
+                for event in events {
+                    if matches!(event, Event::Paused(_)) {
+                        stage.pause_is_over(now);
+                    }
+                    stage.learning.handle(event, turn);
+                }
                 given_up = stage.give_up(paused, now);
             }
             Some(State::Checking(..) | State::Failed(_)) | None => {
@@ -341,7 +346,11 @@ impl Manager {
                         self.disks.order(content, order, now);
                     }
                 }
-                Action::Learned { info } => self.news.tell(Notice::Learned { torrent: id, info }),
+                Action::Learned { info } => {
+                    // It may be private. If it is not, it is announced again when it joins its swarm.
+                    self.lsd.remove(&info_hash);
+                    self.news.tell(Notice::Learned { torrent: id, info });
+                }
                 Action::News(news) => {
                     ended = self.news.report(id, slot, news, now).or(ended);
                 }

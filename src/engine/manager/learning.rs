@@ -40,10 +40,7 @@ impl Manager {
         let paused = slot.paused;
         self.torrents.insert(id, Box::new(slot));
         self.peers.around.directory.add_unknown(info_hash, unknown);
-        self.handle(id, Event::Timer, now);
-        if paused {
-            self.handle(id, Event::Paused(true), now);
-        }
+        self.handle(id, if paused { Event::Paused(true) } else { Event::Timer }, now);
         self.look_up(id, &job.link);
     }
 
@@ -54,9 +51,6 @@ impl Manager {
         if !stage.learning.is_learned() || stage.info_hash != job.metainfo.info_hash || stage.check.is_some() {
             let problem = Problem::io("this is not what its link stands for");
             return self.failed_at_start(id, problem);
-        }
-        if job.metainfo.private {
-            self.lsd.remove(&job.metainfo.info_hash);
         }
         let progress = Arc::new(AtomicU32::new(0));
         stage.check = Some((Arc::clone(&progress), job.metainfo.length, job.metainfo.piece_length));

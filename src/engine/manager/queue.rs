@@ -65,6 +65,7 @@ impl Manager {
         if let State::Learning(stage) = std::mem::replace(&mut slot.state, State::Checking(Arc::default(), 0, 0)) {
             // Its peers need the number of pieces to read on.
             stage.unknown.is(&content);
+            self.shared.budget.turn_to(content.device(), self.disks.disk.devices.len() > 1);
             let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
             torrent.adopt(stage.learning.hand_over(), turn);
         } else {
@@ -82,11 +83,11 @@ impl Manager {
         }
         self.peers.around.directory.add(content);
         self.news.tell(Notice::Joined { torrent: id, had_bytes, hashed_bytes, is_complete });
-        self.handle(id, Event::Timer, now);
-        self.meet(id, &peers, now);
         if paused {
             self.handle(id, Event::Paused(true), now);
         }
+        self.handle(id, Event::Timer, now);
+        self.meet(id, &peers, now);
         self.queue(id, now);
     }
 

@@ -52,6 +52,11 @@ impl Stage {
         self.patience.timeout.filter(|_| !excused).map(|timeout| self.patience.progressed.saturating_add(timeout))
     }
 
+    /// A pause began or is over: the time until then does not count.
+    pub fn pause_is_over(&mut self, now: Time) {
+        self.patience.progressed = now;
+    }
+
     /// Looks whether there was progress. If it is given up, returns why.
     pub fn give_up(&mut self, paused: bool, now: Time) -> Option<Problem> {
         self.patience.timeout?;

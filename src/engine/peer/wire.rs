@@ -10,9 +10,9 @@ use super::blocks::Blocks;
 use super::gathering::Gathering;
 use super::server::Server;
 use crate::engine::input::Input;
-use crate::proto::metainfo::MAX_PIECES;
 use crate::proto::peer::extended::{self, Extended};
 use crate::proto::peer::message::{self, BodyKind, Message, PIECE_HEADER_BYTES, PieceHeader};
+use crate::proto::peer::metadata;
 use crate::swarm::event::PeerEvent;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
@@ -36,8 +36,10 @@ const BATCH: usize = 16;
 /// hundred.)
 const BATCH_BYTES: usize = 4 * 1024;
 
-/// Bytes of the bitfield of a torrent that has as many pieces as a torrent may have: 256 KiB.
-const LONGEST_BITFIELD: u32 = (MAX_PIECES / 8) as u32;
+/// Bytes of the longest bitfield of a torrent whose description we would fetch: each piece has a hash of 20 bytes in it.
+const LONGEST_BITFIELD: u32 = (metadata::MOST_BYTES / 20).div_ceil(8);
+/// Long messages are read in parts of so many bytes, so that nothing is allocated for a length that is only claimed.
+const PART_BYTES: usize = 16 * 1024;
 
 /// Reads a peer's socket.
 pub struct Wire<'a> {
@@ -160,8 +162,12 @@ impl Wire<'_> {
 
     /// Returns the next `count` bytes, which belong to a message other than a block.
     fn gather(&mut self, count: u32) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; count as usize];
-        self.fill(&mut bytes)?;
+        let mut bytes = Vec::new();
+        while bytes.len() < count as usize {
+            let had = bytes.len();
+            bytes.resize((had + PART_BYTES).min(count as usize), 0);
+            self.fill(&mut bytes[had..])?;
+        }
         self.source.gathered += bytes.len();
         Ok(bytes)
     }

@@ -1,12 +1,23 @@
 //! The peers that a link names (`x.pe`): by address, or by a host name that has to be looked up.
 
 use super::Magnet;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
+use std::collections::BTreeMap;
+
+/// Ports of one address that are used. A stranger wrote the link, and could make us try all ports of a machine in the
+/// local network.
+const MOST_OF_ADDRESS: usize = 8;
 
 impl Magnet {
     /// The peers that are named by their address.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.peers.iter().filter_map(|peer| peer.parse().ok()).collect()
+        let mut of_host: BTreeMap<IpAddr, usize> = BTreeMap::new();
+        let mut has_room = |addr: &SocketAddr| {
+            let count = of_host.entry(addr.ip()).or_default();
+            *count += 1;
+            *count <= MOST_OF_ADDRESS
+        };
+        self.peers.iter().filter_map(|peer| peer.parse().ok()).filter(|addr| has_room(addr)).collect()
     }
 
     /// The peers that are named by a host, with their ports.
@@ -36,5 +47,12 @@ mod tests {
         let link = Magnet { peers, ..Magnet::default() };
         assert_eq!(link.addresses(), ["10.0.0.1:6881".parse().unwrap(), "[2001:db8::1]:80".parse().unwrap()]);
         assert_eq!(link.hosts(), [("seed.example".to_string(), 6881)]);
+    }
+
+    #[test]
+    fn a_link_makes_us_try_few_ports_of_one_address() {
+        let peers = (1..=400).map(|port| format!("192.168.1.1:{port}")).chain(["192.168.1.2:1".to_string()]);
+        let link = Magnet { peers: peers.collect(), ..Magnet::default() };
+        assert_eq!(link.addresses().len(), MOST_OF_ADDRESS + 1);
     }
 }

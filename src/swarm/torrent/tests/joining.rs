@@ -77,11 +77,12 @@ fn a_private_torrent_takes_addresses_only_from_trackers_links_and_incoming_peers
 }
 
 #[test]
-fn a_peer_keeps_the_source_of_its_address() {
+fn a_peer_keeps_the_source_of_its_address_unless_a_tracker_names_it_too() {
     let mut stage = Stage::new(8, 50);
     let addrs = [1, 2].map(|port| SocketAddr::from(([10, 0, 0, 1], port)));
-    stage.happen(Event::Found { source: Source::Pex, addrs: vec![addrs[0]] });
-    stage.happen(Event::Found { source: Source::Tracker, addrs: addrs.to_vec() });
+    stage.happen(Event::Found { source: Source::Pex, addrs: addrs.to_vec() });
+    stage.happen(Event::Found { source: Source::Dht, addrs: addrs.to_vec() });
+    stage.happen(Event::Found { source: Source::Tracker, addrs: vec![addrs[1]] });
     stage.join(1, [10, 0, 0, 1], 5, true);
     stage.join(2, [10, 0, 0, 1], 6, true);
     stage.join(3, [10, 0, 0, 1], 7, false);
