@@ -4,7 +4,8 @@
 //! `torrent/`, in groups:
 //!
 //! - `hearing`: each event goes to the file that decides about it.
-//! - `joining`, `adopting`, `places`, `introducing`: which peers are connected.
+//! - `joining`, `places`, `introducing`: which peers are connected.
+//! - `links`: which of them were there before the torrent's description, and which are given that.
 //! - `downloading`, `giving_up`, `lying`: which peer is asked for what, when it no longer is, and which sent a corrupt
 //!   block.
 //! - `choking`, `uploading`, `showing`: which peers are served, with what, how fast, and what they are shown.
@@ -16,17 +17,17 @@
 //! [`meeting`](super::meeting). BEP 3 describes the protocol.
 
 // Feature: magnet.
-#[cfg(feature = "magnet")]
-mod adopting;
-#[cfg(not(feature = "magnet"))]
-#[path = "torrent/not_adopting.rs"]
-mod adopting;
 mod choking;
 mod downloading;
 mod giving_up;
 mod hearing;
 mod introducing;
 mod joining;
+#[cfg(feature = "magnet")]
+mod links;
+#[cfg(not(feature = "magnet"))]
+#[path = "torrent/links/absent.rs"]
+mod links;
 mod lying;
 mod places;
 mod report;
@@ -72,6 +73,7 @@ pub struct Torrent {
     /// No peer needs the timer before this: most events do not look at all peers.
     peers_wake: Time,
     meeting: Meeting,
+    describing: links::Describing,
     fetching: Fetching,
     giving: Giving,
     showing: Showing,
@@ -170,6 +172,7 @@ impl Torrent {
             peers: BTreeMap::new(),
             peers_wake: now,
             meeting: Meeting { completed_announced: have_all, ..Meeting::new(&metainfo.tiers, now, rng) },
+            describing: links::Describing::default(),
             fetching: Fetching {
                 waits_for_budget: false,
                 waits_for_rate: false,
@@ -238,6 +241,7 @@ impl Torrent {
             Event::Paused(paused) => self.pause(paused, turn),
             Event::AnnounceNow => self.meeting.announcer.announce_now(turn.now),
             Event::BudgetFreed => self.ask_all(turn),
+            Event::DescriptionGone => self.description_gone(turn),
             Event::Timer => self.timer(turn),
         }
         self.announce_due(turn);

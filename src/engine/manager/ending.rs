@@ -71,6 +71,7 @@ impl Manager {
             | Event::Paused(_)
             | Event::AnnounceNow
             | Event::BudgetFreed
+            | Event::DescriptionGone
             | Event::Timer => {}
         }
     }

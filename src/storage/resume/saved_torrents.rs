@@ -8,6 +8,8 @@ use crate::proto::id::InfoHash;
 use crate::proto::metainfo::MAX_METAINFO_BYTES;
 use crate::sys::beneath::For;
 use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// The end of the names of these files.
@@ -34,6 +36,19 @@ impl StateDir {
     pub fn save_torrent(&self, info_hash: InfoHash, bytes: &[u8]) -> io::Result<()> {
         // If the power goes, peers are asked again.
         self.write(&format!("{info_hash}{END}"), bytes, false)
+    }
+
+    /// Saves a .torrent file unless it is there. Returns its path.
+    pub fn keep_torrent(&self, info_hash: InfoHash, bytes: &[u8]) -> io::Result<Arc<Path>> {
+        if self.saved_torrent(info_hash).is_ok_and(|saved| saved == bytes) {
+            return Ok(self.path_of_torrent(info_hash));
+        }
+        self.save_torrent(info_hash, bytes).map(|()| self.path_of_torrent(info_hash))
+    }
+
+    /// Where the .torrent file of a torrent is saved.
+    pub fn path_of_torrent(&self, info_hash: InfoHash) -> Arc<Path> {
+        self.path.join(format!("{info_hash}{END}")).into()
     }
 }
 

@@ -11,13 +11,19 @@ use crate::swarm::peer::{Peer, PeerKey};
 use core::net::SocketAddr;
 
 impl Torrent {
+    /// The extended messages that we offer to read. They depend on the torrent.
+    pub(super) fn offers(&self) -> Offers {
+        Offers { metadata: self.describing.size().is_some() }
+    }
+
     /// Sends our extended handshake, if the peer speaks the extension protocol.
     pub(super) fn introduce(&mut self, key: PeerKey, turn: &mut Turn) {
-        let is_seeding = self.is_seeding();
+        let (is_seeding, offers) = (self.is_seeding(), self.offers());
         let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.reserved.extension()) else { return };
         let handshake = ExtendedHandshake {
             upload_only: (is_seeding && !peer.sees_little).then_some(true),
-            ..introduction(&self.settings, &peer.identity, Offers::default())
+            metadata_size: self.describing.size(),
+            ..introduction(&self.settings, &peer.identity, offers)
         };
         send(peer, Message::Extended(handshake.message()), turn);
     }
@@ -27,7 +33,8 @@ impl Torrent {
         match message.parse() {
             Some(Incoming::Handshake(theirs)) => self.introduced(key, theirs, turn),
             Some(Incoming::UploadOnly(upload_only)) => self.got_upload_only(key, upload_only, turn),
-            Some(Incoming::Metadata(_)) | None => {}
+            Some(Incoming::Metadata(message)) => self.got_metadata(key, &message, turn),
+            None => {}
         }
     }
 
