@@ -17,6 +17,7 @@ pub mod install {}
 /// [blocklist]: crate::book::blocklist
 /// [states]: crate::book::disks#resume-states
 /// [json]: crate::book::json
+/// [lsd]: crate::book::get#peers-in-the-local-network
 #[doc = include_str!("get.md")]
 pub mod get {}
 
@@ -35,6 +36,7 @@ pub mod files {}
 /// [blocklist]: crate::book::blocklist
 /// [json]: crate::book::json
 /// [many]: crate::book::many
+/// [lsd]: crate::book::get#peers-in-the-local-network
 #[doc = include_str!("seed.md")]
 pub mod seed {}
 

@@ -53,12 +53,14 @@ pub struct Config {
     pub check_all: bool,
     /// Overwrite a user's files that have the paths of wanted files, instead of refusing the torrent.
     pub overwrite: bool,
+    /// Find peers in the local network, and be found there (BEP 14). Off by default: the command line turns it on.
+    pub lsd: bool,
     /// Addresses that are not connected to, and whose connections are refused.
     pub blocklist: Blocklist,
 }
 
 impl Default for Config {
-    /// The defaults of the command line.
+    /// The defaults of the command line, but nothing is sent into the local network.
     fn default() -> Config {
         Config {
             torrent: Settings::default(),
@@ -73,6 +75,7 @@ impl Default for Config {
             save_every: SAVE_EVERY,
             check_all: false,
             overwrite: false,
+            lsd: false,
             blocklist: Blocklist::default(),
         }
     }

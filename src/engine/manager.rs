@@ -24,6 +24,7 @@ use super::config::Config;
 use super::disk::Disk;
 use super::input::{Command, Input};
 use super::keeper::Keeper;
+use super::lsd::Lsd;
 use super::notice::{Notice, RateLimits};
 use super::peer::around::Surroundings;
 use super::peer::blocks::Blocks;
@@ -71,6 +72,7 @@ struct Manager {
     agenda: Agenda,
     peers: Connections,
     trackers: Trackers,
+    lsd: Lsd,
     disks: Disks,
     news: Reporter,
     lull: Lull,
@@ -127,6 +129,7 @@ fn prepare(
         shared.budget.memory_is(memory::free());
     }
     shared.most_connected = most_connections().min(MOST_CONNECTIONS.max(settings.max_peers));
+    let lsd = Lsd::start(config.lsd, settings.port, &sender)?;
     let disks = Disks {
         disk: Disk::new(&sender, &blocks, config.memory_bytes.max(LEAST_BYTES)),
         checks: checker::start(sender.clone(), notices.clone(), &config)?,
@@ -141,6 +144,7 @@ fn prepare(
         agenda: Agenda::default(),
         peers: Connections::new(around),
         trackers: Trackers::new(Announcers::new(sender.clone())),
+        lsd,
         disks,
         news: Reporter::new(notices, config.status_every),
         lull: Lull::default(),

@@ -9,6 +9,7 @@
 //! | [`peer::listener`] | one or two | its socket |
 //! | [`announce`] | at most 32, and a second one for each tracker with addresses of both families; none while nothing is announced | a tracker |
 //! | [`lookup`](crate::sys::lookup) | at most 32; none while no host is looked up | the resolver |
+//! | [`lsd`] | one; none while there is nothing to announce in the local network | its sockets, its next announce |
 //! | [`keeper`] | one per device on which a state was saved | its channel, the disk |
 //! | [`checker`] | one; while content is opened and checked, one per folder, at most 64, and for each device as many helpers as cores | its channel, the disk |
 //! | [`hashing`](crate::storage::hashing) | as many as cores, while a torrent is created or content verified | the disk |
@@ -19,6 +20,7 @@ pub mod config;
 pub mod disk;
 pub mod input;
 pub mod keeper;
+pub mod lsd;
 pub mod manager;
 pub mod notice;
 pub mod peer;

@@ -54,7 +54,7 @@ pub enum Event {
     /// We could not connect to `addr`. With `our_fault` the peer is not to blame: we have no descriptor, thread or
     /// memory left.
     ConnectFailed { addr: SocketAddr, our_fault: bool },
-    /// Addresses of peers were found: `source` says how.
+    /// Addresses of peers were found: `source` says how. No address at all says that this source was asked.
     Found { source: Source, addrs: Vec<SocketAddr> },
     /// A tracker answered the announce of [`Action::Announce`], or failed to. (The peers of the answer come as
     /// [`Event::Found`].)

@@ -63,6 +63,8 @@ pub struct Status {
     pub known: usize,
     /// Peers that are banned because they sent corrupt blocks.
     pub liars: usize,
+    /// The local network was asked for peers (BEP 14).
+    pub asked_locally: bool,
     /// The trackers.
     pub trackers: Vec<Tracker>,
     /// The map of the pieces, if somebody looks at it.
@@ -144,6 +146,8 @@ pub struct LearningStatus {
     pub known: usize,
     /// Peers that are banned because they sent a wrong description.
     pub liars: usize,
+    /// The local network was asked for peers (BEP 14).
+    pub asked_locally: bool,
     /// The trackers.
     pub trackers: Vec<Tracker>,
     /// The peers, if somebody looks at them.

@@ -44,7 +44,7 @@ use self::asking::Of;
 use self::attempt::Attempt;
 pub(super) use self::guest::Guest;
 use super::event::{Action, Event, PeerEvent, PeerOrder};
-use super::meeting::source::Source;
+use super::meeting::source::{Source, TRACKERS_ALONE};
 use super::meeting::{FEW_PEERS, MOST_FOUND, Meeting, NUMWANT};
 use super::peer::{Identity, PeerKey};
 use super::settings::Settings;
@@ -59,9 +59,6 @@ use core::net::SocketAddr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// If the link names trackers, addresses that others found are not tried before this has passed: the torrent may be
-/// private, and then they are none of its peers.
-pub const TRACKERS_ALONE: Time = Time::from_secs(10);
 /// We send a keep-alive after this silence, as for a torrent.
 const KEEP_ALIVE_AFTER: Time = Time::from_secs(100);
 /// What trackers are told is missing while the size is unknown (libtorrent). 0 would count us as a seed.

@@ -2,6 +2,7 @@
 
 pub mod beneath;
 pub mod http;
+pub mod interfaces;
 pub mod limits;
 pub mod listen;
 pub mod lookup;

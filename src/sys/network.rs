@@ -5,7 +5,7 @@
 use core::net::IpAddr;
 
 /// A network, such as 10.0.0.0/8, or a single address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Network {
     ip: IpAddr,
     /// How many bits of an address tell that it belongs to the network.
@@ -13,13 +13,18 @@ pub struct Network {
 }
 
 impl Network {
+    /// The network of `ip`, of which the first `bits` bits name it; `None` if it does not have so many.
+    pub fn new(ip: IpAddr, bits: u32) -> Option<Network> {
+        let ip = ip.to_canonical();
+        (bits <= if ip.is_ipv4() { 32 } else { 128 }).then_some(Network { ip, bits })
+    }
+
     /// Reads `10.0.0.0/8`, `2001:db8::/32` or a single address.
     pub fn parse(text: &str) -> Option<Network> {
         let (ip, bits) = text.split_once('/').map_or((text, None), |(ip, bits)| (ip, Some(bits)));
         let ip = ip.parse::<IpAddr>().ok()?.to_canonical();
-        let most = if ip.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Some(most), |bits| bits.parse().ok().filter(|bits| *bits <= most))?;
-        Some(Network { ip, bits })
+        let bits = bits.map_or(Some(if ip.is_ipv4() { 32 } else { 128 }), |bits| bits.parse().ok())?;
+        Network::new(ip, bits)
     }
 
     /// Whether `ip` belongs to it.
@@ -32,6 +37,15 @@ impl Network {
         differs.leading_zeros() >= self.bits
     }
 }
+
+/// Two are equal if they have the same addresses.
+impl PartialEq for Network {
+    fn eq(&self, other: &Network) -> bool {
+        self.bits == other.bits && self.contains(other.ip)
+    }
+}
+
+impl Eq for Network {}
 
 #[cfg(test)]
 mod tests {

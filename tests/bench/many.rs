@@ -144,7 +144,7 @@ impl Stage {
     /// Starts `many`, and waits until it has nothing to do.
     fn start(&self, builds: &Builds) -> (Process, Start) {
         let mut command = Command::new(&builds.default);
-        command.args(["many", "--quiet", "--port", &self.port.to_string()]);
+        command.args(["many", "--quiet", "--no-lsd", "--port", &self.port.to_string()]);
         command.arg("--state").arg(self.dir.join("states")).arg("--dir").arg(self.dir.join("content"));
         command.arg(self.dir.join("torrents"));
         let mut process = Process::start("swarmlet", &mut command, &self.dir.join("logs"));

@@ -5,7 +5,9 @@ lt_peer.py make PATH PIECE_LENGTH ANNOUNCE OUT
 lt_peer.py make-sorted PATH PIECE_LENGTH OUT       files in the order of their paths, not in that of the folder
 lt_peer.py make-hybrid PATH OUT                    of versions 1 and 2; prints both info-hashes
 lt_peer.py seed|get TORRENT DIR INTERFACE RATE     INTERFACE like 127.0.0.1:7001, RATE bytes/s of upload (0: any)
-A peer prints "uploaded N" whenever the payload it sent has grown; `get` ends when it has all.
+lt_peer.py lsd-seed|lsd-get TORRENT DIR INTERFACE RATE     the same, and it searches in the local network
+A peer prints "uploaded N" whenever the payload it sent has grown, and "lsd ..." for each peer that announces itself in
+the local network; `get` ends when it has all.
 """
 import os, sys, time
 import libtorrent as lt
@@ -46,7 +48,9 @@ def make_hybrid(path, out):
 
 
 def peer(role, torrent, dir_, interface, rate):
-    s = lt.session({'listen_interfaces': interface, 'enable_dht': False, 'enable_lsd': False, 'enable_upnp': False,
+    lsd = role.startswith('lsd-')
+    role = role.removeprefix('lsd-')
+    s = lt.session({'listen_interfaces': interface, 'enable_dht': False, 'enable_lsd': lsd, 'enable_upnp': False,
                     'enable_natpmp': False, 'enable_outgoing_utp': False, 'enable_incoming_utp': False,
                     'allow_multiple_connections_per_ip': True, 'out_enc_policy': 2, 'in_enc_policy': 2,
                     'min_reconnect_time': 1, 'upload_rate_limit': int(rate)})
@@ -55,15 +59,23 @@ def peer(role, torrent, dir_, interface, rate):
         f.add_rule('0.0.0.0', '255.255.255.255', 1)
         f.add_rule('::', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', 1)
         s.set_peer_class_filter(f)
+    if lsd:
+        s.apply_settings({'alert_mask': lt.alert.category_t.session_log_notification})
     p = lt.add_torrent_params()
     p.ti = lt.torrent_info(torrent)
     p.save_path = dir_
     if role == 'seed':
         p.flags |= lt.torrent_flags.seed_mode
     h = s.add_torrent(p)
+    if lsd:
+        print('started', flush=True)
     uploaded = 0
     while True:
         status = h.status()
+        if lsd:
+            for alert in s.pop_alerts():
+                if '<== LSD' in alert.message() and ' ih: ' in alert.message():
+                    print('lsd', alert.message(), flush=True)
         if status.total_payload_upload > uploaded:
             uploaded = status.total_payload_upload
             print('uploaded', uploaded, flush=True)

@@ -18,6 +18,8 @@ pub mod group;
 pub mod hostile;
 pub mod http;
 pub mod json;
+#[allow(dead_code)] // Only few programs use it.
+pub mod lan;
 pub mod lftp;
 pub mod libtorrent;
 pub mod opentracker;

@@ -8,20 +8,35 @@ use super::process::Process;
 use super::torrent::Torrent;
 use super::wait::PATIENCE;
 use rustix::process::Signal;
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
 /// The program under test.
 pub fn program() -> OsString {
     env::var_os("SWARMLET_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_swarmlet").into())
 }
 
-/// A `swarmlet get` that is not started yet.
+/// The option by which `program` does not search in the local network; a build without that search does not know it.
+pub fn no_lsd(program: &OsStr) -> Option<&'static str> {
+    static KNOWN: Mutex<BTreeMap<OsString, bool>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().expect("nobody panics with it");
+    let has_it = known.entry(program.into()).or_insert_with(|| {
+        let help = Command::new(program).args(["get", "--help"]).output().expect("the program runs");
+        String::from_utf8_lossy(&help.stdout).contains("--no-lsd")
+    });
+    has_it.then_some("--no-lsd")
+}
+
+/// A `swarmlet get` that is not started yet. It does not search in the local network, where the peers of other stories
+/// are.
 pub struct Get {
     program: OsString,
+    lsd: bool,
     command: &'static str,
     name: String,
     scratch: PathBuf,
@@ -39,7 +54,17 @@ impl Get {
         let dir = scratch.join(name);
         fs::create_dir_all(&dir).expect("the folder can be made");
         let (program, name, scratch) = (program(), name.into(), scratch.into());
-        Get { program, command: "get", name, scratch, args: Vec::new(), stdin: None, dir, port: free_port() }
+        Get {
+            program,
+            lsd: false,
+            command: "get",
+            name,
+            scratch,
+            args: Vec::new(),
+            stdin: None,
+            dir,
+            port: free_port(),
+        }
     }
 
     /// `seed` instead of `get`: serves what is in `dir`.
@@ -56,6 +81,12 @@ impl Get {
     #[allow(dead_code)] // Only the bench compares builds.
     pub fn program(self, program: &Path) -> Get {
         Get { program: program.into(), ..self }
+    }
+
+    /// Lets it search in the local network: it must be started in one of its own.
+    #[allow(dead_code)] // Only the stories of that search use it.
+    pub fn with_lsd(self) -> Get {
+        Get { lsd: true, ..self }
     }
 
     /// Adds `torrent`.
@@ -91,6 +122,7 @@ impl Get {
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.arg(self.command).args(&self.args).arg("--dir").arg(&self.dir).args(["--port", &self.port.to_string()]);
+        command.args(no_lsd(&self.program).filter(|_| !self.lsd));
         // Each story keeps its own states.
         command.env("XDG_STATE_HOME", self.scratch.join("state"));
         command

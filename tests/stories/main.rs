@@ -20,6 +20,7 @@ mod interop_npm;
 mod interop_swarm;
 mod interop_track;
 mod limits;
+mod lsd;
 mod magnet;
 mod make;
 mod many;

@@ -87,6 +87,9 @@ pub const NETWORK: Group = Group {
             "Never talk to peers whose address is in this file. A line is 1.2.3.0/24, 1.2.3.4-1.2.3.9 or \
              2001:db8::/32, or a comment after #. SIGHUP makes swarmlet read it again",
         ),
+        // Feature: lsd.
+        #[cfg(feature = "lsd")]
+        Flag::switch("no-lsd", "Do not look for peers in the local network, and do not tell it which torrents run"),
     ],
 };
 
@@ -118,6 +121,8 @@ pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
     told.iter().for_each(|line| say::problem(line));
     Ok(Config {
         blocklist,
+        // A build without this search does not know the option either.
+        lsd: cfg!(feature = "lsd") && !given.has("no-lsd"),
         ports: given.value("port").map_or(Ok(DEFAULT_PORTS), |text| ports(&text.to_string_lossy()))?,
         torrent: Settings {
             max_peers: max_peers.map_or(DEFAULT_MAX_PEERS, |number| number as usize),

@@ -7,10 +7,15 @@ use crate::cli::run::session::host;
 use crate::swarm::meeting::announcer::Tracker;
 use std::time::Duration;
 
-/// Why no peer is known.
-pub fn why_no_peers(trackers: &[Tracker]) -> String {
+/// Why no peer is known. `asked_locally`: the local network was asked too.
+pub fn why_no_peers(trackers: &[Tracker], asked_locally: bool) -> String {
+    // The words for it are left out of a build that does not ask.
+    let locally = cfg!(feature = "lsd") && asked_locally;
     if trackers.is_empty() {
-        return "no peers: the torrent names no tracker, so peers must connect to us".into();
+        return match locally {
+            true => "no peers: none in the local network, and the torrent names no tracker".into(),
+            false => "no peers: the torrent names no tracker, so peers must connect to us".into(),
+        };
     }
     let asked: Vec<&Tracker> =
         trackers.iter().filter(|tracker| tracker.problem.is_some() || answers(tracker)).collect();
@@ -19,17 +24,23 @@ pub fn why_no_peers(trackers: &[Tracker]) -> String {
     // A tracker that refuses says more than one that can't be reached.
     let problem = failing().find(|tracker| tracker.refuses).or_else(|| failing().next());
     let rest = || warning(trackers) + &next(trackers);
+    let elsewhere = if locally { "none in the local network, " } else { "" };
     match (problem, asked.len()) {
         _ if trackers.iter().any(|other| other.asking && other.problem.is_none() && !answers(other)) => {
             "no peers yet: asking the trackers".into()
         }
+        (None, 0) if locally => format!("no peers yet: only the local network was asked{}", next(trackers)),
         (None, 0) => format!("no peers yet: no tracker was asked{}", next(trackers)),
+        (None, 1) if locally => format!("no peers: the tracker and the local network asked, none knows one{}", rest()),
         (None, 1) => format!("no peers: the tracker knows none{}", rest()),
+        (None, all) if locally => {
+            format!("no peers: {all} trackers and the local network asked, none knows one{}", rest())
+        }
         (None, all) => format!("no peers: {all} trackers asked, none knows a peer{}", rest()),
-        (Some(only), 1) => format!("no peers: {}", tracker(only)),
-        (Some(one), all) if answering == 0 => format!("no peers: all {all} trackers fail; {}", tracker(one)),
+        (Some(only), 1) => format!("no peers: {elsewhere}{}", tracker(only)),
+        (Some(one), all) if answering == 0 => format!("no peers: {elsewhere}all {all} trackers fail; {}", tracker(one)),
         (Some(one), all) => {
-            format!("no peers: {answering} of {all} trackers answer, none knows a peer; {}", tracker(one))
+            format!("no peers: {elsewhere}{answering} of {all} trackers answer, none knows a peer; {}", tracker(one))
         }
     }
 }
@@ -127,28 +138,48 @@ mod tests {
     #[test]
     fn the_reason_may_be_the_trackers() {
         let mut all = trackers(&["http://a.example/x", "http://b.example/x", "http://c.example/x"]);
-        assert_eq!(why_no_peers(&[]), "no peers: the torrent names no tracker, so peers must connect to us");
-        assert_eq!(why_no_peers(&all[..1]), "no peers: the tracker knows none");
-        assert_eq!(why_no_peers(&all), "no peers: 3 trackers asked, none knows a peer");
+        assert_eq!(why_no_peers(&[], false), "no peers: the torrent names no tracker, so peers must connect to us");
+        assert_eq!(why_no_peers(&all[..1], false), "no peers: the tracker knows none");
+        assert_eq!(why_no_peers(&all, false), "no peers: 3 trackers asked, none knows a peer");
         all[1].warning = Some("your client is old".into());
         all[2].next_in = Some(Duration::from_millis(1_450_900));
         let words = "no peers: 3 trackers asked, none knows a peer; b.example warns: your client is old; next announce in \
                      24 min 10 s";
-        assert_eq!(why_no_peers(&all), words);
+        assert_eq!(why_no_peers(&all, false), words);
         (all[1].warning, all[2].next_in) = (None, None);
         (all[0].problem, all[0].refuses) = (Some("not registered".into()), true);
-        assert_eq!(why_no_peers(&all[..1]), "no peers: a.example refuses: not registered");
+        assert_eq!(why_no_peers(&all[..1], false), "no peers: a.example refuses: not registered");
         let words = "no peers: 2 of 3 trackers answer, none knows a peer; a.example refuses: not registered";
-        assert_eq!(why_no_peers(&all), words);
+        assert_eq!(why_no_peers(&all, false), words);
         all[1].problem = Some("no answer in time".into());
         (all[2].knows_us, all[2].seeds, all[2].asking) = (false, None, true);
-        assert_eq!(why_no_peers(&all), "no peers yet: asking the trackers");
-        assert_eq!(why_no_peers(&all[..2]), "no peers: all 2 trackers fail; a.example refuses: not registered");
+        assert_eq!(why_no_peers(&all, false), "no peers yet: asking the trackers");
+        assert_eq!(why_no_peers(&all[..2], false), "no peers: all 2 trackers fail; a.example refuses: not registered");
         // The third is of a tier in which another one is asked.
         all[2].asking = false;
-        assert_eq!(why_no_peers(&all), "no peers: all 2 trackers fail; a.example refuses: not registered");
+        assert_eq!(why_no_peers(&all, false), "no peers: all 2 trackers fail; a.example refuses: not registered");
         all[2].next_in = Some(Duration::from_secs(5));
-        assert_eq!(why_no_peers(&all[2..]), "no peers yet: no tracker was asked; next announce in 5 s");
+        assert_eq!(why_no_peers(&all[2..], false), "no peers yet: no tracker was asked; next announce in 5 s");
+    }
+
+    // Feature: lsd.
+    #[cfg(feature = "lsd")]
+    #[test]
+    fn the_local_network_counts_too() {
+        let mut all = trackers(&["http://a.example/x", "http://b.example/x", "http://c.example/x"]);
+        let words = |trackers: &[Tracker]| why_no_peers(trackers, true);
+        assert_eq!(words(&[]), "no peers: none in the local network, and the torrent names no tracker");
+        assert_eq!(words(&all[..1]), "no peers: the tracker and the local network asked, none knows one");
+        assert_eq!(words(&all[..2]), "no peers: 2 trackers and the local network asked, none knows one");
+        all[0].problem = Some("no answer in time".into());
+        let fails = "a.example fails: no answer in time";
+        assert_eq!(words(&all[..1]), format!("no peers: none in the local network, {fails}"));
+        let some = "no peers: none in the local network, 1 of 2 trackers answer, none knows a peer";
+        assert_eq!(words(&all[..2]), format!("{some}; {fails}"));
+        all[1].problem = Some("no answer in time".into());
+        assert_eq!(words(&all[..2]), format!("no peers: none in the local network, all 2 trackers fail; {fails}"));
+        (all[2].knows_us, all[2].seeds, all[2].next_in) = (false, None, Some(Duration::from_secs(5)));
+        assert_eq!(words(&all[2..]), "no peers yet: only the local network was asked; next announce in 5 s");
     }
 
     #[test]

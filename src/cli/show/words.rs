@@ -77,7 +77,7 @@ pub fn learning(status: &LearningStatus) -> String {
     } else if status.known > 0 {
         format!("none of {} can be reached now", count(status.known, "known peer"))
     } else {
-        trackers::why_no_peers(&status.trackers)
+        trackers::why_no_peers(&status.trackers, status.asked_locally)
     }
 }
 
@@ -116,7 +116,7 @@ pub fn why_waiting(status: &Status) -> String {
     } else if status.liars > 0 {
         format!("no peers except {} that sent corrupt data", status.liars)
     } else {
-        trackers::why_no_peers(&status.trackers)
+        trackers::why_no_peers(&status.trackers, status.asked_locally)
     }
 }
 

@@ -38,6 +38,7 @@ impl Manager {
         let Slot { state, .. } = *slot;
         if let Some(info_hash) = state.listed() {
             self.peers.around.directory.remove(&info_hash);
+            self.lsd.remove(&info_hash);
         }
         match state {
             State::Running(torrent, content) => {
@@ -87,7 +88,11 @@ impl Manager {
     /// Tells the trackers of a torrent, and closes its connections.
     pub(super) fn stop_torrent(&mut self, id: TorrentId, now: Time) {
         let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
-        match self.torrents.get_mut(&id).map(|slot| &mut slot.state) {
+        let state = self.torrents.get_mut(&id).map(|slot| &mut slot.state);
+        if let Some(info_hash) = state.as_ref().and_then(|state| state.listed()) {
+            self.lsd.remove(&info_hash);
+        }
+        match state {
             Some(State::Running(torrent, content)) => {
                 turn.shared.budget.turn_to(content.device(), self.disks.disk.devices.len() > 1);
                 torrent.stop(turn);

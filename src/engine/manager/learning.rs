@@ -15,7 +15,7 @@ use crate::proto::magnet::Magnet;
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
 use crate::swarm::learning::Learning;
-use crate::swarm::meeting::source::Source;
+use crate::swarm::meeting::source::{Source, TRACKERS_ALONE};
 use crate::sys::lookup;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -33,6 +33,9 @@ impl Manager {
         let stage = Stage { learning, info_hash, unknown: Arc::clone(&unknown), check: None };
         let mut slot = Slot::new(State::Learning(Box::new(stage)), self.paused, Box::default());
         slot.reported = vec![[None, None]; slot.trackers().len()];
+        // If it turns out to be private, nobody is to hear of it before its trackers have had the time to answer.
+        let after = if slot.trackers().is_empty() { Time::ZERO } else { TRACKERS_ALONE };
+        self.lsd.add(id, info_hash, after);
         let paused = slot.paused;
         self.torrents.insert(id, Box::new(slot));
         self.peers.around.directory.add_unknown(info_hash, unknown);
@@ -50,6 +53,9 @@ impl Manager {
         if !stage.learning.is_learned() || stage.info_hash != job.metainfo.info_hash || stage.check.is_some() {
             let problem = Problem::io("this is not what its link stands for");
             return self.failed_at_start(id, problem);
+        }
+        if job.metainfo.private {
+            self.lsd.remove(&job.metainfo.info_hash);
         }
         let progress = Arc::new(AtomicU32::new(0));
         stage.check = Some((Arc::clone(&progress), job.metainfo.length, job.metainfo.piece_length));

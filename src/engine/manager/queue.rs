@@ -80,6 +80,9 @@ impl Manager {
         slot.kept = known.map(|known| Kept::new(&content, known));
         slot.state = State::Running(Box::new(torrent), Arc::clone(&content));
         let peers = std::mem::take(&mut slot.peers);
+        if !content.metainfo.private {
+            self.lsd.add(id, content.metainfo.info_hash, Time::ZERO);
+        }
         self.peers.around.directory.add(content);
         self.news.tell(Notice::Joined { torrent: id, had_bytes, hashed_bytes, is_complete });
         self.handle(id, Event::Timer, now);

@@ -33,6 +33,7 @@ impl Learning {
             connecting: self.meeting.connecting,
             known: self.meeting.candidates.usable() + self.kept_back.len(),
             liars: self.meeting.bans.liars(),
+            asked_locally: self.meeting.asked_locally,
             trackers: self.meeting.announcer.shown(now, self.wants_peers_early()),
             peer_list: Vec::new(),
         }

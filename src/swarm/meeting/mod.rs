@@ -51,6 +51,8 @@ pub(super) struct Meeting {
     /// Peers that are gone, and sent blocks that are not verified yet.
     pub(super) departed: BTreeMap<PeerKey, Identity>,
     pub(super) announcer: Announcer,
+    /// The torrent was announced in the local network.
+    pub(super) asked_locally: bool,
     /// Connections being opened.
     pub(super) connecting: usize,
     /// When a peer last gave way to an address.
@@ -69,6 +71,7 @@ impl Meeting {
             bans: Bans::default(),
             departed: BTreeMap::new(),
             announcer: Announcer::new(tiers, now, rng),
+            asked_locally: false,
             connecting: 0,
             made_room: now,
             look_for_room: now,
@@ -78,6 +81,7 @@ impl Meeting {
 
     /// Takes in addresses.
     pub(super) fn found(&mut self, source: Source, addrs: &[SocketAddr], now: Time) {
+        self.asked_locally |= source == Source::Lsd;
         addrs.iter().take(MOST_FOUND).for_each(|&addr| self.candidates.add(addr, source, now));
     }
 

@@ -1,5 +1,11 @@
 //! How we learned of a peer. Every address keeps its source from the moment it is found until the peer is gone.
 
+use crate::base::time::Time;
+
+/// If only the link of a torrent is known, and it names trackers, addresses that others found are not tried before this
+/// has passed: the torrent may be private, and then they are none of its peers.
+pub const TRACKERS_ALONE: Time = Time::from_secs(10);
+
 /// How we learned of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {

@@ -59,6 +59,7 @@ impl Torrent {
             connecting: self.meeting.connecting,
             known: self.meeting.candidates.usable(),
             liars: self.meeting.bans.liars(),
+            asked_locally: self.meeting.asked_locally,
             trackers: self.meeting.announcer.shown(now, self.wants_peers_early()),
             map: Vec::new(),
             peer_list: Vec::new(),

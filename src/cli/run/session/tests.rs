@@ -37,6 +37,7 @@ pub fn status(left: u64) -> Status {
         connecting: 0,
         known: 40,
         liars: 0,
+        asked_locally: false,
         trackers: trackers(&["http://tracker.example/0123456789abcdef/announce"]),
         map: Vec::new(),
         peer_list: Vec::new(),

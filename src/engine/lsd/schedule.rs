@@ -1,0 +1,254 @@
+//! Which torrents are announced in the local network, and when.
+//!
+//! Floor 3, part of [`lsd`](super), but pure: time is an argument. All torrents share one packet a second. A packet
+//! names one torrent, because older programs understand no other (transmission 3 reads 200 bytes, rqbit one info-hash),
+//! unless there are so many torrents that the last would have to wait for more than a minute.
+
+use crate::base::time::Time;
+use crate::proto::id::InfoHash;
+use crate::proto::lsd::MOST_HASHES;
+use crate::storage::TorrentId;
+use std::collections::BTreeMap;
+
+/// How often a torrent is announced (libtorrent, rqbit).
+const EVERY: Time = Time::from_secs(300);
+/// A packet may be lost, so a new torrent is announced again after these pauses (libtorrent).
+const REPEATS: [Time; 2] = [Time::from_secs(2), Time::from_secs(4)];
+/// The pause between two packets.
+const APART: Time = Time::from_secs(1);
+/// More torrents than this share packets: with one in each, the last would wait for more than a minute.
+const ALONE: usize = 60;
+/// If another program announces a torrent so soon after us, it heard us, or will hear us repeat it.
+const HEARD: Time = Time::from_secs(5);
+/// The least time between two answers for one torrent. Without it, two programs would answer each other for ever.
+const ANSWERS_APART: Time = Time::from_secs(60);
+
+/// The torrents that are announced.
+#[derive(Default)]
+pub struct Schedule {
+    torrents: BTreeMap<InfoHash, Turn>,
+    /// No packet is sent before this.
+    next_packet: Time,
+}
+
+/// When a torrent is announced.
+struct Turn {
+    torrent: TorrentId,
+    at: Time,
+    /// How often it was announced, as far as that matters for the pause.
+    repeats: u8,
+    /// No answer is sent before this.
+    answer_from: Time,
+    /// It was announced, and the torrent knows that.
+    told: bool,
+}
+
+impl Schedule {
+    /// A torrent is to be announced, and is not to be heard of before `at`. One that was announced already keeps its
+    /// turn.
+    pub fn add(&mut self, torrent: TorrentId, info_hash: InfoHash, at: Time) {
+        let new = || Turn { torrent, at, repeats: 0, answer_from: at, told: false };
+        let turn = self.torrents.entry(info_hash).or_insert_with(new);
+        if turn.repeats == 0 {
+            (turn.at, turn.answer_from) = (turn.at.min(at), turn.answer_from.min(at));
+        }
+        if turn.torrent != torrent {
+            (turn.torrent, turn.told) = (torrent, false);
+        }
+    }
+
+    /// A torrent is no longer announced.
+    pub fn remove(&mut self, info_hash: &InfoHash) {
+        self.torrents.remove(info_hash);
+    }
+
+    /// Whether there is nothing to announce.
+    pub fn is_empty(&self) -> bool {
+        self.torrents.is_empty()
+    }
+
+    /// When the next packet is to be sent; `None`: never.
+    pub fn next(&self) -> Option<Time> {
+        self.torrents.values().map(|turn| turn.at).min().map(|at| self.soonest(at))
+    }
+
+    /// When a torrent whose turn is at `at` can be announced.
+    pub fn soonest(&self, at: Time) -> Time {
+        at.max(self.next_packet)
+    }
+
+    /// The torrents of a packet that is sent now, those that waited longest first; none: it is not time for one.
+    pub fn packet(&mut self, now: Time) -> Vec<InfoHash> {
+        if now < self.next_packet {
+            return Vec::new();
+        }
+        let most = self.torrents.len().div_ceil(ALONE).min(MOST_HASHES);
+        let mut due: Vec<_> = self.torrents.iter_mut().filter(|(_, turn)| turn.at <= now).collect();
+        due.sort_by_key(|(_, turn)| turn.at);
+        due.truncate(most);
+        if !due.is_empty() {
+            self.next_packet = now + APART;
+        }
+        let announce = |(info_hash, turn): (&InfoHash, &mut Turn)| {
+            turn.at = now + REPEATS.get(usize::from(turn.repeats)).copied().unwrap_or(EVERY);
+            turn.repeats = turn.repeats.saturating_add(1);
+            turn.answer_from = turn.answer_from.max(now + HEARD);
+            *info_hash
+        };
+        due.into_iter().map(announce).collect()
+    }
+
+    /// A packet with these torrents was sent. Returns those of which that is the first.
+    pub fn sent(&mut self, info_hashes: &[InfoHash]) -> Vec<TorrentId> {
+        let mut first = Vec::new();
+        for info_hash in info_hashes {
+            if let Some(turn) = self.torrents.get_mut(info_hash)
+                && !std::mem::replace(&mut turn.told, true)
+            {
+                first.push(turn.torrent);
+            }
+        }
+        first
+    }
+
+    /// Another program announces this torrent: if it is ours, which one. We may have to answer soon, because that
+    /// program is new and has not heard us.
+    pub fn heard(&mut self, info_hash: &InfoHash, now: Time) -> Option<TorrentId> {
+        let turn = self.torrents.get_mut(info_hash)?;
+        if turn.answer_from <= now {
+            turn.at = turn.at.min(now);
+            turn.answer_from = now + ANSWERS_APART;
+        }
+        Some(turn.torrent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(number: usize) -> InfoHash {
+        let mut bytes = [0; 20];
+        bytes[..8].copy_from_slice(&number.to_be_bytes());
+        InfoHash(bytes)
+    }
+
+    fn at(seconds: u64) -> Time {
+        Time::from_secs(seconds)
+    }
+
+    /// A schedule with this many torrents, added at the beginning.
+    fn schedule(torrents: usize) -> Schedule {
+        let mut schedule = Schedule::default();
+        (0..torrents).for_each(|number| schedule.add(TorrentId(number as u64), hash(number), Time::ZERO));
+        schedule
+    }
+
+    /// The packets until `end`: when each is sent, and how many torrents are in it.
+    fn packets(schedule: &mut Schedule, end: Time) -> Vec<(u64, Vec<InfoHash>)> {
+        let mut packets = Vec::new();
+        while let Some(now) = schedule.next().filter(|at| *at < end) {
+            let packet = schedule.packet(now);
+            assert!(!packet.is_empty(), "there is something to send at {now:?}");
+            packets.push((now.as_secs(), packet));
+        }
+        packets
+    }
+
+    #[test]
+    fn a_torrent_is_announced_at_once_again_twice_and_then_every_five_minutes() {
+        let times: Vec<u64> = packets(&mut schedule(1), at(1000)).iter().map(|(at, _)| *at).collect();
+        assert_eq!(times, [0, 2, 6, 306, 606, 906]);
+        assert_eq!(schedule(0).next(), None);
+        let mut one = schedule(1);
+        one.remove(&hash(0));
+        assert!(one.is_empty() && one.next().is_none() && one.packet(at(9)).is_empty());
+    }
+
+    #[test]
+    fn few_torrents_have_packets_of_their_own() {
+        let mut schedule = schedule(60);
+        let sent = packets(&mut schedule, at(60));
+        assert!(sent.iter().all(|(_, packet)| packet.len() == 1), "each by itself");
+        let mut first: Vec<InfoHash> = sent.into_iter().flat_map(|(_, packet)| packet).collect();
+        first.sort();
+        assert!(first.into_iter().eq((0..60).map(hash)), "each once within a minute, before any is repeated");
+        assert!(packets(&mut schedule, at(3600)).windows(2).all(|two| two[1].0 > two[0].0), "one packet a second");
+    }
+
+    #[test]
+    fn thousands_of_torrents_take_turns() {
+        let mut schedule = schedule(5000);
+        let sent = packets(&mut schedule, at(3600));
+        assert!(sent.iter().all(|(_, packet)| packet.len() <= MOST_HASHES));
+        assert!(sent.windows(2).all(|two| two[1].0 > two[0].0), "one packet a second");
+        let mut times = BTreeMap::<InfoHash, Vec<u64>>::new();
+        for (at, packet) in sent {
+            packet.into_iter().for_each(|info_hash| times.entry(info_hash).or_default().push(at));
+        }
+        assert_eq!(times.len(), 5000);
+        for times in times.into_values() {
+            assert!(times[0] <= 5000 / 24 && times.len() >= 5, "{times:?}");
+            assert!(times[3..].windows(2).all(|two| two[1] - two[0] >= 300), "{times:?}");
+        }
+    }
+
+    #[test]
+    fn others_are_answered_but_not_for_ever() {
+        let mut schedule = schedule(1);
+        assert_eq!(packets(&mut schedule, at(10)).len(), 3);
+        assert_eq!(schedule.heard(&hash(7), at(10)), None, "it is not ours");
+        assert_eq!(schedule.heard(&hash(0), at(10)), Some(TorrentId(0)));
+        assert_eq!(schedule.next(), Some(at(306)), "it has just heard us");
+        schedule.heard(&hash(0), at(11));
+        assert_eq!(schedule.next(), Some(at(11)));
+        assert_eq!(schedule.packet(at(11)), [hash(0)]);
+        assert!((11..71).all(|second| schedule.heard(&hash(0), at(second)).is_some()));
+        assert_eq!(schedule.next(), Some(at(311)), "one answer a minute");
+        schedule.heard(&hash(0), at(71));
+        assert_eq!(schedule.packet(at(71)), [hash(0)]);
+    }
+
+    /// Two programs that hear each other fall silent.
+    #[test]
+    fn two_programs_do_not_answer_each_other_in_a_circle() {
+        let mut programs = [schedule(1), schedule(0)];
+        let mut sent = 0;
+        for second in 0..3600 {
+            if second == 20 {
+                programs[1].add(TorrentId(0), hash(0), at(second));
+            }
+            for from in 0..2 {
+                let packet = programs[from].packet(at(second));
+                sent += packet.len();
+                for info_hash in packet {
+                    programs[1 - from].heard(&info_hash, at(second));
+                }
+            }
+        }
+        assert!((24..=50).contains(&sent), "{sent} packets in an hour");
+    }
+
+    /// A link may be that of a private torrent.
+    #[test]
+    fn a_torrent_that_has_to_wait_does_not_answer_either() {
+        let mut schedule = Schedule::default();
+        schedule.add(TorrentId(0), hash(0), at(10));
+        assert_eq!(schedule.heard(&hash(0), at(3)), Some(TorrentId(0)));
+        assert_eq!((schedule.next(), schedule.packet(at(9))), (Some(at(10)), Vec::new()));
+        schedule.add(TorrentId(0), hash(0), at(4));
+        assert_eq!(schedule.next(), Some(at(4)), "it is known to be public now");
+    }
+
+    #[test]
+    fn a_torrent_is_told_once_that_it_was_announced() {
+        let mut schedule = schedule(2);
+        assert_eq!(schedule.sent(&[hash(0), hash(9)]), [TorrentId(0)]);
+        assert_eq!(schedule.sent(&[hash(0), hash(1)]), [TorrentId(1)]);
+        schedule.add(TorrentId(0), hash(0), at(1));
+        assert!(schedule.sent(&[hash(0)]).is_empty(), "it was there already");
+        schedule.add(TorrentId(5), hash(0), at(1));
+        assert_eq!(schedule.sent(&[hash(0)]), [TorrentId(5)], "another torrent has its info-hash now");
+        assert_eq!(schedule.heard(&hash(0), at(1)), Some(TorrentId(5)));
+    }
+}

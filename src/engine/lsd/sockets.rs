@@ -1,0 +1,238 @@
+//! The sockets for the local network: two of each family, one that hears what is sent to the group, and one that sends.
+//!
+//! Floor 3, part of [`lsd`](super). The one that hears is bound to the group's address, so nothing else arrives there;
+//! all programs of a machine share its port, and each gets every packet. The one that sends has a port of its own. There
+//! the answers of programs arrive that send them only to the program that asked (rqbit).
+//!
+//! The system sends to a group with a time to live of 1, unless it is told otherwise: our packets stay in the network.
+//! It also hands them to the other programs of this machine.
+
+use crate::proto::lsd::{GROUP_V4, GROUP_V6};
+use crate::sys::in_words;
+use crate::sys::interfaces::{self, LocalAddress};
+use rustix::net::sockopt::{
+    set_ip_add_membership_with_ifindex, set_ip_drop_membership_with_ifindex, set_ip_multicast_if_with_ifindex,
+    set_ipv6_add_membership, set_ipv6_drop_membership, set_ipv6_multicast_if, set_ipv6_v6only, set_socket_reuseaddr,
+    set_socket_reuseport,
+};
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+/// The sockets, and the networks that they are for.
+pub struct Sockets {
+    families: Vec<Family>,
+    networks: Vec<LocalAddress>,
+    /// What is wrong with the network, as the log has it already.
+    trouble: Option<String>,
+}
+
+/// The sockets of IPv4 or of IPv6.
+struct Family {
+    group: SocketAddr,
+    hears: UdpSocket,
+    sends: UdpSocket,
+    /// The interfaces on which the group is heard.
+    joined: BTreeSet<u32>,
+}
+
+impl Sockets {
+    /// Opens those that can be opened.
+    pub fn open() -> Sockets {
+        let mut sockets = Sockets { families: Vec::new(), networks: Vec::new(), trouble: None };
+        for group in [GROUP_V4, GROUP_V6] {
+            match Family::open(group) {
+                Ok(family) => sockets.families.push(family),
+                Err(error) => log::info!("can't listen in the local network on {group}: {}", in_words(&error)),
+            }
+        }
+        sockets
+    }
+
+    /// All of them, to be polled.
+    pub fn all(&self) -> impl Iterator<Item = &UdpSocket> {
+        self.families.iter().flat_map(|family| [&family.hears, &family.sends])
+    }
+
+    /// Looks which interfaces there are now.
+    pub fn look(&mut self) {
+        let found = interfaces::with_multicast();
+        let trouble = match &found {
+            Ok(networks) if networks.is_empty() => Some("no interface has multicast".into()),
+            Ok(_) => None,
+            Err(error) => Some(in_words(error)),
+        };
+        if trouble != self.trouble {
+            match &trouble {
+                Some(trouble) => log::info!("no peers are looked for in the local network: {trouble}"),
+                None => log::info!("peers are looked for in the local network again"),
+            }
+            self.trouble = trouble;
+        }
+        // If the kernel does not answer, what was there is still the best guess.
+        self.networks = found.unwrap_or_else(|_| std::mem::take(&mut self.networks));
+        self.families.iter_mut().for_each(|family| family.join(&self.networks));
+    }
+
+    /// Sends a packet to the group on each interface; `emit` makes it for the address of the group. Returns whether
+    /// any could be sent.
+    pub fn send(&self, emit: impl Fn(SocketAddr) -> Vec<u8>) -> bool {
+        let mut sent = false;
+        for family in &self.families {
+            let packet = emit(family.group);
+            for interface in &family.joined {
+                match family.send(*interface, &packet) {
+                    Ok(()) => sent = true,
+                    Err(error) => log::debug!("interface {interface}, {}: {}", family.group, in_words(&error)),
+                }
+            }
+        }
+        sent
+    }
+
+    /// Reads a packet that waits in one of [`all`](Sockets::all) into `buffer`. Returns its sender and its length.
+    pub fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> Option<(SocketAddr, usize)> {
+        loop {
+            match socket.recv_from(buffer) {
+                Ok((length, from)) => return Some((from, length)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Whether a packet comes from us: from one of our addresses, and from the port of one of our sockets.
+    pub fn is_own(&self, from: SocketAddr) -> bool {
+        self.networks.iter().any(|network| network.ip == from.ip())
+            && self.families.iter().any(|family| {
+                family.group.is_ipv4() == from.is_ipv4()
+                    && family.sends.local_addr().is_ok_and(|own| own.port() == from.port())
+            })
+    }
+
+    /// Whether a packet from there comes from one of our networks. An address that is valid only on its link (of IPv6)
+    /// names the interface. For others, the system does not tell us by which interface a packet came (see
+    /// `IP_PKTINFO`) without code that the compiler can't check.
+    pub fn is_local(&self, from: SocketAddr) -> bool {
+        self.networks.iter().any(|network| match from {
+            SocketAddr::V6(from) if from.ip().is_unicast_link_local() => network.interface == from.scope_id(),
+            _ => network.network.contains(from.ip()),
+        })
+    }
+}
+
+impl Family {
+    fn open(group: SocketAddr) -> io::Result<Family> {
+        let all: IpAddr = if group.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        Ok(Family { group, hears: bind(group)?, sends: bind((all, 0).into())?, joined: BTreeSet::new() })
+    }
+
+    /// Listens on the interfaces that have an address of this family, and no longer on those that had one.
+    fn join(&mut self, networks: &[LocalAddress]) {
+        let of_family = networks.iter().filter(|network| network.ip.is_ipv4() == self.group.is_ipv4());
+        let wanted: BTreeSet<u32> = of_family.map(|network| network.interface).collect();
+        for interface in self.joined.difference(&wanted) {
+            // If the interface is gone, so is its place in the group.
+            let _ = match self.group.ip() {
+                IpAddr::V4(group) => {
+                    set_ip_drop_membership_with_ifindex(&self.hears, &group, &Ipv4Addr::UNSPECIFIED, *interface)
+                }
+                IpAddr::V6(group) => set_ipv6_drop_membership(&self.hears, &group, *interface),
+            };
+        }
+        for interface in wanted.difference(&self.joined) {
+            let joined = match self.group.ip() {
+                IpAddr::V4(group) => {
+                    set_ip_add_membership_with_ifindex(&self.hears, &group, &Ipv4Addr::UNSPECIFIED, *interface)
+                }
+                IpAddr::V6(group) => set_ipv6_add_membership(&self.hears, &group, *interface),
+            };
+            if let Err(error) = joined {
+                // We can still announce there. (Linux allows a socket 20 interfaces of IPv4.)
+                log::debug!("interface {interface}: can't listen to {}: {error}", self.group);
+            }
+        }
+        self.joined = wanted;
+    }
+
+    /// Sends a packet to the group on an interface.
+    fn send(&self, interface: u32, packet: &[u8]) -> io::Result<()> {
+        match self.group.ip() {
+            IpAddr::V4(group) => {
+                set_ip_multicast_if_with_ifindex(&self.sends, &group, &Ipv4Addr::UNSPECIFIED, interface)?;
+            }
+            IpAddr::V6(_) => set_ipv6_multicast_if(&self.sends, interface)?,
+        }
+        self.sends.send_to(packet, self.group).map(drop)
+    }
+}
+
+/// A socket at `at` that does not wait, and shares its port with those of other programs.
+fn bind(at: SocketAddr) -> io::Result<UdpSocket> {
+    let family = if at.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = net::socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
+    if at.is_ipv6() {
+        set_ipv6_v6only(&socket, true)?;
+    }
+    if at.port() != 0 {
+        set_socket_reuseaddr(&socket, true)?;
+        set_socket_reuseport(&socket, true)?;
+    }
+    net::bind(&socket, &at)?;
+    Ok(UdpSocket::from(socket))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::network::Network;
+
+    fn sockets(networks: &[(u32, &str, &str)]) -> Sockets {
+        let network = |(interface, ip, network): &(u32, &str, &str)| LocalAddress {
+            interface: *interface,
+            ip: ip.parse().unwrap(),
+            network: Network::parse(network).unwrap(),
+        };
+        Sockets { networks: networks.iter().map(network).collect(), ..Sockets::open() }
+    }
+
+    #[test]
+    fn only_packets_of_our_networks_are_local() {
+        let sockets =
+            sockets(&[(2, "10.1.2.3", "10.1.2.0/24"), (2, "fd00::3", "fd00::/64"), (3, "fe80::1", "fe80::/64")]);
+        for (from, local) in [
+            ("10.1.2.99:5", true),
+            ("10.1.3.99:5", false),
+            ("8.8.8.8:6771", false),
+            ("127.0.0.1:6771", false),
+            ("[fd00::77]:1", true),
+            ("[fd00:0:0:1::77]:1", false),
+            ("[2001:db8::1]:1", false),
+            ("[fe80::9%3]:1", true),
+            ("[fe80::9%4]:1", false),
+        ] {
+            assert_eq!(sockets.is_local(from.parse().unwrap()), local, "{from}");
+        }
+    }
+
+    #[test]
+    fn our_own_packets_are_known_by_their_port() {
+        let sockets = sockets(&[(2, "10.1.2.3", "10.1.2.0/24")]);
+        let port = sockets.families[0].sends.local_addr().unwrap().port();
+        assert!(sockets.is_own((Ipv4Addr::new(10, 1, 2, 3), port).into()));
+        assert!(!sockets.is_own((Ipv4Addr::new(10, 1, 2, 4), port).into()), "another machine");
+        assert!(!sockets.is_own((Ipv4Addr::new(10, 1, 2, 3), port ^ 1).into()), "another program");
+    }
+
+    /// Many programs of a machine share the port.
+    #[test]
+    fn several_programs_can_listen() {
+        let (first, second) = (Sockets::open(), Sockets::open());
+        assert_eq!(first.families.len(), second.families.len());
+        assert_eq!(first.all().count(), 2 * first.families.len());
+        let mut nowhere = first;
+        nowhere.networks = Vec::new();
+        assert!(!nowhere.send(|_| b"nobody hears this".to_vec()), "no interface, no packet");
+    }
+}

@@ -1,0 +1,183 @@
+//! The thread for the local network: it announces torrents, and reads what other programs announce.
+//!
+//! Floor 3, part of [`lsd`](super). It runs while there is a torrent to announce. The manager and this thread share the
+//! schedule under a lock, which is never held while something is sent.
+
+use super::caps::{Allowance, Ports};
+use super::schedule::Schedule;
+use super::sockets::Sockets;
+use crate::base::hex::to_hex;
+use crate::base::time::{Time, sooner};
+use crate::engine::input::Input;
+use crate::proto::id::InfoHash;
+use crate::proto::lsd::{MOST_BYTES, Search as Packet};
+use crate::storage::TorrentId;
+use crate::swarm::event::Event;
+use crate::swarm::meeting::source::Source;
+use crate::sys::{lock, random};
+use core::net::SocketAddr;
+use crossbeam_channel::Sender;
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Instant;
+
+/// Stack size of the thread: one packet, and what the log needs.
+const STACK_BYTES: usize = 64 * 1024;
+
+/// What the manager and the thread share.
+pub struct Search {
+    manager: Sender<Input>,
+    /// The port that we listen on for peers.
+    port: u16,
+    /// By this we know our own packets. Eight hex digits, because libtorrent expects a number.
+    cookie: String,
+    started: Instant,
+    /// Wakes the thread, because the schedule has changed.
+    wake: OwnedFd,
+    plan: Mutex<Plan>,
+}
+
+#[derive(Default)]
+struct Plan {
+    schedule: Schedule,
+    /// The thread runs, ...
+    runs: bool,
+    /// ... and wakes by itself at this moment.
+    wakes: Option<Time>,
+}
+
+/// Announces a torrent when `after` has passed. If the thread does not run, it is started.
+pub fn add(search: &Arc<Search>, torrent: TorrentId, info_hash: InfoHash, after: Time) {
+    let (mut plan, at) = (lock(&search.plan), search.started.elapsed() + after);
+    plan.schedule.add(torrent, info_hash, at);
+    if plan.runs {
+        // If thousands are added at once, the first of them wakes it.
+        return if plan.wakes.is_none_or(|wakes| plan.schedule.soonest(at) < wakes) {
+            search.wake()
+        };
+    }
+    let own = Arc::clone(search);
+    let spawned = thread::Builder::new().name("lsd".into()).stack_size(STACK_BYTES).spawn(move || own.run());
+    plan.runs = spawned.is_ok();
+    if let Err(error) = spawned {
+        log::warn!("can't start a thread for the local network: {error}");
+    }
+}
+
+impl Search {
+    /// Nothing is announced yet, and no thread runs.
+    pub fn new(port: u16, manager: Sender<Input>) -> io::Result<Arc<Search>> {
+        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let (cookie, plan) = (to_hex(&random::bytes::<4>()), Mutex::default());
+        Ok(Arc::new(Search { manager, port, cookie, started: Instant::now(), wake, plan }))
+    }
+
+    /// Announces a torrent no longer.
+    pub fn remove(&self, info_hash: &InfoHash) {
+        let mut plan = lock(&self.plan);
+        plan.schedule.remove(info_hash);
+        if plan.runs && plan.schedule.is_empty() {
+            // It ends.
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        // It can only fail if the thread was woken very often and has not noticed yet.
+        let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
+    }
+
+    fn run(&self) {
+        let mut sockets = Sockets::open();
+        let mut caps = (Allowance::default(), Ports::default());
+        loop {
+            let now = self.started.elapsed();
+            let (packet, next) = {
+                let mut plan = lock(&self.plan);
+                if plan.schedule.is_empty() {
+                    plan.runs = false;
+                    return;
+                }
+                let packet = plan.schedule.packet(now);
+                plan.wakes = plan.schedule.next();
+                (packet, plan.wakes)
+            };
+            if !packet.is_empty() {
+                self.announce(&mut sockets, packet);
+            }
+            let deaf_until = caps.0.used_up_until(now);
+            for ready in self.wait(&sockets, deaf_until.is_some(), sooner(next, deaf_until)) {
+                self.read(&sockets, ready, &mut caps);
+            }
+        }
+    }
+
+    /// Sends a packet with these torrents to each network.
+    fn announce(&self, sockets: &mut Sockets, info_hashes: Vec<InfoHash>) {
+        // Interfaces come and go.
+        sockets.look();
+        let packet = Packet { port: self.port, info_hashes, cookie: Some(&self.cookie) };
+        if sockets.send(|group| packet.emit(group)) {
+            log::debug!("announced {} in the local network", packet.info_hashes.len());
+            let first = lock(&self.plan).schedule.sent(&packet.info_hashes);
+            first.into_iter().for_each(|torrent| self.found(torrent, Vec::new()));
+        }
+    }
+
+    /// Waits for packets until `until`, or until the schedule changes. `deaf`: packets may wait. Returns the numbers of
+    /// the sockets that have some.
+    fn wait(&self, sockets: &Sockets, deaf: bool, until: Option<Time>) -> Vec<usize> {
+        let mut polled = vec![PollFd::new(&self.wake, PollFlags::IN)];
+        if !deaf {
+            polled.extend(sockets.all().map(|socket| PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::IN)));
+        }
+        let pause = until.map(|until| until.saturating_sub(self.started.elapsed()));
+        let pause = pause.and_then(|pause| Timespec::try_from(pause).ok());
+        if let Err(error) = poll(&mut polled, pause.as_ref()) {
+            log::debug!("can't wait for the local network: {error}");
+        }
+        let mut ready = polled.iter().map(|fd| !fd.revents().is_empty());
+        if ready.next() == Some(true) {
+            let _ = rustix::io::read(&self.wake, &mut [0u8; 8]);
+        }
+        ready.enumerate().filter(|(_, ready)| *ready).map(|(number, _)| number).collect()
+    }
+
+    /// Reads what waits in a socket, as far as that is allowed.
+    fn read(&self, sockets: &Sockets, number: usize, (allowance, ports): &mut (Allowance, Ports)) {
+        let Some(socket) = sockets.all().nth(number) else { return };
+        // One byte more than the longest packet, so that one that is too long is not taken for that.
+        let mut buffer = [0; MOST_BYTES + 1];
+        let now = self.started.elapsed();
+        while allowance.used_up_until(now).is_none()
+            && let Some((from, length)) = Sockets::receive(socket, &mut buffer)
+        {
+            if !sockets.is_own(from) && allowance.take(now) && sockets.is_local(from) {
+                self.hear(from, &buffer[..length], ports, now);
+            }
+        }
+    }
+
+    /// A packet came from a program in a local network.
+    fn hear(&self, from: SocketAddr, packet: &[u8], ports: &mut Ports, now: Time) {
+        let Some(packet) = Packet::parse(packet).filter(|packet| packet.cookie != Some(&self.cookie)) else { return };
+        let mut peer = from;
+        peer.set_port(packet.port);
+        for info_hash in packet.info_hashes {
+            let ours = lock(&self.plan).schedule.heard(&info_hash, now);
+            if let Some(torrent) = ours.filter(|_| ports.may_try(peer.ip(), peer.port(), now)) {
+                log::debug!("{peer} has {info_hash}, it says in the local network");
+                self.found(torrent, vec![peer]);
+            }
+        }
+    }
+
+    /// Tells a torrent what was found. No address at all says that it was announced, and nobody answered yet.
+    fn found(&self, torrent: TorrentId, addrs: Vec<SocketAddr>) {
+        // The manager is gone only when the process ends.
+        let _ = self.manager.send(Input::Torrent { torrent, event: Event::Found { source: Source::Lsd, addrs } });
+    }
+}
