@@ -78,6 +78,18 @@ pub fn make_with_tiers(content: &Content, file: &Path, piece_length: usize, tier
     Torrent::read(file)
 }
 
+/// Writes a private torrent of `content` to `file` (BEP 27).
+#[allow(dead_code)] // Only the stories of magnet links need one.
+pub fn make_private(content: &Content, file: &Path, piece_length: usize, announce: &str) -> Torrent {
+    let mut torrent = described(content, piece_length);
+    if let Some(Value::Dict(info)) = torrent.get_mut("info") {
+        info.insert("private", Value::Int(1));
+    }
+    torrent.insert("announce", Value::text(announce));
+    fs::write(file, Value::Dict(torrent).encode()).expect("the torrent can be written");
+    Torrent::read(file)
+}
+
 /// A torrent file.
 pub struct Torrent {
     /// Its path.
@@ -99,6 +111,25 @@ impl Torrent {
     #[allow(dead_code)] // Only the stories of magnet links count them.
     pub fn info_length(&self) -> usize {
         self.info.len()
+    }
+
+    /// Block `piece` of its info dictionary, as peers exchange it.
+    #[allow(dead_code)] // Only the stories of magnet links ask for one.
+    pub fn info_block(&self, piece: usize) -> &[u8] {
+        self.info.chunks(16 * 1024).nth(piece).unwrap_or_default()
+    }
+
+    /// A magnet link to it, with `more` behind the info-hash.
+    #[allow(dead_code)] // Only the stories of magnet links need one.
+    pub fn link(&self, more: &str) -> String {
+        let hash: String = self.info_hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("magnet:?xt=urn:btih:{hash}{more}")
+    }
+
+    /// The same torrent for a program that gets a link in place of the file.
+    #[allow(dead_code)] // Only the stories of magnet links start such programs.
+    pub fn by_link(&self, more: &str) -> Torrent {
+        Torrent { file: self.link(more).into(), info_hash: self.info_hash, info: self.info.clone() }
     }
 }
 
