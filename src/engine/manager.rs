@@ -16,6 +16,7 @@ mod peers;
 mod queue;
 mod sharing;
 mod slot;
+mod stage;
 mod trackers;
 
 use super::announce::Announcers;
@@ -300,17 +301,24 @@ impl Manager {
     /// Hands events to a torrent, and carries out what it decides.
     fn handle_all(&mut self, id: TorrentId, events: impl IntoIterator<Item = Event>, now: Time) {
         let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
-        match self.torrents.get_mut(&id).map(|slot| &mut slot.state) {
+        let mut given_up = None;
+        let slot = self.torrents.get_mut(&id);
+        let paused = slot.as_ref().is_some_and(|slot| slot.paused);
+        match slot.map(|slot| &mut slot.state) {
             Some(State::Running(torrent, content)) => {
                 turn.shared.budget.turn_to(content.device(), self.disks.disk.devices.len() > 1);
                 events.into_iter().for_each(|event| torrent.handle(event, turn));
             }
-            Some(State::Learning(stage)) => events.into_iter().for_each(|event| stage.learning.handle(event, turn)),
+            Some(State::Learning(stage)) => {
+                events.into_iter().for_each(|event| stage.learning.handle(event, turn));
+                given_up = stage.give_up(paused, now);
+            }
             Some(State::Checking(..) | State::Failed(_)) | None => {
                 return events.into_iter().for_each(|event| self.handle_late(id, event, now));
             }
         }
         self.carry_out(id, now);
+        given_up.into_iter().for_each(|problem| self.failed_at_start(id, problem));
     }
 
     /// Gives what a torrent decided to the parts that carry it out, and puts what it needs next on the agenda.

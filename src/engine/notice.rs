@@ -75,6 +75,8 @@ pub enum Notice {
         problem: Problem,
         /// Its figures before it ended; `None`: it had not joined its swarm.
         status: Option<Arc<Status>>,
+        /// The same, if its description had not come.
+        learning: Option<Arc<LearningStatus>>,
     },
     /// A tracker failed after it had answered, answered after it had failed, or has another message for the person.
     Tracker {

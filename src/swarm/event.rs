@@ -25,12 +25,14 @@
 //! | tokens of a limit of downloads come, at most 200 times a second | O(p log p) |
 //! | [`Event::BudgetFreed`], once a batch; the endgame begins | O(p log p) |
 //! | a pick | n/64 for each peer, in all, for the search that passes what is verified |
+//! | peers are told about others, at most each 10 s after a change, and each peer once a minute | O(p) for each peer |
 //! | the torrent is complete, or super-seeding ends | O(p), O(p n) |
 //! | the content was checked again | O(n) |
 //! | while a description is [learned](super::learning): a block comes | O(p) |
 //! | a peer comes, goes or refuses then, or the timer | O(p log p) |
 //! | the last block of a description comes | its hash |
 //! | addresses are found, or one is tried | at most 1,000 for each of 400, or of 16 |
+//! | a peer names others, once a minute | at most 1,000, and a search for each of 100 |
 
 #![expect(missing_docs, reason = "the text of each variant explains its fields")]
 

@@ -23,6 +23,7 @@
 //! ```
 
 use super::meeting::source::Source;
+use super::meeting::told::Told;
 use super::picking::delay::Delay;
 use super::picking::pace::Pace;
 use super::picking::window::{MOST, Window};
@@ -63,6 +64,8 @@ pub struct Peer {
     pub extended: extended::Ids,
     /// Where it listens, if that is known.
     pub listens: Option<SocketAddr>,
+    /// What it was told about other peers, if it speaks `ut_pex` (BEP 11).
+    pub told: Option<Box<Told>>,
     /// When it connected.
     pub joined: Time,
     /// When a block last went either way.
@@ -153,6 +156,7 @@ impl Peer {
             reserved,
             extended: extended::Ids::default(),
             listens: identity.outgoing.then_some(identity.addr),
+            told: None,
             joined: now,
             exchanged: now,
             spoken: now,

@@ -33,6 +33,8 @@ pub struct Settings {
     pub ip: Option<IpAddr>,
     /// A torrent that is complete at the beginning is super-seeded.
     pub super_seed: bool,
+    /// Peers are told about other peers, and are believed what they tell (BEP 11), unless the torrent is private.
+    pub pex: bool,
     /// A torrent that makes no progress for this long is given up.
     pub stop_timeout: Option<Time>,
 }
@@ -62,6 +64,7 @@ impl Default for Settings {
             upload_slots: None,
             ip: None,
             super_seed: false,
+            pex: true,
             stop_timeout: None,
         }
     }

@@ -6,6 +6,7 @@
 //! - `hearing`: each event goes to the file that decides about it.
 //! - `joining`, `places`, `introducing`: which peers are connected.
 //! - `links`: which of them were there before the torrent's description, and which are given that.
+//! - `gossip`: which peers are told of which others.
 //! - `downloading`, `giving_up`, `lying`: which peer is asked for what, when it no longer is, and which sent a corrupt
 //!   block.
 //! - `choking`, `uploading`, `showing`: which peers are served, with what, how fast, and what they are shown.
@@ -16,13 +17,14 @@
 //! The ideas they decide with are in [`picking`](super::picking), [`giving`](super::giving) and
 //! [`meeting`](super::meeting). BEP 3 describes the protocol.
 
-// Feature: magnet.
 mod choking;
 mod downloading;
 mod giving_up;
+mod gossip;
 mod hearing;
 mod introducing;
 mod joining;
+// Feature: magnet.
 #[cfg(feature = "magnet")]
 mod links;
 #[cfg(not(feature = "magnet"))]
@@ -74,6 +76,7 @@ pub struct Torrent {
     peers_wake: Time,
     meeting: Meeting,
     describing: links::Describing,
+    gossip: gossip::Gossip,
     fetching: Fetching,
     giving: Giving,
     showing: Showing,
@@ -173,6 +176,7 @@ impl Torrent {
             peers_wake: now,
             meeting: Meeting { completed_announced: have_all, ..Meeting::new(&metainfo.tiers, now, rng) },
             describing: links::Describing::default(),
+            gossip: gossip::Gossip::default(),
             fetching: Fetching {
                 waits_for_budget: false,
                 waits_for_rate: false,

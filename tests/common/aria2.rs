@@ -5,13 +5,13 @@ use super::peers::{Plan, Role};
 use super::ports::free_port;
 use super::process::Process;
 use serde_json::Value;
-use std::net::Ipv4Addr;
+use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::process::Command;
 
 /// Starts aria2. A seed checks its content first, then announces itself.
 pub fn start(plan: &Plan) -> Process {
-    Process::start("aria2", &mut command(plan), plan.scratch)
+    plan.run("aria2", command(plan))
 }
 
 /// Its command line, which may get more options.
@@ -33,7 +33,7 @@ pub fn command(plan: &Plan) -> Command {
     command.args(["--summary-interval=0", "--console-log-level=notice", "--enable-color=false"]);
     command.args(["--enable-rpc", &format!("--rpc-listen-port={}", plan.rpc_port)]);
     match plan.role {
-        Role::Seed => command.arg("--seed-ratio=0.0"),
+        Role::Seed | Role::Stay => command.arg("--seed-ratio=0.0"),
         // With its remote control aria2 would not end after its downloads.
         Role::Fetch => command.args(["--seed-time=0", "--enable-rpc=false"]),
     };
@@ -45,10 +45,9 @@ pub fn command(plan: &Plan) -> Command {
 }
 
 /// The bytes that it sent, by JSON-RPC.
-pub fn uploaded(rpc_port: u16) -> u64 {
+pub fn uploaded(rpc: SocketAddr) -> u64 {
     let question = r#"{"jsonrpc":"2.0","id":"1","method":"aria2.tellActive","params":[["uploadLength"]]}"#;
-    let answer = request((Ipv4Addr::LOCALHOST, rpc_port).into(), "/jsonrpc", "", Some(question))
-        .unwrap_or_else(|e| panic!("aria2 does not answer: {e}"));
+    let answer = request(rpc, "/jsonrpc", "", Some(question)).unwrap_or_else(|e| panic!("aria2 does not answer: {e}"));
     let answer: Value = serde_json::from_slice(&answer.body).expect("aria2 answers in JSON");
     let uploaded = answer["result"][0]["uploadLength"].as_str().and_then(|number| number.parse().ok());
     uploaded.unwrap_or_else(|| panic!("aria2 does not report what it sent: {answer}"))

@@ -20,7 +20,7 @@ pub fn start(plan: &Plan) -> Process {
             script += "set torrent:stop-on-ratio 1000; set torrent:seed-min-peers 0; ";
             "--force-valid"
         }
-        Role::Fetch => {
+        Role::Fetch | Role::Stay => {
             script += "set torrent:stop-on-ratio 0; set torrent:seed-max-time 0; ";
             ""
         }

@@ -16,9 +16,14 @@ pub fn python() -> Command {
 /// Starts libtorrent.
 pub fn start(plan: &Plan) -> Process {
     let mut command = python();
-    command.arg(if plan.role == Role::Seed { "seed" } else { "get" }).arg(&plan.torrent.file).arg(plan.dir);
+    let role = match plan.role {
+        Role::Seed => "seed",
+        Role::Fetch => "get",
+        Role::Stay => "stay",
+    };
+    command.arg(role).arg(&plan.torrent.file).arg(plan.dir);
     command.args([plan.address().to_string(), plan.upload_limit.unwrap_or(0).to_string()]);
-    Process::start("libtorrent", &mut command, plan.scratch)
+    plan.run("libtorrent", command)
 }
 
 /// The bytes that it sent, as the script printed last.

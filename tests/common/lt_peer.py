@@ -4,10 +4,12 @@
 lt_peer.py make PATH PIECE_LENGTH ANNOUNCE OUT
 lt_peer.py make-sorted PATH PIECE_LENGTH OUT       files in the order of their paths, not in that of the folder
 lt_peer.py make-hybrid PATH OUT                    of versions 1 and 2; prints both info-hashes
-lt_peer.py seed|get TORRENT DIR INTERFACE RATE     INTERFACE like 127.0.0.1:7001, RATE bytes/s of upload (0: any)
+lt_peer.py seed|get|stay TORRENT DIR INTERFACE RATE
+                                                   INTERFACE like 127.0.0.1:7001, RATE bytes/s of upload (0: any)
 lt_peer.py lsd-seed|lsd-get TORRENT DIR INTERFACE RATE     the same, and it searches in the local network
 A peer prints "uploaded N" whenever the payload it sent has grown, and "lsd ..." for each peer that announces itself in
-the local network; `get` ends when it has all.
+the local network; `get` ends when it has all, `stay` does not and prints "pex IP:PORT" for each connected peer that
+another peer told it of.
 """
 import os, sys, time
 import libtorrent as lt
@@ -72,8 +74,12 @@ def peer(role, torrent, dir_, interface, rate):
     h = s.add_torrent(p)
     if lsd:
         print('started', flush=True)
-    uploaded = 0
+    uploaded, told = 0, set()
     while True:
+        for peer in h.get_peer_info() if role == 'stay' else ():
+            if peer.source & lt.peer_info.pex and peer.ip not in told:
+                told.add(peer.ip)
+                print('pex', '%s:%d' % peer.ip, flush=True)
         status = h.status()
         if lsd:
             for alert in s.pop_alerts():

@@ -16,6 +16,8 @@ pub mod fuse;
 #[allow(dead_code)] // Only few programs use it.
 pub mod group;
 pub mod hostile;
+#[allow(dead_code)] // Only few programs use it.
+pub mod hosts;
 pub mod http;
 pub mod json;
 #[allow(dead_code)] // Only few programs use it.

@@ -1,5 +1,6 @@
 //! Peers by other people, each started with its own command line.
 
+use super::hosts::Host;
 use super::process::Process;
 use super::tools::Tool;
 use super::torrent::Torrent;
@@ -8,6 +9,7 @@ use super::{aria2, lftp, libtorrent, ports::free_port, rtorrent, transmission};
 use rustix::process::Signal;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 /// A program that is a peer.
@@ -53,6 +55,9 @@ pub enum Role {
     Seed,
     /// It fetches the content and ends.
     Fetch,
+    /// It fetches the content and stays. (aria2, transmission and libtorrent can.)
+    #[allow(dead_code)] // Only stories need it.
+    Stay,
 }
 
 /// How to start a peer.
@@ -75,13 +80,16 @@ pub struct Plan<'a> {
     pub port: u16,
     /// The port of its remote control.
     pub rpc_port: u16,
+    /// The host that it runs on; `None`: this machine.
+    pub host: Option<&'a Host>,
 }
 
 impl<'a> Plan<'a> {
     /// A seed of the content in `dir`, on IPv4, without a limit.
     pub fn seed(program: Program, torrent: &'a Torrent, dir: &'a Path, scratch: &'a Path) -> Plan<'a> {
         let (port, rpc_port) = (free_port(), free_port());
-        Plan { program, role: Role::Seed, torrent, dir, scratch, upload_limit: None, ipv6: false, port, rpc_port }
+        let (role, upload_limit, ipv6, host) = (Role::Seed, None, false, None);
+        Plan { program, role, torrent, dir, scratch, upload_limit, ipv6, port, rpc_port, host }
     }
 
     /// A leecher that fetches into `dir`, on IPv4, and ends.
@@ -108,13 +116,27 @@ impl<'a> Plan<'a> {
             Program::Rtorrent => rtorrent::start(self),
             Program::Lftp => lftp::start(self),
         };
-        Peer { program: self.program, process, rpc_port: self.rpc_port }
+        Peer { program: self.program, process, rpc: self.rpc() }
+    }
+
+    /// Starts the program by this command.
+    pub fn run(&self, name: &str, mut command: Command) -> Process {
+        if let Some(host) = self.host {
+            command = host.command(&command);
+        }
+        Process::start(name, &mut command, self.scratch)
     }
 
     /// Where it listens for peers.
     pub fn address(&self) -> SocketAddr {
-        let ip: IpAddr = if self.ipv6 { Ipv6Addr::LOCALHOST.into() } else { Ipv4Addr::LOCALHOST.into() };
+        let v4 = self.host.map_or(Ipv4Addr::LOCALHOST, |host| host.ip);
+        let ip: IpAddr = if self.ipv6 { Ipv6Addr::LOCALHOST.into() } else { v4.into() };
         (ip, self.port).into()
+    }
+
+    /// Where its remote control listens.
+    pub fn rpc(&self) -> SocketAddr {
+        (self.host.map_or(Ipv4Addr::LOCALHOST, |host| host.ip), self.rpc_port).into()
     }
 
     /// A folder of its own for settings.
@@ -130,7 +152,8 @@ pub struct Peer {
     /// The program.
     pub program: Program,
     process: Process,
-    rpc_port: u16,
+    /// Where its remote control is.
+    pub rpc: SocketAddr,
 }
 
 impl Peer {
@@ -138,11 +161,17 @@ impl Peer {
     pub fn uploaded(&mut self) -> u64 {
         self.process.must_run();
         match self.program {
-            Program::Aria2 => aria2::uploaded(self.rpc_port),
-            Program::Transmission => transmission::uploaded(self.rpc_port),
+            Program::Aria2 => aria2::uploaded(self.rpc),
+            Program::Transmission => transmission::uploaded(self.rpc),
             Program::Libtorrent => libtorrent::uploaded(&self.process),
             Program::Rtorrent | Program::Lftp => panic!("{:?} does not report what it sent", self.program),
         }
+    }
+
+    /// Its standard output so far.
+    #[allow(dead_code)] // Only stories ask.
+    pub fn stdout(&self) -> String {
+        self.process.stdout()
     }
 
     /// Its process id.
@@ -167,7 +196,7 @@ impl Peer {
         if self.program == Program::Transmission {
             return wait_until("transmission has fetched everything", deadline, || {
                 self.process.must_run();
-                transmission::has_all(self.rpc_port)
+                transmission::has_all(self.rpc)
             });
         }
         let status = self.process.wait(deadline);

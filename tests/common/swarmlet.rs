@@ -2,6 +2,7 @@
 //!
 //! It is the binary that cargo built for the tests, or the one that SWARMLET_BIN names, for example the static build.
 
+use super::hosts::Host;
 use super::json;
 use super::ports::free_port;
 use super::process::Process;
@@ -150,6 +151,12 @@ impl Get {
         shell.arg(command.get_program()).args(command.get_args());
         shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         Swarmlet { process: Process::start(&self.name, &mut shell, &self.scratch) }
+    }
+
+    /// Starts it on another host.
+    #[allow(dead_code)] // Only few stories have several hosts.
+    pub fn start_on(&self, host: &Host) -> Swarmlet {
+        Swarmlet { process: Process::start(&self.name, &mut host.command(&self.command()), &self.scratch) }
     }
 
     /// Starts it and waits for its end.

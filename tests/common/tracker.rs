@@ -40,6 +40,8 @@ struct State {
     aliases: HashMap<u16, u16>,
     /// Peers that are told of no other peer.
     alone: HashSet<u16>,
+    /// If it introduces peers one to one: the one peer that each peer, by its port, is told of.
+    only: Option<HashMap<u16, SocketAddr>>,
 }
 
 /// The tracker. It ends when dropped.
@@ -59,7 +61,8 @@ impl Tracker {
         Tracker::start_on(Ipv6Addr::LOCALHOST.into())
     }
 
-    fn start_on(ip: IpAddr) -> Tracker {
+    /// A tracker on another address of this machine.
+    pub fn start_on(ip: IpAddr) -> Tracker {
         let state = Arc::new(Mutex::new(State::default()));
         let shared = state.clone();
         let server = Server::start(ip, move |target, from| {
@@ -111,6 +114,12 @@ impl Tracker {
         state.alone.insert(port);
     }
 
+    /// From now on the peer on `port` is told of the peer at `other` alone, and all that this is not said of are told of
+    /// none.
+    pub fn introduce_only(&self, port: u16, other: SocketAddr) {
+        self.state().only.get_or_insert_default().insert(port, other);
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no answer panics")
     }
@@ -127,7 +136,11 @@ impl State {
         let (mut peers, mut peers6) = (Vec::new(), Vec::new());
         let asker = announce.port;
         let whole = announce.left == 0;
-        if !self.alone.contains(&asker) {
+        if let Some(only) = &self.only {
+            if let Some(SocketAddr::V4(other)) = only.get(&asker) {
+                peers.extend(other.ip().octets().into_iter().chain(other.port().to_be_bytes()));
+            }
+        } else if !self.alone.contains(&asker) {
             // A seed is not told of other seeds.
             for (port, (ip, _)) in swarm.iter().filter(|(port, (_, left))| **port != asker && !(whole && *left == 0)) {
                 let port = self.aliases.get(port).unwrap_or(port).to_be_bytes();

@@ -7,16 +7,16 @@ use super::process::Process;
 use super::wait::{PATIENCE, wait_until};
 use serde_json::{Value, json};
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::process::Command;
 
 /// Starts transmission, waits for its remote control and gives it the torrent. It checks the content first.
 pub fn start(plan: &Plan) -> Process {
-    let mut process = Process::start("transmission", &mut daemon(plan, settings(plan)), plan.scratch);
+    let mut process = plan.run("transmission", daemon(plan, settings(plan)));
     let add = json!({ "filename": plan.torrent.file, "download-dir": plan.dir });
     wait_until("transmission takes the torrent", PATIENCE, || {
         process.must_run();
-        ask(plan.rpc_port, "torrent-add", &add).is_some_and(|answer| answer["torrent-added"].is_object())
+        ask(plan.rpc(), "torrent-add", &add).is_some_and(|answer| answer["torrent-added"].is_object())
     });
     process
 }
@@ -39,7 +39,8 @@ pub fn in_a_lan(plan: &Plan) -> Command {
 fn settings(plan: &Plan) -> Value {
     json!({
         "download-dir": plan.dir, "peer-port": plan.port, "rpc-port": plan.rpc_port,
-        "rpc-bind-address": "127.0.0.1", "rpc-whitelist-enabled": false, "rpc-authentication-required": false,
+        "rpc-bind-address": plan.rpc().ip().to_string(),
+        "rpc-whitelist-enabled": false, "rpc-authentication-required": false,
         "dht-enabled": false, "lpd-enabled": false, "utp-enabled": false, "port-forwarding-enabled": false,
         "encryption": 0, "ratio-limit-enabled": false, "message-level": 2, "rename-partial-files": false,
         "speed-limit-up": plan.upload_limit.unwrap_or(0) / 1000, "speed-limit-up-enabled": plan.upload_limit.is_some(),
@@ -55,29 +56,35 @@ fn daemon(plan: &Plan, settings: Value) -> Command {
 }
 
 /// The bytes that it sent, by its remote control.
-pub fn uploaded(rpc_port: u16) -> u64 {
-    let answer = ask(rpc_port, "torrent-get", &json!({ "fields": ["uploadedEver"] })).expect("transmission answers");
+pub fn uploaded(rpc: SocketAddr) -> u64 {
+    let answer = ask(rpc, "torrent-get", &json!({ "fields": ["uploadedEver"] })).expect("transmission answers");
     let uploaded = answer["torrents"][0]["uploadedEver"].as_u64();
     uploaded.unwrap_or_else(|| panic!("transmission does not report what it sent: {answer}"))
 }
 
 /// Whether it has everything. It does not end by itself.
-pub fn has_all(rpc_port: u16) -> bool {
-    let answer = ask(rpc_port, "torrent-get", &json!({ "fields": ["leftUntilDone", "percentDone"] }));
+pub fn has_all(rpc: SocketAddr) -> bool {
+    let answer = ask(rpc, "torrent-get", &json!({ "fields": ["leftUntilDone", "percentDone"] }));
     answer.is_some_and(|answer| {
         let torrent = &answer["torrents"][0];
         torrent["leftUntilDone"] == 0 && torrent["percentDone"].as_f64() == Some(1.0)
     })
 }
 
+/// How many of its connected peers were named by another peer.
+#[allow(dead_code)] // Only stories ask.
+pub fn from_pex(rpc: SocketAddr) -> u64 {
+    let answer = ask(rpc, "torrent-get", &json!({ "fields": ["peersFrom"] }));
+    answer.and_then(|answer| answer["torrents"][0]["peersFrom"]["fromPex"].as_u64()).unwrap_or(0)
+}
+
 /// The arguments of its answer, if it answers with success.
-fn ask(rpc_port: u16, method: &str, arguments: &Value) -> Option<Value> {
-    let address: SocketAddr = (Ipv4Addr::LOCALHOST, rpc_port).into();
+fn ask(rpc: SocketAddr, method: &str, arguments: &Value) -> Option<Value> {
     let question = json!({ "method": method, "arguments": arguments }).to_string();
     // The first answer is a refusal with the token of the session.
-    let refusal = request(address, "/transmission/rpc", "", Some(&question)).ok()?;
+    let refusal = request(rpc, "/transmission/rpc", "", Some(&question)).ok()?;
     let token = format!("X-Transmission-Session-Id: {}\r\n", refusal.header("X-Transmission-Session-Id")?);
-    let answer = request(address, "/transmission/rpc", &token, Some(&question)).ok()?;
+    let answer = request(rpc, "/transmission/rpc", &token, Some(&question)).ok()?;
     let answer: Value = serde_json::from_slice(&answer.body).ok()?;
     (answer["result"] == "success").then(|| answer["arguments"].clone())
 }

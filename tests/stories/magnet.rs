@@ -5,14 +5,16 @@ use crate::common::http::Server;
 use crate::common::json;
 use crate::common::peers::{Plan, Program};
 use crate::common::stage::Stage;
-use crate::common::swarmlet::{Get, Swarmlet};
+use crate::common::swarmlet::{Get, Swarmlet, program};
 use crate::common::tools::{Tool, here, say};
-use crate::common::torrent::{Maker, Torrent};
+use crate::common::torrent::{Maker, Torrent, make_private, make_with_tiers};
+use crate::common::tracker::Tracker;
 use crate::common::wait::{PATIENCE, wait_until};
 use std::fs;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::process::Command;
 
 const KIB: usize = 1024;
 
@@ -284,12 +286,17 @@ fn the_reason_is_told_when_nothing_arrives() {
         let why = json::last(&running.stdout(), "status").and_then(|status| status["why"].as_str().map(str::to_string));
         why.is_some_and(|why| why.starts_with("no peers: the tracker knows none"))
     });
-    let ended = running.interrupt();
-    ended.assert_code(75);
+    running.interrupt().assert_code(75);
     // Without a tracker and without a peer that can be reached.
     let mut running = Get::new("lost", stage.path()).arg(link_of_nobody(&stage)).arg("--json").start();
     reason(&mut running, "none of 1 known peer can be reached now");
     running.interrupt().assert_code(75);
+    // A script gets an end, and the reason.
+    let given_up = Get::new("patient", stage.path()).arg(link_of_nobody(&stage)).args(&["--stop-timeout", "2"]).run();
+    given_up.assert_code(75);
+    let why = "given up, no progress for 2 s: none of 1 known peer can be reached now";
+    assert!(given_up.stderr.contains(why), "{}", given_up.stderr);
+    assert!(given_up.stderr.contains("given up before the torrent's description came"), "{}", given_up.stderr);
 }
 
 /// A link that names a peer that does not listen.
@@ -321,4 +328,53 @@ fn many_takes_links_from_its_folder() {
         json::first(&running.stdout(), "removed").is_some()
     });
     running.terminate();
+}
+
+#[test]
+fn a_description_of_four_mebibytes_with_a_hundred_thousand_files() {
+    if !here(&[Tool::Libtorrent]) {
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let names: Vec<String> =
+        (0..100_000).map(|number| format!("folder {:03}/file {number:06}", number % 200)).collect();
+    let files: Vec<(&str, usize)> = names.iter().map(|name| (name.as_str(), 1)).collect();
+    let content = Content::folder("many files", &files);
+    let torrent = make_with_tiers(&content, &scratch.path().join("many.torrent"), 16 * KIB, &[]);
+    assert!(torrent.info_length() > 4 << 20, "{}", torrent.info_length());
+    // It need not have the content to describe it.
+    let plan = Plan::seed(Program::Libtorrent, &torrent, scratch.path(), scratch.path());
+    let _seed = plan.start();
+    let get = Get::new("leecher", scratch.path()).arg(link_to(&torrent, plan.address())).arg("--metadata-only");
+    let ran = get.arg("--json");
+    let outcome = ran.run();
+    outcome.assert_code(0);
+    assert_eq!(outcome.json("saved")["files"], 100_000);
+    assert_eq!(Torrent::read(&ran.dir.join("many files.torrent")).info_hash, torrent.info_hash);
+}
+
+#[test]
+fn a_private_torrent_is_downloaded_from_the_peers_of_its_tracker() {
+    if !here(&[Tool::Aria2]) {
+        return;
+    }
+    // libtorrent and transmission do not describe private torrents to strangers; aria2 does.
+    let scratch = tempfile::tempdir().unwrap();
+    let tracker = Tracker::start();
+    let content = Content::one_file("a secret", 200_000);
+    let source = scratch.path().join("source");
+    content.write_to(&source);
+    let torrent = make_private(&content, &scratch.path().join("private.torrent"), 16 * KIB, &tracker.url());
+    let plan = Plan::seed(Program::Aria2, &torrent, &source, scratch.path());
+    let mut seed = plan.start();
+    tracker.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
+    let link = link(&torrent, &format!("&tr={}", tracker.url()));
+    let get = Get::new("leecher", scratch.path()).arg(link).arg("--json");
+    let ran = get.run();
+    ran.assert_code(0);
+    content.assert_same_in(&get.dir);
+    let kept = scratch.path().join("state/swarmlet").join(&saved(scratch.path())[0]);
+    let shown = Command::new(program()).args(["show", "--json"]).arg(kept).output().unwrap();
+    let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!((shown["private"].as_bool(), shown["trackers"][0][0].as_str()), (Some(true), Some(&*tracker.url())));
 }

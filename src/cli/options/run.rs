@@ -13,6 +13,7 @@ use crate::cli::say;
 use crate::cli::show::view::View;
 use crate::engine::{Config, DEFAULT_MAX_PEERS, DEFAULT_PORTS, RateLimits, Settings};
 use crate::proto::metainfo::Metainfo;
+use crate::proto::peer::pex;
 use crate::storage::description::Description;
 use crate::sys::in_words;
 use std::ffi::OsString;
@@ -87,6 +88,9 @@ pub const NETWORK: Group = Group {
             "Never talk to peers whose address is in this file. A line is 1.2.3.0/24, 1.2.3.4-1.2.3.9 or \
              2001:db8::/32, or a comment after #. SIGHUP makes swarmlet read it again",
         ),
+        // Feature: pex.
+        #[cfg(feature = "pex")]
+        Flag::switch("no-pex", "Neither tell peers about other peers nor believe what they tell (peer exchange)"),
         // Feature: lsd.
         #[cfg(feature = "lsd")]
         Flag::switch("no-lsd", "Do not look for peers in the local network, and do not tell it which torrents run"),
@@ -128,6 +132,7 @@ pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
             max_peers: max_peers.map_or(DEFAULT_MAX_PEERS, |number| number as usize),
             upload_slots: given.number("max-uploads", 1..=MOST_PEERS, "peers")?.map(|number| number as usize),
             ip: ip(given)?,
+            pex: pex::IS_BUILT_IN && !given.has("no-pex"),
             ..Settings::default()
         },
         limits: RateLimits { upload: rate(given, "max-upload-rate")?, download: None },

@@ -23,6 +23,8 @@ pub struct Entry {
     pub phase: Phase,
     /// The last figures. They stay after a failure.
     pub status: Option<Arc<Status>>,
+    /// How the download of its description went, if it was given up.
+    pub learned: Option<Arc<LearningStatus>>,
     /// When it joined its swarm, and the verified bytes at that time.
     pub joined: Option<(Instant, u64)>,
     /// Bytes that were read and hashed before it joined.
@@ -47,6 +49,7 @@ impl Entry {
             size,
             phase: Phase::Checking(0),
             status: None,
+            learned: None,
             joined: None,
             hashed: 0,
             completed_at: None,

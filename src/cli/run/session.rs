@@ -233,10 +233,11 @@ impl Session {
             Notice::Learned { .. } => {}
             // It was shown when the engine was asked to remove it.
             Notice::Removed { .. } => {}
-            Notice::Failed { torrent, problem, status } => {
+            Notice::Failed { torrent, problem, status, learning } => {
                 if let Some(entry) = self.entries.get_mut(&torrent) {
                     self.first_failure.get_or_insert(exit_of(&problem));
                     entry.status = status.or(entry.status.take());
+                    entry.learned = learning;
                     entry.phase = Phase::Failed(problem);
                     updates.push(Update::Failed(torrent));
                     self.unsettled.remove(&torrent);

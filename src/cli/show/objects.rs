@@ -42,8 +42,8 @@ pub const EVENTS: Section = Section {
                  peers, and takes one of the places of --max-downloads), under_way (bytes that arrived but \
                  are not verified yet), why (the reason why nothing arrives; null: something arrives), known (peers \
                  that can be tried), unchoking (peers that unchoke us), sources (how many connected peers are from \
-                 tracker, link, lsd, and how many incoming), swarm_seeds, swarm_leechers, swarm_completed \
-                 (of the whole swarm, as trackers count; null: no tracker says)",
+                 tracker, pex, link, lsd, and how many incoming), swarm_seeds, swarm_leechers, \
+                 swarm_completed (of the whole swarm, as trackers count; null: no tracker says)",
             ),
             (
                 "tracker",
@@ -253,7 +253,7 @@ mod tests {
     /// The book lists every field of every event, and no others.
     #[test]
     fn the_book_has_every_field_of_every_event() {
-        let every_source = Status { sources: [1, 0, 0, 1, 1, 1], ..status(2) };
+        let every_source = Status { sources: [1, 0, 1, 1, 1, 1], ..status(2) };
         let run = session(vec![("a", 5, Phase::Running(every_source.into()))]);
         let (torrent, host) = (TorrentId(0), "t.example".to_string());
         let updates = [

@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 /// Why a torrent failed. If it was given up, also why nothing arrived.
 pub fn problem(entry: &Entry) -> Option<String> {
     let problem = entry.problem()?;
+    if let (Some(status), ProblemKind::GaveUp) = (&entry.learned, problem.kind) {
+        return Some(format!("{}: {}", problem.text, learning(status)));
+    }
     Some(match &entry.status {
         Some(status) if problem.kind == ProblemKind::GaveUp => format!("{}: {}", problem.text, why_waiting(status)),
         // Its content may be elsewhere.
@@ -69,13 +72,22 @@ pub fn learning(status: &LearningStatus) -> String {
         let part = status.size.map_or(String::new(), |size| format!(", {}", of(status.bytes, size)));
         format!("asking {} for the torrent's description{part}", peers(status.asked))
     } else if status.peers > 0 {
-        let none = if status.peers == 1 { "which does not offer" } else { "none offers" };
-        format!("connected to {}, {none} the torrent's description", peers(status.peers))
+        let what = match (status.offering, status.wrong) {
+            (0, _) if status.peers == 1 => ", which does not offer the torrent's description".into(),
+            (0, _) => ", none offers the torrent's description".into(),
+            (_, 0) => format!("; {} said no or nothing when asked for the torrent's description", status.resting),
+            (_, wrong) => format!("; the torrent's description came {wrong} times and was wrong"),
+        };
+        format!("connected to {}{what}", peers(status.peers))
     } else if status.connecting > 0 {
         let verb = if status.connecting == 1 { "is" } else { "are" };
         format!("{} {verb} being opened", count(status.connecting, "connection"))
     } else if status.known > 0 {
         format!("none of {} can be reached now", count(status.known, "known peer"))
+    } else if status.liars > 0 {
+        format!("no peers except {} that sent a wrong description", status.liars)
+    } else if status.trackers.is_empty() {
+        "no peers: the link names no tracker, so peers must connect to us".into()
     } else {
         trackers::why_no_peers(&status.trackers, status.asked_locally)
     }
@@ -160,6 +172,14 @@ fn came(missing: u64, length: u64, time: Duration) -> String {
 /// The last line of a run.
 pub fn closing(session: &Session, now: Instant) -> String {
     let entries = session.all();
+    let all = |is: fn(&Entry) -> bool| entries.len() > 0 && entries.clone().all(is);
+    if all(|entry| entry.described) {
+        return "done: the torrent's description has come".into();
+    }
+    if all(|entry| entry.learning().is_some() || entry.learned.is_some()) {
+        let how = if session.failed() > 0 { "given up" } else { "interrupted" };
+        return format!("{how} before the torrent's description came; the same command asks again");
+    }
     let length = sum(entries.clone().map(|entry| entry.wanted));
     let had = sum(entries.clone().map(Entry::had));
     let sent = sum(entries.clone().filter_map(|entry| Some(entry.status.as_ref()?.uploaded)));
@@ -211,6 +231,29 @@ mod tests {
     /// Figures of a torrent that gets nothing.
     fn idle() -> Status {
         Status { useful: 0, askable: 0, unchoking: 0, peers: 0, seeds: 0, known: 0, down_rate: 0, ..status(100) }
+    }
+
+    #[test]
+    fn the_wait_for_a_description_has_a_reason() {
+        let told = |change: fn(&mut LearningStatus)| {
+            let mut status = LearningStatus { peers: 4, offering: 3, asked: 3, ..LearningStatus::default() };
+            (status.bytes, status.size) = (34 << 10, Some(61 << 10));
+            change(&mut status);
+            learning(&status)
+        };
+        assert_eq!(told(|_| {}), "asking 3 peers for the torrent's description, 34.0 of 61.0 KiB");
+        assert_eq!(told(|status| status.size = None), "asking 3 peers for the torrent's description");
+        assert_eq!(told(|status| status.paused = true), "paused: nothing is requested or sent");
+        let nobody = |status: &mut LearningStatus| (status.asked, status.offering, status.peers) = (0, 0, 4);
+        assert_eq!(told(nobody), "connected to 4 peers, none offers the torrent's description");
+        let silent = |status: &mut LearningStatus| (status.asked, status.resting) = (0, 3);
+        assert_eq!(told(silent), "connected to 4 peers; 3 said no or nothing when asked for the torrent's description");
+        let wrong = |status: &mut LearningStatus| (status.asked, status.wrong) = (0, 2);
+        assert_eq!(told(wrong), "connected to 4 peers; the torrent's description came 2 times and was wrong");
+        let alone = |status: &mut LearningStatus| *status = LearningStatus::default();
+        assert_eq!(told(alone), "no peers: the link names no tracker, so peers must connect to us");
+        let known = |status: &mut LearningStatus| *status = LearningStatus { known: 2, ..Default::default() };
+        assert_eq!(told(known), "none of 2 known peers can be reached now");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::engine::notice::{Notice, Problem};
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
 use crate::swarm::shared::Turn;
+use std::sync::Arc;
 
 /// If more states than this are due, the others wait a moment: what is to be written of thousands of torrents that came
 /// at once is not all in memory. Small ones take 0.1 ms each, so the disk has no pause.
@@ -21,10 +22,15 @@ const SAVES_APART: Time = Time::from_millis(25);
 impl Manager {
     /// A torrent can't join its swarm.
     pub(super) fn failed_at_start(&mut self, torrent: TorrentId, problem: Problem) {
+        let now = self.started.elapsed();
+        let learning = match self.torrents.get(&torrent).map(|slot| &slot.state) {
+            Some(State::Learning(stage)) => Some(Arc::new(stage.learning.status(now))),
+            _ => None,
+        };
         // One that was added by a link is in its swarm already.
-        self.stop_torrent(torrent, self.started.elapsed());
+        self.stop_torrent(torrent, now);
         if self.end_torrent(torrent, Some(problem.clone())) {
-            self.news.tell(Notice::Failed { torrent, problem, status: None });
+            self.news.tell(Notice::Failed { torrent, problem, status: None, learning });
         }
     }
 

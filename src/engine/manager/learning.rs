@@ -4,7 +4,8 @@
 //! Floor 3, part of the [`manager`](super). [`Learning`] decides which peer is asked for what.
 
 use super::Manager;
-use super::slot::{Slot, Stage, State};
+use super::slot::{Slot, State};
+use super::stage::Stage;
 use crate::base::time::Time;
 use crate::engine::checker::Check;
 use crate::engine::config::{Job, LinkJob};
@@ -30,7 +31,7 @@ impl Manager {
         let settings = Arc::clone(&self.settings);
         let Some(learning) = Learning::of_link(&job.link, settings, now, &mut self.shared.rng) else { return };
         let (info_hash, unknown) = (job.info_hash(), Unknown::new(id));
-        let stage = Stage { learning, info_hash, unknown: Arc::clone(&unknown), check: None };
+        let stage = Stage::new(learning, info_hash, Arc::clone(&unknown), self.settings.stop_timeout, now);
         let mut slot = Slot::new(State::Learning(Box::new(stage)), self.paused, Box::default());
         slot.reported = vec![[None, None]; slot.trackers().len()];
         // If it turns out to be private, nobody is to hear of it before its trackers have had the time to answer.

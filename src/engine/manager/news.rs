@@ -71,7 +71,8 @@ impl Reporter {
             News::Resumed => self.tell(Notice::Resumed { torrent, status: status() }),
             News::Failed { problem, status } => {
                 log::error!("{}: {}", content.metainfo.name, problem.text);
-                self.tell(Notice::Failed { torrent, problem: problem.clone(), status: Some(Arc::new(*status)) });
+                let (told, status) = (problem.clone(), Some(Arc::new(*status)));
+                self.tell(Notice::Failed { torrent, problem: told, status, learning: None });
                 return Some(problem);
             }
         }

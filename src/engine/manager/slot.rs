@@ -4,16 +4,15 @@
 //! keeps its slot, so that a person can read why.
 
 use super::agenda::Plan;
+use super::stage::Stage;
 use crate::base::time::{Time, sooner};
 use crate::engine::keeper::Kept;
 use crate::engine::notice::{Phase, Problem, Report, Watch};
-use crate::engine::peer::directory::Unknown;
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
 use crate::storage::resume::{SAVE_COMPLETE_AFTER, SAVE_TOTALS_EVERY, Save};
 use crate::swarm::figures::Status;
-use crate::swarm::learning::Learning;
 use crate::swarm::meeting::announcer::Tracker;
 use crate::swarm::shared::Shared;
 use crate::swarm::torrent::Torrent;
@@ -65,18 +64,6 @@ pub enum State {
     Failed(Problem),
 }
 
-/// A torrent from its link until its content is checked.
-pub struct Stage {
-    /// The machine that asks peers for the description, and keeps the connections afterwards.
-    pub learning: Learning,
-    /// The info-hash.
-    pub info_hash: InfoHash,
-    /// Where the threads of its peers find the content when it is known.
-    pub unknown: Arc<Unknown>,
-    /// The description has come, and the content is being checked, as in [`State::Checking`].
-    pub check: Option<(Arc<AtomicU32>, u64, u32)>,
-}
-
 impl State {
     /// The info-hash under which peers find it.
     pub fn listed(&self) -> Option<InfoHash> {
@@ -118,7 +105,10 @@ impl Slot {
         let torrent = match &self.state {
             State::Running(torrent, _) => torrent,
             // It takes no place among the downloads: a link that no peer knows would keep it for ever.
-            State::Learning(stage) => return Plan { wake: stage.learning.next_wake(now, shared), ..Plan::default() },
+            State::Learning(stage) => {
+                let wake = sooner(stage.learning.next_wake(now, shared), stage.gives_up_at(self.paused));
+                return Plan { wake, ..Plan::default() };
+            }
             State::Checking(..) | State::Failed(_) => return Plan::default(),
         };
         let (active, stalls_at) = (!self.paused && !self.queued, torrent.stalls_at());

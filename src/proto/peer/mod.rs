@@ -1,4 +1,4 @@
-//! The protocol between peers: the handshake, the messages, and what they carry (BEP 3, 6, 9 and 10).
+//! The protocol between peers: the handshake, the messages, and what they carry (BEP 3, 6, 9, 10 and 11).
 
 pub mod allowed_fast;
 pub mod bitfield;
@@ -6,3 +6,4 @@ pub mod extended;
 pub mod handshake;
 pub mod message;
 pub mod metadata;
+pub mod pex;

@@ -15,11 +15,18 @@ pub const V6_BYTES: usize = 18;
 /// them, in the order of the list. IPv4-mapped IPv6 addresses become IPv4 addresses. Bytes after the last whole entry
 /// are ignored: such a list is damaged or was cut short.
 pub fn parse(bytes: &[u8], entry_bytes: usize, most: usize) -> Vec<SocketAddr> {
-    let peer = |entry: &[u8]| {
-        let (ip, port) = entry.split_last_chunk()?;
-        Some(canonical(SocketAddr::new(address(ip)?, u16::from_be_bytes(*port))))
-    };
-    bytes.chunks_exact(entry_bytes).filter_map(peer).filter(usable).take(most).collect()
+    bytes.chunks_exact(entry_bytes).filter_map(peer).take(most).collect()
+}
+
+/// The peer of one entry, of either family, if it is [usable].
+pub fn peer(entry: &[u8]) -> Option<SocketAddr> {
+    let (ip, port) = entry.split_last_chunk()?;
+    Some(canonical(SocketAddr::new(address(ip)?, u16::from_be_bytes(*port)))).filter(usable)
+}
+
+/// The entry of a peer.
+pub fn entry(peer: SocketAddr) -> Vec<u8> {
+    [&octets(peer.ip())[..], &peer.port().to_be_bytes()].concat()
 }
 
 /// Whether a peer can be at this address: not at port 0, and not at an address that stands for no host or for several.

@@ -63,6 +63,10 @@ impl Learning {
         match *self {}
     }
 
+    pub fn bytes(&self) -> u64 {
+        match *self {}
+    }
+
     pub fn status(&self, _: Time) -> LearningStatus {
         match *self {}
     }

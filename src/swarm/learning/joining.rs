@@ -94,7 +94,7 @@ impl Learning {
         }
         if reserved.extension() {
             // It has to be offered, because by the id that we give it peers send us the blocks.
-            let told = introduction(&self.settings, &identity, Offers { metadata: true });
+            let told = introduction(&self.settings, &identity, Offers { metadata: true, ..Offers::default() });
             send(&mut guest, Message::Extended(told.message()), turn);
         }
         self.guests.insert(key, guest);
@@ -168,7 +168,7 @@ impl Learning {
                     guest.told.upload_only = Some(only);
                 }
             }
-            None => {}
+            Some(Incoming::Pex(_)) | None => {}
         }
     }
 

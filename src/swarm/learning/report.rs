@@ -3,6 +3,7 @@
 //! A part of [`Learning`]. It is computed only for somebody who looks.
 
 use super::Learning;
+use super::attempt::Attempt;
 use crate::base::time::Time;
 use crate::swarm::figures::{LearningStatus, PeerStatus};
 use crate::swarm::meeting::announcer::Tracker;
@@ -12,6 +13,11 @@ impl Learning {
     /// The trackers and how they stand.
     pub fn trackers(&self) -> &[Tracker] {
         &self.meeting.announcer.trackers
+    }
+
+    /// How many bytes of the description are there.
+    pub fn bytes(&self) -> u64 {
+        self.attempts.values().map(Attempt::bytes).max().unwrap_or(0)
     }
 
     /// How it stands at `now`.

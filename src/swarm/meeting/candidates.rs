@@ -3,16 +3,21 @@
 //! An address is tried, left alone for longer each time it fails, and forgotten after [`MOST_FAILURES`] failures in a
 //! row, until something names it again. Our own address, once it is known, and banned ones are never tried. If the list
 //! is full, an address that failed makes room, so that peers that come and go, each with another address, cannot keep
-//! out those that a tracker names.
+//! out those that a tracker names. What a peer names (BEP 11) may be invented: of each host one address is taken, and
+//! what one peer named fills a quarter of the list at most.
 
+use super::host::{host, is_near};
 use super::source::Source;
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
-use core::net::SocketAddr;
+use crate::proto::peer::pex::Flags;
+use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::collections::BTreeMap;
 
 /// Addresses kept for a torrent: enough for the largest answers of several trackers.
 const MOST_CANDIDATES: usize = 1000;
+/// Of them, those that one peer named, or several at the same host.
+const MOST_NAMED: usize = MOST_CANDIDATES / 4;
 /// An address is forgotten after this number of failures in a row.
 const MOST_FAILURES: u32 = 6;
 /// The wait after the first failure; it doubles with each further one. (A peer behind a full queue answers soon.)
@@ -37,6 +42,15 @@ struct Candidate {
     state: State,
     failures: u32,
     source: Source,
+    /// The host of the peer that named it, if one did, and what that said of it.
+    named_by: Option<IpAddr>,
+    flags: Flags,
+}
+
+impl Candidate {
+    fn new(state: State, source: Source) -> Candidate {
+        Candidate { state, failures: 0, source, named_by: None, flags: Flags::NONE }
+    }
 }
 
 /// The addresses of a torrent.
@@ -61,8 +75,57 @@ impl Candidates {
         }
         self.known.entry(addr).or_insert_with(|| {
             self.soonest = sooner(self.soonest, Some(now));
-            Candidate { state: State::Waiting(now), failures: 0, source }
+            Candidate::new(State::Waiting(now), source)
         });
+    }
+
+    /// A peer at `by` named these addresses. While we are a seed, those that it calls seeds are not tried.
+    pub fn add_named(&mut self, named: Vec<(SocketAddr, Flags)>, by: IpAddr, we_seed: bool, now: Time) {
+        let by = host(by);
+        let mut count = self.known.values().filter(|known| known.named_by == Some(by)).count();
+        for (addr, flags) in named {
+            if count >= MOST_NAMED || self.known.contains_key(&addr) || self.is_named(addr.ip()) {
+                continue;
+            }
+            self.add(addr, Source::Pex, now);
+            let Some(added) = self.known.get_mut(&addr) else { continue };
+            (added.named_by, added.flags) = (Some(by), flags);
+            count += 1;
+        }
+        if we_seed {
+            self.part_seeds();
+        }
+    }
+
+    /// Whether a peer named an address of the same host, which did not fail so far: otherwise we could be made to try
+    /// all ports of a victim. (In the local network many peers at one address are normal.) One that failed makes room.
+    fn is_named(&mut self, ip: IpAddr) -> bool {
+        if is_near(ip) {
+            return false;
+        }
+        let first = host(ip);
+        let last = match first {
+            IpAddr::V4(_) => first,
+            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() | u128::from(u64::MAX))),
+        };
+        let of_host = SocketAddr::new(first, 0)..=SocketAddr::new(last, u16::MAX);
+        let Some((&addr, other)) = self.known.range(of_host).find(|(_, known)| known.named_by.is_some()) else {
+            return false;
+        };
+        let failed = other.failures > 0 && matches!(other.state, State::Waiting(_));
+        !failed || self.known.remove(&addr).is_none()
+    }
+
+    /// We are a seed now: those that are called seeds are not to be tried while that is so.
+    pub fn part_seeds(&mut self) {
+        let seeds = self.known.values_mut().filter(|known| known.flags.has(Flags::SEED));
+        let waiting = seeds.filter(|known| matches!(known.state, State::Waiting(_)));
+        waiting.for_each(|known| known.state = State::Parted);
+    }
+
+    /// What a peer said of `addr` when it named it.
+    pub fn flags(&self, addr: SocketAddr) -> Flags {
+        self.known.get(&addr).map_or(Flags::NONE, |known| known.flags)
     }
 
     /// The source of `addr`. An address that is not in the list is that of a peer that connected to us.
@@ -131,8 +194,8 @@ impl Candidates {
     /// Remembers `addr` in this state, if there is room for it.
     fn put(&mut self, addr: SocketAddr, state: State) {
         if self.has_room_for(addr) {
-            let source = self.source(addr);
-            self.known.insert(addr, Candidate { state, failures: 0, source });
+            let known = self.known.entry(addr).or_insert(Candidate::new(state, Source::Incoming));
+            (known.state, known.failures) = (state, 0);
         }
     }
 

@@ -20,6 +20,18 @@ pub fn is_near(ip: IpAddr) -> bool {
     }
 }
 
+/// Whether a peer at `ip` may name `addr` to us, or we to it. An address of a local network counts only inside of such
+/// a network, because elsewhere another host has it, and one of this machine only on this machine. So a stranger
+/// cannot lead us to the hosts around us.
+pub fn share_network(addr: IpAddr, ip: IpAddr) -> bool {
+    (is_near(ip) || !(is_near(addr) || is_carriers(addr))) && (ip.is_loopback() || !addr.is_loopback())
+}
+
+/// Whether an address belongs to the network of a provider that has its customers behind a NAT (RFC 6598).
+fn is_carriers(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V4(ip) if ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -30,6 +42,18 @@ mod tests {
         assert_eq!(at("2001:db8:0:7:1:2:3:4"), at("2001:db8:0:7:ffff::1"));
         assert_ne!(at("2001:db8:0:7::1"), at("2001:db8:0:8::1"));
         assert_ne!(at("10.0.0.1"), at("10.0.0.2"));
+    }
+
+    #[test]
+    fn local_addresses_are_named_only_between_local_peers() {
+        let may = |addr: &str, ip: &str| share_network(addr.parse().unwrap(), ip.parse().unwrap());
+        let (this, home, other) = ("127.0.0.1", "192.168.1.1", "8.8.8.8");
+        assert!(may(this, this) && may(home, this) && may(home, home) && may(other, home) && may(other, other));
+        assert!(may("fd00::1", "10.0.0.1") && may("2001:db8::1", other));
+        for local in [this, home, "10.1.2.3", "169.254.1.1", "100.64.0.1", "::1", "fd00::1", "fe80::1"] {
+            assert!(!may(local, other) && !may(local, "2001:db8::1"), "{local}");
+        }
+        assert!(!may(this, home) && !may("::1", "fd00::1"));
     }
 
     #[test]

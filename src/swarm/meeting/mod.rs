@@ -1,7 +1,8 @@
 //! Meeting: how a torrent finds peers and which of them it talks to.
 //!
-//! Announces to trackers, addresses that wait for a connection, bans and the blocklist. A torrent owns one [`Meeting`];
-//! if at first only its link is known, the [machine that learns the rest](crate::swarm::learning) has it before.
+//! Announces to trackers, addresses that wait for a connection, what peers tell each other, bans and the blocklist. A
+//! torrent owns one [`Meeting`]; if at first only its link is known, the
+//! [machine that learns the rest](crate::swarm::learning) has it before.
 
 pub mod announcer;
 pub mod bans;
@@ -11,6 +12,7 @@ pub mod crowd;
 pub mod host;
 pub mod introduction;
 pub mod source;
+pub mod told;
 
 use self::announcer::Announcer;
 use self::bans::Bans;

@@ -195,7 +195,7 @@ impl Lab {
     }
 
     fn offer(&mut self, number: usize, size: u32) {
-        let ours = ExtendedHandshake::ours(Offers { metadata: true });
+        let ours = ExtendedHandshake::ours(Offers { metadata: true, ..Offers::default() });
         let handshake = ExtendedHandshake { metadata_size: Some(size), ..ours };
         self.say(number, Message::Extended(handshake.message()));
     }
@@ -221,7 +221,7 @@ impl Lab {
             Manners::OtherSize(size) => self.offer(number, size),
             Manners::Claims => self.plan(Time::ZERO, Happening::Claims(number, connection)),
             Manners::LearnsLater(seconds) => {
-                let ours = ExtendedHandshake::ours(Offers { metadata: true });
+                let ours = ExtendedHandshake::ours(Offers { metadata: true, ..Offers::default() });
                 self.say(number, Message::Extended(ours.message()));
                 let handshake = ExtendedHandshake { metadata_size: Some(size), ..ours };
                 let later = Message::Extended(handshake.message());

@@ -9,6 +9,7 @@ mod far;
 mod links;
 mod misbehaving;
 mod near_the_bound;
+mod no_tracker;
 pub mod parts;
 mod peers;
 mod remote;

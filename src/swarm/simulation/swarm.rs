@@ -1,7 +1,8 @@
 //! A swarm of our own torrents alone, in virtual time: wires with a delay, and disks without a delay.
 //!
-//! Floor 2, tests only. The members are numbered from 0 on and meet when a test says so. Each does what its torrent
-//! decides, but for the faults that a test gives it. How fast it uploads is among its settings.
+//! Floor 2, tests only. The members are numbered from 0 on and meet when a test says so or, if they dial, when they
+//! know of each other. Each does what its torrent decides, but for the faults that a test gives it. How fast it uploads
+//! is among its settings.
 
 use super::parts::{connected, key};
 use crate::base::time::{Time, sooner};
@@ -66,6 +67,8 @@ pub struct Member {
     pub never_unchokes: bool,
     /// It follows no suggestions, like most programs.
     pub deaf: bool,
+    /// It left: nothing reaches it.
+    pub left: bool,
 }
 
 /// The swarm as it stands.
@@ -74,6 +77,10 @@ pub struct Swarm {
     pub now: Time,
     pub metainfo: Metainfo,
     pub members: Vec<Member>,
+    /// Members exchange what they know of others, and connect to whom they know. It is set before they are added.
+    pub dials: bool,
+    /// The pairs that are connected, or being connected, because one of them dialled; the lower number first.
+    links: BTreeSet<(usize, usize)>,
     /// One way of the wire.
     delay: Time,
     /// Reports that are collected: when, and whose.
@@ -90,6 +97,8 @@ impl Swarm {
             now: Time::ZERO,
             metainfo,
             members: Vec::new(),
+            dials: false,
+            links: BTreeSet::new(),
             delay,
             collecting: VecDeque::new(),
             ahead: BTreeMap::new(),
@@ -99,7 +108,8 @@ impl Swarm {
 
     /// One more member, which has the pieces `have`. Its peer id is not that of `settings`, but that of its number.
     pub fn add(&mut self, have: Bitfield, settings: Settings, mut shared: Shared) {
-        let settings = Settings { peer_id: PeerId([id_of(self.members.len()); 20]), ..settings };
+        let pex = self.dials && settings.pex;
+        let settings = Settings { peer_id: PeerId([id_of(self.members.len()); 20]), pex, ..settings };
         let torrent = Torrent::new(&self.metainfo, have, settings.into(), self.now, &mut shared.rng);
         self.members.push(Member {
             torrent,
@@ -115,7 +125,28 @@ impl Swarm {
             corrupt: false,
             never_unchokes: false,
             deaf: false,
+            left: false,
         });
+    }
+
+    /// A member leaves, and does not come back.
+    pub fn leave(&mut self, number: usize) {
+        let mut actions = Vec::new();
+        let member = &mut self.members[number];
+        member.torrent.stop(&mut Turn { now: self.now, shared: &mut member.shared, actions: &mut actions });
+        actions.into_iter().for_each(|action| self.carry_out(number, action));
+        self.members[number].left = true;
+    }
+
+    /// A member opens a connection to an address that it knows.
+    fn dial(&mut self, from: usize, to: SocketAddr) {
+        let number = (0..self.members.len()).find(|&number| addr(number) == to && !self.members[number].left);
+        match number {
+            Some(number) if self.links.insert((from.min(number), from.max(number))) => {
+                self.connect_after(self.delay, from, number);
+            }
+            _ => self.plan(self.delay, from, Event::ConnectFailed { addr: to, our_fault: false }),
+        }
     }
 
     /// Two members meet now; `from` opened the connection.
@@ -178,7 +209,9 @@ impl Swarm {
                 self.members[from].spoilt.remove(&piece);
             }
             Action::News(News::Complete) => self.members[from].whole_at = Some(self.now),
+            Action::Connect { addr } if self.dials => self.dial(from, addr),
             Action::Close { peer, reason } => {
+                self.links.remove(&(from.min(number_of(peer)), from.max(number_of(peer))));
                 self.members[from].closed.push((number_of(peer), reason));
                 self.members[from].desks.remove(&peer);
                 self.plan(self.delay, number_of(peer), Event::Peer(key_of(from), PeerEvent::Gone));
@@ -264,13 +297,17 @@ impl Swarm {
     pub fn run(&mut self, limit: Time, done: impl Fn(&Swarm) -> bool) -> bool {
         while !done(self) {
             let next = self.ahead.keys().next().map(|(at, _)| *at);
-            let wakes = self.members.iter().map(|member| member.torrent.next_wake(self.now, &member.shared));
+            let here = self.members.iter().filter(|member| !member.left);
+            let wakes = here.map(|member| member.torrent.next_wake(self.now, &member.shared));
             let collect = self.collecting.front().map(|(at, ..)| *at);
             let Some(at) = wakes.fold(sooner(next, collect), sooner).filter(|at| *at <= limit) else { return false };
             self.now = self.now.max(at);
             self.collect();
             for number in 0..self.members.len() {
                 let member = &self.members[number];
+                if member.left {
+                    continue;
+                }
                 if member.torrent.next_wake(self.now, &member.shared).is_some_and(|wake| wake <= self.now) {
                     self.happen(number, Event::Timer);
                 }
@@ -280,6 +317,9 @@ impl Swarm {
             }
             while let Some(entry) = self.ahead.first_entry().filter(|entry| entry.key().0 <= self.now) {
                 let (number, event) = entry.remove();
+                if self.members[number].left {
+                    continue;
+                }
                 if let Event::Peer(peer, PeerEvent::Message(message)) = &event
                     && self.answered(number, *peer, message)
                 {

@@ -269,9 +269,11 @@ impl Torrent {
             self.meeting.announcer.complete(turn.now);
         }
         turn.actions.push(Action::News(News::Complete));
+        self.meeting.candidates.part_seeds();
+        let offers = self.offers();
         for key in self.keys() {
             if let Some(peer) = self.peers.get_mut(&key) {
-                tell_upload_only(peer, turn);
+                tell_upload_only(peer, offers, turn);
             }
             self.part_from_seed(key, turn);
         }

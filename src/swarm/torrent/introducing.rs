@@ -13,7 +13,7 @@ use core::net::SocketAddr;
 impl Torrent {
     /// The extended messages that we offer to read. They depend on the torrent.
     pub(super) fn offers(&self) -> Offers {
-        Offers { metadata: self.describing.size().is_some() }
+        Offers { pex: self.gossips(), metadata: self.describing.size().is_some() }
     }
 
     /// Sends our extended handshake, if the peer speaks the extension protocol.
@@ -32,6 +32,7 @@ impl Torrent {
     pub(super) fn extended(&mut self, key: PeerKey, message: &Extended, turn: &mut Turn) {
         match message.parse() {
             Some(Incoming::Handshake(theirs)) => self.introduced(key, theirs, turn),
+            Some(Incoming::Pex(pex)) => self.got_pex(key, pex, turn),
             Some(Incoming::UploadOnly(upload_only)) => self.got_upload_only(key, upload_only, turn),
             Some(Incoming::Metadata(message)) => self.got_metadata(key, &message, turn),
             None => {}
@@ -48,7 +49,9 @@ impl Torrent {
             let listens = SocketAddr::new(peer.identity.addr.ip(), port);
             peer.listens = Some(listens);
             self.meeting.listens(listens, turn.now);
+            self.has_gossip(turn.now);
         }
+        self.offers_gossip(key, turn.now);
         if let Some(upload_only) = theirs.upload_only {
             self.got_upload_only(key, upload_only, turn);
         }
@@ -61,11 +64,11 @@ impl Torrent {
     }
 }
 
-/// Tells the peer that we download nothing any more. It need not know of all our pieces yet.
-pub(super) fn tell_upload_only(peer: &mut Peer, turn: &mut Turn) {
+/// Tells the peer that we download nothing any more. It need not know of all our pieces yet. A later handshake offers
+/// again what the first did, because libtorrent takes what it lacks for switched off.
+pub(super) fn tell_upload_only(peer: &mut Peer, offers: Offers, turn: &mut Turn) {
     if peer.reserved.extension() {
-        let handshake =
-            || ExtendedHandshake { upload_only: Some(true), ..ExtendedHandshake::ours(Offers::default()) }.message();
+        let handshake = || ExtendedHandshake { upload_only: Some(true), ..ExtendedHandshake::ours(offers) }.message();
         let message = peer.extended.message(Extension::UploadOnly, vec![1]).unwrap_or_else(handshake);
         send(peer, Message::Extended(message), turn);
     }

@@ -46,6 +46,9 @@ impl Torrent {
         self.peers.insert(key, peer);
         self.wake_for(key);
         self.introduce(key, turn);
+        if outgoing {
+            self.has_gossip(turn.now);
+        }
         self.show_another(key, turn);
     }
 
@@ -143,6 +146,7 @@ impl Torrent {
         self.remember(&peer);
         self.queue(key);
         self.picker.discount(&peer.has, peer.counted_as_seed, &mut turn.shared.rng);
+        self.remember_left(&peer, turn.now);
         self.meeting.left(peer.listens, peer.total() > 0, peer.joined, turn.now);
         if !self.has_failed() {
             self.take_back(&peer, turn);

@@ -11,6 +11,7 @@
 
 use super::{Shared, Torrent, Turn};
 use crate::base::time::{Time, sooner};
+use crate::proto::peer::pex::Flags;
 use crate::swarm::meeting::crowd::Crowd;
 use crate::swarm::meeting::source::Source;
 use crate::swarm::peer::{Peer, PeerKey};
@@ -36,12 +37,24 @@ impl Torrent {
             && self.peers.len() + self.meeting.connecting < self.settings.max_peers
     }
 
-    /// Takes in addresses. All of them come through here, so this is the place where a private torrent refuses those
-    /// that may be from strangers (BEP 27).
+    /// Takes in addresses. All of them come through here or [`named`](Torrent::named), so this is the place where a
+    /// private torrent refuses those that may be from strangers (BEP 27).
     pub(super) fn found(&mut self, source: Source, addrs: &[SocketAddr], now: Time) {
-        if !self.private || source.is_for_private() {
+        if self.accepts(source) {
             self.meeting.found(source, addrs, now);
         }
+    }
+
+    /// Takes in addresses that a peer at `by` named.
+    pub(super) fn named(&mut self, named: Vec<(SocketAddr, Flags)>, by: IpAddr, now: Time) {
+        if self.accepts(Source::Pex) {
+            let we_seed = self.is_seeding();
+            self.meeting.candidates.add_named(named, by, we_seed, now);
+        }
+    }
+
+    fn accepts(&self, source: Source) -> bool {
+        !self.private || source.is_for_private()
     }
 
     /// Opens connections while there are places and addresses.

@@ -27,6 +27,7 @@ impl Torrent {
             may_ask,
             self.probe_at(),
             self.gives_up_at(),
+            self.gossip_at(),
             (!self.peers.is_empty()).then_some(self.peers_wake),
         ];
         others.into_iter().fold(announce, sooner)
@@ -60,6 +61,7 @@ impl Torrent {
             self.serve_by_turns(turn);
         }
         self.make_room(turn);
+        self.gossip(turn);
         if look {
             self.look_for_work(turn);
             self.show_more_when_idle(turn);

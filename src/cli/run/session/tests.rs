@@ -106,7 +106,7 @@ fn complete(torrent: u64) -> Notice {
 
 fn failed(torrent: u64, kind: ProblemKind) -> Notice {
     let problem = Problem { kind, text: "disk full".into() };
-    Notice::Failed { torrent: TorrentId(torrent), problem, status: None }
+    Notice::Failed { torrent: TorrentId(torrent), problem, status: None, learning: None }
 }
 
 /// The figures of these torrents.
@@ -138,7 +138,7 @@ fn the_first_failure_decides_the_exit_code() {
 fn a_torrent_that_was_given_up_keeps_its_last_figures() {
     let (mut session, now) = (two(), Instant::now());
     let problem = Problem { kind: ProblemKind::GaveUp, text: "given up, no progress for 60 s".into() };
-    let gave_up = Notice::Failed { torrent: TorrentId(1), problem, status: Some(status(50).into()) };
+    let gave_up = Notice::Failed { torrent: TorrentId(1), problem, status: Some(status(50).into()), learning: None };
     assert_eq!(session.take_in(gave_up, now), [Update::Failed(TorrentId(1))]);
     assert_eq!((session.at(1).had(), session.exit()), (50, Exit::Interrupted));
 }

@@ -53,8 +53,8 @@ fn our_handshake_offers_the_table_and_each_of_its_ids_is_accepted() {
     assert_eq!(payload(&ExtendedHandshake::ours(Offers::default())), b"d1:md11:upload_onlyi3eee");
     let less = ExtendedHandshake::withdrawing(Extension::Metadata, Offers::default());
     assert_eq!(payload(&less), b"d1:md11:upload_onlyi3e11:ut_metadatai0eee");
-    let all = ExtendedHandshake::ours(Offers { metadata: true });
-    assert_eq!(payload(&all), b"d1:md11:upload_onlyi3e11:ut_metadatai2eee");
+    let all = ExtendedHandshake::ours(Offers { pex: true, metadata: true });
+    assert_eq!(payload(&all), b"d1:md11:upload_onlyi3e11:ut_metadatai2e6:ut_pexi1eee");
     for (place, extension) in Extension::ALL.into_iter().enumerate() {
         let row = extension.row();
         assert_eq!((extension as usize, Extension::of_our_id(row.our_id)), (place, Some(extension)));
@@ -91,4 +91,6 @@ fn a_message_of_the_table_is_read_by_our_id() {
     assert_eq!(read(3, &[1]), Some(Incoming::UploadOnly(true)));
     assert_eq!(read(3, &[0]), Some(Incoming::UploadOnly(false)));
     assert_eq!((read(3, &[]), read(4, &[1])), (None, None));
+    let pex = |payload: &[u8]| matches!(read(1, payload), Some(Incoming::Pex(_)));
+    assert!(pex(b"de") && !pex(b"le") && !pex(b""));
 }

@@ -180,5 +180,5 @@ impl Table {
 }
 
 fn ours() -> ExtendedHandshake {
-    ExtendedHandshake::ours(Offers { metadata: true })
+    ExtendedHandshake::ours(Offers { metadata: true, ..Offers::default() })
 }

@@ -4,6 +4,7 @@ mod choice;
 mod downloading;
 mod fuzz;
 mod giving;
+mod gossip;
 mod hearing;
 mod joining;
 mod limit;

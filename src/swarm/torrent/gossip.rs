@@ -1,0 +1,143 @@
+//! Peer exchange (BEP 11): which peers are told of which others, and what is believed of what they tell.
+//!
+//! A part of [`Torrent`]. A peer may be known to others if it listens where we know it: we connected to it, or it told
+//! its port. Nothing is sent while nothing changes, and a torrent of p peers looks at each of them once a minute at
+//! most. A private torrent takes no part.
+
+use super::{Torrent, Turn, send};
+use crate::base::step;
+use crate::base::time::{Time, sooner};
+use crate::proto::peer::extended::Extension;
+use crate::proto::peer::message::Message;
+use crate::proto::peer::pex::{self, Flags, Pex};
+use crate::swarm::meeting::host::share_network;
+use crate::swarm::meeting::told::{FEW, Left, Verdict};
+use crate::swarm::peer::{Peer, PeerKey};
+use core::net::SocketAddr;
+use std::collections::BTreeMap;
+
+/// After a change others are told this much later, because peers often come together.
+const SOON: Time = Time::from_secs(1);
+/// Time between two rounds in which we look for something to tell: six rounds reach each peer once a minute.
+const ROUND: Time = Time::from_secs(10);
+/// A peer that left is named for this long.
+const LATELY: Time = Time::from_secs(600);
+
+/// What a torrent remembers in order to tell its peers.
+#[derive(Default)]
+pub(super) struct Gossip {
+    /// When to look for something to tell; `None`: all is told.
+    due: Option<Time>,
+    /// When that was last done.
+    looked: Time,
+    /// Peers that left lately, at most [`FEW`] of each address family, the oldest first.
+    left: Vec<Left>,
+}
+
+impl Torrent {
+    /// Whether peers are exchanged.
+    pub(super) fn gossips(&self) -> bool {
+        pex::IS_BUILT_IN && self.settings.pex && !self.private
+    }
+
+    /// When to look for something to tell.
+    pub(super) fn gossip_at(&self) -> Option<Time> {
+        self.gossip.due.filter(|_| !self.peers.is_empty())
+    }
+
+    /// The peers that others may know of, or the peers that want to be told, are others now.
+    pub(super) fn has_gossip(&mut self, now: Time) {
+        if self.gossips() {
+            let at = (now + SOON).max(self.gossip.looked + ROUND);
+            self.gossip.due = sooner(self.gossip.due, Some(at));
+        }
+    }
+
+    /// A peer said which extended messages it understands. Memory for what it is told is made only if it wants to know.
+    pub(super) fn offers_gossip(&mut self, key: PeerKey, now: Time) {
+        let gossips = self.gossips();
+        let Some(peer) = self.peers.get_mut(&key).filter(|peer| gossips && peer.extended.has(Extension::Pex)) else {
+            return;
+        };
+        if peer.told.is_none() {
+            peer.told = Some(Box::default());
+            self.has_gossip(now);
+        }
+    }
+
+    /// A peer is gone.
+    pub(super) fn remember_left(&mut self, peer: &Peer, now: Time) {
+        let Some(addr) = peer.listens.filter(|_| self.gossips()) else { return };
+        let left = &mut self.gossip.left;
+        left.retain(|left| left.addr != addr && left.at + LATELY > now);
+        let of_family = |left: &Left| left.addr.is_ipv4() == addr.is_ipv4();
+        if left.iter().filter(|left| of_family(left)).count() >= FEW
+            && let Some(oldest) = left.iter().position(of_family)
+        {
+            left.remove(oldest);
+        }
+        left.push(Left { addr, flags: flags(peer), at: now });
+        self.has_gossip(now);
+    }
+
+    /// Tells the peers that may be told again what has changed for them.
+    pub(super) fn gossip(&mut self, turn: &mut Turn) {
+        if !self.gossips() || self.gossip.due.is_none_or(|due| turn.now < due) {
+            return;
+        }
+        (self.gossip.due, self.gossip.looked) = (None, turn.now);
+        let wanting = self.keys_of(|peer| peer.told.is_some() && peer.extended.has(Extension::Pex));
+        if wanting.is_empty() {
+            return;
+        }
+        let candidates = &self.meeting.candidates;
+        self.gossip.left.retain(|left| left.at + LATELY > turn.now && !candidates.is_barred(left.addr));
+        let met = self.peers.values().filter_map(|peer| Some((peer.listens?, flags(peer))));
+        let met: BTreeMap<SocketAddr, Flags> = met.collect();
+        for key in wanting {
+            if let Some(again) = self.tell_of(&met, key, turn) {
+                self.gossip.due = sooner(self.gossip.due, Some(again.max(turn.now + ROUND)));
+            }
+        }
+    }
+
+    /// Tells one peer which of the peers that we `met` it may know, if it is time. Returns when to do so again.
+    fn tell_of(&mut self, met: &BTreeMap<SocketAddr, Flags>, key: PeerKey, turn: &mut Turn) -> Option<Time> {
+        let peer = self.peers.get_mut(&key)?;
+        let told = peer.told.as_mut()?;
+        if turn.now < told.next() {
+            return Some(told.next());
+        }
+        // It is not told about itself.
+        let (itself, ip) = (peer.listens, peer.identity.addr.ip());
+        let may_know = |addr: SocketAddr| Some(addr) != itself && share_network(addr.ip(), ip);
+        step(met.len());
+        let left = &self.gossip.left;
+        let news = told.news(met, left, &may_know, peer.identity.addr, turn.now)?;
+        let again = told.has_more().then(|| told.next());
+        if let Some(message) = peer.extended.message(Extension::Pex, news.encode()) {
+            send(peer, Message::Extended(message), turn);
+        }
+        again
+    }
+
+    /// A peer names others.
+    pub(super) fn got_pex(&mut self, key: PeerKey, pex: Pex, turn: &mut Turn) {
+        let gossips = self.gossips();
+        let Some(peer) = self.peers.get_mut(&key).filter(|_| gossips) else { return };
+        match peer.told.get_or_insert_default().came(turn.now) {
+            Verdict::Read => {}
+            Verdict::TooSoon => return,
+            Verdict::Flood => return self.close(key, "it floods us with messages of peer exchange", turn),
+        }
+        let from = peer.identity.addr.ip();
+        // What it dropped may still be there: that it left this peer tells nothing about it.
+        let named = pex.added.into_iter().filter(|(addr, _)| share_network(addr.ip(), from));
+        self.named(named.collect(), from, turn.now);
+    }
+}
+
+/// What others are told about a peer. It is reachable if we connected to it.
+fn flags(peer: &Peer) -> Flags {
+    Flags::SEED.when(peer.has.is_full() || peer.upload_only) | Flags::REACHABLE.when(peer.identity.outgoing)
+}
