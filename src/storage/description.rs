@@ -8,7 +8,6 @@
 //! hash.) Only the description of a torrent that came from standard input or from a URL, while no folder for states is in
 //! use, stays in memory.
 
-use super::resume::StateDir;
 use crate::base::sha1::Sha1;
 use crate::proto::id::InfoHash;
 use crate::proto::metainfo::{Metainfo, place_of_info};
@@ -51,22 +50,21 @@ pub struct Unread {
 }
 
 impl Description {
-    /// That of the torrent `metainfo`, which was read from `bytes`, and these from the file `path`, if that is one. The
-    /// bytes that were read from elsewhere are saved in `states`. `None`: it is not given to peers, because the torrent
+    /// That of the torrent `metainfo`, which was read from `bytes`, and these from the file `path`, if that is one. If
+    /// they were read from elsewhere, `save` may save them in a file. `None`: it is not given to peers, because the torrent
     /// is private, or too large for them.
     pub fn of(
         path: Option<Arc<Path>>,
         bytes: &[u8],
         metainfo: &Metainfo,
-        states: Option<&StateDir>,
+        save: &dyn Fn() -> Option<Arc<Path>>,
     ) -> Option<Description> {
         let place = place_of_info(bytes).filter(|place| !metainfo.private && place.len() <= MOST_BYTES as usize)?;
         // A file of another length is compressed.
         let is_whole = |path: &Arc<Path>| {
             std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == bytes.len() as u64)
         };
-        let saved = || states.and_then(|states| states.keep_torrent(metainfo.info_hash, bytes).ok());
-        match path.filter(is_whole).or_else(saved) {
+        match path.filter(is_whole).or_else(save) {
             Some(path) => Some(Description::in_file(path, &place)),
             None => Some(Description::Kept(bytes.get(place)?.into())),
         }

@@ -315,6 +315,19 @@ fn seed_of_copy(stage: &Stage, name: &str) -> (Swarmlet, u16, std::path::PathBuf
     (get.start(), get.port, copy)
 }
 
+/// Something is done to the file of a torrent that is being seeded.
+fn is_not_given_after(name: &str, stage: &Stage, act: impl Fn(&Path)) {
+    let (mut seed, port, copy) = seed_of_copy(stage, name);
+    let mut early = stranger(stage, port, 1);
+    assert_eq!(early.gets(1), block(&stage.torrent, 1));
+    act(&copy);
+    assert_eq!(early.gets(1), Got::Reject, "{name}");
+    let Got::Handshake(later) = early.hear().unwrap() else { panic!("{name}: it is not withdrawn") };
+    assert!(String::from_utf8_lossy(&later).contains("11:ut_metadatai0e"), "{name}");
+    assert!(!stranger(stage, port, 2).is_offered(), "{name}");
+    seed.must_run();
+}
+
 #[test]
 fn a_torrent_file_that_changes_or_goes_is_not_given_any_more() {
     let stage = long_stage();
@@ -328,19 +341,9 @@ fn a_torrent_file_that_changes_or_goes_is_not_given_any_more() {
         fs::write(&other, "something else").unwrap();
         fs::rename(other, path).unwrap();
     };
-    let remove = |path: &Path| fs::remove_file(path).unwrap();
-    let acts: [(&str, &dyn Fn(&Path)); 3] = [("rewritten", &rewrite), ("replaced", &replace), ("removed", &remove)];
-    for (name, act) in acts {
-        let (mut seed, port, copy) = seed_of_copy(&stage, name);
-        let mut early = stranger(&stage, port, 1);
-        assert_eq!(early.gets(1), block(&stage.torrent, 1));
-        act(&copy);
-        assert_eq!(early.gets(1), Got::Reject, "{name}");
-        let Got::Handshake(later) = early.hear().unwrap() else { panic!("{name}: it is not withdrawn") };
-        assert!(String::from_utf8_lossy(&later).contains("11:ut_metadatai0e"), "{name}");
-        assert!(!stranger(&stage, port, 2).is_offered(), "{name}");
-        seed.must_run();
-    }
+    is_not_given_after("rewritten", &stage, rewrite);
+    is_not_given_after("replaced", &stage, replace);
+    is_not_given_after("removed", &stage, |path| fs::remove_file(path).unwrap());
     // Only its time has changed.
     let (_seed, port, copy) = seed_of_copy(&stage, "touched");
     let mut early = stranger(&stage, port, 1);

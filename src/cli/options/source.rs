@@ -16,7 +16,7 @@ use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
 use crate::storage::content::part_file;
 use crate::storage::description::Description;
-use crate::storage::resume::StateDir;
+use crate::storage::resume::{StateDir, saved_torrents};
 use crate::sys::http::{self, HttpError};
 use crate::sys::in_words;
 use std::borrow::Cow;
@@ -72,7 +72,7 @@ pub fn description(
     states: Option<&StateDir>,
 ) -> Option<Description> {
     let path = (source != "-").then(|| Path::new(source).into());
-    Description::of(path, bytes, metainfo, states)
+    saved_torrents::description(path, bytes, metainfo, states)
 }
 
 /// Prints the warnings about a torrent, and which names are changed.

@@ -1,7 +1,6 @@
 //! What stands in the place of [`description`](super) in a build without magnet links. No value of this type exists, so
 //! the compiler leaves out all that would be done with one.
 
-use super::resume::StateDir;
 use crate::proto::id::InfoHash;
 use crate::proto::metainfo::Metainfo;
 use std::path::Path;
@@ -20,7 +19,12 @@ pub struct Unread {
 
 #[expect(missing_docs, reason = "they are those of the other build, and are never called")]
 impl Description {
-    pub fn of(_: Option<Arc<Path>>, _: &[u8], _: &Metainfo, _: Option<&StateDir>) -> Option<Description> {
+    pub fn of(
+        _: Option<Arc<Path>>,
+        _: &[u8],
+        _: &Metainfo,
+        _: &dyn Fn() -> Option<Arc<Path>>,
+    ) -> Option<Description> {
         None
     }
 

@@ -1,6 +1,8 @@
 //! Descriptions in files that change, go, or are something else.
 
 use super::*;
+use crate::storage::resume::StateDir;
+use crate::storage::resume::saved_torrents::description;
 use crate::storage::testkit::torrent;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -40,10 +42,10 @@ fn read(description: &Description, metainfo: &Metainfo) -> Result<Vec<u8>, (Stri
 fn it_is_read_from_the_file_that_the_torrent_is_in() {
     let (metainfo, bytes, info) = made(false);
     let (_dir, path) = file(&bytes);
-    let description = Description::of(Some(Arc::clone(&path)), &bytes, &metainfo, None).unwrap();
-    assert!(matches!(&description, Description::InFile { path: own, .. } if Arc::ptr_eq(own, &path)), "no copy");
-    assert_eq!(description.size() as usize, info.len());
-    assert_eq!(read(&description, &metainfo), Ok(info));
+    let own = description(Some(Arc::clone(&path)), &bytes, &metainfo, None).unwrap();
+    assert!(matches!(&own, Description::InFile { path: of, .. } if Arc::ptr_eq(of, &path)), "no copy");
+    assert_eq!(own.size() as usize, info.len());
+    assert_eq!(read(&own, &metainfo), Ok(info));
     assert!(size_of::<Option<Description>>() <= 32, "thousands are at rest");
 }
 
@@ -51,7 +53,7 @@ fn it_is_read_from_the_file_that_the_torrent_is_in() {
 fn a_private_torrent_has_none() {
     let (metainfo, bytes, _) = made(true);
     assert!(metainfo.private);
-    assert!(Description::of(None, &bytes, &metainfo, None).is_none());
+    assert!(description(None, &bytes, &metainfo, None).is_none());
 }
 
 #[test]
@@ -61,10 +63,10 @@ fn what_is_in_no_file_is_saved_with_the_states_or_stays_in_memory() {
     let states = StateDir::open(dir.path()).unwrap();
     let compressed = file(b"compressed").1;
     for path in [None, Some(compressed), Some(Path::new("/dev/null").into()), Some(Path::new("-").into())] {
-        let saved = Description::of(path.clone(), &bytes, &metainfo, Some(&states)).unwrap();
+        let saved = description(path.clone(), &bytes, &metainfo, Some(&states)).unwrap();
         assert!(matches!(&saved, Description::InFile { path, .. } if path.starts_with(dir.path())), "{saved:?}");
         assert_eq!(read(&saved, &metainfo), Ok(info.clone()));
-        let kept = Description::of(path, &bytes, &metainfo, None).unwrap();
+        let kept = description(path, &bytes, &metainfo, None).unwrap();
         assert!(matches!(kept, Description::Kept(_)));
         assert_eq!(read(&kept, &metainfo), Ok(info.clone()));
     }
@@ -75,32 +77,32 @@ fn what_is_in_no_file_is_saved_with_the_states_or_stays_in_memory() {
 fn only_what_has_the_right_hash_is_read() {
     let (metainfo, bytes, info) = made(false);
     let (_dir, path) = file(&bytes);
-    let description = Description::of(Some(Arc::clone(&path)), &bytes, &metainfo, None).unwrap();
-    read(&description, &metainfo).unwrap();
+    let own = description(Some(Arc::clone(&path)), &bytes, &metainfo, None).unwrap();
+    read(&own, &metainfo).unwrap();
     // Nothing else than its stamp has changed.
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    assert_eq!(read(&description, &metainfo), Ok(info));
+    assert_eq!(read(&own, &metainfo), Ok(info));
 
     sleep(crate::sys::stamp::TICK);
     let mut changed = bytes.clone();
     let last = bytes.len() - 3;
     changed[last] ^= 1;
     fs::write(&path, &changed).unwrap();
-    let (why, is_gone) = read(&description, &metainfo).unwrap_err();
+    let (why, is_gone) = read(&own, &metainfo).unwrap_err();
     assert!(is_gone && why.ends_with("a.torrent: it no longer contains the torrent"), "{why}");
     sleep(crate::sys::stamp::TICK);
     fs::write(&path, &bytes[..1000]).unwrap();
-    assert!(read(&description, &metainfo).unwrap_err().1, "it is shorter");
+    assert!(read(&own, &metainfo).unwrap_err().1, "it is shorter");
     fs::remove_file(&path).unwrap();
-    assert!(read(&description, &metainfo).unwrap_err().1);
+    assert!(read(&own, &metainfo).unwrap_err().1);
     fs::create_dir(&path).unwrap();
-    assert!(read(&description, &metainfo).unwrap_err().1);
+    assert!(read(&own, &metainfo).unwrap_err().1);
     fs::remove_dir(&path).unwrap();
     // It would wait for somebody who writes into it.
     rustix::fs::mknodat(rustix::fs::CWD, &*path, rustix::fs::FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
-    assert!(read(&description, &metainfo).unwrap_err().1);
+    assert!(read(&own, &metainfo).unwrap_err().1);
     // An error that may pass.
     fs::remove_file(&path).unwrap();
     std::os::unix::fs::symlink(&path, &path).unwrap();
-    assert!(!read(&description, &metainfo).unwrap_err().1);
+    assert!(!read(&own, &metainfo).unwrap_err().1);
 }

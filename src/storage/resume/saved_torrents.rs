@@ -5,7 +5,8 @@
 
 use super::StateDir;
 use crate::proto::id::InfoHash;
-use crate::proto::metainfo::MAX_METAINFO_BYTES;
+use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
+use crate::storage::description::Description;
 use crate::sys::beneath::For;
 use std::io::{self, Read};
 use std::path::Path;
@@ -14,6 +15,17 @@ use std::time::SystemTime;
 
 /// The end of the names of these files.
 const END: &str = ".torrent";
+
+/// Where the description can be read again of a torrent that was read from `bytes`, and these from the file `path`, if
+/// that is one. If not, the bytes are saved in `states`.
+pub fn description(
+    path: Option<Arc<Path>>,
+    bytes: &[u8],
+    metainfo: &Metainfo,
+    states: Option<&StateDir>,
+) -> Option<Description> {
+    Description::of(path, bytes, metainfo, &|| states?.keep_torrent(metainfo.info_hash, bytes).ok())
+}
 
 /// Whether this is the name of a saved torrent.
 pub fn is_name(name: &str) -> bool {

@@ -16,6 +16,7 @@ use crate::proto::choice::Choice;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
 use crate::storage::description::Description;
+use crate::storage::resume::saved_torrents;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -33,14 +34,14 @@ impl Folder {
         let (bytes, states) = (source::bytes(path.as_os_str())?, self.states.as_deref());
         let link = match named::of(path.as_os_str(), &bytes)? {
             Named::Torrent(metainfo) => {
-                let description = Description::of(Some(Arc::clone(path)), &bytes, &metainfo, states);
+                let description = saved_torrents::description(Some(Arc::clone(path)), &bytes, &metainfo, states);
                 return Ok(Found::Torrent(metainfo, description, None, Box::default()));
             }
             Named::Link(link) => link,
         };
         if let Some((metainfo, bytes)) = learn::saved(&link, states) {
             let choice = Files::default().of(&metainfo, &source::shown(path.as_os_str()), Some(&link))?;
-            let description = Description::of(None, &bytes, &metainfo, states);
+            let description = saved_torrents::description(None, &bytes, &metainfo, states);
             return Ok(Found::Torrent(metainfo, description, choice.map(Box::new), link.peers.into()));
         }
         let refused = |why| Failure::new(Exit::BadTorrent, format!("{}: {why}", source::shown(path.as_os_str())));
@@ -101,7 +102,7 @@ impl Folder {
         let choice = Files::default().of(&metainfo, &source::shown(path.as_os_str()), Some(link))?;
         self.running.add(info_hash, &content, path);
         self.put(path, Fate::Runs { info_hash, content, trackers });
-        let description = Description::of(None, &bytes, &metainfo, self.states.as_deref());
+        let description = saved_torrents::description(None, &bytes, &metainfo, self.states.as_deref());
         let job = Job { choice: choice.map(Box::new), description, ..Job::new(metainfo, dir) };
         Ok(Described { job: Box::new(job), bytes })
     }
