@@ -15,7 +15,8 @@
 //! | it is gone | O(n + p log p), and one for each block of begun pieces |
 //! | it chokes us, or is snubbed | O(p log p), and its requests |
 //! | a piece is begun, or is verified | O(p) (in part later: each peer's search passes each begun piece once) |
-//! | a piece fails, can't be written or can't be read any more | O(p log p), and its requests |
+//! | a piece fails or can't be written | O(p log p), and its requests |
+//! | a piece can't be read any more | O(n + p log p) |
 //! | a block comes that several peers were asked for (endgame) | O(p), and their requests |
 //! | a seed makes its first suggestion | O(n), once |
 //! | [`Event::Timer`] if it may be due for a peer (silent, idle, not served), not for a limit of uploads | O(p log p) |
@@ -23,10 +24,12 @@
 //! | the memory is shared out, each 250 ms with a block | O(p) |
 //! | a peer that only takes is choked; limits of uploads begin or end; a pause or a wait begins or ends | O(p log p) |
 //! | tokens of a limit of downloads come, at most 200 times a second | O(p log p) |
-//! | [`Event::BudgetFreed`], once a batch; the endgame begins | O(p log p) |
-//! | a pick | n/64 for each peer, in all, for the search that passes what is verified |
+//! | [`Event::BudgetFreed`] after requests were given up; the endgame begins | O(p log p) |
+//! | [`Event::BudgetFreed`] otherwise | one for each peer that is asked, 8 p for those that are passed over |
+//! | a pick | n/64 for each peer, for the search that passes what is verified; again after 1,024 haves or a snub |
 //! | peers are told about others, at most each 10 s after a change, and each peer once a minute | O(p) for each peer |
-//! | the torrent is complete, or super-seeding ends | O(p), O(p n) |
+//! | the torrent is complete or stops, or its content is in doubt: peers are closed | O(p² log p + p n), once |
+//! | super-seeding ends | O(p n), once |
 //! | the content was checked again | O(n) |
 //! | while a description is [learned](super::learning): a block comes | O(p) |
 //! | a peer comes, goes or refuses then, or the timer | O(p log p) |

@@ -110,6 +110,8 @@ pub struct Peer {
     pub fast_set_from_peer: Vec<u32>,
     /// How many requests it gets.
     pub window: Window,
+    /// It could be asked for more if there were memory.
+    pub waits_for_budget: bool,
     /// Bytes of content from it.
     pub down: Meter,
     /// The total of `down` at the last two rounds of the choker, the earlier first.
@@ -178,6 +180,7 @@ impl Peer {
             suggested: Vec::new(),
             fast_set_from_peer: Vec::new(),
             window: Window::new(now),
+            waits_for_budget: false,
             down: Meter::new(now),
             gave_before: [0; 2],
             we_choke: true,

@@ -26,8 +26,8 @@ pub enum Standing {
     Seeding,
     /// The disk is full, read-only or away, or is being checked: no block is requested until it works again.
     WaitingForDisk(Box<DiskTrouble>),
-    /// It ended by itself; nothing moves.
-    Failed(Problem),
+    /// It ended by itself; nothing moves. (In a box, because hardly any torrent fails.)
+    Failed(Box<Problem>),
 }
 
 /// What is the matter with a disk.

@@ -58,7 +58,7 @@ use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{BlockSpec, Message};
 use crate::proto::tracker::announce::AnnounceRequest;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// One torrent.
@@ -85,8 +85,10 @@ pub struct Torrent {
 
 /// How the download goes, and what holds it up.
 struct Fetching {
-    /// Some peer could be asked for more if there were memory.
-    waits_for_budget: bool,
+    /// Peers that could be asked for more if there were memory. The peer that has waited longest is first.
+    budget_queue: VecDeque<PeerKey>,
+    /// Requests were given up, so any peer may be asked for their blocks.
+    must_ask_all: bool,
     /// Some peer could be asked for more if the limit of downloads allowed.
     waits_for_rate: bool,
     /// Everything that any peer has is requested.
@@ -178,7 +180,8 @@ impl Torrent {
             describing: links::Describing::default(),
             gossip: gossip::Gossip::default(),
             fetching: Fetching {
-                waits_for_budget: false,
+                budget_queue: VecDeque::new(),
+                must_ask_all: false,
                 waits_for_rate: false,
                 endgame: false,
                 share: Share::new(0, 0),
@@ -244,7 +247,7 @@ impl Torrent {
             Event::Disk(event) => self.disk_did(event, turn),
             Event::Paused(paused) => self.pause(paused, turn),
             Event::AnnounceNow => self.meeting.announcer.announce_now(turn.now),
-            Event::BudgetFreed => self.ask_all(turn),
+            Event::BudgetFreed => self.budget_freed(turn),
             Event::DescriptionGone => self.description_gone(turn),
             Event::Timer => self.timer(turn),
         }
@@ -264,7 +267,7 @@ impl Torrent {
 
     /// Whether memory that becomes free is of use here. If so, [`Event::BudgetFreed`] is to come.
     pub fn waits_for_budget(&self) -> bool {
-        self.fetching.waits_for_budget
+        self.fetching.must_ask_all || !self.fetching.budget_queue.is_empty()
     }
 
     /// Sends the final announces (`stopped`), and closes the connections.
@@ -281,7 +284,7 @@ impl Torrent {
         if let ProblemKind::Incomplete(had_bytes) = problem.kind {
             status.left = self.picker.length() - had_bytes;
         }
-        self.standing = Standing::Failed(problem.clone());
+        self.standing = Standing::Failed(problem.clone().into());
         self.stop(turn);
         turn.actions.push(Action::News(News::Failed { problem, status }));
     }
@@ -320,13 +323,13 @@ impl Torrent {
 
     /// Bytes of the pieces that are not verified, wanted or not.
     fn lacked_bytes(&self) -> u64 {
-        match &self.standing {
-            // Another program changed the content of a seed, and the check told only how much of it is still right.
-            Standing::Failed(Problem { kind: ProblemKind::Incomplete(had_bytes), .. }) => {
-                self.picker.length() - had_bytes
-            }
-            _ => self.picker.lacked_bytes(),
+        // Another program changed the content of a seed, and the check told only how much of it is still right.
+        if let Standing::Failed(problem) = &self.standing
+            && let ProblemKind::Incomplete(had_bytes) = problem.kind
+        {
+            return self.picker.length() - had_bytes;
         }
+        self.picker.lacked_bytes()
     }
 
     fn announce_due(&mut self, turn: &mut Turn) {

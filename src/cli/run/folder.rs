@@ -17,9 +17,9 @@ use crate::engine::{Job, LinkJob};
 use crate::proto::id::InfoHash;
 use crate::storage::resume::StateDir;
 use crate::sys::stamp::stamp;
-use changes::Changes;
+use changes::{Changes, Difference};
 use links::Found;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -78,6 +78,8 @@ pub struct Folder {
     looks_to_all: u32,
     /// A torrent went since the last look began, so another may take its place.
     some_went: bool,
+    /// The files of `seen` without a torrent that runs. While no folder changes, only these may need something.
+    without_run: BTreeSet<Arc<Path>>,
     /// The files whose torrents failed, and what was in the place of their content.
     failed: BTreeMap<Arc<Path>, Place>,
 }
@@ -96,6 +98,7 @@ impl Folder {
             running: Running::default(),
             looks_to_all: 0,
             some_went: false,
+            without_run: BTreeSet::new(),
             failed: BTreeMap::new(),
         }
     }
@@ -122,6 +125,7 @@ impl Folder {
                 continue;
             }
             std::mem::replace(fate, Fate::Unsure).leave(&path, &mut self.running);
+            self.without_run.insert(Arc::clone(&path));
             tell(Change::Went(path));
         }
     }
@@ -133,7 +137,14 @@ impl Folder {
         // What went during the last look may have been in the way of a file that was judged before it.
         let mut some_went = std::mem::take(&mut self.some_went);
         self.try_again(rescan, tell);
-        let files = self.find(all, tell);
+        let found = self.changes.look(all);
+        let mut files = if found.any || !found.torrents.is_empty() { self.find(found, tell) } else { BTreeMap::new() };
+        // A file that is being written changes, though its folder does not.
+        for path in &self.without_run {
+            if let Ok(Some(stamp)) = look(path) {
+                files.insert(Arc::clone(path), stamp);
+            }
+        }
         // A torrent file in a subfolder may be content of a torrent above it, so that one comes first.
         let mut files: Vec<_> = files.into_iter().collect();
         files.sort_by_cached_key(|(path, _)| path.components().count());
@@ -153,13 +164,21 @@ impl Folder {
                 continue;
             }
             let fate = self.judge(&path, same, tell);
+            self.note(&path, &fate);
             self.seen.insert(path, (stamp, fate));
         }
     }
 
+    /// Notes whether a file may need something although its folder does not change.
+    fn note(&mut self, path: &Arc<Path>, fate: &Fate) {
+        match fate {
+            Fate::Runs { .. } | Fate::Learns { .. } => self.without_run.remove(path),
+            Fate::Unsure | Fate::Bad | Fate::LeftOut { .. } => self.without_run.insert(Arc::clone(path)),
+        };
+    }
+
     /// The torrent files that may have changed. Reports the torrents whose file is gone.
-    fn find(&mut self, all: bool, tell: &mut dyn FnMut(Change)) -> BTreeMap<Arc<Path>, u64> {
-        let found = self.changes.look(all);
+    fn find(&mut self, found: Difference, tell: &mut dyn FnMut(Change)) -> BTreeMap<Arc<Path>, u64> {
         let mut files: BTreeMap<Arc<Path>, u64> = BTreeMap::new();
         let mut room = MOST_TORRENTS.saturating_sub(self.seen.len());
         for path in &found.torrents {
@@ -185,12 +204,8 @@ impl Folder {
                 fate.leave(path, running);
                 tell(Change::Went(Arc::clone(path)));
             }
-            // A file that is being written changes, though its folder does not.
-            if stays
-                && !matches!(fate, Fate::Runs { .. } | Fate::Learns { .. })
-                && let Ok(Some(stamp)) = look(path)
-            {
-                files.insert(Arc::clone(path), stamp);
+            if !stays {
+                self.without_run.remove(path);
             }
             stays
         });

@@ -55,7 +55,7 @@ impl Manager {
             State::Checking(..) | State::Failed(_) => {}
         }
         if let Some(problem) = problem {
-            let failed = Slot { state: State::Failed(problem), kept: None, ..*slot };
+            let failed = Slot { state: State::Failed(problem.into()), kept: None, ..*slot };
             self.torrents.insert(id, Box::new(failed));
         }
         self.place_left = true;

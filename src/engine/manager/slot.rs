@@ -61,7 +61,7 @@ pub enum State {
     /// It is in its swarm.
     Running(Box<Torrent>, Arc<Content>),
     /// It ended by itself.
-    Failed(Problem),
+    Failed(Box<Problem>),
 }
 
 impl State {
@@ -181,7 +181,7 @@ impl Slot {
                 Phase::Learning(Arc::new(status))
             }
             State::Running(torrent, _) => Phase::Running(self.status(id, torrent, now, watch)),
-            State::Failed(problem) => Phase::Failed(problem.clone()),
+            State::Failed(problem) => Phase::Failed(Problem::clone(problem)),
         };
         Report { torrent: id, phase }
     }

@@ -19,12 +19,7 @@ pub struct Unread {
 
 #[expect(missing_docs, reason = "they are those of the other build, and are never called")]
 impl Description {
-    pub fn of(
-        _: Option<Arc<Path>>,
-        _: &[u8],
-        _: &Metainfo,
-        _: &dyn Fn() -> Option<Arc<Path>>,
-    ) -> Option<Description> {
+    pub fn of(_: Option<Arc<Path>>, _: &[u8], _: &Metainfo, _: &dyn Fn() -> Option<Arc<Path>>) -> Option<Description> {
         None
     }
 

@@ -8,7 +8,8 @@
 
 use super::giving_up::Requests;
 use super::introducing::tell_upload_only;
-use super::{Torrent, Turn, send};
+use super::{Fetching, Torrent, Turn, send};
+use crate::base::step;
 use crate::base::time::Time;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use crate::swarm::event::{Action, DiskOrder, News};
@@ -32,17 +33,21 @@ pub(super) const MOST_SUGGESTED: usize = 8;
 const LOOK_EVERY: Time = Time::from_secs(1);
 /// Requests are sent in bunches: one write to the socket for each would cost more than the request itself.
 const BUNCH: usize = 32;
+/// So many of the peers that wait for memory are passed over in a batch, because there is not enough for them yet. Those
+/// behind them may need less.
+const MOST_PASSED: usize = 8;
 /// How often the memory is shared out among the peers: their rates change slowly.
 const SHARE_EVERY: Time = Time::from_millis(250);
 
 impl Torrent {
     /// Asks the peer for as much as it, its window and the memory allow.
     pub(super) fn ask_more(&mut self, key: PeerKey, turn: &mut Turn) {
+        step(1);
         if self.paused || self.waits_for_disk() {
             return;
         }
         self.share_out(turn);
-        let Some(peer) = self.peers.get(&key) else { return };
+        let Some(peer) = self.peers.get_mut(&key) else { return };
         let chokes = peer.chokes_us && peer.fast_set_from_peer.is_empty();
         if chokes || peer.refused || peer.useful_pieces == 0 {
             return;
@@ -60,14 +65,21 @@ impl Torrent {
         let mut blocks = room.min(affordable);
         if blocks < bunch && blocks < room && out > 0 && out >= bunch.min(window / 2) {
             // A peer that is not tried gets more when it answers.
-            self.fetching.waits_for_budget |= tried;
+            if tried {
+                wait_for_budget(&mut self.fetching, peer);
+            }
             return;
         }
         if blocks == 0 {
             let behind = budget.disk_is_behind();
-            self.fetching.waits_for_budget |= tried || behind;
-            if out > 0 || behind {
+            if tried || behind {
+                wait_for_budget(&mut self.fetching, peer);
+            }
+            if out > 0 {
                 return;
+            }
+            if behind {
+                return self.wake_for(key);
             }
             // However many peers there are, none is left out: one block each is always affordable.
             blocks = 1;
@@ -126,9 +138,33 @@ impl Torrent {
         self.fetching.share = Share::new(wanted, turn.shared.budget.limit() / BLOCK_BYTES as u64);
     }
 
+    /// Memory is free: asks the peers that wait for it, as far as it goes.
+    pub(super) fn budget_freed(&mut self, turn: &mut Turn) {
+        if self.fetching.must_ask_all {
+            return self.ask_all(turn);
+        }
+        let mut passed = Vec::new();
+        while passed.len() < MOST_PASSED
+            && turn.shared.budget.free() >= BLOCK_BYTES.into()
+            && let Some(key) = self.fetching.budget_queue.pop_front()
+        {
+            let Some(peer) = self.peers.get_mut(&key) else { continue };
+            peer.waits_for_budget = false;
+            self.ask_more(key, turn);
+            if self.peers.get(&key).is_some_and(|peer| peer.waits_for_budget) {
+                self.fetching.budget_queue.retain(|other| *other != key);
+                passed.push(key);
+            }
+        }
+        passed.into_iter().rev().for_each(|key| self.fetching.budget_queue.push_front(key));
+    }
+
     /// Asks all peers, those that answer before those that are snubbed.
     pub(super) fn ask_all(&mut self, turn: &mut Turn) {
-        self.fetching.waits_for_budget = false;
+        self.fetching.must_ask_all = false;
+        if !self.is_downloading() {
+            return;
+        }
         if self.fetching.waits_for_rate && !turn.shared.download.is_ready(turn.now) {
             return;
         }
@@ -222,7 +258,7 @@ impl Torrent {
                 withdraw(peer, block, turn);
             }
         }
-        self.fetching.waits_for_budget = true;
+        self.fetching.must_ask_all = true;
     }
 
     /// If a piece starts over, the disk forgets what it has of it, and no peer need send what it was asked for before:
@@ -235,7 +271,7 @@ impl Torrent {
                 peer.asked = kept;
                 vain.into_iter().for_each(|block| withdraw(peer, block, turn));
             }
-            self.fetching.waits_for_budget = true;
+            self.fetching.must_ask_all = true;
         }
     }
 
@@ -322,6 +358,13 @@ pub(super) fn tell_interest(peer: &mut Peer, turn: &mut Turn) {
     if interested != peer.interested_since.is_some() {
         peer.interested_since = interested.then_some(turn.now);
         send(peer, if interested { Message::Interested } else { Message::NotInterested }, turn);
+    }
+}
+
+/// The peer could be asked for more, but there is no memory.
+fn wait_for_budget(fetching: &mut Fetching, peer: &mut Peer) {
+    if !core::mem::replace(&mut peer.waits_for_budget, true) {
+        fetching.budget_queue.push_back(peer.key);
     }
 }
 

@@ -29,7 +29,7 @@ impl Torrent {
             peer.refused = true;
             turn.shared.request_given_up(block.length as u64);
             self.picker.request_given_up(block);
-            self.fetching.waits_for_budget = true;
+            self.fetching.must_ask_all = true;
             self.wake_for(key);
         }
     }

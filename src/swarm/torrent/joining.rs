@@ -143,6 +143,7 @@ impl Torrent {
         self.give_up_requests(key, Requests::All, turn);
         let Some(peer) = self.peers.remove(&key) else { return };
         turn.shared.connected = turn.shared.connected.saturating_sub(1);
+        self.fetching.budget_queue.retain(|other| *other != key);
         self.remember(&peer);
         self.queue(key);
         self.picker.discount(&peer.has, peer.counted_as_seed, &mut turn.shared.rng);

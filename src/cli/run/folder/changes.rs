@@ -1,8 +1,8 @@
 //! Which folders have changed since the last look. An unchanged folder costs two system calls.
 //!
 //! Floor 4. A file that comes, goes or is renamed changes the times of its folder, and so its
-//! [stamp](crate::sys::stamp), even if a program sets the modification time back. A file that is overwritten in place does not change it, and is noticed at the next
-//! full rescan. File systems in user space (FUSE) may not keep such times, so everything is read there each time. A
+//! [stamp](crate::sys::stamp), even if a program sets the modification time back. A file that is overwritten in place
+//! does not change it, and is noticed at the next full rescan. File systems in user space (FUSE) may not keep such times, so everything is read there each time. A
 //! folder that can't be read for the moment (a network disk does not answer, no descriptor is left) counts as
 //! unchanged.
 

@@ -109,6 +109,7 @@ impl Folder {
 
     /// From now on this is what became of a file.
     fn put(&mut self, path: &Arc<Path>, now: Fate) {
+        self.note(path, &now);
         if let Some((_, fate)) = self.seen.get_mut(path) {
             *fate = now;
         }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::proto::bencode::Bencode;
+use crate::sys::stamp::TICK;
 
 fn torrent(name: &str) -> Vec<u8> {
     torrent_of(name, "http://a.example/announce")
@@ -151,4 +152,41 @@ fn a_torrent_that_failed_starts_again_when_something_else_is_in_the_place_of_its
     assert_eq!(quick(&mut folder), [false, true]);
     fs::remove_file(content.join("a")).unwrap();
     assert!(quick(&mut folder).is_empty());
+}
+
+/// Looks without a full rescan. Returns the files that came.
+fn glance(folder: &mut Folder) -> Vec<String> {
+    let mut came = Vec::new();
+    folder.look(false, &mut |change| {
+        if let Change::Came(path, _) = change {
+            came.push(path.file_name().unwrap().to_string_lossy().into_owned());
+        }
+    });
+    came
+}
+
+#[test]
+fn while_no_folder_changes_only_files_without_a_torrent_that_runs_are_looked_at() {
+    let temp = tempfile::tempdir().unwrap();
+    let [torrents, content] = ["torrents", "content"].map(|name| temp.path().join(name));
+    [&torrents, &content].iter().for_each(|dir| fs::create_dir(dir).unwrap());
+    let (good, half) = (torrents.join("good.torrent"), torrents.join("half.torrent"));
+    fs::write(&good, torrent("good")).unwrap();
+    fs::write(&half, "").unwrap();
+    let mut folder = Folder::new(torrents, Some(content.clone()), None);
+    look(&mut folder);
+    // The folder is as it was for longer than the clock of file times needs.
+    std::thread::sleep(2 * TICK);
+    assert!(glance(&mut folder).is_empty() && glance(&mut folder).is_empty());
+    assert!(!folder.changes.look(false).any, "the folder has not changed");
+
+    fs::write(&good, torrent("good with other content")).unwrap();
+    assert!(glance(&mut folder).is_empty(), "that is for the next full rescan");
+    fs::write(&half, torrent("half")).unwrap();
+    assert_eq!(glance(&mut folder), ["half.torrent"], "it was written in place");
+    folder.has_failed(good.as_path().into());
+    fs::rename(&content, temp.path().join("away")).unwrap();
+    fs::create_dir(&content).unwrap();
+    assert_eq!(glance(&mut folder), ["good.torrent"], "something else is in the place of its content");
+    assert_eq!(look(&mut folder), (vec![], vec![]));
 }

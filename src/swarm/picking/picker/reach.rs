@@ -2,8 +2,8 @@
 //!
 //! Floor 2, a part of the [picker](super). A piece that was begun or verified is never free again, except after a check
 //! or a loss; then every search starts again. So a search need not return to pieces that it has passed, but for those
-//! that the peer says later it has. They are remembered. In all, a peer costs a step for each 64 pieces, one for each
-//! piece that was begun meanwhile, and one for each have.
+//! that the peer says later it has. They are remembered. Until a search starts again, a peer costs a step for each 64
+//! pieces, one for each piece that was begun meanwhile, and one for each have.
 
 use crate::base::step;
 use crate::proto::peer::bitfield::Bitfield;

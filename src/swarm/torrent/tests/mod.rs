@@ -65,7 +65,7 @@ fn spoilt(text: &str) -> Problem {
 }
 
 fn given_up() -> Standing {
-    Standing::Failed(Problem { kind: ProblemKind::GaveUp, text: "given up, no progress for 60 s".into() })
+    Standing::Failed(Problem { kind: ProblemKind::GaveUp, text: "given up, no progress for 60 s".into() }.into())
 }
 
 fn nothing() -> Bitfield {
@@ -194,7 +194,7 @@ fn a_disk_that_fails_ends_the_torrent_with_its_reason() {
     swarm.connect(0, 1);
     swarm.happen(0, Event::Disk(DiskEvent::Failed { problem: spoilt("can't write x: no space") }));
     let torrent = &swarm.members[0].torrent;
-    assert_eq!(torrent.standing, Standing::Failed(spoilt("can't write x: no space")));
+    assert_eq!(torrent.standing, Standing::Failed(spoilt("can't write x: no space").into()));
     assert!(torrent.peers.is_empty() && torrent.next_wake(Time::ZERO, &swarm.members[0].shared).is_none());
 }
 
