@@ -8,6 +8,7 @@ use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
 use crate::storage::Duty;
+use crate::storage::description::Description;
 use crate::storage::resume::{SAVE_EVERY, StateDir};
 use crate::swarm::learning;
 use crate::swarm::meeting::blocklist::Blocklist;
@@ -93,6 +94,8 @@ pub struct Job {
     pub duty: Duty,
     /// Peers that a link names, as `host:port`.
     pub peers: Box<[String]>,
+    /// Where the torrent's description can be read again, to be given to peers.
+    pub description: Option<Description>,
 }
 
 /// A torrent of which only the link is known.
@@ -126,7 +129,8 @@ impl LinkJob {
 impl Job {
     /// All of a torrent is to be downloaded into `dir`.
     pub fn new(metainfo: impl Into<Box<Metainfo>>, dir: impl Into<Arc<Path>>) -> Job {
-        Job { metainfo: metainfo.into(), dir: dir.into(), choice: None, duty: Duty::Fetch, peers: Box::default() }
+        let (metainfo, dir) = (metainfo.into(), dir.into());
+        Job { metainfo, dir, choice: None, duty: Duty::Fetch, peers: Box::default(), description: None }
     }
 
     /// Bytes of content that are wanted.

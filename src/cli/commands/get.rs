@@ -218,12 +218,13 @@ fn work(
 ) -> Result<Work, Failure> {
     let running = wanted::running(&all, dir);
     let mut work = Work::default();
-    for (Wanted { source, named, link, .. }, choice) in all.into_iter().zip(choices) {
+    for (Wanted { source, named, link, bytes }, choice) in all.into_iter().zip(choices) {
         let Some(choice) = choice else { continue };
         match named {
             Named::Torrent(metainfo) => {
+                let description = source::description(&source, &bytes, &metainfo, config.states.as_deref());
                 let peers = link.map(|link| link.peers.into()).unwrap_or_default();
-                work.jobs.push(Job { choice: choice.map(Box::new), peers, ..Job::new(metainfo, dir) });
+                work.jobs.push(Job { choice: choice.map(Box::new), peers, description, ..Job::new(metainfo, dir) });
             }
             Named::Link(link) => work.links.push(wanted::job(&source, &link)?),
         }

@@ -13,6 +13,7 @@ use crate::engine::{Job, TorrentId};
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
 use crate::storage::resume::StateDir;
+use crate::storage::resume::saved_torrents;
 use crate::sys::in_words;
 use crossbeam_channel::{Receiver, Sender};
 use std::path::{Path, PathBuf};
@@ -101,7 +102,8 @@ impl Plan {
             return Err(Failure::new(Exit::CantCreate, format!("it is not used: {other} {why}")));
         }
         self.running.add(metainfo.info_hash, &content, &place(self.states.as_deref(), link));
-        let job = Job { choice: choice.map(Box::new), ..Job::new(metainfo, Arc::clone(&self.dir)) };
+        let description = saved_torrents::description(None, &bytes, &metainfo, self.states.as_deref());
+        let job = Job { choice: choice.map(Box::new), description, ..Job::new(metainfo, Arc::clone(&self.dir)) };
         Ok(Described { job: Box::new(job), bytes })
     }
 }

@@ -78,6 +78,7 @@ impl Manager {
             | Event::Paused(_)
             | Event::AnnounceNow
             | Event::BudgetFreed
+            | Event::DescriptionGone
             | Event::Timer => {}
         }
     }

@@ -62,6 +62,9 @@ impl Manager {
         if let Some(choice) = &content.choice {
             torrent.want_only(&choice.pieces);
         }
+        if let Some(description) = &content.description {
+            torrent.describe(description.size());
+        }
         if let State::Learning(stage) = std::mem::replace(&mut slot.state, State::Checking(Arc::default(), 0, 0)) {
             // Its peers need the number of pieces to read on.
             stage.unknown.is(&content);

@@ -4,7 +4,7 @@ use super::*;
 use crate::proto::bencode::Bencode;
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
-use crate::proto::peer::extended::Extension;
+use crate::proto::peer::extended::{Extension, Offers};
 use crate::proto::tracker::announce::{AnnounceEvent, AnnounceReply};
 use crate::swarm::meeting::announcer::{Announcement, Ask};
 use crate::swarm::torrent::Torrent;
@@ -127,16 +127,24 @@ fn a_private_torrent_lets_go_of_all_that_its_trackers_did_not_name() {
     }
     table.join(6, false);
     table.answer(&[], &[]);
-    let adopted = table.adopt(&metainfo, Bitfield::new(PIECES));
+    let mut adopted = table.adopt(&metainfo, Bitfield::new(PIECES));
     let mut closed: Vec<u32> = adopted.closed().iter().map(|closed| closed.0).collect();
     closed.sort_unstable();
     // The sixth connected to us, perhaps because the torrent was announced in the local network.
     assert_eq!(closed, [2, 4, 5, 6]);
-    // Of the addresses only those of the tracker are left: the connected one and the other.
-    assert_eq!(adopted.torrent.status(adopted.now).known, 2);
-    let takes_back = Message::Extended(ExtendedHandshake::withdrawing(Extension::Metadata).message());
+    // Of the addresses those of the tracker are left, and three to which connections are being opened ...
+    assert_eq!(adopted.torrent.status(adopted.now).known, 5);
+    let takes_back =
+        Message::Extended(ExtendedHandshake::withdrawing(Extension::Metadata, Offers::default()).message());
     assert!(adopted.told(3).contains(&&takes_back));
     assert_eq!(adopted.shared.connected, 1);
+    // ... which are closed when they are open.
+    for number in [2, 4, 5] {
+        let connected = connected(metainfo.info_hash, ([9, 9, 9, 9], number).into(), number as u8, true);
+        let turn = &mut Turn { now: adopted.now, shared: &mut adopted.shared, actions: &mut adopted.actions };
+        adopted.torrent.handle(Event::Peer(key(10 + u32::from(number)), connected), turn);
+    }
+    assert_eq!((adopted.closed().len(), adopted.shared.connected), (7, 1));
 }
 
 #[test]
