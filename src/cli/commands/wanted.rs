@@ -15,6 +15,7 @@ use crate::engine::{Config, LinkJob};
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
+use crate::proto::peer::metadata;
 use crate::storage::resume::StateDir;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -85,7 +86,8 @@ pub fn job(source: &OsStr, link: &Magnet) -> Result<LinkJob, Failure> {
 /// Links whose torrents an earlier run saved become torrents.
 pub fn use_saved(all: &mut [Wanted], states: Option<&StateDir>) {
     for wanted in all {
-        if let Named::Link(link) = &wanted.named
+        if metadata::IS_BUILT_IN
+            && let Named::Link(link) = &wanted.named
             && let Some((metainfo, bytes)) = learn::saved(link, states)
         {
             (wanted.named, wanted.bytes) = (Named::Torrent(metainfo), bytes);
@@ -114,12 +116,12 @@ pub fn learn(
     blocklist: Option<std::path::PathBuf>,
 ) -> Result<(Exit, Vec<Wanted>), Failure> {
     let mut links = Vec::new();
-    for wanted in &all {
+    for wanted in all.iter().filter(|_| metadata::IS_BUILT_IN) {
         if let Named::Link(link) = &wanted.named {
             links.push(job(&wanted.source, link)?);
         }
     }
-    if links.is_empty() {
+    if links.is_empty() || !metadata::IS_BUILT_IN {
         return Ok((Exit::Success, all));
     }
     let states = config.states.clone();
@@ -127,8 +129,10 @@ pub fn learn(
     let work = Work { links, plan: Some(plan), only_descriptions: true, ..Work::default() };
     let (exit, mut found) = run_all(work, config, view, &Until::Complete, Watched { folder: None, blocklist })?;
     for wanted in all.iter_mut().filter(|wanted| wanted.is_link()) {
-        if let Some(bytes) = wanted.info_hash().and_then(|info_hash| found.remove(&info_hash)) {
-            (wanted.named, wanted.bytes) = (named::of(&wanted.source, &bytes)?, bytes);
+        let of_link = |(info_hash, _): &&mut (InfoHash, _)| Some(*info_hash) == wanted.info_hash();
+        if let Some((_, bytes)) = found.iter_mut().find(of_link) {
+            wanted.bytes = std::mem::take(bytes);
+            wanted.named = named::of(&wanted.source, &wanted.bytes)?;
         }
     }
     all.retain(|wanted| !wanted.is_link());
@@ -138,7 +142,7 @@ pub fn learn(
 /// What is known of the torrents of a run, so that the torrent of a link is not in the way of another.
 pub fn running(all: &[Wanted], dir: &Path) -> Running {
     let mut running = Running::default();
-    for wanted in all {
+    for wanted in all.iter().filter(|_| metadata::IS_BUILT_IN) {
         if let Some(metainfo) = wanted.metainfo() {
             let (content, path): (Arc<Path>, Arc<Path>) =
                 (dir.join(&metainfo.name).into(), Path::new(&wanted.source).into());

@@ -14,6 +14,7 @@ use crate::cli::say;
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
+use crate::proto::peer::metadata::IS_BUILT_IN;
 use crate::storage::content::part_file;
 use crate::sys::http::{self, HttpError};
 use crate::sys::in_words;
@@ -74,8 +75,12 @@ pub fn parse(source: &OsStr, bytes: &[u8]) -> Result<Metainfo, Failure> {
         let name = shown(source);
         let begin = beginning(bytes);
         if is_magnet(begin) {
-            let text = "a magnet link, which does not say what the torrent contains; \
-                        `swarmlet get --metadata-only` makes a .torrent file of it";
+            let text = if IS_BUILT_IN {
+                "a magnet link, which does not say what the torrent contains; `swarmlet get --metadata-only` makes a \
+                 .torrent file of it"
+            } else {
+                "a magnet link, which does not say what the torrent contains, and this build has no magnet links"
+            };
             return Failure::new(
                 if is_link(source) { Exit::Usage } else { Exit::BadTorrent },
                 format!("{name}: {text}"),

@@ -12,6 +12,7 @@ use crate::cli::options::source;
 use crate::engine::{Job, TorrentId};
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
+use crate::proto::peer::metadata;
 use crate::storage::resume::StateDir;
 use crate::sys::in_words;
 use crossbeam_channel::{Receiver, Sender};
@@ -64,7 +65,9 @@ pub struct Learner {
 impl Learner {
     /// Starts the thread, if there is a plan for links.
     pub fn start(plan: Option<Plan>) -> Result<Learner, Failure> {
-        let Some(mut plan) = plan else { return Ok(Learner { outcomes: crossbeam_channel::never(), orders: None }) };
+        let Some(mut plan) = plan.filter(|_| metadata::IS_BUILT_IN) else {
+            return Ok(Learner { outcomes: crossbeam_channel::never(), orders: None });
+        };
         let (sender, outcomes) = crossbeam_channel::unbounded();
         let (orders, ordered) = crossbeam_channel::unbounded::<Order>();
         let work = move || {
@@ -83,7 +86,7 @@ impl Learner {
 
     /// The description of a torrent has come. This never waits.
     pub fn take(&self, torrent: TorrentId, link: Box<Magnet>, info: Vec<u8>) {
-        if let Some(orders) = &self.orders {
+        if let Some(orders) = self.orders.as_ref().filter(|_| metadata::IS_BUILT_IN) {
             let _ = orders.send(Order { torrent, link, info });
         }
     }
@@ -125,7 +128,7 @@ pub fn describe(link: &Magnet, info: &[u8], states: Option<&StateDir>) -> Result
 /// The torrent of a link, if an earlier run saved it, and the bytes of its .torrent file. It has the trackers and web
 /// seeds of the link.
 pub fn saved(link: &Magnet, states: Option<&StateDir>) -> Option<(Box<Metainfo>, Vec<u8>)> {
-    let (states, info_hash) = (states?, link.info_hash?);
+    let (states, info_hash) = (states.filter(|_| metadata::IS_BUILT_IN)?, link.info_hash?);
     let mut bytes = states.saved_torrent(info_hash).ok()?;
     let mut metainfo = Metainfo::parse(&bytes).ok().filter(|metainfo| metainfo.info_hash == info_hash)?;
     let is_other = |hash: [u8; 32]| metainfo.about().info_hash_v2.as_deref().is_some_and(|ours| *ours != hash);

@@ -13,6 +13,7 @@ use crate::engine::input::Input;
 use crate::engine::notice::Problem;
 use crate::engine::peer::directory::Unknown;
 use crate::proto::magnet::Magnet;
+use crate::proto::peer::metadata;
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
 use crate::swarm::learning::Learning;
@@ -66,7 +67,7 @@ impl Manager {
 
     /// A torrent meets the peers that its link names.
     pub(super) fn meet(&mut self, id: TorrentId, peers: &[String], now: Time) {
-        if !peers.is_empty() {
+        if metadata::IS_BUILT_IN && !peers.is_empty() {
             let link = Magnet { peers: peers.to_vec(), ..Magnet::default() };
             self.handle(id, Event::Found { source: Source::Link, addrs: link.addresses() }, now);
             self.look_up(id, &link);

@@ -15,6 +15,7 @@ use crate::engine::{Job, LinkJob};
 use crate::proto::choice::Choice;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
+use crate::proto::peer::metadata;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -68,6 +69,9 @@ impl Folder {
 
     /// The description of the torrent has come whose `link` is in the file `path`.
     pub fn has_come(&mut self, path: &Arc<Path>, link: &Magnet, info: &[u8], tell: &mut dyn FnMut(Change)) {
+        if !metadata::IS_BUILT_IN {
+            return;
+        }
         // The file may have changed meanwhile.
         let digest = sha1(link.to_string().as_bytes());
         let Some((_, fate @ Fate::Learns { .. })) = self.seen.get_mut(path) else { return };
