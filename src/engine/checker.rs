@@ -143,10 +143,11 @@ impl Checker {
     fn open(&self, check: Check) -> (TorrentId, Result<Opened, ContentError>) {
         let (torrent, content, check_all, progress) = match check {
             Check::New { torrent, job, progress } => {
-                let Job { metainfo, dir, choice, duty, .. } = *job;
+                let Job { metainfo, dir, choice, duty, description, .. } = *job;
                 let content = Content::open(torrent, metainfo, &dir, Arc::clone(&self.files), self.config.preallocate);
                 let content = content.map(|mut content| {
                     (content.duty, content.overwrite) = (duty, self.config.overwrite);
+                    content.description = description;
                     content.choose(choice)
                 });
                 (torrent, content, self.config.check_all, progress)

@@ -8,6 +8,7 @@ use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
 use crate::storage::Duty;
+use crate::storage::description::Description;
 use crate::storage::resume::{SAVE_EVERY, StateDir};
 use crate::swarm::learning::{Present, present};
 use crate::swarm::meeting::blocklist::Blocklist;
@@ -93,6 +94,8 @@ pub struct Job {
     pub duty: Duty,
     /// Peers that a link names, as `host:port`.
     pub peers: Box<[String]>,
+    /// Where the torrent's description can be read again, to be given to peers.
+    pub description: Option<Description>,
 }
 
 /// A torrent of which only the link is known.
@@ -103,7 +106,7 @@ pub struct LinkJob {
     /// The info-hash in it.
     info_hash: InfoHash,
     /// So there are none in a build without links.
-    _present: Present,
+    pub present: Present,
 }
 
 impl LinkJob {
@@ -116,7 +119,7 @@ impl LinkJob {
             "this magnet link is for version 2 of BitTorrent only (BEP 52); swarmlet uses version 1: look for a link \
              with xt=urn:btih: or for a .torrent file of the same content",
         )?;
-        Ok(LinkJob { link, info_hash, _present: present })
+        Ok(LinkJob { link, info_hash, present })
     }
 
     /// The info-hash.
@@ -128,7 +131,8 @@ impl LinkJob {
 impl Job {
     /// All of a torrent is to be downloaded into `dir`.
     pub fn new(metainfo: impl Into<Box<Metainfo>>, dir: impl Into<Arc<Path>>) -> Job {
-        Job { metainfo: metainfo.into(), dir: dir.into(), choice: None, duty: Duty::Fetch, peers: Box::default() }
+        let (metainfo, dir) = (metainfo.into(), dir.into());
+        Job { metainfo, dir, choice: None, duty: Duty::Fetch, peers: Box::default(), description: None }
     }
 
     /// Bytes of content that are wanted.
@@ -140,7 +144,7 @@ impl Job {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::peer::metadata::IS_BUILT_IN;
+    use crate::swarm::learning::IS_BUILT_IN;
 
     #[test]
     fn a_link_that_can_not_be_used_is_refused_in_words() {

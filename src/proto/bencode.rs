@@ -34,6 +34,7 @@ mod scan;
 mod tests;
 
 use crate::base::path;
+use core::ops::Range;
 pub use encode::Bencode;
 pub use scan::{MAX_DEPTH, MAX_INFO_DEPTH};
 use std::fmt;
@@ -97,6 +98,13 @@ impl<'a> Value<'a> {
     /// The encoded bytes, as they stand in the input.
     pub fn raw(self) -> &'a [u8] {
         self.raw
+    }
+
+    /// Where these bytes stand in `input`, of which they are a part.
+    pub fn place_in(self, input: &[u8]) -> Option<Range<usize>> {
+        let begin = (self.raw.as_ptr() as usize).checked_sub(input.as_ptr() as usize)?;
+        let place = begin..begin.checked_add(self.raw.len())?;
+        input.get(place.clone()).filter(|bytes| bytes.as_ptr() == self.raw.as_ptr()).map(|_| place)
     }
 
     /// The integer, if it is one and fits 64 bits.

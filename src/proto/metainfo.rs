@@ -137,6 +137,12 @@ impl About {
     }
 }
 
+/// Where `info` stands in the bytes of a .torrent file.
+pub fn place_of_info(bytes: &[u8]) -> Option<Range<usize>> {
+    let (file, _) = bencode::decode_metainfo(bytes).ok()?;
+    file.get(b"info")?.place_in(bytes)
+}
+
 impl Metainfo {
     /// Reads the bytes of a .torrent file. An error says why it is refused, and is safe on a terminal.
     pub fn parse(bytes: &[u8]) -> Result<Metainfo, String> {

@@ -13,6 +13,7 @@ mod parts;
 mod probe;
 pub mod refused_names;
 
+use super::description::Description;
 use super::error::{ContentError, Doing};
 use super::health::{Health, MayWrite};
 use super::{Duty, TorrentId};
@@ -81,6 +82,8 @@ pub struct Content {
     has_padding: bool,
     /// What is to be done with it.
     pub duty: Duty,
+    /// Where its torrent's description can be read again.
+    pub description: Option<Description>,
     /// With [`Duty::Trust`], the pieces that were verified so far; see [`super::check::trust`].
     pub(super) verified: Option<Box<Mutex<Bitfield>>>,
     /// What the files were like when their pieces were verified.
@@ -121,6 +124,7 @@ impl Content {
             before: None,
             has_padding,
             duty: Duty::Fetch,
+            description: None,
             verified: None,
             metainfo,
         })
@@ -134,6 +138,7 @@ impl Content {
         // What was in doubt once is not trusted any more.
         opened.duty = if self.duty == Duty::Trust { Duty::Serve } else { self.duty };
         (opened.overwrite, opened.before) = (self.overwrite, self.before);
+        opened.description = self.description.clone();
         opened.told_of_name = AtomicBool::new(self.told_of_name.load(Ordering::Relaxed));
         let kept = |marks: &AtomicU8| marks.load(Ordering::Relaxed) & (Mark::Making as u8 | Mark::Changed as u8);
         opened.marks = self.marks.iter().map(|marks| kept(marks).into()).collect();

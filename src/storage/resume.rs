@@ -34,7 +34,7 @@
 //!   it is the first one and nothing was downloaded. A power cut right after may leave it empty; then it is refused, and
 //!   everything is checked.
 
-mod saved_torrents;
+pub mod saved_torrents;
 
 use super::content::Content;
 use super::error::{ContentError, Doing};

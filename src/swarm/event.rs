@@ -46,6 +46,7 @@ use super::meeting::source::Source;
 use super::peer::PeerKey;
 use super::standing::{DiskTrouble, Problem};
 use crate::proto::peer::bitfield::Bitfield;
+use crate::proto::peer::extended::Ids;
 use crate::proto::peer::handshake::Handshake;
 use crate::proto::peer::message::{BlockSpec, Message};
 use core::net::SocketAddr;
@@ -72,6 +73,8 @@ pub enum Event {
     AnnounceNow,
     /// Memory that other torrents used is free again.
     BudgetFreed,
+    /// The description can't be read any more, so no peer can be given it.
+    DescriptionGone,
     /// The moment that [`next_wake`](super::torrent::Torrent::next_wake) named has come.
     Timer,
 }
@@ -91,6 +94,8 @@ pub enum PeerEvent {
     Uploaded { bytes: u64 },
     /// The peer's threads answered requests that the grant of [`PeerOrder::Grant`] covers.
     Served(Report),
+    /// The peer's threads carried out a [`PeerOrder::Metadata`].
+    Described,
     /// The connection is over.
     Gone,
 }
@@ -150,6 +155,9 @@ pub enum PeerOrder {
     Haves(Vec<u32>),
     /// A block, to be read from disk.
     Upload(BlockSpec),
+    /// Block `piece` of the description, to be read from its file; a reject if that fails. `ids`: those that the peer
+    /// gave to extended messages. [`PeerEvent::Described`] follows.
+    Metadata { piece: u32, ids: Ids },
     /// From now on the peer's threads answer the requests that this covers.
     Grant(Grant),
     /// From now on they answer none. Those that wait are rejected.

@@ -64,9 +64,12 @@ const KEEP_ALIVE_AFTER: Time = Time::from_secs(100);
 /// What trackers are told is missing while the size is unknown (libtorrent). 0 would count us as a seed.
 const LEFT: u64 = 16 << 10;
 
+/// Whether this build has magnet links. (What follows from it is left out by the compiler.)
+pub const IS_BUILT_IN: bool = true;
+
 /// The proof that this build can learn. In a build that can't, nothing that holds one can be made, and the compiler leaves
 /// out what would be done with it.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Present(());
 
 /// The proof; `None` in a build that can't.
@@ -151,7 +154,7 @@ impl Learning {
             Event::Paused(paused) => self.pause(paused, turn),
             Event::AnnounceNow => self.meeting.announcer.announce_now(turn.now),
             Event::Timer => self.timer(turn),
-            Event::BudgetFreed | Event::Disk(_) => {}
+            Event::BudgetFreed | Event::DescriptionGone | Event::Disk(_) => {}
         }
         self.announce_due(turn);
         self.connect_more(turn);
@@ -165,7 +168,7 @@ impl Learning {
             }
             PeerEvent::Message(message) => self.heard(key, message, turn),
             PeerEvent::Block { .. } => self.close(key, "it sends a block of content that nobody asked for", turn),
-            PeerEvent::Uploaded { .. } | PeerEvent::Served(_) => {}
+            PeerEvent::Uploaded { .. } | PeerEvent::Served(_) | PeerEvent::Described => {}
             PeerEvent::Gone => self.guest_gone(key, turn),
         }
     }

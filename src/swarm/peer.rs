@@ -138,6 +138,10 @@ pub struct Peer {
     pub shown: BTreeSet<u32>,
     /// Bytes handed to its writer and not sent yet.
     pub sending: u64,
+    /// Blocks of the description that it was given, or is to be given ...
+    pub described: u32,
+    /// ... and how many of them its writer has not sent.
+    pub describing: u32,
     /// Bytes of content to it.
     pub up: Meter,
     /// The total of `up` at the last two rounds of the choker, the earlier first.
@@ -189,6 +193,8 @@ impl Peer {
             sees_little: false,
             shown: BTreeSet::new(),
             sending: 0,
+            described: 0,
+            describing: 0,
             up: Meter::new(now),
             got_before: [0; 2],
         }

@@ -4,7 +4,8 @@
 //! `torrent/`, in groups:
 //!
 //! - `hearing`: each event goes to the file that decides about it.
-//! - `joining`, `adopting`, `places`, `introducing`: which peers are connected.
+//! - `joining`, `places`, `introducing`: which peers are connected.
+//! - `links`: which of them were there before the torrent's description, and which are given that.
 //! - `gossip`: which peers are told of which others.
 //! - `downloading`, `giving_up`, `lying`: which peer is asked for what, when it no longer is, and which sent a corrupt
 //!   block.
@@ -16,19 +17,6 @@
 //! The ideas they decide with are in [`picking`](super::picking), [`giving`](super::giving) and
 //! [`meeting`](super::meeting). BEP 3 describes the protocol.
 
-// Feature: magnet.
-#[cfg(feature = "magnet")]
-mod adopting;
-/// What stands in its place in a build without magnet links.
-#[cfg(not(feature = "magnet"))]
-mod adopting {
-    impl super::Torrent {
-        /// It can't be called.
-        pub fn adopt(&mut self, from: crate::swarm::learning::HandOver, _: &mut super::Turn) {
-            from.none()
-        }
-    }
-}
 mod choking;
 mod downloading;
 mod giving_up;
@@ -36,6 +24,12 @@ mod gossip;
 mod hearing;
 mod introducing;
 mod joining;
+// Feature: magnet.
+#[cfg(feature = "magnet")]
+mod links;
+#[cfg(not(feature = "magnet"))]
+#[path = "torrent/links/absent.rs"]
+mod links;
 mod lying;
 mod places;
 mod report;
@@ -81,6 +75,7 @@ pub struct Torrent {
     /// No peer needs the timer before this: most events do not look at all peers.
     peers_wake: Time,
     meeting: Meeting,
+    describing: links::Describing,
     gossip: gossip::Gossip,
     fetching: Fetching,
     giving: Giving,
@@ -182,6 +177,7 @@ impl Torrent {
             peers: BTreeMap::new(),
             peers_wake: now,
             meeting: Meeting { completed_announced: have_all, ..Meeting::new(&metainfo.tiers, now, rng) },
+            describing: links::Describing::default(),
             gossip: gossip::Gossip::default(),
             fetching: Fetching {
                 budget_queue: VecDeque::new(),
@@ -252,6 +248,7 @@ impl Torrent {
             Event::Paused(paused) => self.pause(paused, turn),
             Event::AnnounceNow => self.meeting.announcer.announce_now(turn.now),
             Event::BudgetFreed => self.budget_freed(turn),
+            Event::DescriptionGone => self.description_gone(turn),
             Event::Timer => self.timer(turn),
         }
         self.announce_due(turn);

@@ -6,6 +6,7 @@ use super::ports::free_port;
 use super::process::Process;
 use serde_json::Value;
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::process::Command;
 
 /// Starts aria2. A seed checks its content first, then announces itself.
@@ -20,7 +21,7 @@ pub fn command(plan: &Plan) -> Command {
     command.arg(format!("--listen-port={}", plan.port));
     command.args(["--enable-dht6=false", "--bt-enable-lpd=false"]);
     // For UDP trackers it uses the socket of its DHT. That DHT knows no node here, so it sends nothing.
-    let torrent = std::fs::read(&plan.torrent.file).expect("the torrent is there");
+    let torrent = std::fs::read(&plan.torrent.file).unwrap_or_else(|_| plan.torrent.file.as_os_str().as_bytes().into());
     if torrent.windows(6).any(|part| part == b"udp://") {
         command.arg(format!("--dht-listen-port={}", free_port()));
         command.arg("--enable-dht=true").arg("--dht-file-path").arg(plan.home().join("dht.dat"));

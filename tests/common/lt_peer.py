@@ -63,8 +63,11 @@ def peer(role, torrent, dir_, interface, rate):
         s.set_peer_class_filter(f)
     if lsd:
         s.apply_settings({'alert_mask': lt.alert.category_t.session_log_notification})
-    p = lt.add_torrent_params()
-    p.ti = lt.torrent_info(torrent)
+    if torrent.startswith('magnet:'):
+        p = lt.parse_magnet_uri(torrent)
+    else:
+        p = lt.add_torrent_params()
+        p.ti = lt.torrent_info(torrent)
     p.save_path = dir_
     if role == 'seed':
         p.flags |= lt.torrent_flags.seed_mode

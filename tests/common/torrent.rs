@@ -112,6 +112,25 @@ impl Torrent {
     pub fn info_length(&self) -> usize {
         self.info.len()
     }
+
+    /// Block `piece` of its info dictionary, as peers exchange it.
+    #[allow(dead_code)] // Only the stories of magnet links ask for one.
+    pub fn info_block(&self, piece: usize) -> &[u8] {
+        self.info.chunks(16 * 1024).nth(piece).unwrap_or_default()
+    }
+
+    /// A magnet link to it, with `more` behind the info-hash.
+    #[allow(dead_code)] // Only the stories of magnet links need one.
+    pub fn link(&self, more: &str) -> String {
+        let hash: String = self.info_hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("magnet:?xt=urn:btih:{hash}{more}")
+    }
+
+    /// The same torrent for a program that gets a link in place of the file.
+    #[allow(dead_code)] // Only the stories of magnet links start such programs.
+    pub fn by_link(&self, more: &str) -> Torrent {
+        Torrent { file: self.link(more).into(), info_hash: self.info_hash, info: self.info.clone() }
+    }
 }
 
 fn ours(content: &Content, piece_length: usize, announce: &str) -> Vec<u8> {

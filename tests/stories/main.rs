@@ -36,6 +36,7 @@ mod resume;
 mod screen;
 mod secrets;
 mod serving;
+mod serving_info;
 mod show;
 mod stamps;
 mod super_seed;

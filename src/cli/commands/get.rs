@@ -22,7 +22,7 @@ use crate::cli::show::view::View;
 use crate::engine::{Config, DEFAULT_MEMORY_BYTES, Job, RateLimits, Settings};
 use crate::proto::choice::Choice;
 use crate::proto::metainfo::Metainfo;
-use crate::proto::peer::metadata::IS_BUILT_IN;
+use crate::swarm::learning::{IS_BUILT_IN, present};
 use crate::sys::in_words;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -158,7 +158,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     wanted::use_saved(&mut all, config.states.as_deref());
     wanted::check_distinct(&all)?;
     let mut exit = Exit::Success;
-    if list || saving.is_some() {
+    if IS_BUILT_IN && (list || saving.is_some()) {
         // Only what was asked for goes to standard output.
         let plain = given.has("plain") || given.has("verbose");
         let view = if list { View::choose(false, quiet || given.has("json"), plain) } else { run::view(given)? };
@@ -223,20 +223,21 @@ fn work(
     dir: &Path,
     config: &Config,
 ) -> Result<Work, Failure> {
-    let running = wanted::running(&all, dir);
+    let plan = present().map(|present| (present, wanted::running(&all, dir)));
     let mut work = Work::default();
-    for (Wanted { source, named, link, .. }, choice) in all.into_iter().zip(choices) {
+    for (Wanted { source, named, link, bytes }, choice) in all.into_iter().zip(choices) {
         let Some(choice) = choice else { continue };
         match named {
             Named::Torrent(metainfo) => {
+                let description = source::description(&source, &bytes, &metainfo, config.states.as_deref());
                 let peers = link.map(|link| link.peers.into()).unwrap_or_default();
-                work.jobs.push(Job { choice: choice.map(Box::new), peers, ..Job::new(metainfo, dir) });
+                work.jobs.push(Job { choice: choice.map(Box::new), peers, description, ..Job::new(metainfo, dir) });
             }
             Named::Link(link) => work.links.push(wanted::job(&source, &link)?),
         }
     }
-    if IS_BUILT_IN && !work.links.is_empty() {
-        work.plan = Some(Plan { files, dir: dir.into(), states: config.states.clone(), running });
+    if let Some((present, running)) = plan.filter(|_| !work.links.is_empty()) {
+        work.plan = Some(Plan { files, dir: dir.into(), states: config.states.clone(), running, present });
     }
     Ok(work)
 }

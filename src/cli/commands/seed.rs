@@ -85,7 +85,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     }
     let torrents = run::torrents("seed", given)?;
     let duty = if given.has("no-check") { Duty::Trust } else { Duty::Serve };
-    let job = |(_, metainfo)| Job { duty, ..Job::new(metainfo, dir.as_path()) };
+    let job = |(_, metainfo, description)| Job { duty, description, ..Job::new(metainfo, dir.as_path()) };
     let watched = Watched { folder: None, blocklist: run::blocklist(given) };
     run_engine(torrents.into_iter().map(job).collect(), config, view, &until, watched)
 }

@@ -15,8 +15,8 @@ use crate::engine::{Config, LinkJob};
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
-use crate::proto::peer::metadata;
 use crate::storage::resume::StateDir;
+use crate::swarm::learning::{IS_BUILT_IN, present};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::sync::Arc;
@@ -86,7 +86,7 @@ pub fn job(source: &OsStr, link: &Magnet) -> Result<LinkJob, Failure> {
 /// Links whose torrents an earlier run saved become torrents.
 pub fn use_saved(all: &mut [Wanted], states: Option<&StateDir>) {
     for wanted in all {
-        if metadata::IS_BUILT_IN
+        if IS_BUILT_IN
             && let Named::Link(link) = &wanted.named
             && let Some((metainfo, bytes)) = learn::saved(link, states)
         {
@@ -97,7 +97,8 @@ pub fn use_saved(all: &mut [Wanted], states: Option<&StateDir>) {
 
 /// Refuses arguments that name the same torrent, or torrents that would write to the same file.
 pub fn check_distinct(all: &[Wanted]) -> Result<(), Failure> {
-    for (at, wanted) in all.iter().enumerate() {
+    // The check below is enough for torrents.
+    for (at, wanted) in all.iter().enumerate().filter(|_| IS_BUILT_IN) {
         let same = |other: &&Wanted| other.info_hash() == wanted.info_hash();
         if let (Some(other), Some(info_hash)) = (all[..at].iter().find(same), wanted.info_hash()) {
             return Err(source::same_torrent(&other.source, &wanted.source, info_hash));
@@ -115,17 +116,19 @@ pub fn learn(
     view: View,
     blocklist: Option<std::path::PathBuf>,
 ) -> Result<(Exit, Vec<Wanted>), Failure> {
+    let Some(present) = present() else { return Ok((Exit::Success, all)) };
     let mut links = Vec::new();
-    for wanted in all.iter().filter(|_| metadata::IS_BUILT_IN) {
+    for wanted in &all {
         if let Named::Link(link) = &wanted.named {
             links.push(job(&wanted.source, link)?);
         }
     }
-    if links.is_empty() || !metadata::IS_BUILT_IN {
+    if links.is_empty() {
         return Ok((Exit::Success, all));
     }
     let states = config.states.clone();
-    let plan = Plan { files: Default::default(), dir: Path::new("").into(), states, running: Running::default() };
+    let plan =
+        Plan { files: Default::default(), dir: Path::new("").into(), states, running: Running::default(), present };
     let work = Work { links, plan: Some(plan), only_descriptions: true, ..Work::default() };
     let (exit, mut found) = run_all(work, config, view, &Until::Complete, Watched { folder: None, blocklist })?;
     for wanted in all.iter_mut().filter(|wanted| wanted.is_link()) {
@@ -142,7 +145,7 @@ pub fn learn(
 /// What is known of the torrents of a run, so that the torrent of a link is not in the way of another.
 pub fn running(all: &[Wanted], dir: &Path) -> Running {
     let mut running = Running::default();
-    for wanted in all.iter().filter(|_| metadata::IS_BUILT_IN) {
+    for wanted in all {
         if let Some(metainfo) = wanted.metainfo() {
             let (content, path): (Arc<Path>, Arc<Path>) =
                 (dir.join(&metainfo.name).into(), Path::new(&wanted.source).into());

@@ -14,6 +14,7 @@ use crate::cli::show::view::View;
 use crate::engine::{Config, DEFAULT_MAX_PEERS, DEFAULT_PORTS, RateLimits, Settings};
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::pex;
+use crate::storage::description::Description;
 use crate::sys::in_words;
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -232,15 +233,17 @@ pub fn sources(command: &str, given: &Parsed) -> Result<Vec<OsString>, Failure> 
 }
 
 /// Reads the torrents on the command line, and prints the warnings about them. Each comes with its argument.
-pub fn torrents(command: &str, given: &Parsed) -> Result<Vec<(OsString, Metainfo)>, Failure> {
+pub fn torrents(command: &str, given: &Parsed) -> Result<Vec<(OsString, Metainfo, Option<Description>)>, Failure> {
     let mut torrents = Vec::new();
     for source in sources(command, given)? {
-        let metainfo = source::read(&source)?;
-        torrents.push((source, metainfo));
+        let bytes = source::bytes(&source)?;
+        let metainfo = source::parse(&source, &bytes)?;
+        let description = source::description(&source, &bytes, &metainfo, None);
+        torrents.push((source, metainfo, description));
     }
-    let all: Vec<_> = torrents.iter().map(|(source, metainfo)| (source.as_os_str(), metainfo)).collect();
+    let all: Vec<_> = torrents.iter().map(|(source, metainfo, _)| (source.as_os_str(), metainfo)).collect();
     source::check_distinct(&all, command != "seed")?;
-    for (source, metainfo) in torrents.iter().filter(|_| !given.has("quiet")) {
+    for (source, metainfo, _) in torrents.iter().filter(|_| !given.has("quiet")) {
         source::warn(source, metainfo);
     }
     Ok(torrents)

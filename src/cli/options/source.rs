@@ -14,8 +14,10 @@ use crate::cli::say;
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
-use crate::proto::peer::metadata::IS_BUILT_IN;
 use crate::storage::content::part_file;
+use crate::storage::description::Description;
+use crate::storage::resume::{StateDir, saved_torrents};
+use crate::swarm::learning::IS_BUILT_IN;
 use crate::sys::http::{self, HttpError};
 use crate::sys::in_words;
 use std::borrow::Cow;
@@ -61,6 +63,17 @@ pub fn bytes(source: &OsStr) -> Result<Vec<u8>, Failure> {
     let most = units::size(MAX_METAINFO_BYTES as u64);
     let wrong = || format!("{}: compressed (gzip), and damaged or larger than {most}", shown(source));
     unpacked(bytes, MAX_METAINFO_BYTES).ok_or_else(|| Failure::new(Exit::BadTorrent, wrong()))
+}
+
+/// Where the description can be read again of the torrent that was read from `source`, as `bytes`.
+pub fn description(
+    source: &OsStr,
+    bytes: &[u8],
+    metainfo: &Metainfo,
+    states: Option<&StateDir>,
+) -> Option<Description> {
+    let path = (source != "-").then(|| Path::new(source).into());
+    saved_torrents::description(path, bytes, metainfo, states)
 }
 
 /// Prints the warnings about a torrent, and which names are changed.

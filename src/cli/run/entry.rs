@@ -5,8 +5,8 @@
 use crate::engine::{Phase, Problem, ProblemKind};
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
-use crate::proto::peer::metadata;
 use crate::swarm::figures::{LearningStatus, Status};
+use crate::swarm::learning::IS_BUILT_IN;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -102,7 +102,7 @@ impl Entry {
     /// How the download of its description goes, while only its link is known.
     pub fn learning(&self) -> Option<&LearningStatus> {
         match &self.phase {
-            Phase::Learning(status) if metadata::IS_BUILT_IN => Some(status),
+            Phase::Learning(status) if IS_BUILT_IN => Some(status),
             _ => None,
         }
     }

@@ -214,8 +214,8 @@ impl Folder {
 
     /// What becomes of a file that is new or has changed, or (`same`) was not a torrent at the last look.
     fn judge(&mut self, path: &Arc<Path>, same: bool, tell: &mut dyn FnMut(Change)) -> Fate {
-        let (mut metainfo, choice, peers) = match self.read(path) {
-            Ok(Found::Torrent(metainfo, choice, peers)) => (metainfo, choice, peers),
+        let (mut metainfo, description, choice, peers) = match self.read(path) {
+            Ok(Found::Torrent(metainfo, description, choice, peers)) => (metainfo, description, choice, peers),
             Ok(Found::Link(link)) => return self.judge_link(path, link, tell),
             Err(failure) if same => {
                 let before = self.seen.get(path).map(|(_, fate)| fate);
@@ -257,7 +257,7 @@ impl Folder {
             tell(Change::Went(Arc::clone(path)));
         }
         let about = metainfo.about.take().unwrap_or_default();
-        let job = Box::new(Job { choice, peers, ..Job::new(metainfo, dir) });
+        let job = Box::new(Job { choice, peers, description, ..Job::new(metainfo, dir) });
         if let Some((words, is_listed)) = obstacle {
             tell(match is_listed {
                 true => Change::LeftOut(Arc::clone(path), job, words.clone()),

@@ -22,7 +22,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::show::view::View;
 use crate::engine::{Command, Config, Engine, Job, LinkJob, Notice, TorrentId};
 use crate::proto::id::InfoHash;
-use crate::proto::peer::metadata;
+use crate::swarm::learning::IS_BUILT_IN;
 use crossbeam_channel::{Receiver, Select};
 use entry::Entry;
 use folder::{Change, Folder};
@@ -161,7 +161,7 @@ struct Run {
     watcher: Watcher,
     /// The torrents of the watched folder, by their files.
     files: BTreeMap<Arc<Path>, TorrentId>,
-    learner: Learner,
+    learner: Option<Learner>,
     /// The descriptions that have come, if they are all that is wanted.
     descriptions: Option<Descriptions>,
     /// The engine was told to stop.
@@ -277,10 +277,14 @@ impl Run {
     /// The description of a torrent has come. A thread that may wait for a disk reads it.
     fn learned(&mut self, torrent: TorrentId, info: Vec<u8>) -> Vec<Update> {
         let link = self.session.entries.get_mut(&torrent).and_then(|entry| entry.link.take());
-        if let Some(link) = link.filter(|_| metadata::IS_BUILT_IN) {
+        if let Some(link) = link.filter(|_| IS_BUILT_IN) {
             match self.session.file_of(torrent) {
                 Some(path) => self.watcher.has_come(Arc::clone(path), link, info),
-                None => self.learner.take(torrent, link, info),
+                None => {
+                    if let Some(learner) = &self.learner {
+                        learner.take(torrent, link, info);
+                    }
+                }
             }
         }
         Vec::new()
@@ -288,7 +292,7 @@ impl Run {
 
     /// A description was read.
     fn described(&mut self, Outcome { torrent, described }: Outcome) -> Option<Update> {
-        if !metadata::IS_BUILT_IN {
+        if !IS_BUILT_IN {
             return None;
         }
         let now = Instant::now();
@@ -304,12 +308,13 @@ impl Run {
 
     /// Waits for the next thing, or until the deadline; `None` when the engine is gone.
     fn hear(&self, notices: &Receiver<Notice>, deadline: Option<Instant>) -> Option<Heard> {
-        let (requests, seen, outcomes) = (&self.person.requests, &self.watcher.seen, &self.learner.outcomes);
+        let (requests, seen) = (&self.person.requests, &self.watcher.seen);
+        let outcomes = self.learner.as_ref().map(|learner| &learner.outcomes);
         let mut select = Select::new();
         let of_engine = select.recv(notices);
         let of_person = select.recv(requests);
         let of_watcher = select.recv(seen);
-        if metadata::IS_BUILT_IN {
+        if let Some(outcomes) = outcomes {
             select.recv(outcomes);
         }
         let ready = match deadline {
@@ -324,8 +329,7 @@ impl Run {
             // The threads behind the others live as long as the run.
             index if index == of_person => ready.recv(requests).ok().map(Heard::UserRequest),
             index if index == of_watcher => ready.recv(seen).ok().map(Heard::Seen),
-            _ if metadata::IS_BUILT_IN => ready.recv(outcomes).ok().map(Heard::Outcome),
-            _ => None,
+            _ => ready.recv(outcomes?).ok().map(Heard::Outcome),
         }
     }
 }

@@ -8,8 +8,8 @@ use crate::base::units::{self, average, count, duration, of, percent, rate, rati
 use crate::cli::run::entry::Entry;
 use crate::cli::run::session::Session;
 use crate::engine::ProblemKind;
-use crate::proto::peer::metadata;
 use crate::swarm::figures::{LearningStatus, Status};
+use crate::swarm::learning::IS_BUILT_IN;
 use crate::swarm::standing::DiskTrouble;
 use crate::swarm::standing::Standing;
 use std::time::{Duration, Instant};
@@ -66,7 +66,7 @@ pub fn waits_for(entry: &Entry) -> Option<&'static str> {
 
 /// Who is asked for the description of a torrent, of which only the link is known; or why nobody is.
 pub fn learning(status: &LearningStatus) -> String {
-    if !metadata::IS_BUILT_IN {
+    if !IS_BUILT_IN {
         return String::new();
     }
     let peers = |number| count(number, "peer");

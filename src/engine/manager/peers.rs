@@ -122,6 +122,7 @@ impl Connections {
         match &order {
             PeerOrder::Message(message) => log::trace!("{addr} < {message}"),
             PeerOrder::Haves(pieces) => log::trace!("{addr} < have, for each of {} pieces", pieces.len()),
+            PeerOrder::Metadata { piece, .. } => log::trace!("{addr} < block {piece} of the description"),
             PeerOrder::Handshake | PeerOrder::Upload(_) | PeerOrder::Grant(_) | PeerOrder::Revoke => {}
         }
         if connection.orders.is_empty() {

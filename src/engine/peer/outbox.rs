@@ -7,6 +7,7 @@
 //!
 //! [`writer`]: super::writer
 
+use crate::proto::peer::extended::Ids;
 use crate::proto::peer::handshake;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use crate::swarm::event::{PeerEvent, PeerOrder};
@@ -64,6 +65,8 @@ pub enum Work {
     Granted(BlockSpec),
     /// Send this block, which the manager ordered.
     Ordered(BlockSpec),
+    /// Send this block of the description, to the peer that gave these ids.
+    Metadata(u32, Ids),
 }
 
 impl Outbox {
@@ -209,8 +212,11 @@ impl Outbox {
         if !state.bytes.is_empty() {
             return Some(Work::Bytes(std::mem::take(&mut state.bytes)));
         }
-        if let Some(PeerOrder::Upload(block)) = state.orders.pop_front() {
-            return Some(Work::Ordered(block));
+        match state.orders.pop_front() {
+            Some(PeerOrder::Upload(block)) => return Some(Work::Ordered(block)),
+            Some(PeerOrder::Metadata { piece, ids }) => return Some(Work::Metadata(piece, ids)),
+            // All messages are in the bytes above.
+            _ => {}
         }
         let block = state.desk.take_next();
         state.writing = block.is_some();
@@ -271,14 +277,15 @@ impl State {
     /// Takes the messages at the front of the orders, as many as are sent together.
     fn emit_messages(&mut self) -> Vec<u8> {
         let mut out = Vec::new();
-        while out.len() < GATHER_BYTES && !matches!(self.orders.front(), None | Some(PeerOrder::Upload(_))) {
+        let is_block = |order: &PeerOrder| matches!(order, PeerOrder::Upload(_) | PeerOrder::Metadata { .. });
+        while out.len() < GATHER_BYTES && !self.orders.front().is_none_or(is_block) {
             let Some(order) = self.orders.pop_front() else { break };
             match order {
                 PeerOrder::Handshake => out.extend(self.handshake.take().iter().flatten()),
                 PeerOrder::Message(message) => message.emit(&mut out),
                 PeerOrder::Haves(pieces) => pieces.into_iter().for_each(|piece| Message::Have(piece).emit(&mut out)),
-                // An upload is no message, and the others are carried out when they come.
-                PeerOrder::Upload(_) | PeerOrder::Grant(_) | PeerOrder::Revoke => {}
+                // The first two are no messages, and the others are carried out when they come.
+                PeerOrder::Upload(_) | PeerOrder::Metadata { .. } | PeerOrder::Grant(_) | PeerOrder::Revoke => {}
             }
         }
         out

@@ -7,7 +7,9 @@ use super::around::Surroundings;
 use super::directory::Listed;
 use super::outbox::Outbox;
 use crate::engine::input::Input;
-use crate::proto::peer::message::{BlockSpec, emit_piece_header};
+use crate::proto::peer::extended::{Extension, Ids};
+use crate::proto::peer::message::{BlockSpec, Message, emit_piece_header};
+use crate::proto::peer::metadata::{self, Metadata};
 use crate::storage::content::Content;
 use crate::storage::error::ContentError;
 use crate::swarm::event::{DiskEvent, Event, PeerEvent};
@@ -78,7 +80,7 @@ impl Server {
         if let Err(error) = content.verify(block.piece) {
             // The trusted content is corrupt: none of it is uploaded.
             let words = io::Error::other(error.to_string());
-            self.tell(DiskEvent::Failed { problem: error.into() });
+            self.tell(Event::Disk(DiskEvent::Failed { problem: error.into() }));
             return Err(words);
         }
         log::trace!("{} < {block}", self.outbox.addr);
@@ -92,19 +94,45 @@ impl Server {
         self.content()?.read(offset, bytes).map_err(|error| self.cannot_serve(block, error))
     }
 
+    /// The message with block `piece` of the description, for a peer that gave these ids; a reject if the block can't be
+    /// read.
+    pub fn describe(&self, piece: u32, ids: Ids) -> Vec<u8> {
+        let content = self.listed.content();
+        let read = content.and_then(|content| Some((content.description.as_ref()?, &content.metainfo.info_hash)));
+        let payload = read.and_then(|(description, info_hash)| {
+            let mut payload = metadata::data_head(piece, description.size());
+            match description.read(info_hash, piece, &mut payload) {
+                Ok(()) => Some(payload),
+                Err(unread) => {
+                    log::warn!("the description of a torrent can't be given to peers: {}", unread.why);
+                    if unread.is_gone {
+                        self.tell(Event::DescriptionGone);
+                    }
+                    None
+                }
+            }
+        });
+        let payload = payload.unwrap_or_else(|| Metadata::Reject { piece }.emit());
+        let mut message = Vec::new();
+        if let Some(extended) = ids.message(Extension::Metadata, payload) {
+            Message::Extended(extended).emit(&mut message);
+        }
+        message
+    }
+
     /// Reports what this error means for the content.
     fn cannot_serve(&self, block: BlockSpec, error: ContentError) -> io::Error {
         log::warn!("{error}");
         let only_serves = self.listed.content().is_some_and(|content| content.duty.only_serves());
         if error.tells_of_a_change() || only_serves {
-            self.tell(DiskEvent::Doubted { text: error.to_string() });
+            self.tell(Event::Disk(DiskEvent::Doubted { text: error.to_string() }));
         } else if error.tells_of_a_loss() {
-            self.tell(DiskEvent::Unreadable { piece: block.piece });
+            self.tell(Event::Disk(DiskEvent::Unreadable { piece: block.piece }));
         }
         io::Error::other(error)
     }
 
-    fn tell(&self, event: DiskEvent) {
-        let _ = self.around.manager.send(Input::Torrent { torrent: self.listed.torrent(), event: Event::Disk(event) });
+    fn tell(&self, event: Event) {
+        let _ = self.around.manager.send(Input::Torrent { torrent: self.listed.torrent(), event });
     }
 }

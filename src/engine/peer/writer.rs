@@ -57,6 +57,10 @@ impl Writer {
                 self.server.outbox.sent(block.length as u64);
                 self.server.report();
             }
+            Work::Metadata(piece, ids) => {
+                send_all(&self.server.outbox.socket, &self.server.describe(piece, ids), false, FLUSH_DEADLINE)?;
+                self.tell(PeerEvent::Described);
+            }
             Work::Ordered(block) => {
                 self.upload(block)?;
                 self.uploaded += block.length as u64;
@@ -69,10 +73,14 @@ impl Writer {
     }
 
     fn report(&mut self) {
-        let (peer, bytes) = (self.server.peer, std::mem::take(&mut self.uploaded));
+        let bytes = std::mem::take(&mut self.uploaded);
         if bytes > 0 {
-            let _ = self.server.around.manager.send(Input::Peer { peer, events: vec![PeerEvent::Uploaded { bytes }] });
+            self.tell(PeerEvent::Uploaded { bytes });
         }
+    }
+
+    fn tell(&self, event: PeerEvent) {
+        let _ = self.server.around.manager.send(Input::Peer { peer: self.server.peer, events: vec![event] });
     }
 
     /// Sends a block after its header.

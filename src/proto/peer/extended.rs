@@ -208,10 +208,13 @@ impl ExtendedHandshake {
         ExtendedHandshake { ids: Ids::ours(offers), ..ExtendedHandshake::default() }
     }
 
-    /// A later handshake of ours: `extension` is not accepted any more.
-    pub fn withdrawing(extension: Extension) -> ExtendedHandshake {
-        let ids = Ids(Extension::ALL.map(|other| (other == extension).then_some(HANDSHAKE)));
-        ExtendedHandshake { ids, ..ExtendedHandshake::default() }
+    /// A later handshake of ours: `extension` is not accepted any more, and `offers` still are.
+    pub fn withdrawing(extension: Extension, offers: Offers) -> ExtendedHandshake {
+        let Ids(mut ids) = Ids::ours(offers);
+        for (other, id) in Extension::ALL.into_iter().zip(&mut ids) {
+            *id = if other == extension { Some(HANDSHAKE) } else { *id };
+        }
+        ExtendedHandshake { ids: Ids(ids), ..ExtendedHandshake::default() }
     }
 
     /// The message.

@@ -5,13 +5,27 @@
 
 use super::StateDir;
 use crate::proto::id::InfoHash;
-use crate::proto::metainfo::MAX_METAINFO_BYTES;
+use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
+use crate::storage::description::Description;
 use crate::sys::beneath::For;
 use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// The end of the names of these files.
 const END: &str = ".torrent";
+
+/// Where the description can be read again of a torrent that was read from `bytes`, and these from the file `path`, if
+/// that is one. If not, the bytes are saved in `states`.
+pub fn description(
+    path: Option<Arc<Path>>,
+    bytes: &[u8],
+    metainfo: &Metainfo,
+    states: Option<&StateDir>,
+) -> Option<Description> {
+    Description::of(path, bytes, metainfo, &|| states?.keep_torrent(metainfo.info_hash, bytes).ok())
+}
 
 /// Whether this is the name of a saved torrent.
 pub fn is_name(name: &str) -> bool {
@@ -34,6 +48,19 @@ impl StateDir {
     pub fn save_torrent(&self, info_hash: InfoHash, bytes: &[u8]) -> io::Result<()> {
         // If the power goes, peers are asked again.
         self.write(&format!("{info_hash}{END}"), bytes, false)
+    }
+
+    /// Saves a .torrent file unless it is there. Returns its path.
+    pub fn keep_torrent(&self, info_hash: InfoHash, bytes: &[u8]) -> io::Result<Arc<Path>> {
+        if self.saved_torrent(info_hash).is_ok_and(|saved| saved == bytes) {
+            return Ok(self.path_of_torrent(info_hash));
+        }
+        self.save_torrent(info_hash, bytes).map(|()| self.path_of_torrent(info_hash))
+    }
+
+    /// Where the .torrent file of a torrent is saved.
+    pub fn path_of_torrent(&self, info_hash: InfoHash) -> Arc<Path> {
+        self.path.join(format!("{info_hash}{END}")).into()
     }
 }
 

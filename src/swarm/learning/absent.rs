@@ -11,8 +11,11 @@ use crate::base::time::Time;
 use crate::proto::magnet::Magnet;
 use std::sync::Arc;
 
+/// Whether this build has magnet links.
+pub const IS_BUILT_IN: bool = false;
+
 /// What does not exist.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Nothing {}
 
 /// It can't be made. (Its field is not public, so that nobody is warned of code that is never reached.)
@@ -21,7 +24,7 @@ pub struct Learning {
 }
 
 /// It can't be made either.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Present {
     _none: Nothing,
 }

@@ -28,6 +28,8 @@ pub struct Stage {
     pub asked: Vec<(PeerKey, BlockSpec)>,
     /// The blocks that are sent, and to which peer.
     pub served: Vec<(u32, BlockSpec)>,
+    /// The blocks of the description that are sent, and to which peer.
+    pub described: Vec<(u32, u32)>,
     /// The peers that were closed, and why.
     pub closed: Vec<(PeerKey, &'static str)>,
     /// The addresses to connect to.
@@ -61,6 +63,7 @@ impl Stage {
             shared,
             asked,
             served: Vec::new(),
+            described: Vec::new(),
             closed,
             connecting,
             told,
@@ -76,6 +79,7 @@ impl Stage {
             match action {
                 Action::Peer(peer, PeerOrder::Message(Message::Request(block))) => self.asked.push((peer, block)),
                 Action::Peer(peer, PeerOrder::Upload(block)) => self.served.push((peer.0.get(), block)),
+                Action::Peer(peer, PeerOrder::Metadata { piece, .. }) => self.described.push((peer.0.get(), piece)),
                 Action::Peer(peer, PeerOrder::Message(message)) => self.told.push((peer.0.get(), message)),
                 Action::Peer(peer, PeerOrder::Haves(pieces)) => {
                     self.told.extend(pieces.into_iter().map(|piece| (peer.0.get(), Message::Have(piece))));

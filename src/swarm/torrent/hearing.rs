@@ -19,6 +19,7 @@ impl Torrent {
             PeerEvent::Block { piece, begin, data } => self.block_came(key, piece, begin, data, turn),
             PeerEvent::Uploaded { bytes } => self.uploaded(key, bytes, turn),
             PeerEvent::Served(report) => self.served(key, report, turn),
+            PeerEvent::Described => self.described(key),
             PeerEvent::Gone => self.peer_gone(key, turn),
         }
     }

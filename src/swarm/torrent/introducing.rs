@@ -13,7 +13,7 @@ use core::net::SocketAddr;
 impl Torrent {
     /// The extended messages that we offer to read. They depend on the torrent.
     pub(super) fn offers(&self) -> Offers {
-        Offers { pex: self.gossips(), ..Offers::default() }
+        Offers { pex: self.gossips(), metadata: self.describing.size().is_some() }
     }
 
     /// Sends our extended handshake, if the peer speaks the extension protocol.
@@ -22,6 +22,7 @@ impl Torrent {
         let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.reserved.extension()) else { return };
         let handshake = ExtendedHandshake {
             upload_only: (is_seeding && !peer.sees_little).then_some(true),
+            metadata_size: self.describing.size(),
             ..introduction(&self.settings, &peer.identity, offers)
         };
         send(peer, Message::Extended(handshake.message()), turn);
@@ -33,7 +34,8 @@ impl Torrent {
             Some(Incoming::Handshake(theirs)) => self.introduced(key, theirs, turn),
             Some(Incoming::Pex(pex)) => self.got_pex(key, pex, turn),
             Some(Incoming::UploadOnly(upload_only)) => self.got_upload_only(key, upload_only, turn),
-            Some(Incoming::Metadata(_)) | None => {}
+            Some(Incoming::Metadata(message)) => self.got_metadata(key, &message, turn),
+            None => {}
         }
     }
 

@@ -15,27 +15,35 @@ use crate::engine::{Job, LinkJob};
 use crate::proto::choice::Choice;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
-use crate::proto::peer::metadata;
+use crate::storage::description::Description;
+use crate::storage::resume::saved_torrents;
+use crate::swarm::learning::IS_BUILT_IN;
 use std::path::Path;
 use std::sync::Arc;
 
 /// What a file contains.
 pub(super) enum Found {
-    /// A torrent. If it is that of a link, the files that the link selects and the peers that it names count.
-    Torrent(Box<Metainfo>, Option<Box<Choice>>, Box<[String]>),
+    /// A torrent, and where its description can be read again. If it is that of a link, the files that the link selects
+    /// and the peers that it names count.
+    Torrent(Box<Metainfo>, Option<Description>, Option<Box<Choice>>, Box<[String]>),
     /// A link.
     Link(LinkJob),
 }
 
 impl Folder {
-    pub(super) fn read(&self, path: &Path) -> Result<Found, Failure> {
-        let link = match named::read(path.as_os_str())? {
-            Named::Torrent(metainfo) => return Ok(Found::Torrent(metainfo, None, Box::default())),
+    pub(super) fn read(&self, path: &Arc<Path>) -> Result<Found, Failure> {
+        let (bytes, states) = (source::bytes(path.as_os_str())?, self.states.as_deref());
+        let link = match named::of(path.as_os_str(), &bytes)? {
+            Named::Torrent(metainfo) => {
+                let description = saved_torrents::description(Some(Arc::clone(path)), &bytes, &metainfo, states);
+                return Ok(Found::Torrent(metainfo, description, None, Box::default()));
+            }
             Named::Link(link) => link,
         };
-        if let Some((metainfo, _)) = learn::saved(&link, self.states.as_deref()) {
+        if let Some((metainfo, bytes)) = learn::saved(&link, states) {
             let choice = Files::default().of(&metainfo, &source::shown(path.as_os_str()), Some(&link))?;
-            return Ok(Found::Torrent(metainfo, choice.map(Box::new), link.peers.into()));
+            let description = saved_torrents::description(None, &bytes, &metainfo, states);
+            return Ok(Found::Torrent(metainfo, description, choice.map(Box::new), link.peers.into()));
         }
         let refused = |why| Failure::new(Exit::BadTorrent, format!("{}: {why}", source::shown(path.as_os_str())));
         LinkJob::new(*link).map(Found::Link).map_err(refused)
@@ -69,7 +77,7 @@ impl Folder {
 
     /// The description of the torrent has come whose `link` is in the file `path`.
     pub fn has_come(&mut self, path: &Arc<Path>, link: &Magnet, info: &[u8], tell: &mut dyn FnMut(Change)) {
-        if !metadata::IS_BUILT_IN {
+        if !IS_BUILT_IN {
             return;
         }
         // The file may have changed meanwhile.
@@ -98,7 +106,9 @@ impl Folder {
         let choice = Files::default().of(&metainfo, &source::shown(path.as_os_str()), Some(link))?;
         self.running.add(info_hash, &content, path);
         self.put(path, Fate::Runs { info_hash, content, trackers });
-        Ok(Described { job: Box::new(Job { choice: choice.map(Box::new), ..Job::new(metainfo, dir) }), bytes })
+        let description = saved_torrents::description(None, &bytes, &metainfo, self.states.as_deref());
+        let job = Job { choice: choice.map(Box::new), description, ..Job::new(metainfo, dir) };
+        Ok(Described { job: Box::new(job), bytes })
     }
 
     /// From now on this is what became of a file.

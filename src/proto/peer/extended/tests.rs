@@ -51,8 +51,8 @@ fn the_example_of_bep_10_and_nonsense() {
 #[test]
 fn our_handshake_offers_the_table_and_each_of_its_ids_is_accepted() {
     assert_eq!(payload(&ExtendedHandshake::ours(Offers::default())), b"d1:md11:upload_onlyi3eee");
-    let less = ExtendedHandshake::withdrawing(Extension::Metadata);
-    assert_eq!(payload(&less), b"d1:md11:ut_metadatai0eee");
+    let less = ExtendedHandshake::withdrawing(Extension::Metadata, Offers::default());
+    assert_eq!(payload(&less), b"d1:md11:upload_onlyi3e11:ut_metadatai0eee");
     let all = ExtendedHandshake::ours(Offers { pex: true, metadata: true });
     assert_eq!(payload(&all), b"d1:md11:upload_onlyi3e11:ut_metadatai2e6:ut_pexi1eee");
     for (place, extension) in Extension::ALL.into_iter().enumerate() {

@@ -4,7 +4,7 @@ use super::*;
 use crate::proto::bencode::Bencode;
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
-use crate::proto::peer::extended::Extension;
+use crate::proto::peer::extended::{Extension, Offers};
 use crate::proto::tracker::announce::{AnnounceEvent, AnnounceReply};
 use crate::swarm::meeting::announcer::{Announcement, Ask};
 use crate::swarm::torrent::Torrent;
@@ -133,7 +133,8 @@ fn a_private_torrent_lets_go_of_all_that_its_trackers_did_not_name() {
     assert_eq!(closed, [2, 4, 5]);
     // Of the addresses only those of the tracker are left: the connected one and the other.
     assert_eq!(adopted.torrent.status(adopted.now).known, 2);
-    let takes_back = Message::Extended(ExtendedHandshake::withdrawing(Extension::Metadata).message());
+    let takes_back =
+        Message::Extended(ExtendedHandshake::withdrawing(Extension::Metadata, Offers::default()).message());
     assert!([3, 6].into_iter().all(|number| adopted.told(number).contains(&&takes_back)));
     assert_eq!(adopted.shared.connected, 2);
 }

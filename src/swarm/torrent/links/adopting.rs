@@ -4,12 +4,12 @@
 //! A part of [`Torrent`]. The peers said things about pieces that could not be judged before; now each is heard again. It
 //! is the other half of [`learning`](crate::swarm::learning).
 
-use super::{Torrent, Turn, send};
-use crate::proto::peer::extended::{ExtendedHandshake, Extension};
 use crate::proto::peer::message::Message;
 use crate::swarm::event::{Action, PeerEvent, PeerOrder};
 use crate::swarm::learning::{Guest, HandOver};
-use crate::swarm::peer::{Peer, PeerKey};
+use crate::swarm::peer::Peer;
+use crate::swarm::shared::Turn;
+use crate::swarm::torrent::Torrent;
 
 /// If more pieces than this are on disk already, the peers are connected again, so that they are told by a bitfield: one
 /// can be sent only at the beginning, and a have for each of these pieces takes 9 KB.
@@ -64,17 +64,12 @@ impl Torrent {
         self.peers.insert(key, peer);
         self.wake_for(key);
         self.introduce(key, turn);
-        self.withdraw_metadata(key, turn);
+        if self.private {
+            // It was offered before we knew.
+            self.withdraw_metadata(key, turn);
+        }
         self.introduced(key, told, turn);
         let messages: Vec<Message> = guest.early.messages();
         messages.into_iter().for_each(|message| self.peer_did(key, PeerEvent::Message(message), turn));
-    }
-
-    /// The peers of a private torrent are told that we no longer take its description: it was offered before we knew.
-    fn withdraw_metadata(&mut self, key: PeerKey, turn: &mut Turn) {
-        let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.reserved.extension()) else { return };
-        if self.private {
-            send(peer, Message::Extended(ExtendedHandshake::withdrawing(Extension::Metadata).message()), turn);
-        }
     }
 }
