@@ -67,8 +67,8 @@ const LEFT: u64 = 16 << 10;
 /// Whether this build has magnet links. (What follows from it is left out by the compiler.)
 pub const IS_BUILT_IN: bool = true;
 
-/// The proof that this build can learn. In a build that can't, nothing that holds one can be made, and the compiler leaves
-/// out what would be done with it.
+/// The proof that this build can learn. In a build that can't, nothing that holds one can be made, and the compiler
+/// leaves out what would be done with it.
 #[derive(Clone, Copy, Debug)]
 pub struct Present(());
 
