@@ -310,13 +310,7 @@ impl Manager {
                 events.into_iter().for_each(|event| torrent.handle(event, turn));
             }
             Some(State::Learning(stage, _)) => {
-                for event in events {
-                    if matches!(event, Event::Paused(_)) {
-                        stage.pause_is_over(now);
-                    }
-                    stage.learning.handle(event, turn);
-                }
-                given_up = stage.give_up(paused, now);
+                given_up = stage.handle_all(events, paused, turn);
             }
             Some(State::Checking(..) | State::Failed(_)) | None => {
                 return events.into_iter().for_each(|event| self.handle_late(id, event, now));

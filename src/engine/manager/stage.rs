@@ -6,7 +6,9 @@ use crate::base::time::Time;
 use crate::engine::notice::{Problem, ProblemKind};
 use crate::engine::peer::directory::Unknown;
 use crate::proto::id::InfoHash;
+use crate::swarm::event::Event;
 use crate::swarm::learning::Learning;
+use crate::swarm::shared::Turn;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
@@ -52,13 +54,25 @@ impl Stage {
         self.patience.timeout.filter(|_| !excused).map(|timeout| self.patience.progressed.saturating_add(timeout))
     }
 
-    /// A pause began or is over: the time until then does not count.
-    pub fn pause_is_over(&mut self, now: Time) {
-        self.patience.progressed = now;
+    /// Hands it events. If it is given up, returns why.
+    pub fn handle_all(
+        &mut self,
+        events: impl IntoIterator<Item = Event>,
+        paused: bool,
+        turn: &mut Turn,
+    ) -> Option<Problem> {
+        for event in events {
+            if matches!(event, Event::Paused(_)) {
+                // The time of a pause does not count.
+                self.patience.progressed = turn.now;
+            }
+            self.learning.handle(event, turn);
+        }
+        self.give_up(paused, turn.now)
     }
 
     /// Looks whether there was progress. If it is given up, returns why.
-    pub fn give_up(&mut self, paused: bool, now: Time) -> Option<Problem> {
+    fn give_up(&mut self, paused: bool, now: Time) -> Option<Problem> {
         self.patience.timeout?;
         let bytes = self.learning.bytes();
         if paused || bytes > self.patience.most {
