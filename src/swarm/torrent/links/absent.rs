@@ -7,7 +7,7 @@ use crate::swarm::peer::PeerKey;
 
 /// The description is never given.
 #[derive(Default)]
-pub(super) struct Describing;
+pub(super) struct Describing {}
 
 impl Describing {
     pub(super) fn size(&self) -> Option<u32> {
