@@ -10,7 +10,7 @@ use crate::proto::metainfo::Metainfo;
 use crate::storage::Duty;
 use crate::storage::description::Description;
 use crate::storage::resume::{SAVE_EVERY, StateDir};
-use crate::swarm::learning;
+use crate::swarm::learning::{Present, present};
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::settings::Settings;
 use std::ops::RangeInclusive;
@@ -105,19 +105,21 @@ pub struct LinkJob {
     pub link: Magnet,
     /// The info-hash in it.
     info_hash: InfoHash,
+    /// So there are none in a build without links.
+    pub present: Present,
 }
 
 impl LinkJob {
     /// The job for a link. An error says why the link can't be used.
     pub fn new(link: Magnet) -> Result<LinkJob, &'static str> {
-        if !learning::IS_PRESENT {
-            return Err("this swarmlet was built without downloads by magnet links (the feature `magnet`)");
-        }
+        let Some(present) = present() else {
+            return Err("this build has no magnet links; use a .torrent file, or a swarmlet with the feature `magnet`");
+        };
         let info_hash = link.info_hash.ok_or(
             "this magnet link is for version 2 of BitTorrent only (BEP 52); swarmlet uses version 1: look for a link \
              with xt=urn:btih: or for a .torrent file of the same content",
         )?;
-        Ok(LinkJob { link, info_hash })
+        Ok(LinkJob { link, info_hash, present })
     }
 
     /// The info-hash.
@@ -136,5 +138,25 @@ impl Job {
     /// Bytes of content that are wanted.
     pub fn length(&self) -> u64 {
         self.choice.as_ref().map_or(self.metainfo.length, |choice| choice.bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::swarm::learning::IS_BUILT_IN;
+
+    #[test]
+    fn a_link_that_can_not_be_used_is_refused_in_words() {
+        let job = |link| LinkJob::new(link).map(|job| job.info_hash());
+        let info_hash = Some(InfoHash([7; 20]));
+        let usable = job(Magnet { info_hash, ..Magnet::default() });
+        let v2_only = job(Magnet { info_hash_v2: Some([7; 32]), ..Magnet::default() });
+        if IS_BUILT_IN {
+            assert_eq!(usable.ok(), info_hash);
+            assert!(v2_only.is_err_and(|why| why.contains("version 2 of BitTorrent only")));
+        } else {
+            assert!(usable.is_err_and(|why| why.starts_with("this build has no magnet links")));
+        }
     }
 }

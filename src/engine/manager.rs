@@ -309,7 +309,7 @@ impl Manager {
                 turn.shared.budget.turn_to(content.device(), self.disks.disk.devices.len() > 1);
                 events.into_iter().for_each(|event| torrent.handle(event, turn));
             }
-            Some(State::Learning(stage)) => {
+            Some(State::Learning(stage, _)) => {
                 events.into_iter().for_each(|event| stage.learning.handle(event, turn));
                 given_up = stage.give_up(paused, now);
             }

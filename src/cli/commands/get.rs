@@ -4,7 +4,7 @@
 //! created. Then the engine runs until all torrents are complete.
 
 use super::list;
-use super::metadata::Saving;
+use super::metadata::{self, Saving};
 use super::wanted::{self, Wanted};
 use crate::cli::exit::{Exit, Failure, RUN_EXITS, RUN_SEVERAL};
 use crate::cli::options::choice::Files;
@@ -22,6 +22,7 @@ use crate::cli::show::view::View;
 use crate::engine::{Config, DEFAULT_MEMORY_BYTES, Job, RateLimits, Settings};
 use crate::proto::choice::Choice;
 use crate::proto::metainfo::Metainfo;
+use crate::swarm::learning::{IS_BUILT_IN, present};
 use crate::sys::in_words;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -40,11 +41,9 @@ pub const COMMAND: Command = Command {
     completes: Completes::Torrents,
     about: &[
         "Download torrents, and exit when all of them are complete.",
-        "TORRENT is a .torrent file, a magnet link, a file that contains one, the http or https URL of one, or - for \
-         standard input. What the torrent of a link contains is asked of its peers, and kept in the folder of the \
-         resume states. Content that is already in \
-         the download folder is verified and used, so the same command resumes after an interruption. Files that have \
-         not changed since the last run are not read again.",
+        TORRENT,
+        "Content that is already in the download folder is verified and used, so the same command resumes after an \
+         interruption. Files that have not changed since the last run are not read again.",
         "A GLOB without / matches names in any folder. A GLOB with / is matched against the whole path that --list \
          shows. A GLOB that matches a folder matches everything in it. Files that are not wanted are neither created \
          nor changed. Pieces that contain parts of both wanted and unwanted files are also stored in the hidden file \
@@ -68,12 +67,6 @@ pub const COMMAND: Command = Command {
                     "Leave out files whose path in the torrent matches, such as '*.nfo' or 'extras/'; may be given \
                      several times",
                 ),
-                Flag::switch(
-                    "metadata-only",
-                    "Write the torrent as NAME.torrent into the download folder, and exit: for magnet links",
-                ),
-                Flag::with("output", "FILE", "With --metadata-only: the name of the file; - is standard output")
-                    .short("o"),
                 Flag::switch("list", "List the files with their numbers (*: would be downloaded) and exit"),
                 Flag::switch("sequential", "Download pieces in order, first to last").default("rarest first"),
                 Flag::switch("preallocate", "Reserve disk space before downloading").default("sparse files"),
@@ -82,6 +75,7 @@ pub const COMMAND: Command = Command {
                 Flag::switch("check", "Verify all content, whatever the resume state says"),
             ],
         },
+        metadata::OPTIONS,
         Group {
             title: "When to exit",
             flags: &[
@@ -122,23 +116,36 @@ pub const COMMAND: Command = Command {
     exits: RUN_EXITS,
     exit_note: RUN_SEVERAL,
     sections: &[keys::SECTION, objects::EVENTS, objects::FILES, source::PROXIES],
-    examples: &[
-        "swarmlet get debian.torrent",
-        "swarmlet get --dir /srv/iso --seed *.torrent",
-        "swarmlet get --list a.torrent",
-        "swarmlet get --files 1,3-5 --exclude '*.nfo' a.torrent",
-        "curl https://example.org/a.torrent | swarmlet get -",
-        "swarmlet get 'magnet:?xt=urn:btih:...'",
-        "swarmlet get --metadata-only 'magnet:?xt=urn:btih:...'",
-        "swarmlet get --json a.torrent | jq -r 'select(.event == \"complete\").name'",
-    ],
+    examples: EXAMPLES.split_at(if IS_BUILT_IN { EXAMPLES.len() } else { EXAMPLES.len() - LINK_EXAMPLES }).0,
     run,
 };
+
+/// What a TORRENT is.
+const TORRENT: &str = if IS_BUILT_IN {
+    "TORRENT is a .torrent file, a magnet link, a file that contains one, the http or https URL of one, or - for \
+     standard input. What the torrent of a link contains is asked of its peers, and kept in the folder of the resume \
+     states."
+} else {
+    "TORRENT is a .torrent file, the http or https URL of one, or - for standard input."
+};
+
+/// The last ones are about links.
+const EXAMPLES: &[&str] = &[
+    "swarmlet get debian.torrent",
+    "swarmlet get --dir /srv/iso --seed *.torrent",
+    "swarmlet get --list a.torrent",
+    "swarmlet get --files 1,3-5 --exclude '*.nfo' a.torrent",
+    "curl https://example.org/a.torrent | swarmlet get -",
+    "swarmlet get --json a.torrent | jq -r 'select(.event == \"complete\").name'",
+    "swarmlet get 'magnet:?xt=urn:btih:...'",
+    "swarmlet get --metadata-only 'magnet:?xt=urn:btih:...'",
+];
+const LINK_EXAMPLES: usize = 2;
 
 /// Runs the command.
 fn run(given: &Parsed) -> Result<Exit, Failure> {
     let files = Files::read(given, given.arguments().len())?;
-    let saving = Saving::read(given)?;
+    let saving = if IS_BUILT_IN { Saving::read(given)? } else { None };
     let view = run::view(given)?;
     let mut config = configure(given, &view)?;
     let state = states::dir(given)?;
@@ -151,7 +158,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     wanted::use_saved(&mut all, config.states.as_deref());
     wanted::check_distinct(&all)?;
     let mut exit = Exit::Success;
-    if list || saving.is_some() {
+    if IS_BUILT_IN && (list || saving.is_some()) {
         // Only what was asked for goes to standard output.
         let plain = given.has("plain") || given.has("verbose");
         let view = if list { View::choose(false, quiet || given.has("json"), plain) } else { run::view(given)? };
@@ -216,7 +223,7 @@ fn work(
     dir: &Path,
     config: &Config,
 ) -> Result<Work, Failure> {
-    let running = wanted::running(&all, dir);
+    let plan = present().map(|present| (present, wanted::running(&all, dir)));
     let mut work = Work::default();
     for (Wanted { source, named, link, bytes }, choice) in all.into_iter().zip(choices) {
         let Some(choice) = choice else { continue };
@@ -229,8 +236,8 @@ fn work(
             Named::Link(link) => work.links.push(wanted::job(&source, &link)?),
         }
     }
-    if !work.links.is_empty() {
-        work.plan = Some(Plan { files, dir: dir.into(), states: config.states.clone(), running });
+    if let Some((present, running)) = plan.filter(|_| !work.links.is_empty()) {
+        work.plan = Some(Plan { files, dir: dir.into(), states: config.states.clone(), running, present });
     }
     Ok(work)
 }

@@ -14,6 +14,7 @@ use crate::cli::run::keys;
 use crate::cli::run::{Until, Watched, run_engine};
 use crate::cli::show::objects;
 use crate::engine::{Config, RateLimits, Settings};
+use crate::swarm::learning::IS_BUILT_IN;
 use std::path::{Path, PathBuf};
 
 /// Largest `--max-downloads`.
@@ -28,8 +29,12 @@ pub const COMMAND: Command = Command {
     usage: "[OPTION]... FOLDER",
     completes: Completes::Folders,
     about: &[
-        "Download and seed every .torrent file, and every magnet link in a file NAME.magnet, in a folder and its \
-         subfolders, until interrupted.",
+        if IS_BUILT_IN {
+            "Download and seed every .torrent file, and every magnet link in a file NAME.magnet, in a folder and its \
+             subfolders, until interrupted."
+        } else {
+            "Download and seed every .torrent file in a folder and its subfolders, until interrupted."
+        },
         "A new .torrent file is picked up within 10 seconds. When a file is taken away, its torrent is dropped, and its \
          content stays. A file that is half written is read again until it is a valid torrent; an invalid one is \
          reported once. A file that is overwritten in place is noticed within 5 minutes. SIGHUP triggers a full \

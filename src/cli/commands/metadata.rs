@@ -7,13 +7,28 @@ use crate::base::json::Object;
 use crate::base::path::for_terminal;
 use crate::base::units::{count, size};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::options::flags::Parsed;
+use crate::cli::options::command::Group;
+use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::{output, run};
 use crate::cli::say;
 use crate::proto::metainfo::Metainfo;
+use crate::swarm::learning::IS_BUILT_IN;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+/// The options of `get` for this; none in a build without links.
+pub const OPTIONS: Group = Group {
+    title: "Magnet links",
+    flags: if !IS_BUILT_IN {
+        &[]
+    } else {
+        &[
+            Flag::switch("metadata-only", "Write the torrent as NAME.torrent into the download folder, and exit"),
+            Flag::with("output", "FILE", "With --metadata-only: the name of the file; - is standard output").short("o"),
+        ]
+    },
+};
 
 /// Where a .torrent file goes.
 enum Place {

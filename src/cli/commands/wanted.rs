@@ -16,6 +16,7 @@ use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
 use crate::storage::resume::StateDir;
+use crate::swarm::learning::{IS_BUILT_IN, present};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::sync::Arc;
@@ -85,7 +86,8 @@ pub fn job(source: &OsStr, link: &Magnet) -> Result<LinkJob, Failure> {
 /// Links whose torrents an earlier run saved become torrents.
 pub fn use_saved(all: &mut [Wanted], states: Option<&StateDir>) {
     for wanted in all {
-        if let Named::Link(link) = &wanted.named
+        if IS_BUILT_IN
+            && let Named::Link(link) = &wanted.named
             && let Some((metainfo, bytes)) = learn::saved(link, states)
         {
             (wanted.named, wanted.bytes) = (Named::Torrent(metainfo), bytes);
@@ -95,7 +97,8 @@ pub fn use_saved(all: &mut [Wanted], states: Option<&StateDir>) {
 
 /// Refuses arguments that name the same torrent, or torrents that would write to the same file.
 pub fn check_distinct(all: &[Wanted]) -> Result<(), Failure> {
-    for (at, wanted) in all.iter().enumerate() {
+    // The check below is enough for torrents.
+    for (at, wanted) in all.iter().enumerate().filter(|_| IS_BUILT_IN) {
         let same = |other: &&Wanted| other.info_hash() == wanted.info_hash();
         if let (Some(other), Some(info_hash)) = (all[..at].iter().find(same), wanted.info_hash()) {
             return Err(source::same_torrent(&other.source, &wanted.source, info_hash));
@@ -113,6 +116,7 @@ pub fn learn(
     view: View,
     blocklist: Option<std::path::PathBuf>,
 ) -> Result<(Exit, Vec<Wanted>), Failure> {
+    let Some(present) = present() else { return Ok((Exit::Success, all)) };
     let mut links = Vec::new();
     for wanted in &all {
         if let Named::Link(link) = &wanted.named {
@@ -123,12 +127,15 @@ pub fn learn(
         return Ok((Exit::Success, all));
     }
     let states = config.states.clone();
-    let plan = Plan { files: Default::default(), dir: Path::new("").into(), states, running: Running::default() };
+    let plan =
+        Plan { files: Default::default(), dir: Path::new("").into(), states, running: Running::default(), present };
     let work = Work { links, plan: Some(plan), only_descriptions: true, ..Work::default() };
     let (exit, mut found) = run_all(work, config, view, &Until::Complete, Watched { folder: None, blocklist })?;
     for wanted in all.iter_mut().filter(|wanted| wanted.is_link()) {
-        if let Some(bytes) = wanted.info_hash().and_then(|info_hash| found.remove(&info_hash)) {
-            (wanted.named, wanted.bytes) = (named::of(&wanted.source, &bytes)?, bytes);
+        let of_link = |(info_hash, _): &&mut (InfoHash, _)| Some(*info_hash) == wanted.info_hash();
+        if let Some((_, bytes)) = found.iter_mut().find(of_link) {
+            wanted.bytes = std::mem::take(bytes);
+            wanted.named = named::of(&wanted.source, &wanted.bytes)?;
         }
     }
     all.retain(|wanted| !wanted.is_link());

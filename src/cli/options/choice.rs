@@ -11,6 +11,7 @@ use crate::cli::exit::Failure;
 use crate::proto::choice::Choice;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::{FileEntry, Metainfo};
+use crate::swarm::learning::IS_BUILT_IN;
 use std::ops::RangeInclusive;
 
 /// The options that choose files. (The default: all files.)
@@ -51,7 +52,7 @@ impl Files {
         let files: Vec<usize> = numbered(metainfo).map(|(index, _)| index).collect();
         let last = files.len();
         let mut wanted = vec![false; metainfo.files.len()];
-        let selected = link.filter(|link| !link.select_only.is_empty() && self.numbers.is_none());
+        let selected = link.filter(|link| IS_BUILT_IN && !link.select_only.is_empty() && self.numbers.is_none());
         for range in selected.iter().flat_map(|link| &link.select_only) {
             // Numbers in a link count from 0, and padding too. Those beyond the last file are ignored (libtorrent).
             let end = (*range.end() as usize).saturating_add(1).min(wanted.len());

@@ -18,7 +18,7 @@ pub fn of(command: &Command) -> String {
     out += &format!("\nUsage: swarmlet {}\n", [command.name, command.usage].join(" ").trim_end());
     more.iter().for_each(|text| out += &format!("\n{}", paragraph(text, 0)));
     let left = command.flags().map(|flag| columns(&option(flag))).max().unwrap_or(0);
-    for group in command.options {
+    for group in command.options.iter().filter(|group| !group.flags.is_empty()) {
         let rows = group.flags.iter().map(|flag| (option(flag), flag.help_and_default()));
         out += &format!("\n{}:\n{}", group.title, table(rows, left));
     }

@@ -15,7 +15,7 @@ pub fn of(command: &Command, date: &str) -> String {
     page += ".SH DESCRIPTION\n";
     page += &paragraphs(command.about, true);
     page += ".SH OPTIONS\n";
-    for group in command.options {
+    for group in command.options.iter().filter(|group| !group.flags.is_empty()) {
         if command.options.len() > 1 {
             page += &format!(".SS {}\n", text(group.title));
         }

@@ -17,6 +17,7 @@ use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
 use crate::storage::content::part_file;
 use crate::storage::description::Description;
 use crate::storage::resume::{StateDir, saved_torrents};
+use crate::swarm::learning::IS_BUILT_IN;
 use crate::sys::http::{self, HttpError};
 use crate::sys::in_words;
 use std::borrow::Cow;
@@ -87,8 +88,12 @@ pub fn parse(source: &OsStr, bytes: &[u8]) -> Result<Metainfo, Failure> {
         let name = shown(source);
         let begin = beginning(bytes);
         if is_magnet(begin) {
-            let text = "a magnet link, which does not say what the torrent contains; \
-                        `swarmlet get --metadata-only` makes a .torrent file of it";
+            let text = if IS_BUILT_IN {
+                "a magnet link, which does not say what the torrent contains; `swarmlet get --metadata-only` makes a \
+                 .torrent file of it"
+            } else {
+                "a magnet link, which does not say what the torrent contains, and this build has no magnet links"
+            };
             return Failure::new(
                 if is_link(source) { Exit::Usage } else { Exit::BadTorrent },
                 format!("{name}: {text}"),

@@ -4,7 +4,9 @@
 
 use crate::engine::{Phase, Problem, ProblemKind};
 use crate::proto::id::InfoHash;
+use crate::proto::magnet::Magnet;
 use crate::swarm::figures::{LearningStatus, Status};
+use crate::swarm::learning::IS_BUILT_IN;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,6 +35,8 @@ pub struct Entry {
     pub completed_at: Option<Instant>,
     /// Its .torrent file is all that was wanted, and is there.
     pub described: bool,
+    /// Its link, until its description comes.
+    pub link: Option<Box<Magnet>>,
     /// Its file in the folder that is watched.
     pub file: Option<Arc<Path>>,
     /// It was removed. It is forgotten after its removal was shown.
@@ -54,6 +58,7 @@ impl Entry {
             hashed: 0,
             completed_at: None,
             described: false,
+            link: None,
             file: None,
             removed: false,
         }
@@ -97,7 +102,7 @@ impl Entry {
     /// How the download of its description goes, while only its link is known.
     pub fn learning(&self) -> Option<&LearningStatus> {
         match &self.phase {
-            Phase::Learning(status) => Some(status),
+            Phase::Learning(status) if IS_BUILT_IN => Some(status),
             _ => None,
         }
     }

@@ -14,6 +14,7 @@ use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
 use crate::storage::resume::StateDir;
 use crate::storage::resume::saved_torrents;
+use crate::swarm::learning::{IS_BUILT_IN, Present};
 use crate::sys::in_words;
 use crossbeam_channel::{Receiver, Sender};
 use std::path::{Path, PathBuf};
@@ -30,6 +31,8 @@ pub struct Plan {
     pub states: Option<Arc<StateDir>>,
     /// The other torrents of the run, which may have the same files.
     pub running: Running,
+    /// So there is none in a build without links.
+    pub present: Present,
 }
 
 /// A torrent whose description has come.
@@ -55,17 +58,19 @@ struct Order {
     info: Vec<u8>,
 }
 
-/// The other end of the thread.
+/// The other end of the thread. (There is none in a build without links.)
 pub struct Learner {
     /// What becomes of the descriptions.
     pub outcomes: Receiver<Outcome>,
-    orders: Option<Sender<Order>>,
+    orders: Sender<Order>,
+    _present: Present,
 }
 
 impl Learner {
     /// Starts the thread, if there is a plan for links.
-    pub fn start(plan: Option<Plan>) -> Result<Learner, Failure> {
-        let Some(mut plan) = plan else { return Ok(Learner { outcomes: crossbeam_channel::never(), orders: None }) };
+    pub fn start(plan: Option<Plan>) -> Result<Option<Learner>, Failure> {
+        let Some(mut plan) = plan else { return Ok(None) };
+        let present = plan.present;
         let (sender, outcomes) = crossbeam_channel::unbounded();
         let (orders, ordered) = crossbeam_channel::unbounded::<Order>();
         let work = move || {
@@ -79,14 +84,12 @@ impl Learner {
         };
         let started = Builder::new().name("learner".into()).spawn(work);
         started.map_err(|error| Failure::new(Exit::Io, format!("can't start a thread: {error}")))?;
-        Ok(Learner { outcomes, orders: Some(orders) })
+        Ok(Some(Learner { outcomes, orders, _present: present }))
     }
 
     /// The description of a torrent has come. This never waits.
     pub fn take(&self, torrent: TorrentId, link: Box<Magnet>, info: Vec<u8>) {
-        if let Some(orders) = &self.orders {
-            let _ = orders.send(Order { torrent, link, info });
-        }
+        let _ = self.orders.send(Order { torrent, link, info });
     }
 }
 
@@ -127,7 +130,7 @@ pub fn describe(link: &Magnet, info: &[u8], states: Option<&StateDir>) -> Result
 /// The torrent of a link, if an earlier run saved it, and the bytes of its .torrent file. It has the trackers and web
 /// seeds of the link.
 pub fn saved(link: &Magnet, states: Option<&StateDir>) -> Option<(Box<Metainfo>, Vec<u8>)> {
-    let (states, info_hash) = (states?, link.info_hash?);
+    let (states, info_hash) = (states.filter(|_| IS_BUILT_IN)?, link.info_hash?);
     let mut bytes = states.saved_torrent(info_hash).ok()?;
     let mut metainfo = Metainfo::parse(&bytes).ok().filter(|metainfo| metainfo.info_hash == info_hash)?;
     let is_other = |hash: [u8; 32]| metainfo.about().info_hash_v2.as_deref().is_some_and(|ours| *ours != hash);

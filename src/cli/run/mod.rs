@@ -22,7 +22,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::show::view::View;
 use crate::engine::{Command, Config, Engine, Job, LinkJob, Notice, TorrentId};
 use crate::proto::id::InfoHash;
-use crate::proto::magnet::Magnet;
+use crate::swarm::learning::IS_BUILT_IN;
 use crossbeam_channel::{Receiver, Select};
 use entry::Entry;
 use folder::{Change, Folder};
@@ -103,8 +103,8 @@ pub struct Work {
     pub only_descriptions: bool,
 }
 
-/// The .torrent files that were wanted, by the info-hashes of their links.
-pub type Descriptions = BTreeMap<InfoHash, Vec<u8>>;
+/// The .torrent files that were wanted, and the info-hashes of their links.
+pub type Descriptions = Vec<(InfoHash, Vec<u8>)>;
 
 /// Runs the engine until it is over, or until it is interrupted.
 pub fn run_engine(
@@ -137,7 +137,6 @@ pub fn run_all(
         watcher,
         files: BTreeMap::new(),
         learner: Learner::start(work.plan)?,
-        links: BTreeMap::new(),
         descriptions: work.only_descriptions.then(Descriptions::new),
         stopping: false,
         interrupted: None,
@@ -146,7 +145,7 @@ pub fn run_all(
         run.session.add(job, &run.engine);
     }
     for job in work.links {
-        run.learn(job);
+        run.session.learn(job, &run.engine);
     }
     let result = run.go(&notices, until);
     terminal::release();
@@ -162,9 +161,7 @@ struct Run {
     watcher: Watcher,
     /// The torrents of the watched folder, by their files.
     files: BTreeMap<Arc<Path>, TorrentId>,
-    learner: Learner,
-    /// The links of the torrents whose descriptions have not come yet.
-    links: BTreeMap<TorrentId, Box<Magnet>>,
+    learner: Option<Learner>,
     /// The descriptions that have come, if they are all that is wanted.
     descriptions: Option<Descriptions>,
     /// The engine was told to stop.
@@ -208,7 +205,6 @@ impl Run {
                     reader_gone = self.view.show(update, &self.session).err();
                 }
                 if let Update::Removed(torrent) = update {
-                    self.links.remove(torrent);
                     self.session.forget(*torrent);
                 }
                 if let Update::Failed(torrent) = update
@@ -249,7 +245,7 @@ impl Run {
                 vec![Update::Added(torrent)]
             }
             Seen::Change(Change::Link(path, link)) => {
-                let torrent = self.learn(link);
+                let torrent = self.session.learn(link, &self.engine);
                 self.session.is_in(torrent, &path);
                 self.files.insert(path, torrent);
                 vec![Update::Added(torrent)]
@@ -278,20 +274,17 @@ impl Run {
 }
 
 impl Run {
-    /// Adds a torrent of which only the link is known.
-    fn learn(&mut self, job: LinkJob) -> TorrentId {
-        let link = Box::new(job.link.clone());
-        let torrent = self.session.learn(job, &self.engine);
-        self.links.insert(torrent, link);
-        torrent
-    }
-
     /// The description of a torrent has come. A thread that may wait for a disk reads it.
     fn learned(&mut self, torrent: TorrentId, info: Vec<u8>) -> Vec<Update> {
-        if let Some(link) = self.links.remove(&torrent) {
+        let link = self.session.entries.get_mut(&torrent).and_then(|entry| entry.link.take());
+        if let Some(link) = link.filter(|_| IS_BUILT_IN) {
             match self.session.file_of(torrent) {
                 Some(path) => self.watcher.has_come(Arc::clone(path), link, info),
-                None => self.learner.take(torrent, link, info),
+                None => {
+                    if let Some(learner) = &self.learner {
+                        learner.take(torrent, link, info);
+                    }
+                }
             }
         }
         Vec::new()
@@ -299,11 +292,14 @@ impl Run {
 
     /// A description was read.
     fn described(&mut self, Outcome { torrent, described }: Outcome) -> Option<Update> {
+        if !IS_BUILT_IN {
+            return None;
+        }
         let now = Instant::now();
         match (described, &mut self.descriptions) {
             (Ok(described), None) => self.session.begin(torrent, *described.job, &self.engine),
             (Ok(described), Some(descriptions)) => {
-                descriptions.insert(described.job.metainfo.info_hash, described.bytes);
+                descriptions.push((described.job.metainfo.info_hash, described.bytes));
                 self.session.is_described(torrent, &described.job, &self.engine, now)
             }
             (Err(failure), _) => self.session.refuse(torrent, failure, &self.engine, now),
@@ -312,12 +308,15 @@ impl Run {
 
     /// Waits for the next thing, or until the deadline; `None` when the engine is gone.
     fn hear(&self, notices: &Receiver<Notice>, deadline: Option<Instant>) -> Option<Heard> {
-        let (requests, seen, outcomes) = (&self.person.requests, &self.watcher.seen, &self.learner.outcomes);
+        let (requests, seen) = (&self.person.requests, &self.watcher.seen);
+        let outcomes = self.learner.as_ref().map(|learner| &learner.outcomes);
         let mut select = Select::new();
         let of_engine = select.recv(notices);
         let of_person = select.recv(requests);
         let of_watcher = select.recv(seen);
-        select.recv(outcomes);
+        if let Some(outcomes) = outcomes {
+            select.recv(outcomes);
+        }
         let ready = match deadline {
             None => select.select(),
             Some(at) => match select.select_deadline(at) {
@@ -330,7 +329,7 @@ impl Run {
             // The threads behind the others live as long as the run.
             index if index == of_person => ready.recv(requests).ok().map(Heard::UserRequest),
             index if index == of_watcher => ready.recv(seen).ok().map(Heard::Seen),
-            _ => ready.recv(outcomes).ok().map(Heard::Outcome),
+            _ => ready.recv(outcomes?).ok().map(Heard::Outcome),
         }
     }
 }

@@ -118,7 +118,8 @@ impl Session {
     pub fn learn(&mut self, job: LinkJob, engine: &Engine) -> TorrentId {
         let (info_hash, size) = (job.info_hash(), job.link.length.unwrap_or(0));
         let name = job.link.name.clone().unwrap_or_else(|| info_hash.to_string());
-        let entry = Entry { phase: Phase::Learning(Arc::default()), ..Entry::new(name, info_hash, size, size) };
+        let (phase, link) = (Phase::Learning(Arc::default()), Some(Box::new(job.link.clone())));
+        let entry = Entry { phase, link, ..Entry::new(name, info_hash, size, size) };
         self.enter(entry, engine.learn(job))
     }
 

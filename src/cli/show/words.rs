@@ -9,6 +9,7 @@ use crate::cli::run::entry::Entry;
 use crate::cli::run::session::Session;
 use crate::engine::ProblemKind;
 use crate::swarm::figures::{LearningStatus, Status};
+use crate::swarm::learning::IS_BUILT_IN;
 use crate::swarm::standing::DiskTrouble;
 use crate::swarm::standing::Standing;
 use std::time::{Duration, Instant};
@@ -65,6 +66,9 @@ pub fn waits_for(entry: &Entry) -> Option<&'static str> {
 
 /// Who is asked for the description of a torrent, of which only the link is known; or why nobody is.
 pub fn learning(status: &LearningStatus) -> String {
+    if !IS_BUILT_IN {
+        return String::new();
+    }
     let peers = |number| count(number, "peer");
     if status.paused {
         "paused: nothing is requested or sent".into()

@@ -24,7 +24,7 @@ impl Manager {
     pub(super) fn failed_at_start(&mut self, torrent: TorrentId, problem: Problem) {
         let now = self.started.elapsed();
         let learning = match self.torrents.get(&torrent).map(|slot| &slot.state) {
-            Some(State::Learning(stage)) => Some(Arc::new(stage.learning.status(now))),
+            Some(State::Learning(stage, _)) => Some(Arc::new(stage.learning.status(now))),
             _ => None,
         };
         // One that was added by a link is in its swarm already.
@@ -51,7 +51,7 @@ impl Manager {
                 self.disks.disk.end(&content);
                 self.trackers.part(id, Parting::Torrent(torrent));
             }
-            State::Learning(stage) => self.trackers.part(id, Parting::Learning(stage)),
+            State::Learning(stage, present) => self.trackers.part(id, Parting::Learning(stage, present)),
             State::Checking(..) | State::Failed(_) => {}
         }
         if let Some(problem) = problem {
@@ -103,7 +103,7 @@ impl Manager {
                 turn.shared.budget.turn_to(content.device(), self.disks.disk.devices.len() > 1);
                 torrent.stop(turn);
             }
-            Some(State::Learning(stage)) => stage.learning.stop(turn),
+            Some(State::Learning(stage, _)) => stage.learning.stop(turn),
             Some(State::Checking(..) | State::Failed(_)) | None => return,
         }
         self.carry_out(id, now);

@@ -15,6 +15,7 @@ use crate::engine::peer::directory::Unknown;
 use crate::proto::magnet::Magnet;
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
+use crate::swarm::learning::IS_BUILT_IN;
 use crate::swarm::learning::Learning;
 use crate::swarm::meeting::source::{Source, TRACKERS_ALONE};
 use crate::sys::lookup;
@@ -32,14 +33,14 @@ impl Manager {
         let Some(learning) = Learning::of_link(&job.link, settings, now, &mut self.shared.rng) else { return };
         let (info_hash, unknown) = (job.info_hash(), Unknown::new(id));
         let stage = Stage::new(learning, info_hash, Arc::clone(&unknown), self.settings.stop_timeout, now);
-        let mut slot = Slot::new(State::Learning(Box::new(stage)), self.paused, Box::default());
+        let mut slot = Slot::new(State::Learning(Box::new(stage), job.present), self.paused, Box::default());
         slot.reported = vec![[None, None]; slot.trackers().len()];
         // If it turns out to be private, nobody is to hear of it before its trackers have had the time to answer.
         let after = if slot.trackers().is_empty() { Time::ZERO } else { TRACKERS_ALONE };
         self.lsd.add(id, info_hash, after);
         let paused = slot.paused;
         self.torrents.insert(id, Box::new(slot));
-        self.peers.around.directory.add_unknown(info_hash, unknown);
+        self.peers.around.directory.add_unknown(info_hash, unknown, job.present);
         self.handle(id, Event::Timer, now);
         if paused {
             self.handle(id, Event::Paused(true), now);
@@ -50,7 +51,7 @@ impl Manager {
     /// The description of a torrent has come, and this is to be done with it.
     pub(super) fn begin(&mut self, id: TorrentId, job: Box<Job>) {
         // It may have been removed meanwhile.
-        let Some(State::Learning(stage)) = self.torrents.get_mut(&id).map(|slot| &mut slot.state) else { return };
+        let Some(State::Learning(stage, _)) = self.torrents.get_mut(&id).map(|slot| &mut slot.state) else { return };
         if !stage.learning.is_learned() || stage.info_hash != job.metainfo.info_hash || stage.check.is_some() {
             let problem = Problem::io("this is not what its link stands for");
             return self.failed_at_start(id, problem);
@@ -66,7 +67,7 @@ impl Manager {
 
     /// A torrent meets the peers that its link names.
     pub(super) fn meet(&mut self, id: TorrentId, peers: &[String], now: Time) {
-        if !peers.is_empty() {
+        if IS_BUILT_IN && !peers.is_empty() {
             let link = Magnet { peers: peers.to_vec(), ..Magnet::default() };
             self.handle(id, Event::Found { source: Source::Link, addrs: link.addresses() }, now);
             self.look_up(id, &link);

@@ -37,8 +37,8 @@ impl Manager {
         // A torrent that was removed meanwhile has no slot.
         let Some(slot) = self.torrents.get(&torrent) else { return };
         match (&slot.state, result) {
-            (State::Checking(..) | State::Learning(_), Ok(found)) => self.join(torrent, *found, now),
-            (State::Checking(..) | State::Learning(_), Err(error)) => self.failed_at_start(torrent, error.into()),
+            (State::Checking(..) | State::Learning(..), Ok(found)) => self.join(torrent, *found, now),
+            (State::Checking(..) | State::Learning(..), Err(error)) => self.failed_at_start(torrent, error.into()),
             (State::Running(..), Ok(found)) => self.go_on(torrent, *found, now),
             (State::Running(..), Err(error)) if error.may_pass() => {
                 let trouble = DiskTrouble { text: error.to_string(), short_bytes: 0 };
@@ -65,7 +65,7 @@ impl Manager {
         if let Some(description) = &content.description {
             torrent.describe(description.size());
         }
-        if let State::Learning(stage) = std::mem::replace(&mut slot.state, State::Checking(Arc::default(), 0, 0)) {
+        if let State::Learning(stage, _) = std::mem::replace(&mut slot.state, State::Checking(Arc::default(), 0, 0)) {
             // Its peers need the number of pieces to read on.
             stage.unknown.is(&content);
             let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };

@@ -13,6 +13,7 @@ use crate::storage::TorrentId;
 use crate::storage::content::Content;
 use crate::storage::resume::{SAVE_COMPLETE_AFTER, SAVE_TOTALS_EVERY, Save};
 use crate::swarm::figures::Status;
+use crate::swarm::learning::Present;
 use crate::swarm::meeting::announcer::Tracker;
 use crate::swarm::shared::Shared;
 use crate::swarm::torrent::Torrent;
@@ -57,7 +58,7 @@ pub enum State {
     /// piece. (The number has 32 bits, because many routers' processors have no larger atomics.)
     Checking(Arc<AtomicU32>, u64, u32),
     /// Only its link was known, and its content is not checked yet.
-    Learning(Box<Stage>),
+    Learning(Box<Stage>, Present),
     /// It is in its swarm.
     Running(Box<Torrent>, Arc<Content>),
     /// It ended by itself.
@@ -68,7 +69,7 @@ impl State {
     /// The info-hash under which peers find it.
     pub fn listed(&self) -> Option<InfoHash> {
         match self {
-            State::Learning(stage) => Some(stage.info_hash),
+            State::Learning(stage, _) => Some(stage.info_hash),
             State::Running(_, content) => Some(content.metainfo.info_hash),
             State::Checking(..) | State::Failed(_) => None,
         }
@@ -94,7 +95,7 @@ impl Slot {
     pub fn trackers(&self) -> &[Tracker] {
         match &self.state {
             State::Running(torrent, _) => torrent.trackers(),
-            State::Learning(stage) => stage.learning.trackers(),
+            State::Learning(stage, _) => stage.learning.trackers(),
             State::Checking(..) | State::Failed(_) => &[],
         }
     }
@@ -105,7 +106,7 @@ impl Slot {
         let torrent = match &self.state {
             State::Running(torrent, _) => torrent,
             // It takes no place among the downloads: a link that no peer knows would keep it for ever.
-            State::Learning(stage) => {
+            State::Learning(stage, _) => {
                 let wake = sooner(stage.learning.next_wake(now, shared), stage.gives_up_at(self.paused));
                 return Plan { wake, ..Plan::default() };
             }
@@ -169,7 +170,7 @@ impl Slot {
     pub fn report(&self, id: TorrentId, now: Time, watch: Watch) -> Report {
         let phase = match &self.state {
             State::Checking(pieces, size, piece_length) => checking(pieces, *size, *piece_length),
-            State::Learning(stage) => {
+            State::Learning(stage, _) => {
                 if let Some((pieces, size, piece_length)) = &stage.check {
                     return Report { torrent: id, phase: checking(pieces, *size, *piece_length) };
                 }

@@ -8,6 +8,7 @@ use super::stage::Stage;
 use crate::engine::announce::Announcers;
 use crate::storage::TorrentId;
 use crate::swarm::event::{Action, Event};
+use crate::swarm::learning::Present;
 use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement};
 use crate::swarm::shared::Turn;
 use crate::swarm::torrent::Torrent;
@@ -28,21 +29,21 @@ pub enum Parting {
     /// It was in its swarm.
     Torrent(Box<Torrent>),
     /// Only its link was known.
-    Learning(Box<Stage>),
+    Learning(Box<Stage>, Present),
 }
 
 impl Parting {
     fn is_announcing(&self) -> bool {
         match self {
             Parting::Torrent(torrent) => torrent.is_announcing(),
-            Parting::Learning(stage) => stage.learning.is_announcing(),
+            Parting::Learning(stage, _) => stage.learning.is_announcing(),
         }
     }
 
     fn handle(&mut self, event: Event, turn: &mut Turn) {
         match self {
             Parting::Torrent(torrent) => torrent.handle(event, turn),
-            Parting::Learning(stage) => stage.learning.handle(event, turn),
+            Parting::Learning(stage, _) => stage.learning.handle(event, turn),
         }
     }
 }

@@ -7,6 +7,7 @@ use super::shaking::Opening;
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
+use crate::swarm::learning::Present;
 use crate::swarm::peer::PeerKey;
 use crate::sys::lock;
 use core::num::NonZeroU32;
@@ -20,7 +21,7 @@ pub enum Listed {
     /// Its content is open and checked.
     Content(Arc<Content>),
     /// Its content is not known yet.
-    Unknown(Arc<Unknown>),
+    Unknown(Arc<Unknown>, Present),
 }
 
 /// A torrent of which only the info-hash is known, until its metainfo has come and its content was checked.
@@ -47,7 +48,7 @@ impl Listed {
     pub fn torrent(&self) -> TorrentId {
         match self {
             Listed::Content(content) => content.torrent,
-            Listed::Unknown(unknown) => unknown.torrent,
+            Listed::Unknown(unknown, _) => unknown.torrent,
         }
     }
 
@@ -55,7 +56,7 @@ impl Listed {
     pub fn content(&self) -> Option<&Content> {
         match self {
             Listed::Content(content) => Some(content),
-            Listed::Unknown(unknown) => unknown.content.get().map(|content| &**content),
+            Listed::Unknown(unknown, _) => unknown.content.get().map(|content| &**content),
         }
     }
 }
@@ -76,8 +77,8 @@ impl Directory {
     }
 
     /// A torrent joined its swarm, and its content is not known yet.
-    pub fn add_unknown(&self, info_hash: InfoHash, unknown: Arc<Unknown>) {
-        lock(&self.torrents).insert(info_hash, Listed::Unknown(unknown));
+    pub fn add_unknown(&self, info_hash: InfoHash, unknown: Arc<Unknown>, present: Present) {
+        lock(&self.torrents).insert(info_hash, Listed::Unknown(unknown, present));
     }
 
     /// A torrent ended, and with it the connections that are being opened for it.

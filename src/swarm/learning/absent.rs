@@ -11,13 +11,30 @@ use crate::base::time::Time;
 use crate::proto::magnet::Magnet;
 use std::sync::Arc;
 
-/// Whether links can be used.
-pub const IS_PRESENT: bool = false;
+/// Whether this build has magnet links.
+pub const IS_BUILT_IN: bool = false;
 
-/// It can't be made.
-pub enum Learning {}
+/// What does not exist.
+#[derive(Clone, Copy, Debug)]
+enum Nothing {}
 
-/// It can't be made either. (The field is not public, so that nobody is warned of code that is never reached.)
+/// It can't be made. (Its field is not public, so that nobody is warned of code that is never reached.)
+pub struct Learning {
+    none: Nothing,
+}
+
+/// It can't be made either.
+#[derive(Clone, Copy, Debug)]
+pub struct Present {
+    _none: Nothing,
+}
+
+/// There is none.
+pub fn present() -> Option<Present> {
+    None
+}
+
+/// Nor can this.
 pub struct HandOver {
     none: Learning,
 }
@@ -25,7 +42,7 @@ pub struct HandOver {
 impl HandOver {
     /// There is nothing to take over.
     pub fn none(self) -> ! {
-        match self.none {}
+        match self.none.none {}
     }
 }
 
@@ -36,23 +53,23 @@ impl Learning {
     }
 
     pub fn handle(&mut self, _: Event, _: &mut Turn) {
-        match *self {}
+        match self.none {}
     }
 
     pub fn next_wake(&self, _: Time, _: &Shared) -> Option<Time> {
-        match *self {}
+        match self.none {}
     }
 
     pub fn is_announcing(&self) -> bool {
-        match *self {}
+        match self.none {}
     }
 
     pub fn is_learned(&self) -> bool {
-        match *self {}
+        match self.none {}
     }
 
     pub fn stop(&mut self, _: &mut Turn) {
-        match *self {}
+        match self.none {}
     }
 
     pub fn hand_over(self) -> HandOver {
@@ -60,18 +77,18 @@ impl Learning {
     }
 
     pub fn trackers(&self) -> &[Tracker] {
-        match *self {}
+        match self.none {}
     }
 
     pub fn bytes(&self) -> u64 {
-        match *self {}
+        match self.none {}
     }
 
     pub fn status(&self, _: Time) -> LearningStatus {
-        match *self {}
+        match self.none {}
     }
 
     pub fn peer_list(&self) -> Vec<PeerStatus> {
-        match *self {}
+        match self.none {}
     }
 }

@@ -17,6 +17,7 @@ use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
 use crate::storage::description::Description;
 use crate::storage::resume::saved_torrents;
+use crate::swarm::learning::IS_BUILT_IN;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -76,6 +77,9 @@ impl Folder {
 
     /// The description of the torrent has come whose `link` is in the file `path`.
     pub fn has_come(&mut self, path: &Arc<Path>, link: &Magnet, info: &[u8], tell: &mut dyn FnMut(Change)) {
+        if !IS_BUILT_IN {
+            return;
+        }
         // The file may have changed meanwhile.
         let digest = sha1(link.to_string().as_bytes());
         let Some((_, fate @ Fate::Learns { .. })) = self.seen.get_mut(path) else { return };
