@@ -15,9 +15,9 @@ use crate::engine::{Job, LinkJob};
 use crate::proto::choice::Choice;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
+use crate::proto::peer::metadata::IS_BUILT_IN;
 use crate::storage::description::Description;
 use crate::storage::resume::saved_torrents;
-use crate::swarm::learning::IS_BUILT_IN;
 use std::path::Path;
 use std::sync::Arc;
 
