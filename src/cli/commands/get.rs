@@ -233,6 +233,8 @@ fn work(
                 let peers = link.filter(|_| IS_BUILT_IN).map(|link| link.peers.into()).unwrap_or_default();
                 work.jobs.push(Job { choice: choice.map(Box::new), peers, description, ..Job::new(metainfo, dir) });
             }
+            // They were refused.
+            Named::Link(_) if !IS_BUILT_IN => {}
             Named::Link(link) => work.links.push(wanted::job(&source, &link)?),
         }
     }

@@ -72,7 +72,7 @@ pub fn description(
     metainfo: &Metainfo,
     states: Option<&StateDir>,
 ) -> Option<Description> {
-    let path = (source != "-").then(|| Path::new(source).into());
+    let path = (IS_BUILT_IN && source != "-").then(|| Path::new(source).into());
     saved_torrents::description(path, bytes, metainfo, states)
 }
 
