@@ -144,7 +144,7 @@ impl Job {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::swarm::learning::IS_BUILT_IN;
+    use crate::proto::peer::metadata::IS_BUILT_IN;
 
     #[test]
     fn a_link_that_can_not_be_used_is_refused_in_words() {

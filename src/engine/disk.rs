@@ -52,8 +52,9 @@ pub struct Disk {
     manager: Sender<Input>,
     blocks: Blocks,
     room: Room,
-    /// The threads of each device (`st_dev`) that torrents are on.
-    pub devices: BTreeMap<u64, Pool>,
+    /// The threads of each device (`st_dev`) that torrents are on. (In boxes: maps from numbers to boxes share their
+    /// code.)
+    pub devices: BTreeMap<u64, Box<Pool>>,
 }
 
 /// The disk threads of a device.
@@ -123,7 +124,7 @@ impl Disk {
             Entry::Vacant(place) => {
                 let pool = Pool::start(device, &self.manager, &self.blocks, &self.room);
                 let words = |error| Problem::io(format!("can't start a thread for its disk: {error}"));
-                place.insert(pool.map_err(words)?)
+                place.insert(Box::new(pool.map_err(words)?))
             }
         };
         pool.torrents += 1;

@@ -50,7 +50,7 @@ pub struct Keeper {
     worker: Option<Worker>,
     every: Duration,
     /// The thread of each device (`st_dev`) on which states were saved. It stays until the process ends.
-    threads: BTreeMap<u64, Thread>,
+    threads: BTreeMap<u64, Box<Thread>>,
 }
 
 /// What went wrong so far, on all devices.
@@ -85,7 +85,7 @@ impl Keeper {
         let thread = match self.threads.entry(kept.content.device()) {
             Entry::Occupied(thread) => thread.into_mut(),
             Entry::Vacant(place) => match Thread::start(worker.clone()) {
-                Ok(thread) => place.insert(thread),
+                Ok(thread) => place.insert(Box::new(thread)),
                 Err(error) => return log::warn!("can't start a thread to save states: {error}"),
             },
         };
@@ -102,7 +102,8 @@ impl Keeper {
     /// Waits until the last states are written, but not for `hung` devices and not forever.
     pub fn wait(&mut self, hung: &[u64]) {
         let until = Instant::now() + LAST_SAVES;
-        for (device, Thread { orders, ended }) in std::mem::take(&mut self.threads) {
+        for (device, thread) in std::mem::take(&mut self.threads) {
+            let Thread { orders, ended } = *thread;
             drop(orders);
             if !hung.contains(&device) {
                 let _ = ended.recv_deadline(until);

@@ -11,7 +11,7 @@
 use crate::base::sha1::Sha1;
 use crate::proto::id::InfoHash;
 use crate::proto::metainfo::{Metainfo, place_of_info};
-use crate::proto::peer::metadata::{BLOCK_BYTES, MOST_BYTES, block_bytes};
+use crate::proto::peer::metadata::{BLOCK_BYTES, IS_BUILT_IN, MOST_BYTES, block_bytes};
 use crate::sys::stamp::stamp;
 use core::ops::Range;
 use rustix::fs::{Mode, OFlags, open};
@@ -52,13 +52,16 @@ pub struct Unread {
 impl Description {
     /// That of the torrent `metainfo`, which was read from `bytes`, and these from the file `path`, if that is one. If
     /// they were read from elsewhere, `save` may save them in a file. `None`: it is not given to peers, because the torrent
-    /// is private, or too large for them.
+    /// is private, or too large for them, or this build has no links.
     pub fn of(
         path: Option<Arc<Path>>,
         bytes: &[u8],
         metainfo: &Metainfo,
         save: &dyn Fn() -> Option<Arc<Path>>,
     ) -> Option<Description> {
+        if !IS_BUILT_IN {
+            return None;
+        }
         let place = place_of_info(bytes).filter(|place| !metainfo.private && place.len() <= MOST_BYTES as usize)?;
         // A file of another length is compressed.
         let is_whole = |path: &Arc<Path>| {

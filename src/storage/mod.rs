@@ -2,11 +2,6 @@
 
 pub mod check;
 pub mod content;
-// Feature: magnet.
-#[cfg(feature = "magnet")]
-pub mod description;
-#[cfg(not(feature = "magnet"))]
-#[path = "description/absent.rs"]
 pub mod description;
 pub mod error;
 pub mod hashing;

@@ -64,9 +64,6 @@ const KEEP_ALIVE_AFTER: Time = Time::from_secs(100);
 /// What trackers are told is missing while the size is unknown (libtorrent). 0 would count us as a seed.
 const LEFT: u64 = 16 << 10;
 
-/// Whether this build has magnet links. (What follows from it is left out by the compiler.)
-pub const IS_BUILT_IN: bool = true;
-
 /// The proof that this build can learn. In a build that can't, nothing that holds one can be made, and the compiler
 /// leaves out what would be done with it.
 #[derive(Clone, Copy, Debug)]

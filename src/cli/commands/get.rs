@@ -22,7 +22,7 @@ use crate::cli::show::view::View;
 use crate::engine::{Config, DEFAULT_MEMORY_BYTES, Job, RateLimits, Settings};
 use crate::proto::choice::Choice;
 use crate::proto::metainfo::Metainfo;
-use crate::swarm::learning::{IS_BUILT_IN, present};
+use crate::proto::peer::metadata::IS_BUILT_IN;
 use crate::sys::in_words;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -223,21 +223,23 @@ fn work(
     dir: &Path,
     config: &Config,
 ) -> Result<Work, Failure> {
-    let plan = present().map(|present| (present, wanted::running(&all, dir)));
+    let running = IS_BUILT_IN.then(|| wanted::running(&all, dir));
     let mut work = Work::default();
     for (Wanted { source, named, link, bytes }, choice) in all.into_iter().zip(choices) {
         let Some(choice) = choice else { continue };
         match named {
             Named::Torrent(metainfo) => {
                 let description = source::description(&source, &bytes, &metainfo, config.states.as_deref());
-                let peers = link.map(|link| link.peers.into()).unwrap_or_default();
+                let peers = link.filter(|_| IS_BUILT_IN).map(|link| link.peers.into()).unwrap_or_default();
                 work.jobs.push(Job { choice: choice.map(Box::new), peers, description, ..Job::new(metainfo, dir) });
             }
+            // They were refused.
+            Named::Link(_) if !IS_BUILT_IN => {}
             Named::Link(link) => work.links.push(wanted::job(&source, &link)?),
         }
     }
-    if let Some((present, running)) = plan.filter(|_| !work.links.is_empty()) {
-        work.plan = Some(Plan { files, dir: dir.into(), states: config.states.clone(), running, present });
+    if let Some(running) = running.filter(|_| !work.links.is_empty()) {
+        work.plan = Some(Plan { files, dir: dir.into(), states: config.states.clone(), running });
     }
     Ok(work)
 }

@@ -14,7 +14,7 @@ use crate::cli::run::keys;
 use crate::cli::run::{Until, Watched, run_engine};
 use crate::cli::show::objects;
 use crate::engine::{Config, RateLimits, Settings};
-use crate::swarm::learning::IS_BUILT_IN;
+use crate::proto::peer::metadata::IS_BUILT_IN;
 use std::path::{Path, PathBuf};
 
 /// Largest `--max-downloads`.

@@ -12,7 +12,7 @@ use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::{output, run};
 use crate::cli::say;
 use crate::proto::metainfo::Metainfo;
-use crate::swarm::learning::IS_BUILT_IN;
+use crate::proto::peer::metadata::IS_BUILT_IN;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

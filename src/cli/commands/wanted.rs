@@ -15,8 +15,8 @@ use crate::engine::{Config, LinkJob};
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
+use crate::proto::peer::metadata::IS_BUILT_IN;
 use crate::storage::resume::StateDir;
-use crate::swarm::learning::{IS_BUILT_IN, present};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::sync::Arc;
@@ -116,7 +116,9 @@ pub fn learn(
     view: View,
     blocklist: Option<std::path::PathBuf>,
 ) -> Result<(Exit, Vec<Wanted>), Failure> {
-    let Some(present) = present() else { return Ok((Exit::Success, all)) };
+    if !IS_BUILT_IN {
+        return Ok((Exit::Success, all));
+    }
     let mut links = Vec::new();
     for wanted in &all {
         if let Named::Link(link) = &wanted.named {
@@ -127,8 +129,7 @@ pub fn learn(
         return Ok((Exit::Success, all));
     }
     let states = config.states.clone();
-    let plan =
-        Plan { files: Default::default(), dir: Path::new("").into(), states, running: Running::default(), present };
+    let plan = Plan { files: Default::default(), dir: Path::new("").into(), states, running: Running::default() };
     let work = Work { links, plan: Some(plan), only_descriptions: true, ..Work::default() };
     let (exit, mut found) = run_all(work, config, view, &Until::Complete, Watched { folder: None, blocklist })?;
     for wanted in all.iter_mut().filter(|wanted| wanted.is_link()) {

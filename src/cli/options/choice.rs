@@ -11,7 +11,7 @@ use crate::cli::exit::Failure;
 use crate::proto::choice::Choice;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::{FileEntry, Metainfo};
-use crate::swarm::learning::IS_BUILT_IN;
+use crate::proto::peer::metadata::IS_BUILT_IN;
 use std::ops::RangeInclusive;
 
 /// The options that choose files. (The default: all files.)

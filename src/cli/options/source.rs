@@ -14,10 +14,10 @@ use crate::cli::say;
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
+use crate::proto::peer::metadata::IS_BUILT_IN;
 use crate::storage::content::part_file;
 use crate::storage::description::Description;
 use crate::storage::resume::{StateDir, saved_torrents};
-use crate::swarm::learning::IS_BUILT_IN;
 use crate::sys::http::{self, HttpError};
 use crate::sys::in_words;
 use std::borrow::Cow;
@@ -72,7 +72,7 @@ pub fn description(
     metainfo: &Metainfo,
     states: Option<&StateDir>,
 ) -> Option<Description> {
-    let path = (source != "-").then(|| Path::new(source).into());
+    let path = (IS_BUILT_IN && source != "-").then(|| Path::new(source).into());
     saved_torrents::description(path, bytes, metainfo, states)
 }
 

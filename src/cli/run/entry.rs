@@ -5,8 +5,8 @@
 use crate::engine::{Phase, Problem, ProblemKind};
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
+use crate::proto::peer::metadata::IS_BUILT_IN;
 use crate::swarm::figures::{LearningStatus, Status};
-use crate::swarm::learning::IS_BUILT_IN;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -71,8 +71,8 @@ pub struct Folder {
     content: Option<Arc<Path>>,
     /// Where the torrents of links are saved.
     states: Option<Arc<StateDir>>,
-    /// The stamp of each file, and what became of it.
-    seen: BTreeMap<Arc<Path>, (u64, Fate)>,
+    /// The stamp of each file, and what became of it. (In boxes, as below: maps to boxes share their code.)
+    seen: BTreeMap<Arc<Path>, Box<(u64, Fate)>>,
     running: Running,
     /// Looks until the next full rescan.
     looks_to_all: u32,
@@ -81,7 +81,7 @@ pub struct Folder {
     /// The files of `seen` without a torrent that runs. While no folder changes, only these may need something.
     without_run: BTreeSet<Arc<Path>>,
     /// The files whose torrents failed, and what was in the place of their content.
-    failed: BTreeMap<Arc<Path>, Place>,
+    failed: BTreeMap<Arc<Path>, Box<Place>>,
 }
 
 /// Device and inode of the folder that holds content, and of the content in it; `None`: it does not exist.
@@ -106,8 +106,8 @@ impl Folder {
     /// The torrent in this file has failed. It starts again when something else is in the place of its content: a disk
     /// was mounted, or a file that was in its way is gone.
     pub fn has_failed(&mut self, path: Arc<Path>) {
-        if let Some((_, Fate::Runs { content, .. })) = self.seen.get(&path) {
-            let place = place_of(content);
+        if let Some((_, Fate::Runs { content, .. })) = self.seen.get(&path).map(|file| &**file) {
+            let place = Box::new(place_of(content));
             self.failed.insert(path, place);
         }
     }
@@ -116,10 +116,12 @@ impl Folder {
     /// that failed, because a file that was in the way may be gone from any folder of the content.
     fn try_again(&mut self, all: bool, tell: &mut dyn FnMut(Change)) {
         for (path, before) in std::mem::take(&mut self.failed) {
-            let Some((_, fate @ Fate::Runs { .. })) = self.seen.get_mut(&path) else { continue };
+            let Some((_, fate @ Fate::Runs { .. })) = self.seen.get_mut(&path).map(|file| &mut **file) else {
+                continue;
+            };
             if let Fate::Runs { content, .. } = fate
                 && !all
-                && place_of(content) == before
+                && place_of(content) == *before
             {
                 self.failed.insert(path, before);
                 continue;
@@ -150,7 +152,7 @@ impl Folder {
         files.sort_by_cached_key(|(path, _)| path.components().count());
         for (path, stamp) in files {
             some_went |= self.some_went;
-            let before = self.seen.get(&path);
+            let before = self.seen.get(&path).map(|file| &**file);
             let same = before.is_some_and(|(before, _)| *before == stamp);
             let settled = match before {
                 Some((_, Fate::Unsure)) => false,
@@ -165,7 +167,7 @@ impl Folder {
             }
             let fate = self.judge(&path, same, tell);
             self.note(&path, &fate);
-            self.seen.insert(path, (stamp, fate));
+            self.seen.insert(path, Box::new((stamp, fate)));
         }
     }
 
@@ -183,7 +185,7 @@ impl Folder {
         let mut room = MOST_TORRENTS.saturating_sub(self.seen.len());
         for path in &found.torrents {
             let before = self.seen.get_key_value(&**path);
-            let known = before.map(|(_, (stamp, _))| *stamp);
+            let known = before.map(|(_, file)| file.0);
             let stamp = match look(path) {
                 Ok(Some(stamp)) if known.is_some() || room > 0 => stamp,
                 Ok(_) => continue,
@@ -197,7 +199,8 @@ impl Folder {
             files.insert(before.map_or_else(|| path.as_path().into(), |(path, _)| Arc::clone(path)), stamp);
         }
         let (some_went, running) = (&mut self.some_went, &mut self.running);
-        self.seen.retain(|path, (_, fate)| {
+        self.seen.retain(|path, file| {
+            let fate = &file.1;
             let stays = !found.any || files.contains_key(path) || found.left_alone(path);
             if !stays && fate.is_listed() {
                 *some_went = true;
@@ -218,7 +221,7 @@ impl Folder {
             Ok(Found::Torrent(metainfo, description, choice, peers)) => (metainfo, description, choice, peers),
             Ok(Found::Link(link)) => return self.judge_link(path, link, tell),
             Err(failure) if same => {
-                let before = self.seen.get(path).map(|(_, fate)| fate);
+                let before = self.seen.get(path).map(|file| &file.1);
                 if let Some(before) = before.filter(|before| before.is_listed()) {
                     before.leave(path, &mut self.running);
                     tell(Change::Went(Arc::clone(path)));
@@ -228,9 +231,9 @@ impl Folder {
                 }
                 return Fate::Bad;
             }
-            Err(_) => return self.seen.remove(path).map_or(Fate::Unsure, |(_, fate)| fate.unless_bad()),
+            Err(_) => return self.seen.remove(path).map_or(Fate::Unsure, |file| file.1.unless_bad()),
         };
-        let before = self.seen.remove(path).map_or(Fate::Unsure, |(_, fate)| fate);
+        let before = self.seen.remove(path).map_or(Fate::Unsure, |file| file.1);
         let new_trackers = sha1(format!("{:?}", metainfo.tiers).as_bytes());
         if let Fate::Runs { info_hash, trackers, .. } = &before
             && (*info_hash, *trackers) == (metainfo.info_hash, new_trackers)

@@ -2,24 +2,21 @@
 //! and made a job of.
 //!
 //! Floor 4. A disk may hang and a description may have 32 MiB, so the thread that draws the screen and hears ^C does
-//! none of this: a thread of its own does it, which starts with the first link. (For links in a folder that is watched,
-//! the [watcher](super::watcher) does it.)
+//! none of this: the [watcher](super::watcher) does.
 
 use super::obstacles::{Obstacle, Running};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::choice::Files;
 use crate::cli::options::source;
-use crate::engine::{Job, TorrentId};
+use crate::engine::Job;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
+use crate::proto::peer::metadata::IS_BUILT_IN;
 use crate::storage::resume::StateDir;
 use crate::storage::resume::saved_torrents;
-use crate::swarm::learning::{IS_BUILT_IN, Present};
 use crate::sys::in_words;
-use crossbeam_channel::{Receiver, Sender};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::Builder;
 
 /// How the torrents of links are downloaded.
 pub struct Plan {
@@ -31,8 +28,6 @@ pub struct Plan {
     pub states: Option<Arc<StateDir>>,
     /// The other torrents of the run, which may have the same files.
     pub running: Running,
-    /// So there is none in a build without links.
-    pub present: Present,
 }
 
 /// A torrent whose description has come.
@@ -43,58 +38,9 @@ pub struct Described {
     pub bytes: Vec<u8>,
 }
 
-/// What became of a description.
-pub struct Outcome {
-    /// The torrent.
-    pub torrent: TorrentId,
-    /// The torrent's job, or why there is none.
-    pub described: Result<Described, Failure>,
-}
-
-/// A description that has come.
-struct Order {
-    torrent: TorrentId,
-    link: Box<Magnet>,
-    info: Vec<u8>,
-}
-
-/// The other end of the thread. (There is none in a build without links.)
-pub struct Learner {
-    /// What becomes of the descriptions.
-    pub outcomes: Receiver<Outcome>,
-    orders: Sender<Order>,
-    _present: Present,
-}
-
-impl Learner {
-    /// Starts the thread, if there is a plan for links.
-    pub fn start(plan: Option<Plan>) -> Result<Option<Learner>, Failure> {
-        let Some(mut plan) = plan else { return Ok(None) };
-        let present = plan.present;
-        let (sender, outcomes) = crossbeam_channel::unbounded();
-        let (orders, ordered) = crossbeam_channel::unbounded::<Order>();
-        let work = move || {
-            for Order { torrent, link, info } in ordered {
-                let described = plan.describe(&link, &info);
-                // The run is over.
-                if sender.send(Outcome { torrent, described }).is_err() {
-                    break;
-                }
-            }
-        };
-        let started = Builder::new().name("learner".into()).spawn(work);
-        started.map_err(|error| Failure::new(Exit::Io, format!("can't start a thread: {error}")))?;
-        Ok(Some(Learner { outcomes, orders, _present: present }))
-    }
-
-    /// The description of a torrent has come. This never waits.
-    pub fn take(&self, torrent: TorrentId, link: Box<Magnet>, info: Vec<u8>) {
-        let _ = self.orders.send(Order { torrent, link, info });
-    }
-}
-
 impl Plan {
-    fn describe(&mut self, link: &Magnet, info: &[u8]) -> Result<Described, Failure> {
+    /// Reads the description `info` of the torrent of `link`, and says what is to be done.
+    pub fn describe(&mut self, link: &Magnet, info: &[u8]) -> Result<Described, Failure> {
         let (metainfo, bytes) = describe(link, info, self.states.as_deref())?;
         let name = source::shown_link(link);
         let choice = self.files.of(&metainfo, &name, Some(link))?;

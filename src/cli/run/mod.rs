@@ -22,11 +22,11 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::show::view::View;
 use crate::engine::{Command, Config, Engine, Job, LinkJob, Notice, TorrentId};
 use crate::proto::id::InfoHash;
-use crate::swarm::learning::IS_BUILT_IN;
+use crate::proto::peer::metadata::IS_BUILT_IN;
 use crossbeam_channel::{Receiver, Select};
 use entry::Entry;
 use folder::{Change, Folder};
-use learn::{Learner, Outcome, Plan};
+use learn::{Described, Plan};
 use person::Person;
 use request::{ONE_REQUEST, UserRequest};
 use session::{Session, Update};
@@ -127,8 +127,8 @@ pub fn run_all(
 ) -> Result<(Exit, Descriptions), Failure> {
     let started = Engine::start(config);
     let (engine, notices) = started.map_err(|error| Failure::new(Exit::Unavailable, error))?;
-    let watcher = Watcher::start(watched.folder, watched.blocklist)?;
-    let person = Person::listen(view.is_live(), watcher.is_watching())?;
+    let watcher = Watcher::start(watched.folder, watched.blocklist, work.plan)?;
+    let person = Person::listen(view.is_live(), watcher.can_rescan)?;
     let mut run = Run {
         session: Session::new(engine.port),
         engine,
@@ -136,7 +136,6 @@ pub fn run_all(
         person,
         watcher,
         files: BTreeMap::new(),
-        learner: Learner::start(work.plan)?,
         descriptions: work.only_descriptions.then(Descriptions::new),
         stopping: false,
         interrupted: None,
@@ -161,7 +160,6 @@ struct Run {
     watcher: Watcher,
     /// The torrents of the watched folder, by their files.
     files: BTreeMap<Arc<Path>, TorrentId>,
-    learner: Option<Learner>,
     /// The descriptions that have come, if they are all that is wanted.
     descriptions: Option<Descriptions>,
     /// The engine was told to stop.
@@ -175,7 +173,6 @@ enum Heard {
     Notice(Notice),
     UserRequest(UserRequest),
     Seen(Seen),
-    Outcome(Outcome),
     /// The deadline has passed.
     Nothing,
 }
@@ -192,8 +189,7 @@ impl Run {
                 Heard::Notice(notice) => self.session.take_in(notice, Instant::now()),
                 Heard::UserRequest(request) => self.carry_out(request),
                 Heard::Seen(seen) if !self.stopping => self.take(seen),
-                Heard::Outcome(outcome) if !self.stopping => self.described(outcome).into_iter().collect(),
-                Heard::Seen(_) | Heard::Outcome(_) | Heard::Nothing => Vec::new(),
+                Heard::Seen(_) | Heard::Nothing => Vec::new(),
             };
             if !self.stopping && (until.is_over(&self.session) || self.interrupted.is_some() || reader_gone.is_some()) {
                 self.stopping = true;
@@ -252,9 +248,10 @@ impl Run {
             }
             Seen::Change(Change::Described(path, described)) => {
                 let torrent = self.files.get(&path).copied();
-                let described = torrent.map(|torrent| self.described(Outcome { torrent, described }));
+                let described = torrent.map(|torrent| self.described(torrent, described));
                 described.flatten().into_iter().collect()
             }
+            Seen::Described(torrent, described) => self.described(torrent, described).into_iter().collect(),
             Seen::Change(Change::LeftOut(path, job, why)) => {
                 let torrent = self.session.leave_out(&job, why, &self.engine);
                 self.files.insert(path, torrent);
@@ -278,20 +275,14 @@ impl Run {
     fn learned(&mut self, torrent: TorrentId, info: Vec<u8>) -> Vec<Update> {
         let link = self.session.entries.get_mut(&torrent).and_then(|entry| entry.link.take());
         if let Some(link) = link.filter(|_| IS_BUILT_IN) {
-            match self.session.file_of(torrent) {
-                Some(path) => self.watcher.has_come(Arc::clone(path), link, info),
-                None => {
-                    if let Some(learner) = &self.learner {
-                        learner.take(torrent, link, info);
-                    }
-                }
-            }
+            let path = self.session.file_of(torrent).cloned();
+            self.watcher.has_come(torrent, path, link, info);
         }
         Vec::new()
     }
 
     /// A description was read.
-    fn described(&mut self, Outcome { torrent, described }: Outcome) -> Option<Update> {
+    fn described(&mut self, torrent: TorrentId, described: Result<Described, Failure>) -> Option<Update> {
         if !IS_BUILT_IN {
             return None;
         }
@@ -309,14 +300,10 @@ impl Run {
     /// Waits for the next thing, or until the deadline; `None` when the engine is gone.
     fn hear(&self, notices: &Receiver<Notice>, deadline: Option<Instant>) -> Option<Heard> {
         let (requests, seen) = (&self.person.requests, &self.watcher.seen);
-        let outcomes = self.learner.as_ref().map(|learner| &learner.outcomes);
         let mut select = Select::new();
         let of_engine = select.recv(notices);
         let of_person = select.recv(requests);
-        let of_watcher = select.recv(seen);
-        if let Some(outcomes) = outcomes {
-            select.recv(outcomes);
-        }
+        select.recv(seen);
         let ready = match deadline {
             None => select.select(),
             Some(at) => match select.select_deadline(at) {
@@ -328,8 +315,7 @@ impl Run {
             index if index == of_engine => ready.recv(notices).ok().map(Heard::Notice),
             // The threads behind the others live as long as the run.
             index if index == of_person => ready.recv(requests).ok().map(Heard::UserRequest),
-            index if index == of_watcher => ready.recv(seen).ok().map(Heard::Seen),
-            _ => ready.recv(outcomes?).ok().map(Heard::Outcome),
+            _ => ready.recv(seen).ok().map(Heard::Seen),
         }
     }
 }

@@ -1,12 +1,16 @@
-//! The thread that watches files: the folder of [`many`](crate::cli::commands::many), and the blocklist.
+//! The thread that watches files: the folder of [`many`](crate::cli::commands::many), and the blocklist. It also reads
+//! the descriptions of torrents that come.
 //!
 //! Floor 4. A network disk may take minutes to answer, or never answer. Only this thread waits for it: the thread that
 //! draws the screen and hears ^C takes what this one sends.
 
 use super::blocklist;
 use super::folder::{Change, Folder, LOOK_EVERY};
+use super::learn::{Described, Plan};
 use crate::cli::exit::{Exit, Failure};
+use crate::engine::TorrentId;
 use crate::proto::magnet::Magnet;
+use crate::proto::peer::metadata::IS_BUILT_IN;
 use crate::swarm::meeting::blocklist::Blocklist;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::path::{Path, PathBuf};
@@ -21,6 +25,8 @@ const MOST_WAITING: usize = 8;
 pub enum Seen {
     /// A change in the folder.
     Change(Change),
+    /// The description of a torrent was read: what is to be done with it, or why it can't be used.
+    Described(TorrentId, Result<Described, Failure>),
     /// The blocklist as it is now.
     Blocklist(Blocklist),
     /// Something that the person should know.
@@ -31,6 +37,8 @@ pub enum Seen {
 pub struct Watcher {
     /// What the thread sees.
     pub seen: Receiver<Seen>,
+    /// Whether there is something that can be scanned again.
+    pub can_rescan: bool,
     orders: Option<Sender<Order>>,
 }
 
@@ -40,27 +48,23 @@ enum Order {
     Rescan,
     /// The torrent in this file has failed.
     Failed(Arc<Path>),
-    /// The description of the torrent has come whose link is in this file.
-    HasCome(Arc<Path>, Box<Magnet>, Vec<u8>),
+    /// The description of a torrent has come, whose link is in this file of the folder, if it is in one.
+    HasCome(TorrentId, Option<Arc<Path>>, Box<Magnet>, Vec<u8>),
 }
 
 impl Watcher {
-    /// Starts the thread, if there is something to watch.
-    pub fn start(folder: Option<Folder>, blocklist: Option<PathBuf>) -> Result<Watcher, Failure> {
-        if folder.is_none() && blocklist.is_none() {
-            return Ok(Watcher { seen: crossbeam_channel::never(), orders: None });
+    /// Starts the thread, if there is something to watch, or a plan for links.
+    pub fn start(folder: Option<Folder>, blocklist: Option<PathBuf>, plan: Option<Plan>) -> Result<Watcher, Failure> {
+        let can_rescan = folder.is_some() || blocklist.is_some();
+        if !can_rescan && plan.is_none() {
+            return Ok(Watcher { seen: crossbeam_channel::never(), can_rescan, orders: None });
         }
         let (sender, seen) = crossbeam_channel::bounded(MOST_WAITING);
         let (orders, told) = crossbeam_channel::unbounded();
-        let work = move || watch(folder, blocklist.as_deref(), &told, &sender);
+        let work = move || watch(folder, blocklist.as_deref(), plan, &told, &sender);
         let started = Builder::new().name("folder".into()).spawn(work);
         started.map_err(|error| Failure::new(Exit::Io, format!("can't start a thread: {error}")))?;
-        Ok(Watcher { seen, orders: Some(orders) })
-    }
-
-    /// Whether there is something that can be scanned again.
-    pub fn is_watching(&self) -> bool {
-        self.orders.is_some()
+        Ok(Watcher { seen, can_rescan, orders: Some(orders) })
     }
 
     /// The torrent in this file has failed. This never waits.
@@ -68,9 +72,9 @@ impl Watcher {
         self.tell(Order::Failed(path));
     }
 
-    /// The description of the torrent has come whose `link` is in this file. This never waits.
-    pub fn has_come(&self, path: Arc<Path>, link: Box<Magnet>, info: Vec<u8>) {
-        self.tell(Order::HasCome(path, link, info));
+    /// The description of a torrent has come, whose `link` is in this file, if it is in one. This never waits.
+    pub fn has_come(&self, torrent: TorrentId, path: Option<Arc<Path>>, link: Box<Magnet>, info: Vec<u8>) {
+        self.tell(Order::HasCome(torrent, path, link, info));
     }
 
     /// Asks for a full rescan, and for the blocklist to be read again. This never waits.
@@ -86,7 +90,13 @@ impl Watcher {
 }
 
 /// Watches until the run is over.
-fn watch(mut folder: Option<Folder>, blocklist: Option<&Path>, told: &Receiver<Order>, sender: &Sender<Seen>) {
+fn watch(
+    mut folder: Option<Folder>,
+    blocklist: Option<&Path>,
+    mut plan: Option<Plan>,
+    told: &Receiver<Order>,
+    sender: &Sender<Seen>,
+) {
     let mut rescan = false;
     loop {
         let mut listens = true;
@@ -100,7 +110,7 @@ fn watch(mut folder: Option<Folder>, blocklist: Option<&Path>, told: &Receiver<O
         if !listens {
             return;
         }
-        match wait(&mut folder, told, sender) {
+        match wait(&mut folder, &mut plan, told, sender) {
             Some(all) => rescan = all,
             None => return,
         }
@@ -108,7 +118,12 @@ fn watch(mut folder: Option<Folder>, blocklist: Option<&Path>, told: &Receiver<O
 }
 
 /// Waits for the next look. Returns whether it is a full rescan; `None`: the run is over.
-fn wait(folder: &mut Option<Folder>, told: &Receiver<Order>, sender: &Sender<Seen>) -> Option<bool> {
+fn wait(
+    folder: &mut Option<Folder>,
+    plan: &mut Option<Plan>,
+    told: &Receiver<Order>,
+    sender: &Sender<Seen>,
+) -> Option<bool> {
     let until = Instant::now() + LOOK_EVERY;
     let mut rescan = false;
     loop {
@@ -121,11 +136,16 @@ fn wait(folder: &mut Option<Folder>, told: &Receiver<Order>, sender: &Sender<See
         match (order, &mut *folder) {
             (Ok(Order::Rescan), _) => rescan = true,
             (Ok(Order::Failed(path)), Some(folder)) => folder.has_failed(path),
-            (Ok(Order::HasCome(path, link, info)), Some(folder)) => {
+            (Ok(Order::HasCome(_, Some(path), link, info)), Some(folder)) => {
                 // If the run is over, the next send tells.
                 folder.has_come(&path, &link, &info, &mut |change| drop(sender.send(Seen::Change(change))));
             }
-            (Ok(Order::Failed(_) | Order::HasCome(..)), None) => {}
+            (Ok(Order::HasCome(torrent, _, link, info)), _) => {
+                if let Some(plan) = plan.as_mut().filter(|_| IS_BUILT_IN) {
+                    let _ = sender.send(Seen::Described(torrent, plan.describe(&link, &info)));
+                }
+            }
+            (Ok(Order::Failed(_)), None) => {}
             (Err(RecvTimeoutError::Timeout), _) => return Some(rescan),
             (Err(RecvTimeoutError::Disconnected), _) => return None,
         }

@@ -8,8 +8,8 @@ use crate::base::units::{self, average, count, duration, of, percent, rate, rati
 use crate::cli::run::entry::Entry;
 use crate::cli::run::session::Session;
 use crate::engine::ProblemKind;
+use crate::proto::peer::metadata::IS_BUILT_IN;
 use crate::swarm::figures::{LearningStatus, Status};
-use crate::swarm::learning::IS_BUILT_IN;
 use crate::swarm::standing::DiskTrouble;
 use crate::swarm::standing::Standing;
 use std::time::{Duration, Instant};
@@ -177,10 +177,10 @@ fn came(missing: u64, length: u64, time: Duration) -> String {
 pub fn closing(session: &Session, now: Instant) -> String {
     let entries = session.all();
     let all = |is: fn(&Entry) -> bool| entries.len() > 0 && entries.clone().all(is);
-    if all(|entry| entry.described) {
+    if IS_BUILT_IN && all(|entry| entry.described) {
         return "done: the torrent's description has come".into();
     }
-    if all(|entry| entry.learning().is_some() || entry.learned.is_some()) {
+    if IS_BUILT_IN && all(|entry| entry.learning().is_some() || entry.learned.is_some()) {
         let how = if session.failed() > 0 { "given up" } else { "interrupted" };
         return format!("{how} before the torrent's description came; the same command asks again");
     }

@@ -21,7 +21,7 @@ pub struct Trackers {
     unanswered: usize,
     /// Torrents that ended while a tracker was being asked. Each stays until the answer comes: the tracker would list
     /// us for hours if it heard no `stopped` after it.
-    parting: BTreeMap<TorrentId, Parting>,
+    parting: BTreeMap<TorrentId, Box<Parting>>,
 }
 
 /// What is left of a torrent that has ended.
@@ -75,7 +75,7 @@ impl Trackers {
     /// A torrent ended, and has told its trackers.
     pub fn part(&mut self, id: TorrentId, parting: Parting) {
         if parting.is_announcing() {
-            self.parting.insert(id, parting);
+            self.parting.insert(id, Box::new(parting));
         }
     }
 

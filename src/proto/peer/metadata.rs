@@ -15,6 +15,11 @@
 
 use crate::proto::bencode::{self, Bencode, Value};
 
+/// Whether this build has magnet links, and gives and takes descriptions. (What follows from it is left out by the
+/// compiler.)
+// Feature: magnet.
+pub const IS_BUILT_IN: bool = cfg!(feature = "magnet");
+
 /// The most bytes of a description that is fetched. The largest that is known from the field has 24 MB; rqbit takes 32
 /// MiB, libtorrent and rain 30.
 pub const MOST_BYTES: u32 = 32 << 20;
@@ -54,6 +59,9 @@ pub enum Metadata {
 impl Metadata {
     /// Reads the payload of a message; `None` for nonsense, and for types that BEP 9 does not know.
     pub fn parse(payload: &[u8]) -> Option<Metadata> {
+        if !IS_BUILT_IN {
+            return None;
+        }
         let (dict, rest) = bencode::decode_prefix(payload).ok()?;
         let [kind, piece, size] = dict.get_all([b"msg_type", b"piece", b"total_size"])?;
         let piece = piece?.as_int()?.try_into().ok()?;

@@ -11,9 +11,6 @@ use crate::base::time::Time;
 use crate::proto::magnet::Magnet;
 use std::sync::Arc;
 
-/// Whether this build has magnet links.
-pub const IS_BUILT_IN: bool = false;
-
 /// What does not exist.
 #[derive(Clone, Copy, Debug)]
 enum Nothing {}

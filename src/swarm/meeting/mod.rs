@@ -50,8 +50,9 @@ const STAYED: Time = Time::from_secs(60);
 pub(super) struct Meeting {
     pub(super) candidates: Candidates,
     pub(super) bans: Bans,
-    /// Peers that are gone, and sent blocks that are not verified yet.
-    pub(super) departed: BTreeMap<PeerKey, Identity>,
+    /// Peers that are gone, and sent blocks that are not verified yet. (In boxes: maps from peers to boxes share their
+    /// code.)
+    pub(super) departed: BTreeMap<PeerKey, Box<Identity>>,
     pub(super) announcer: Announcer,
     /// The torrent was announced in the local network.
     pub(super) asked_locally: bool,

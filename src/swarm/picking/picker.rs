@@ -109,7 +109,7 @@ pub struct Picker {
     rarity: Rarity,
     begun: BegunPieces,
     /// How far the search for new pieces has come at each peer that was asked.
-    reaches: BTreeMap<PeerKey, Reach>,
+    reaches: BTreeMap<PeerKey, Box<Reach>>,
     /// Peers that have every piece; they make no piece rarer than another.
     seeds: u32,
     sequential: bool,

@@ -36,7 +36,7 @@ impl Torrent {
         }
         let connected = self.peers.get(&liar).map(|peer| peer.identity);
         self.close(liar, reason, turn);
-        let departed = self.meeting.departed.remove(&liar);
+        let departed = self.meeting.departed.remove(&liar).map(|identity| *identity);
         if let Some(identity) = connected.or(departed) {
             self.meeting.ban(&identity);
         }
@@ -50,6 +50,6 @@ impl Torrent {
         if self.meeting.departed.len() >= MOST_DEPARTED {
             self.meeting.departed.pop_first();
         }
-        self.meeting.departed.insert(peer.key, peer.identity);
+        self.meeting.departed.insert(peer.key, Box::new(peer.identity));
     }
 }

@@ -65,6 +65,24 @@ fn peers_are_introduced_to_each_other_and_never_to_themselves() {
     assert!(listed(&registry.announce(&elsewhere, secs(5)).unwrap()).is_empty());
 }
 
+/// So that aria2 and rqbit, which announce themselves so while they have only a link, get the torrent's description.
+#[test]
+fn a_seed_that_starts_is_told_of_a_few_seeds_if_there_is_nobody_else() {
+    let mut registry = registry();
+    for number in 1..=9 {
+        registry.announce(&announce(at(number, 1), true), secs(0)).unwrap();
+    }
+    let starts = Announce { event: Some(AnnounceEvent::Started), ..announce(at(20, 1), true) };
+    let told = listed(&registry.announce(&starts, secs(1)).unwrap());
+    assert!(told.len() == MOST_SEEDS_FOR_A_SEED && !told.contains(&at(20, 1)), "{told:?}");
+    let one = registry.announce(&Announce { want: 1, ..starts.clone() }, secs(1)).unwrap();
+    assert_eq!(listed(&one).len(), 1);
+    let again = Announce { event: None, ..starts.clone() };
+    assert!(listed(&registry.announce(&again, secs(2)).unwrap()).is_empty(), "only when it starts");
+    registry.announce(&announce(at(30, 1), false), secs(3)).unwrap();
+    assert_eq!(listed(&registry.announce(&starts, secs(4)).unwrap()), [at(30, 1)].into());
+}
+
 /// BEP 7: peers of both families are one swarm. Those of the client's own family come first.
 #[test]
 fn peers_of_the_other_family_fill_the_response() {

@@ -15,9 +15,9 @@ use crate::engine::{Job, LinkJob};
 use crate::proto::choice::Choice;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
+use crate::proto::peer::metadata::IS_BUILT_IN;
 use crate::storage::description::Description;
 use crate::storage::resume::saved_torrents;
-use crate::swarm::learning::IS_BUILT_IN;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -51,7 +51,7 @@ impl Folder {
 
     /// What becomes of a file with a link.
     pub(super) fn judge_link(&mut self, path: &Arc<Path>, job: LinkJob, tell: &mut dyn FnMut(Change)) -> Fate {
-        let before = self.seen.remove(path).map_or(Fate::Unsure, |(_, fate)| fate);
+        let before = self.seen.remove(path).map_or(Fate::Unsure, |file| file.1);
         let (info_hash, text) = (job.info_hash(), sha1(job.link.to_string().as_bytes()));
         if matches!(&before, Fate::Learns { link, .. } if *link == text) {
             return before;
@@ -82,7 +82,7 @@ impl Folder {
         }
         // The file may have changed meanwhile.
         let digest = sha1(link.to_string().as_bytes());
-        let Some((_, fate @ Fate::Learns { .. })) = self.seen.get_mut(path) else { return };
+        let Some((_, fate @ Fate::Learns { .. })) = self.seen.get_mut(path).map(|file| &mut **file) else { return };
         if !matches!(fate, Fate::Learns { link, .. } if *link == digest) {
             return;
         }
@@ -114,8 +114,8 @@ impl Folder {
     /// From now on this is what became of a file.
     fn put(&mut self, path: &Arc<Path>, now: Fate) {
         self.note(path, &now);
-        if let Some((_, fate)) = self.seen.get_mut(path) {
-            *fate = now;
+        if let Some(file) = self.seen.get_mut(path) {
+            file.1 = now;
         }
     }
 }
