@@ -6,6 +6,8 @@
 
 mod bound;
 mod far;
+// Feature: magnet.
+#[cfg(feature = "magnet")]
 mod links;
 mod misbehaving;
 mod near_the_bound;
