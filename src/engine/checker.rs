@@ -19,7 +19,7 @@ use crate::sys::mounts::Mounts;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -52,12 +52,12 @@ pub enum Check {
 impl Check {
     /// The folder in whose queue it waits to be opened: that of the content, or the content itself if it may be a mount
     /// point.
-    fn folder(&self, mounts: &mut Mounts) -> PathBuf {
+    fn folder(&self, mounts: &mut Mounts) -> Arc<Path> {
         let (dir, name) = match self {
             Check::New { job, .. } => (&*job.dir, &job.metainfo.name),
             Check::Again { content } => (&*content.dir, &content.metainfo.name),
         };
-        if mounts.are_at(name) { dir.join(name) } else { dir.to_path_buf() }
+        if mounts.are_at(name) { dir.join(name).into() } else { dir.into() }
     }
 }
 
@@ -77,7 +77,7 @@ struct Checker {
     config: Config,
     files: Arc<FileCache>,
     /// Content to be opened, by its folder.
-    folders: Queues<PathBuf, Check>,
+    folders: Queues<Arc<Path>, Check>,
     /// Content to be checked, by its device.
     devices: Queues<u64, Opened>,
 }
@@ -104,11 +104,11 @@ impl Checker {
         let mut mounts = Mounts::default();
         for check in checks {
             let folder = check.folder(&mut mounts);
-            if !self.folders.join(folder.clone(), check) {
+            if !self.folders.join(Arc::clone(&folder), check) {
                 continue;
             }
             let _ = take_place.send(());
-            let (checker, of, leave) = (Arc::clone(&self), folder.clone(), leave_place.clone());
+            let (checker, of, leave) = (Arc::clone(&self), Arc::clone(&folder), leave_place.clone());
             let run = move || {
                 checker.serve(&of);
                 let _ = leave.recv();
@@ -123,7 +123,7 @@ impl Checker {
 
     /// Opens the content of a folder. If no other thread checks content of its device, checks it and what is added to
     /// the device meanwhile.
-    fn serve(&self, folder: &PathBuf) {
+    fn serve(&self, folder: &Arc<Path>) {
         while let Some(check) = self.folders.next(folder) {
             let (torrent, opened) = self.open(check);
             match opened {
@@ -172,9 +172,14 @@ impl Checker {
     }
 }
 
+/// What waits under one key. (In a box: maps whose values are boxes share their code.)
+struct Queue<T> {
+    things: VecDeque<T>,
+}
+
 /// Queues, one per key; one thread serves each until it is empty.
 struct Queues<K, T> {
-    queues: Mutex<BTreeMap<K, VecDeque<T>>>,
+    queues: Mutex<BTreeMap<K, Box<Queue<T>>>>,
     /// Signalled when something was added to a queue that has a thread.
     added: Condvar,
     /// How long a thread waits for more before it ends.
@@ -190,9 +195,9 @@ impl<K: Ord, T> Queues<K, T> {
     fn join(&self, key: K, thing: T) -> bool {
         let mut queues = lock(&self.queues);
         let is_new = !queues.contains_key(&key);
-        let queue = queues.entry(key).or_default();
-        queue.push_back(thing);
-        if !is_new && queue.len() == 1 {
+        let queue = queues.entry(key).or_insert_with(|| Box::new(Queue { things: VecDeque::new() }));
+        queue.things.push_back(thing);
+        if !is_new && queue.things.len() == 1 {
             self.added.notify_all();
         }
         is_new
@@ -200,10 +205,11 @@ impl<K: Ord, T> Queues<K, T> {
 
     /// Takes the first thing of a queue. `None`: it was empty and has ended.
     fn next(&self, key: &K) -> Option<T> {
-        let is_empty = |queues: &mut BTreeMap<K, VecDeque<T>>| queues.get(key).is_none_or(VecDeque::is_empty);
+        let is_empty =
+            |queues: &mut BTreeMap<K, Box<Queue<T>>>| queues.get(key).is_none_or(|queue| queue.things.is_empty());
         let waited = self.added.wait_timeout_while(lock(&self.queues), self.linger, is_empty);
         let mut queues = waited.unwrap_or_else(PoisonError::into_inner).0;
-        let next = queues.get_mut(key).and_then(VecDeque::pop_front);
+        let next = queues.get_mut(key).and_then(|queue| queue.things.pop_front());
         if next.is_none() {
             queues.remove(key);
         }

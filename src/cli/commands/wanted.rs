@@ -64,13 +64,17 @@ pub fn read(given: &Parsed) -> Result<Vec<Wanted>, Failure> {
     let mut all: Vec<Wanted> = Vec::new();
     for source in run::sources("get", given)? {
         let bytes = source::bytes(&source)?;
-        let named = named::of(&source, &bytes)?;
+        let named = match IS_BUILT_IN {
+            true => named::of(&source, &bytes)?,
+            // A link is refused.
+            false => Named::Torrent(source::parse(&source, &bytes)?.into()),
+        };
         let link = match &named {
-            Named::Torrent(_) => None,
-            Named::Link(link) => {
+            Named::Link(link) if IS_BUILT_IN => {
                 job(&source, link)?;
                 Some(link.clone())
             }
+            _ => None,
         };
         all.push(Wanted { source, named, link, bytes });
     }
