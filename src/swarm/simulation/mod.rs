@@ -6,9 +6,6 @@
 
 mod bound;
 mod far;
-// Feature: magnet.
-#[cfg(feature = "magnet")]
-mod links;
 mod misbehaving;
 mod near_the_bound;
 mod no_tracker;

@@ -5,6 +5,7 @@ mod asking;
 mod fuzz;
 mod lying;
 mod places;
+mod world;
 
 use super::*;
 use crate::base::sha1::sha1;

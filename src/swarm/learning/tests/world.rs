@@ -1,7 +1,6 @@
 //! A torrent of which only the link is known, among peers that have its description, peers that have not, and liars, in
 //! virtual time. Then the torrent takes the peers over.
 
-use super::parts::{connected, key};
 use crate::base::rng::Rng;
 use crate::base::sha1::sha1;
 use crate::base::time::{Time, sooner};
@@ -18,6 +17,7 @@ use crate::swarm::learning::Learning;
 use crate::swarm::picking::budget::Budget;
 use crate::swarm::settings::Settings;
 use crate::swarm::shared::{Shared, Turn};
+use crate::swarm::simulation::parts::{connected, key};
 use crate::swarm::torrent::Torrent;
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
