@@ -77,13 +77,13 @@ pub fn present() -> Option<Present> {
 /// A torrent whose description is being learned.
 pub struct Learning {
     info_hash: InfoHash,
-    /// What the hash of the description has to be: the SHA-1, the SHA-256, or both.
-    proof: (Option<InfoHash>, Option<[u8; 32]>),
     settings: Arc<Settings>,
     meeting: Meeting,
     /// The peers that are connected.
     guests: BTreeMap<PeerKey, Guest>,
     attempts: BTreeMap<Of, Attempt>,
+    /// Bytes of `attempts`, as [`Shared`] has counted them.
+    counted: u64,
     /// When addresses of all sources may be tried.
     strangers_at: Time,
     /// Addresses that were found before.
@@ -105,22 +105,19 @@ pub struct HandOver {
 
 impl Learning {
     /// The torrent of `link`. Each tracker of the link is a tier of its own, and peers that it names by address are tried
-    /// at once. (If the link has no info-hash of version 1, the swarm is that of the first 20 bytes of the other: BEP
-    /// 52.)
-    pub fn new(link: &Magnet, settings: Arc<Settings>, now: Time, rng: &mut Rng) -> Learning {
+    /// at once. `info_hash` is that of the link.
+    pub fn new(info_hash: InfoHash, link: &Magnet, settings: Arc<Settings>, now: Time, rng: &mut Rng) -> Learning {
         let tiers: Vec<Vec<String>> = link.trackers.iter().map(|tracker| vec![tracker.clone()]).collect();
-        let truncated = || link.info_hash_v2.and_then(|hash| hash.first_chunk().copied());
-        let info_hash = link.info_hash.or_else(|| truncated().map(InfoHash)).unwrap_or(InfoHash([0; 20]));
         let mut meeting = Meeting::new(&tiers, now, rng);
         let peers: Vec<SocketAddr> = link.peers.iter().filter_map(|peer| peer.parse().ok()).collect();
         meeting.found(Source::Link, &peers, now);
         Learning {
             info_hash,
-            proof: (link.info_hash, link.info_hash_v2),
             settings,
             meeting,
             guests: BTreeMap::new(),
             attempts: BTreeMap::new(),
+            counted: 0,
             strangers_at: if tiers.is_empty() { now } else { now + TRACKERS_ALONE },
             kept_back: Vec::new(),
             is_learned: false,
@@ -131,8 +128,14 @@ impl Learning {
     }
 
     /// The same; `None` in a build that can't use links.
-    pub fn of_link(link: &Magnet, settings: Arc<Settings>, now: Time, rng: &mut Rng) -> Option<Learning> {
-        Some(Learning::new(link, settings, now, rng))
+    pub fn of_link(
+        info_hash: InfoHash,
+        link: &Magnet,
+        settings: Arc<Settings>,
+        now: Time,
+        rng: &mut Rng,
+    ) -> Option<Learning> {
+        Some(Learning::new(info_hash, link, settings, now, rng))
     }
 
     /// Takes in an event and decides what to do. The contract is that of
@@ -155,6 +158,7 @@ impl Learning {
         }
         self.announce_due(turn);
         self.connect_more(turn);
+        self.count_memory(turn);
     }
 
     fn peer_did(&mut self, key: PeerKey, event: PeerEvent, turn: &mut Turn) {
@@ -192,6 +196,8 @@ impl Learning {
         self.meeting.announcer.stopping = true;
         self.announce_due(turn);
         self.close_all("we stop", turn);
+        self.attempts.clear();
+        self.count_memory(turn);
     }
 
     /// Gives the peers and the trackers to the torrent: see [`Torrent::adopt`](super::torrent::Torrent::adopt).
@@ -253,6 +259,7 @@ impl Learning {
                 }
             }
             self.rest_the_silent(turn);
+            self.hash_the_complete(turn);
             self.ask_all(turn);
         }
         self.make_room(turn);

@@ -14,6 +14,8 @@ pub struct Shared {
     pub rng: Rng,
     /// The memory for blocks.
     pub budget: Budget,
+    /// Bytes that came of descriptions that are not complete yet, of all torrents.
+    pub descriptions: u64,
     /// Connections being opened, by all torrents.
     pub connecting: usize,
     /// No connection is opened before this: the process had no descriptor, thread or memory left.
@@ -34,6 +36,7 @@ impl Shared {
         Shared {
             rng,
             budget,
+            descriptions: 0,
             connecting: 0,
             connected: 0,
             hold: Time::ZERO,

@@ -5,6 +5,7 @@
 //! none of this: the [watcher](super::watcher) does.
 
 use super::obstacles::{Obstacle, Running};
+use crate::base::sha256::sha256;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::choice::Files;
 use crate::cli::options::source;
@@ -60,6 +61,10 @@ impl Plan {
 /// Reads the description `info` of the torrent that `link` stands for, and saves its .torrent file. Returns the torrent,
 /// and the bytes of the file.
 pub fn describe(link: &Magnet, info: &[u8], states: Option<&StateDir>) -> Result<(Box<Metainfo>, Vec<u8>), Failure> {
+    if link.info_hash_v2.is_some_and(|hash| hash != sha256(info)) {
+        let why = "the link names two torrents: what xt=urn:btih: stands for is not what xt=urn:btmh: stands for";
+        return Err(Failure::new(Exit::BadTorrent, why));
+    }
     let bytes = link.torrent_file(info);
     let metainfo = Metainfo::parse(&bytes).map_err(|error| {
         Failure::new(Exit::BadTorrent, format!("the description that came from peers can't be used: {error}"))

@@ -30,8 +30,9 @@ impl Manager {
     /// A person added a torrent of which only the link is known.
     pub(super) fn learn(&mut self, id: TorrentId, job: LinkJob, now: Time) {
         let settings = Arc::clone(&self.settings);
-        let Some(learning) = Learning::of_link(&job.link, settings, now, &mut self.shared.rng) else { return };
-        let (info_hash, unknown) = (job.info_hash(), Unknown::new(id));
+        let (info_hash, rng) = (job.info_hash(), &mut self.shared.rng);
+        let Some(learning) = Learning::of_link(info_hash, &job.link, settings, now, rng) else { return };
+        let unknown = Unknown::new(id);
         let stage = Stage::new(learning, info_hash, Arc::clone(&unknown), self.settings.stop_timeout, now);
         let mut slot = Slot::new(State::Learning(Box::new(stage), job.present), self.paused, Box::default());
         slot.reported = vec![[None, None]; slot.trackers().len()];

@@ -8,6 +8,7 @@ use super::settings::Settings;
 use super::shared::{Shared, Turn};
 use crate::base::rng::Rng;
 use crate::base::time::Time;
+use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use std::sync::Arc;
 
@@ -45,7 +46,7 @@ impl HandOver {
 
 #[expect(missing_docs, reason = "they are those of the other build, and are never called")]
 impl Learning {
-    pub fn of_link(_: &Magnet, _: Arc<Settings>, _: Time, _: &mut Rng) -> Option<Learning> {
+    pub fn of_link(_: InfoHash, _: &Magnet, _: Arc<Settings>, _: Time, _: &mut Rng) -> Option<Learning> {
         None
     }
 

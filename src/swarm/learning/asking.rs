@@ -157,9 +157,7 @@ impl Learning {
                 guest.brought += bytes;
                 guest.brought_at = turn.now;
             }
-            if attempt.is_complete() {
-                return self.prove(of, turn);
-            }
+            self.hash_some(of, turn);
             self.bound_memory(turn);
         }
         self.ask(key, turn);
@@ -212,6 +210,10 @@ impl Learning {
     pub(super) fn asks_at(&self, now: Time) -> Option<Time> {
         if self.is_learned || self.paused {
             return None;
+        }
+        if self.attempts.values().any(Attempt::is_complete) {
+            // What of it is not hashed is hashed at once.
+            return Some(now);
         }
         let again = self.attempts.values().map(|attempt| attempt.again_at(now));
         let guests = self.guests.values().filter(|guest| guest.offers().is_some()).map(|guest| {

@@ -3,6 +3,7 @@
 //! It takes memory for what came, never for what a peer says the size is.
 
 use crate::base::sha1::{Digest, Sha1};
+use crate::base::step;
 use crate::base::time::Time;
 use crate::proto::peer::metadata;
 use crate::swarm::peer::{Identity, PeerKey};
@@ -12,6 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 const AGAIN_AFTER: Time = Time::from_secs(3);
 /// It is asked of this many times as many more as before: several may be silent liars. (Of all, if nothing came at all.)
 const MORE_EACH_TIME: usize = 2;
+
+/// Blocks that are hashed at once (256 KiB): on a slow processor that takes 10 ms, and meanwhile the manager does nothing
+/// else.
+const HASHED_AT_ONCE: usize = 16;
 
 /// A block that is under way.
 struct UnderWay {
@@ -32,6 +37,10 @@ pub(super) struct Attempt {
     blocks: BTreeMap<u32, Vec<u8>>,
     /// Bytes that came.
     bytes: u64,
+    /// The hash of the first blocks ...
+    sha1: Sha1,
+    /// ... and how many these are.
+    hashed: u32,
     /// The first block that no peer was asked for.
     fresh: u32,
     /// Blocks that a peer was asked for and will not send.
@@ -50,6 +59,8 @@ impl Attempt {
             began: now,
             blocks: BTreeMap::new(),
             bytes: 0,
+            sha1: Sha1::new(),
+            hashed: 0,
             fresh: 0,
             again: BTreeSet::new(),
             under_way: BTreeMap::new(),
@@ -125,11 +136,20 @@ impl Attempt {
         !data.is_empty() && data.len() == metadata::block_bytes(self.size, block) as usize
     }
 
-    /// The SHA-1 of what came.
+    /// Hashes some of what came and was not hashed. Returns whether all of it came and is hashed.
+    pub fn hash_some(&mut self) -> bool {
+        for _ in 0..HASHED_AT_ONCE {
+            let Some(block) = self.blocks.get(&self.hashed) else { break };
+            step(1);
+            self.sha1.update(block);
+            self.hashed += 1;
+        }
+        self.hashed == metadata::blocks(self.size)
+    }
+
+    /// The SHA-1 of what was hashed.
     pub fn sha1(&self) -> Digest {
-        let mut hash = Sha1::new();
-        self.blocks.values().for_each(|block| hash.update(block));
-        hash.finish()
+        self.sha1.clone().finish()
     }
 
     /// What came, in one piece.

@@ -7,7 +7,6 @@
 use super::Learning;
 use super::asking::{FIRST_TURN, Of};
 use super::attempt::Attempt;
-use crate::base::sha256::sha256;
 use crate::proto::peer::metadata;
 use crate::swarm::event::Action;
 use crate::swarm::peer::PeerKey;
@@ -15,16 +14,34 @@ use crate::swarm::shared::Turn;
 
 /// The most bytes that are kept of all attempts together: the largest description, and some more.
 pub(super) const MOST_HELD: u64 = (metadata::MOST_BYTES + metadata::MOST_BYTES / 4) as u64;
+/// The most bytes that are kept by all torrents together, unless each keeps no more than [`ALWAYS_HELD`].
+const MOST_HELD_BY_ALL: u64 = MOST_HELD;
+/// What a torrent may keep although others keep much: most descriptions are smaller.
+const ALWAYS_HELD: u64 = 1 << 20;
 /// Peers whose blocks were thrown away because there were too many are not asked for up to this many seconds more.
 const SPREAD: usize = 50;
 
 impl Learning {
-    /// All of an attempt came.
-    pub(super) fn prove(&mut self, of: Of, turn: &mut Turn) {
+    /// Hashes some of what came. If that is all of it, it is judged.
+    pub(super) fn hash_some(&mut self, of: Of, turn: &mut Turn) {
+        if self.attempts.get_mut(&of).is_some_and(Attempt::hash_some) {
+            self.prove(of, turn);
+        }
+    }
+
+    /// Goes on with attempts of which all came and not all is hashed.
+    pub(super) fn hash_the_complete(&mut self, turn: &mut Turn) {
+        let complete = self.attempts.iter().filter(|(_, attempt)| attempt.is_complete());
+        let complete: Vec<Of> = complete.map(|(of, _)| *of).collect();
+        complete.into_iter().for_each(|of| self.hash_some(of, turn));
+    }
+
+    /// All of an attempt came and is hashed.
+    fn prove(&mut self, of: Of, turn: &mut Turn) {
         let Some(mut attempt) = self.attempts.remove(&of) else { return };
         let senders = core::mem::take(&mut attempt.senders);
-        if let Some(info) = self.proven(attempt) {
-            return self.learned(info, turn);
+        if attempt.sha1() == self.info_hash.0 {
+            return self.learned(attempt.join(), turn);
         }
         self.wrong = self.wrong.saturating_add(1);
         if let (1, Some((key, identity))) = (senders.len(), senders.first_key_value()) {
@@ -42,17 +59,6 @@ impl Learning {
         self.look_at_guests(turn.now);
     }
 
-    /// The description, if its hash is right.
-    fn proven(&self, attempt: Attempt) -> Option<Vec<u8>> {
-        let (v1, v2) = self.proof;
-        if v1.is_some_and(|hash| hash.0 != attempt.sha1()) {
-            return None;
-        }
-        let info = attempt.join();
-        let is_right = v2.map_or(v1.is_some(), |hash| hash == sha256(&info));
-        is_right.then_some(info)
-    }
-
     fn learned(&mut self, info: Vec<u8>, turn: &mut Turn) {
         self.is_learned = true;
         self.attempts.clear();
@@ -63,12 +69,21 @@ impl Learning {
 
     /// If more came than is kept, the largest attempt is thrown away, and its senders wait.
     pub(super) fn bound_memory(&mut self, turn: &mut Turn) {
-        while self.held() > MOST_HELD {
+        let by_others = turn.shared.descriptions - self.counted;
+        let most = MOST_HELD_BY_ALL.saturating_sub(by_others).max(ALWAYS_HELD);
+        while self.held() > most {
             let largest = self.attempts.iter().max_by_key(|(_, attempt)| attempt.bytes()).map(|(of, _)| *of);
             let Some(attempt) = largest.and_then(|of| self.attempts.remove(&of)) else { return };
             let senders: Vec<PeerKey> = attempt.senders.into_keys().collect();
             senders.into_iter().for_each(|key| self.rest(key, SPREAD, turn));
         }
+    }
+
+    /// Tells the other torrents how much this one keeps.
+    pub(super) fn count_memory(&mut self, turn: &mut Turn) {
+        let held = self.held();
+        turn.shared.descriptions = turn.shared.descriptions - self.counted + held;
+        self.counted = held;
     }
 
     /// Bytes of blocks that are kept.

@@ -265,3 +265,24 @@ fn memory_stays_flat_whatever_liars_send() {
     table.answer(&[], &[]);
     assert!(table.is_learned());
 }
+
+/// A thousand links, each with a liar, must not take forty times a thousand MiB.
+#[test]
+fn all_links_together_keep_little_and_each_may_keep_something() {
+    let mut table = Table::new(512 << 10);
+    table.shared.descriptions = 100 << 20;
+    table.join(2, true);
+    table.offer(2, MOST_BYTES);
+    let mut most = 0;
+    while let Some((_, piece)) = table.asked.pop() {
+        let block = vec![0; crate::proto::peer::metadata::block_bytes(MOST_BYTES, piece) as usize];
+        table.metadata(2, &Metadata::Data { piece, size: None, block });
+        most = most.max(table.learning.held());
+        assert_eq!(table.shared.descriptions, (100 << 20) + table.learning.held());
+    }
+    assert!((1000 << 10..=1 << 20).contains(&most), "{most}");
+    table.honest(3);
+    table.answer(&[], &[2]);
+    assert!(table.is_learned());
+    assert_eq!(table.shared.descriptions, 100 << 20);
+}

@@ -43,13 +43,12 @@ impl Table {
         Table::of(description(bytes), Magnet::default(), Settings::default())
     }
 
-    /// The info-hash of `link` is that of `info`, unless it names one of version 2.
+    /// A machine for the description `info`.
     fn of(info: Vec<u8>, link: Magnet, settings: Settings) -> Table {
-        let info_hash = link.info_hash.or_else(|| link.info_hash_v2.is_none().then(|| InfoHash(sha1(&info))));
-        let link = Magnet { info_hash, ..link };
+        let info_hash = InfoHash(sha1(&info));
         let settings = Settings { peer_id: crate::proto::id::PeerId([1; 20]), ..settings };
         let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
-        let learning = Learning::new(&link, settings.into(), Time::ZERO, &mut shared.rng);
+        let learning = Learning::new(info_hash, &link, settings.into(), Time::ZERO, &mut shared.rng);
         Table {
             now: Time::ZERO,
             learning,

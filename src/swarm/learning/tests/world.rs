@@ -107,10 +107,10 @@ fn description(bytes: usize) -> Vec<u8> {
 impl Lab {
     fn new(seed: u64, bytes: usize, peers: &[Manners]) -> Lab {
         let info = description(bytes);
-        let link = Magnet { info_hash: Some(InfoHash(sha1(&info))), ..Magnet::default() };
+        let (info_hash, link) = (InfoHash(sha1(&info)), Magnet::default());
         let settings = Arc::new(Settings { peer_id: PeerId([1; 20]), ..Settings::default() });
         let mut shared = Shared::new(Rng::new(seed), Budget::new(1 << 20));
-        let learning = Learning::new(&link, Arc::clone(&settings), Time::ZERO, &mut shared.rng);
+        let learning = Learning::new(info_hash, &link, Arc::clone(&settings), Time::ZERO, &mut shared.rng);
         let mut rng = Rng::new(seed + 1);
         let mut delay = || Time::from_millis(10 + rng.below(90) as u64);
         let remotes = peers.iter().map(|&manners| Remote { manners, delay: delay(), key: None, lives: 0 }).collect();
