@@ -267,6 +267,21 @@ fn a_link_that_cannot_be_used_is_refused_in_words() {
     run(&["magnet:?xt=urn:btih:zz"]).assert_refused(65);
 }
 
+/// Its peers are honest, so they are not to blame.
+#[test]
+fn a_link_that_names_two_torrents_is_refused_in_words() {
+    if !here(&[Tool::Libtorrent]) {
+        return;
+    }
+    let stage = Stage::new(Content::one_file("a file", 100_000), 16 * KIB);
+    let (_seed, address) = libtorrent(&stage);
+    let second = format!("&xt=urn:btmh:1220{}", "ab".repeat(32));
+    let refused = Get::new("leecher", stage.path()).arg(link_to(&stage.torrent, address) + &second).run();
+    refused.assert_code(65);
+    assert!(refused.stderr.contains("the link names two torrents"), "{}", refused.stderr);
+    assert!(saved(stage.path()).is_empty());
+}
+
 /// Waits until a link has been asked for in vain, and returns the reason that it gives.
 fn reason(running: &mut Swarmlet, expected: &str) {
     wait_until(expected, PATIENCE, || {
