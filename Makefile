@@ -42,7 +42,8 @@ test: ## runs every test, with other BitTorrent programs if they are installed
 # Builds that must be free of warnings besides the usual one: without any optional feature, and with one of them.
 BUILDS = "--no-default-features" "--no-default-features --features tracker" "--no-default-features --features make" \
 	"--no-default-features --features tls" "--no-default-features --features magnet" \
-	"--no-default-features --features pex" "--no-default-features --features lsd" "--features hw-sha1"
+	"--no-default-features --features pex" "--no-default-features --features lsd" "--no-default-features --features dht" \
+	"--features hw-sha1"
 
 # `make check TESTED=1` leaves the tests out, if they have just run.
 check: ## runs what a change must pass: format, lints of all builds, documentation, tests

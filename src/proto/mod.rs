@@ -3,6 +3,7 @@
 pub mod bencode;
 pub mod choice;
 pub mod id;
+pub mod krpc;
 pub mod lsd;
 pub mod magnet;
 pub mod metainfo;

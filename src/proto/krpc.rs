@@ -1,0 +1,216 @@
+//! KRPC, the packets of the DHT: questions, answers and errors, one in each UDP datagram (BEP 5).
+//!
+//! A packet is a bencoded dict. `t` is the transaction, which the answer repeats; `y` says whether it is a question (`q`),
+//! an answer (`r`) or an error (`e`). Nodes know each other as a [`Contact`]: an id of 20 bytes and an address. How near
+//! two ids are is their [`distance`](NodeId::distance).
+
+mod bloom;
+mod emit;
+mod node_id;
+mod parse;
+mod show;
+
+use super::id::InfoHash;
+pub use bloom::Bloom;
+use core::net::SocketAddr;
+pub use emit::MOST_SENT;
+pub use node_id::NodeId;
+pub use parse::MOST_READ;
+
+/// Whether this build has the DHT. (What follows from it is left out by the compiler.)
+// Feature: dht.
+pub const IS_BUILT_IN: bool = cfg!(feature = "dht");
+
+/// What we call ourselves in `v`: two letters as in peer ids (BEP 20), and two bytes of version.
+pub const VERSION: [u8; 4] = *b"SW\x01\x00";
+
+/// The code of an error that has no code of its own (BEP 5).
+pub const GENERIC_ERROR: i64 = 201;
+/// The code of an error on the side of the node that was asked (BEP 5).
+pub const SERVER_ERROR: i64 = 202;
+/// The code for a packet that can't be read, a wrong argument or a wrong token (BEP 5).
+pub const PROTOCOL_ERROR: i64 = 203;
+/// The code for a question that the node does not know (BEP 5).
+pub const METHOD_UNKNOWN: i64 = 204;
+
+/// Bytes of the longest transaction that is read. Programs use 2 to 8.
+pub const MOST_TRANSACTION: usize = 16;
+/// Bytes of the longest token that is read and sent. libtorrent's have 4, transmission's 8, others' 20.
+pub const MOST_TOKEN: usize = 128;
+/// Nodes of each family that are read from an answer. BEP 5 sends 8.
+pub const MOST_NODES: usize = 16;
+/// Peers that are read from an answer. libtorrent sends up to 100.
+pub const MOST_PEERS: usize = 100;
+
+/// A node: its id, and the address at which it answers. Of a contact that a stranger told, nothing is checked.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Contact {
+    /// Its id.
+    pub id: NodeId,
+    /// Its address. It is never an IPv4-mapped IPv6 address.
+    pub addr: SocketAddr,
+}
+
+/// The name that a question has until it is answered: the answer repeats its bytes exactly.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Transaction {
+    bytes: [u8; MOST_TRANSACTION],
+    length: u8,
+}
+
+impl Transaction {
+    /// A transaction of these bytes; `None` if they are more than [`MOST_TRANSACTION`].
+    pub fn new(bytes: &[u8]) -> Option<Transaction> {
+        let mut transaction = Transaction { bytes: [0; MOST_TRANSACTION], length: u8::try_from(bytes.len()).ok()? };
+        transaction.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        Some(transaction)
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
+}
+
+/// One datagram.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Packet {
+    /// `t`.
+    pub transaction: Transaction,
+    /// `v`: the program of the sender, if it is named in four bytes.
+    pub version: Option<[u8; 4]>,
+    /// `ip`: the address from which the sender saw the question come (BEP 42).
+    pub ip: Option<SocketAddr>,
+    /// What it says.
+    pub body: Body,
+}
+
+/// What a packet says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Body {
+    /// A question.
+    Query {
+        /// The id of the asking node.
+        from: NodeId,
+        /// `ro`: the asking node answers no questions itself, so it belongs in no table (BEP 43).
+        read_only: bool,
+        /// What it asks.
+        query: Query,
+    },
+    /// An answer.
+    Answer(Box<Answer>),
+    /// The question is not answered, because of this.
+    Error {
+        /// [`PROTOCOL_ERROR`] or another one.
+        code: i64,
+        /// In words, which are a stranger's.
+        text: String,
+    },
+}
+
+/// Of which families nodes are wanted (BEP 32). In a packet without this, it is the family of the packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Want {
+    /// Nodes at IPv4 addresses.
+    pub n4: bool,
+    /// Nodes at IPv6 addresses.
+    pub n6: bool,
+}
+
+/// A question.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Query {
+    /// Is there a node?
+    Ping,
+    /// Which nodes do you know next to this id?
+    FindNode {
+        /// The id.
+        target: NodeId,
+        /// Of which families.
+        want: Option<Want>,
+    },
+    /// Which peers do you know of this torrent, and which nodes next to it?
+    GetPeers {
+        /// The torrent.
+        info_hash: InfoHash,
+        /// Nodes of which families.
+        want: Option<Want>,
+        /// The answer should have filters, from which peers are counted (BEP 33).
+        scrape: bool,
+        /// Seeds are of no use to the asking node (BEP 33).
+        no_seed: bool,
+    },
+    /// I am a peer of this torrent: tell others.
+    Announce {
+        /// The torrent.
+        info_hash: InfoHash,
+        /// The port at which the peer is.
+        port: u16,
+        /// The port that the packet comes from counts instead: a NAT may have changed it.
+        implied_port: bool,
+        /// What the answer to [`Query::GetPeers`] brought: it shows that the address is no lie.
+        token: Vec<u8>,
+        /// The peer is a seed (BEP 33).
+        seed: bool,
+    },
+    /// Which torrents do you know peers of (BEP 51), and which nodes next to this id?
+    Sample {
+        /// The id.
+        target: NodeId,
+        /// Nodes of which families.
+        want: Option<Want>,
+    },
+    /// A question of a later day. With a target it is answered as [`Query::FindNode`], as libtorrent does, so that
+    /// lookups go on through nodes that don't know it; without one, with the error [`METHOD_UNKNOWN`].
+    Other {
+        /// Its `target`, or else its `info_hash`.
+        target: Option<NodeId>,
+        /// It is `get` or `put` (BEP 44). We store no such data, and say so with the error [`METHOD_UNKNOWN`].
+        is_bep44: bool,
+    },
+}
+
+/// An answer. Which of these lists are there depends on the question, and on the program that answers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Answer {
+    /// The id of the node that answers.
+    pub id: NodeId,
+    /// Nodes next to what was asked for. At most [`MOST_NODES`] of each family are read. Those of IPv4 come first.
+    pub nodes: Vec<Contact>,
+    /// What an announce to this node needs. Without it, the node takes no announce.
+    pub token: Option<Vec<u8>>,
+    /// Peers of the torrent. At most [`MOST_PEERS`] are read.
+    pub peers: Vec<SocketAddr>,
+    /// Torrents of which the node knows peers (BEP 51).
+    pub samples: Option<Samples>,
+    /// The seeds and the other peers of the torrent (BEP 33), in this order.
+    pub filters: Option<Box<(Bloom, Bloom)>>,
+}
+
+impl Answer {
+    /// An answer that says only which node it comes from: enough for a ping and for an announce.
+    pub fn new(id: NodeId) -> Answer {
+        Answer { id, nodes: Vec::new(), token: None, peers: Vec::new(), samples: None, filters: None }
+    }
+}
+
+/// Some of the torrents of which a node knows peers (BEP 51).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Samples {
+    /// Seconds after which the same node may be asked again, 0 to 21,600 (BEP 51).
+    pub interval: u16,
+    /// How many there are in all.
+    pub num: u64,
+    /// Some of them.
+    pub info_hashes: Vec<InfoHash>,
+}
+
+/// Why a datagram could not be read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unread {
+    /// What is wrong.
+    pub reason: &'static str,
+    /// If it is a question, its transaction: it may get the error [`PROTOCOL_ERROR`]. Anything else gets no answer, so
+    /// that two nodes never throw errors at each other.
+    pub transaction: Option<Transaction>,
+}

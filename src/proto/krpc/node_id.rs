@@ -1,0 +1,172 @@
+//! The ids of nodes, how far apart they are, and which ones belong to an address (BEP 42).
+
+use crate::base::hex::to_hex;
+use crate::base::rng::Rng;
+use crate::proto::id::InfoHash;
+use core::net::IpAddr;
+use std::fmt;
+
+/// The id of a node, in the same space as the info-hashes of torrents.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub [u8; 20]);
+
+/// Bits of an id.
+const BITS: u32 = 160;
+
+impl NodeId {
+    /// How far the two are apart: the bits in which they differ, read as a number. The first byte weighs most, so
+    /// distances compare as arrays.
+    pub fn distance(self, other: NodeId) -> [u8; 20] {
+        core::array::from_fn(|place| self.0[place] ^ other.0[place])
+    }
+
+    /// How many bits the two have in common before the first that differs: 160 if they are equal.
+    pub fn shared_bits(self, other: NodeId) -> u32 {
+        let distance = self.distance(other);
+        match distance.iter().position(|byte| *byte != 0) {
+            Some(place) => 8 * place as u32 + distance[place].leading_zeros(),
+            None => BITS,
+        }
+    }
+
+    /// An id that belongs to `ip`, so that nobody can choose where in the DHT it stands (BEP 42): its first 21 bits and
+    /// its last byte, `r`, are bound to the address; the others are random.
+    pub fn secure(ip: IpAddr, r: u8, rest: &mut Rng) -> NodeId {
+        let mut id: [u8; 20] = core::array::from_fn(|_| rest.bits() as u8);
+        let [first, second, third, _] = prefix(ip, r).to_be_bytes();
+        id[..2].copy_from_slice(&[first, second]);
+        id[2] = third & 0xf8 | id[2] & 0x07;
+        id[19] = r;
+        NodeId(id)
+    }
+
+    /// Whether this id belongs to `ip` (BEP 42). In a local network every id does.
+    pub fn is_secure(self, ip: IpAddr) -> bool {
+        let [first, second, third, _] = prefix(ip, self.0[19]).to_be_bytes();
+        is_local(ip) || self.0[..2] == [first, second] && (self.0[2] ^ third) & 0xf8 == 0
+    }
+}
+
+/// The number whose first 21 bits begin the ids of `ip` that end with `r`. Of the address only so many bits count that
+/// a network can't reach many ids, and of `r` the last three, so that some nodes fit behind one NAT.
+fn prefix(ip: IpAddr, r: u8) -> u32 {
+    /// For IPv4 (BEP 42).
+    const V4_MASK: u32 = 0x030f_3fff;
+    /// For the first half of an IPv6 address (BEP 42); the second half is free for every host to choose.
+    const V6_MASK: u64 = 0x0103_070f_1f3f_7fff;
+    let r = r & 7;
+    match ip.to_canonical() {
+        IpAddr::V4(v4) => crc32c(&(v4.to_bits() & V4_MASK | u32::from(r) << 29).to_be_bytes()),
+        IpAddr::V6(v6) => crc32c(&((v6.to_bits() >> 64) as u64 & V6_MASK | u64::from(r) << 61).to_be_bytes()),
+    }
+}
+
+/// The local networks that BEP 42 exempts, and their counterparts in IPv6.
+fn is_local(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(v4) => v4.is_private() || v4.is_link_local() || v4.is_loopback(),
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local() || v6.is_loopback(),
+    }
+}
+
+/// CRC-32C (RFC 3720, Castagnoli's polynomial, bits reflected). It runs over 8 bytes at most, so it has no table.
+fn crc32c(bytes: &[u8]) -> u32 {
+    let mut crc = u32::MAX;
+    for byte in bytes {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = crc >> 1 ^ if crc & 1 == 1 { 0x82f6_3b78 } else { 0 };
+        }
+    }
+    !crc
+}
+
+impl From<InfoHash> for NodeId {
+    fn from(info_hash: InfoHash) -> NodeId {
+        NodeId(info_hash.0)
+    }
+}
+
+/// 40 hex digits, lower case.
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&to_hex(&self.0))
+    }
+}
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::hex::from_hex;
+    use proptest::prelude::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn distance_is_the_number_of_the_bits_that_differ() {
+        let (zero, one) = (NodeId([0; 20]), NodeId(core::array::from_fn(|place| u8::from(place == 19))));
+        assert_eq!(zero.distance(one), one.0);
+        assert_eq!((zero.shared_bits(one), one.shared_bits(one)), (159, 160));
+        assert_eq!(zero.shared_bits(NodeId([0x80; 20])), 0);
+        assert_eq!(NodeId([0x10; 20]).shared_bits(NodeId([0x11; 20])), 7);
+        // The first byte weighs most.
+        let far = NodeId(core::array::from_fn(|place| u8::from(place == 0)));
+        assert!(zero.distance(far) > zero.distance(NodeId(core::array::from_fn(|place| 255 * u8::from(place > 0)))));
+    }
+
+    /// The vectors of BEP 42.
+    #[test]
+    fn ids_of_the_specification_belong_to_their_addresses() {
+        for (addr, r, id) in [
+            ("124.31.75.21", 1, "5fbfbff10c5d6a4ec8a88e4c6ab4c28b95eee401"),
+            ("21.75.31.124", 86, "5a3ce9c14e7a08645677bbd1cfe7d8f956d53256"),
+            ("65.23.51.170", 22, "a5d43220bc8f112a3d426c84764f8c2a1150e616"),
+            ("84.124.73.14", 65, "1b0321dd1bb1fe518101ceef99462b947a01ff41"),
+            ("43.213.53.83", 90, "e56f6cbf5b7c4be0237986d5243b87aa6d51305a"),
+        ] {
+            let id = NodeId(from_hex(id).unwrap());
+            assert!(id.is_secure(ip(addr)), "{addr}");
+            assert!(id.is_secure(ip(&format!("::ffff:{addr}"))), "{addr}");
+            let ours = NodeId::secure(ip(addr), r, &mut Rng::new(7));
+            assert!(ours.shared_bits(id) >= 21 && ours.0[19] == r, "{addr}: {ours}");
+            // An address next to it has other ids, and each of the bound bits counts.
+            assert!(!id.is_secure(ip("124.31.75.22")), "{addr}");
+            for bit in [0, 8, 20] {
+                let mut other = id;
+                other.0[bit / 8] ^= 0x80 >> (bit % 8);
+                assert!(!other.is_secure(ip(addr)), "{addr}, bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn crc32c_gives_its_well_known_value() {
+        assert_eq!(crc32c(b"123456789"), 0xe306_9283);
+    }
+
+    #[test]
+    fn a_local_network_may_have_any_id() {
+        let local = ["10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.1.1", "127.0.0.1", "::1", "fe80::1", "fd00::1"];
+        assert!(local.iter().all(|addr| NodeId([0; 20]).is_secure(ip(addr))));
+        assert!(!["8.8.8.8", "172.32.0.1", "2001:db8::1"].iter().any(|addr| NodeId([0; 20]).is_secure(ip(addr))));
+    }
+
+    proptest! {
+        #[test]
+        fn an_id_made_for_an_address_belongs_to_it(v6: u128, v4: u32, r: u8, seed: u64) {
+            for ip in [IpAddr::V6(v6.into()), IpAddr::V4(v4.into())] {
+                let id = NodeId::secure(ip, r, &mut Rng::new(seed));
+                prop_assert!(id.is_secure(ip));
+                prop_assert_eq!(id.0[19], r);
+            }
+        }
+    }
+}
