@@ -68,6 +68,7 @@
 //! assert!(is_complete && torrent.have().is_full());
 //! ```
 
+pub mod dht;
 pub mod event;
 pub mod figures;
 pub mod giving;

@@ -1,0 +1,228 @@
+//! A node of the DHT, the directory that all nodes keep together: `(packet | wish | timer, now) -> packets, findings`.
+//!
+//! Floor 2. Each node has a random id and stores the peers of those torrents whose info-hashes are near to it (BEP 5).
+//! "Near" has nothing to do with the Internet: the distance of two ids is the number whose bits are those in which they
+//! differ. A node knows few others, but the nearer to its own id, the more of them it knows. So somebody always knows a
+//! node that is nearer to a torrent, and each question of a lookup leads some bits further:
+//!
+//! ```text
+//!   we                                                                          the torrent 0110 1011...
+//!    |   "which nodes, which peers do you know near 0110 1011...?"                         |
+//!    |------------------------------> 0100...    shares 2 bits: "ask 0110 0..., 0111 ..."   |
+//!    |------------------------------------------> 0110 0...    shares 4: "ask 0110 100..."  |
+//!    |---------------------------------------------------> 0110 100...   shares 6 ...       |
+//!    |------------------------------------------------------------------> the 8 nearest <---|
+//!    |   <- "here are peers, and a token"                                   store its peers
+//!    |   announce (token): "I am a peer of it, too" ->
+//!    v
+//!   four questions are under way at the same time; the lookup ends when the 8 nearest nodes that live have answered
+//! ```
+//!
+//! Anybody may take part, so each number and address may be a lie. What protects us: a node enters the table only after
+//! it has answered us itself; of each network one node counts in a lookup and in a bucket; nodes whose id belongs to
+//! their address (BEP 42) are looked for beside those that happen to be near; and all that grows has a limit.
+//!
+//! Reading order: `table` (whom we know), `lookup` (how a torrent's nodes are found), `token` and `store` (what
+//! others tell us), `limits` (how much of it we bear), `external` (who we are), `address`, then [`node`], which joins
+//! them.
+//!
+//! A machine is of one address family. A host with both has two, with ids far apart (BEP 45).
+
+pub mod node;
+
+pub use self::node::Node;
+use crate::proto::id::InfoHash;
+use crate::proto::krpc::{Contact, NodeId};
+use core::net::{IpAddr, SocketAddr};
+
+/// What a node begins with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The family of its addresses.
+    pub is_v6: bool,
+    /// This host also has a machine of the other family, so nodes of both are worth knowing.
+    pub is_dual: bool,
+    /// Its id: that of the last run, or a random one. When we learn our address, we take one that belongs to it.
+    pub id: NodeId,
+    /// From the kernel: tokens and transactions are made with it.
+    pub secret: [u8; 20],
+    /// It never answers, and says so (BEP 43).
+    pub read_only: bool,
+    /// Its own port.
+    pub port: u16,
+    /// We are in a local or loopback network ourselves, so addresses of such networks count.
+    pub allow_local: bool,
+    /// Most peers that are stored.
+    pub store_peers: usize,
+}
+
+/// What happens to a node.
+pub enum Input<'a> {
+    /// A datagram came.
+    Packet {
+        /// From there.
+        from: SocketAddr,
+        /// It says this.
+        bytes: &'a [u8],
+    },
+    /// There may be a node: of the last run, of a peer's PORT message, of a torrent's `nodes`, of a person. It is asked,
+    /// and enters the table if it answers.
+    Node(SocketAddr),
+    /// A well-known node through which one enters the DHT. It is asked only while the table is poor, and never enters it.
+    Router(SocketAddr),
+    /// Something is wanted.
+    Seek(Seek),
+    /// The wish with this ticket is no more. Nothing follows about it.
+    Cancel(u64),
+    /// The moment of [`Node::next_wake`] has come.
+    Timer,
+    /// Whether strangers reach us, as far as the engine knows. Without it, the node finds out by itself.
+    Reachable(bool),
+}
+
+/// A wish.
+#[derive(Clone, Debug)]
+pub struct Seek {
+    /// Its number, by which its results are known. No two wishes have the same at a time.
+    pub ticket: u64,
+    /// What is wanted.
+    pub what: Goal,
+    /// Each question and answer is wanted too, as [`Output::Step`].
+    pub steps: bool,
+}
+
+/// What can be wanted.
+#[derive(Clone, Debug)]
+pub enum Goal {
+    /// Peers of a torrent.
+    Peers {
+        /// The torrent.
+        info_hash: InfoHash,
+        /// If we are to be announced as a peer as well: the TCP port, and whether we are a seed.
+        announce: Option<(u16, bool)>,
+    },
+    /// How many peers a torrent has (BEP 33).
+    Scrape {
+        /// The torrent.
+        info_hash: InfoHash,
+    },
+    /// Whether there is a node at an address.
+    Ping(SocketAddr),
+    /// The nodes next to an id.
+    Nodes {
+        /// The id.
+        target: NodeId,
+    },
+}
+
+/// What a node wants done, or has found.
+#[derive(Debug)]
+pub enum Output {
+    /// A datagram is to be sent.
+    Send {
+        /// To there.
+        to: SocketAddr,
+        /// It says this.
+        bytes: Vec<u8>,
+    },
+    /// Peers of a torrent. Each comes once for a ticket, and of each IP address one.
+    Found {
+        /// Of the wish.
+        ticket: u64,
+        /// Where they listen.
+        peers: Vec<SocketAddr>,
+    },
+    /// A question, an answer, or silence.
+    Step {
+        /// Of the wish.
+        ticket: u64,
+        /// What happened.
+        step: Step,
+    },
+    /// A wish has come to its end.
+    Done {
+        /// Of the wish.
+        ticket: u64,
+        /// What came of it.
+        outcome: Outcome,
+    },
+    /// Nodes of the other family, for the other machine. Nothing is known about them.
+    Met(Vec<SocketAddr>),
+}
+
+/// One step of a lookup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A node is asked.
+    Asked {
+        /// The node. Its id is unknown if it is our way into the DHT.
+        id: Option<NodeId>,
+        /// Where.
+        addr: SocketAddr,
+        /// It has been asked before and kept silent.
+        again: bool,
+    },
+    /// It answers.
+    Answered {
+        /// The node.
+        from: Contact,
+        /// How many nodes it names.
+        nodes: usize,
+        /// How many peers it names.
+        peers: usize,
+        /// It takes announces.
+        has_token: bool,
+    },
+    /// It does not answer, or with an error.
+    Silent {
+        /// Where.
+        addr: SocketAddr,
+    },
+    /// We tell it that we are a peer.
+    Announced {
+        /// The node.
+        to: Contact,
+    },
+}
+
+/// What came of a wish.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Questions that were sent, announces too.
+    pub questions: u32,
+    /// How many of them were answered.
+    pub answers: u32,
+    /// The nodes that answered, nearest first, at most 8. For a ping: the node.
+    pub nearest: Vec<Contact>,
+    /// How many nodes have taken our announce.
+    pub announced: u32,
+    /// About how many seeds and other peers there are, if any node answers scrapes.
+    pub scrape: Option<(f64, f64)>,
+}
+
+/// How a node is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Nodes in the table that answered lately.
+    pub good: usize,
+    /// All nodes in the table.
+    pub nodes: usize,
+    /// Questions of others, in all.
+    pub queries_in: u64,
+    /// Answers to our questions, in all.
+    pub answers_in: u64,
+    /// Our questions, in all.
+    pub queries_out: u64,
+    /// Our answers, in all.
+    pub answers_out: u64,
+    /// Lookups that run.
+    pub lookups: usize,
+    /// Peers that are stored for others.
+    pub stored_peers: usize,
+    /// Torrents that they belong to.
+    pub stored_torrents: usize,
+    /// We answer questions, because strangers reach us.
+    pub answers: bool,
+    /// The address at which others see us.
+    pub external: Option<IpAddr>,
+}
