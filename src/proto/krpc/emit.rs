@@ -63,30 +63,26 @@ impl Query {
     }
 
     fn arguments(&self) -> Entries {
-        let flag = |name, is: bool| is.then_some((name, Bencode::from(1i64)));
-        let mut entries = Entries::new();
-        match self {
-            Query::Ping => {}
+        let flag = |name, is: &bool| is.then_some((name, Bencode::from(1i64)));
+        let hash = |name, hash: &[u8; 20]| Some((name, Bencode::from(&hash[..])));
+        let families = |want: &Option<Want>| want.and_then(families);
+        let arguments = match self {
+            Query::Ping => vec![],
             Query::FindNode { target, want } | Query::Sample { target, want } => {
-                entries.push(("target", target.0[..].into()));
-                entries.extend(want.and_then(families));
+                vec![hash("target", &target.0), families(want)]
             }
             Query::GetPeers { info_hash, want, scrape, no_seed } => {
-                entries.push(("info_hash", info_hash.0[..].into()));
-                entries.extend(want.and_then(families));
-                entries.extend(flag("scrape", *scrape));
-                entries.extend(flag("noseed", *no_seed));
+                let flags = [flag("scrape", scrape), flag("noseed", no_seed)];
+                [&[hash("info_hash", &info_hash.0), families(want)][..], &flags].concat()
             }
             Query::Announce { info_hash, port, implied_port, token, seed } => {
-                entries.push(("info_hash", info_hash.0[..].into()));
-                entries.push(("port", u64::from(*port).into()));
-                entries.push(("token", short(token)));
-                entries.extend(flag("implied_port", *implied_port));
-                entries.extend(flag("seed", *seed));
+                let values = [Some(("port", u64::from(*port).into())), Some(("token", short(token)))];
+                let flags = [flag("implied_port", implied_port), flag("seed", seed)];
+                [&[hash("info_hash", &info_hash.0)][..], &values, &flags].concat()
             }
-            Query::Other { target, .. } => entries.extend(target.map(|target| ("target", target.0[..].into()))),
-        }
-        entries
+            Query::Other { target, .. } => vec![target.and_then(|target| hash("target", &target.0))],
+        };
+        arguments.into_iter().flatten().collect()
     }
 }
 

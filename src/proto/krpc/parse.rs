@@ -1,8 +1,8 @@
 //! Reading a datagram. It comes from a stranger, and its source address may be a lie.
 //!
 //! The bytes are checked once, without recursion, and then walked in place. What is kept is bounded by constants, never
-//! by a number in the packet. What a packet must have is read strictly. What it may have is left out if it is malformed.
-//! What nobody knows is skipped, because others extend the protocol.
+//! by a number in the packet. What a packet must have is read strictly. What it may have is left out if it is
+//! malformed. What nobody knows is skipped, because others extend the protocol.
 
 use super::{Answer, Bloom, Body, Contact, NodeId, Packet, Query, Samples, Transaction, Unread, Want};
 use super::{MOST_NODES, MOST_PEERS, MOST_TEXT, MOST_TOKEN};
@@ -10,11 +10,19 @@ use crate::proto::bencode::{self, Value};
 use crate::proto::id::InfoHash;
 use crate::proto::tracker::compact::{self, V4_BYTES, V6_BYTES};
 
-/// Bytes of the longest datagram that is read: an Ethernet frame has no more. The number of values needs no limit of its
-/// own, because so few bytes hold at most 750.
+/// Bytes of the longest datagram that is read: an Ethernet frame has no more. The number of values needs no limit of
+/// its own, because so few bytes hold at most 750.
 pub const MOST_READ: usize = 1500;
 /// How deep lists and dicts may nest: libtorrent's limit. The packets of BEP 5 need 3.
 const MOST_DEPTH: usize = 10;
+/// The keys of a packet.
+const KEYS: [&[u8]; 9] = [b"a", b"e", b"ip", b"q", b"r", b"ro", b"t", b"v", b"y"];
+/// The keys of a question's arguments.
+const ARGUMENTS: [&[u8]; 10] =
+    [b"id", b"target", b"info_hash", b"want", b"port", b"implied_port", b"token", b"seed", b"noseed", b"scrape"];
+/// The keys of an answer's return values.
+const VALUES: [&[u8]; 10] =
+    [b"id", b"nodes", b"nodes6", b"token", b"values", b"samples", b"interval", b"num", b"BFsd", b"BFpe"];
 /// Bytes of an id and of an info-hash.
 const ID_BYTES: usize = 20;
 
@@ -29,8 +37,7 @@ impl Packet {
         if !rest.is_empty() {
             return Err(unread("bytes follow the packet"));
         }
-        let keys = [&b"a"[..], b"e", b"ip", b"q", b"r", b"ro", b"t", b"v", b"y"];
-        let [a, e, ip, q, r, ro, t, v, y] = dict.get_all(keys).ok_or(unread("not a dict"))?;
+        let [a, e, ip, q, r, ro, t, v, y] = dict.get_all(KEYS).ok_or(unread("not a dict"))?;
         let transaction = string(t).and_then(Transaction::new).ok_or(unread("no transaction"))?;
         let body = match string(y) {
             Some(b"q") => {
@@ -49,19 +56,7 @@ impl Packet {
 /// The question of method `q` with arguments `a`, and the id of the node that asks.
 fn question(q: Option<Value<'_>>, a: Option<Value<'_>>) -> Result<(NodeId, Query), &'static str> {
     let method = string(q).ok_or("no method")?;
-    let keys = [
-        &b"id"[..],
-        b"target",
-        b"info_hash",
-        b"want",
-        b"port",
-        b"implied_port",
-        b"token",
-        b"seed",
-        b"noseed",
-        b"scrape",
-    ];
-    let arguments = a.and_then(|a| a.get_all(keys)).ok_or("no arguments")?;
+    let arguments = a.and_then(|a| a.get_all(ARGUMENTS)).ok_or("no arguments")?;
     let [id, target, info_hash, want, port, implied_port, token, seed, no_seed, scrape] = arguments;
     let from = NodeId(twenty(id).ok_or("no id")?);
     let target = twenty(target).map(NodeId);
@@ -95,9 +90,7 @@ fn question(q: Option<Value<'_>>, a: Option<Value<'_>>) -> Result<(NodeId, Query
 
 /// The answer with the return values `r`; `None` if it does not say which node it comes from.
 fn answer(r: Option<Value<'_>>) -> Option<Answer> {
-    let keys =
-        [&b"id"[..], b"nodes", b"nodes6", b"token", b"values", b"samples", b"interval", b"num", b"BFsd", b"BFpe"];
-    let [id, nodes, nodes6, token, values, samples, interval, num, seeds, peers] = r?.get_all(keys)?;
+    let [id, nodes, nodes6, token, values, samples, interval, num, seeds, peers] = r?.get_all(VALUES)?;
     let filter = |value| string(value).and_then(|bytes| bytes.try_into().ok()).map(Bloom);
     let number = |value: Option<Value<'_>>| value.and_then(Value::as_int).unwrap_or(0).max(0) as u64;
     let mut answer = Answer::new(NodeId(twenty(id)?));

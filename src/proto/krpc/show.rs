@@ -41,13 +41,11 @@ impl fmt::Display for Packet {
 impl fmt::Display for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}?", self.method())?;
-        let families = |want: &Option<Want>| match want {
-            Some(Want { n4: true, n6: true }) => ", n4 n6",
-            Some(Want { n4: true, n6: false }) => ", n4",
-            Some(Want { n4: false, n6: true }) => ", n6",
-            _ => "",
-        };
         let flag = |is: &bool, name| if *is { name } else { "" };
+        let families = |want: &Option<Want>| {
+            let Want { n4, n6 } = want.unwrap_or_default();
+            [flag(&n4, ", n4"), flag(&n6, ", n6")].concat()
+        };
         match self {
             Query::Ping => Ok(()),
             Query::FindNode { target, want } | Query::Sample { target, want } => {

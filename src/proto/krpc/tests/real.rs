@@ -55,7 +55,7 @@ const ARIA2: &[u8] = b"\
     d1:ad2:id20:\xb7\x86\x14\xe9~\xc1\xf0@\xa8\x88\"\xbb\x0e\x10\xa0\xf1\xa5\x84/z9:info_hash20:@ABCDEFGHIJKLMNOPQRS\
     4:porti27481e5:token4:tokne1:q13:announce_peer1:t4:5^\xaa)1:v4:A2\0\x031:y1:qe";
 const TRANSMISSION: &[u8] = b"\
-    d1:ad2:id20:\xea\xd6>\xfbc\x8b\x8e\x97\x13\xe4:w\x94i9bY\xd9\x04\x8de1:q4:ping1:t4:pn\0\01:y1:qe";
+    d1:ad2:id20:\xea\xd6>\xfbc\x8b\x8e\x97\x13\xe4:w\x94i9bY\xd9\x04\x8de1:q4:ping1:t4:pn\0\x001:y1:qe";
 /// The answer to a scrape, in three pieces: before, between and behind the two filters.
 const LT_SCRAPE: [&[u8]; 3] = [
     b"d2:ip6:\x7f\0\0\x01j61:rd4:BFpe256:",
