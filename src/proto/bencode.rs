@@ -42,7 +42,7 @@ use std::fmt;
 /// Decodes an input that is exactly one value, as BEP 3 wants it, nested at most [`MAX_DEPTH`] deep. An error says what
 /// is wrong and where, and is safe on a terminal.
 pub fn decode(input: &[u8]) -> Result<Value<'_>, String> {
-    match read(input, MAX_DEPTH)? {
+    match read(input, MAX_DEPTH, MAX_DEPTH)? {
         (value, [], None) => Ok(value),
         (_, _, Some(odd)) => Err(odd),
         (value, rest, None) => Err(trailing(value.raw.len(), rest)),
@@ -64,18 +64,25 @@ pub fn decode_metainfo(input: &[u8]) -> Result<(Value<'_>, Option<String>), Stri
 
 /// Decodes the value at the start of what another program wrote; returns it and the bytes after it.
 pub fn decode_prefix(input: &[u8]) -> Result<(Value<'_>, &[u8]), String> {
-    read(input, MAX_DEPTH).map(|(value, rest, _)| (value, rest))
+    decode_shallow(input, MAX_DEPTH)
+}
+
+/// Decodes the value at the start of what another program wrote, nested at most `depth` deep; returns it and the bytes
+/// after it.
+pub fn decode_shallow(input: &[u8], depth: usize) -> Result<(Value<'_>, &[u8]), String> {
+    read(input, depth, depth).map(|(value, rest, _)| (value, rest))
 }
 
 fn foreign(input: &[u8], info_depth: usize) -> Result<(Value<'_>, Option<String>), String> {
-    let (value, rest, odd) = read(input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input).trim_ascii_start(), info_depth)?;
+    let start = input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input).trim_ascii_start();
+    let (value, rest, odd) = read(start, MAX_DEPTH, info_depth)?;
     let end = input.len() - rest.len();
     Ok((value, odd.or_else(|| (!rest.trim_ascii().is_empty()).then(|| trailing(end, rest)))))
 }
 
 /// The value at the start, the bytes after it, and what is odd about the value.
-fn read(input: &[u8], info_depth: usize) -> Result<(Value<'_>, &[u8], Option<String>), String> {
-    let (length, odd) = scan::scan(input, info_depth)?;
+fn read(input: &[u8], depth: usize, info_depth: usize) -> Result<(Value<'_>, &[u8], Option<String>), String> {
+    let (length, odd) = scan::scan(input, depth, info_depth)?;
     let (raw, rest) = input.split_at(length);
     Ok((Value { raw }, rest, odd))
 }

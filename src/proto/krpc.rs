@@ -1,14 +1,61 @@
 //! KRPC, the packets of the DHT: questions, answers and errors, one in each UDP datagram (BEP 5).
 //!
-//! A packet is a bencoded dict. `t` is the transaction, which the answer repeats; `y` says whether it is a question (`q`),
-//! an answer (`r`) or an error (`e`). Nodes know each other as a [`Contact`]: an id of 20 bytes and an address. How near
-//! two ids are is their [`distance`](NodeId::distance).
+//! A packet is a bencoded dict. `t` is the transaction, which the answer repeats; `y` says whether it is a question
+//! (`q`), an answer (`r`) or an error (`e`). Nodes know each other as a [`Contact`]: an id of 20 bytes and an address.
+//! How near two ids are is their [`distance`](NodeId::distance).
+//!
+//! ```
+//! use swarmlet::proto::id::InfoHash;
+//! use swarmlet::proto::krpc::{Answer, Body, Contact, NodeId, Packet, Query, Transaction};
+//!
+//! // One node asks another: which peers of this torrent do you know? It makes up a name for the question.
+//! let (asking, asked) = (NodeId(*b"abcdefghij0123456789"), NodeId(*b"0123456789abcdefghij"));
+//! let query = Query::GetPeers {
+//!     info_hash: InfoHash(*b"mnopqrstuvwxyz123456"), want: None, scrape: false, no_seed: false,
+//! };
+//! let body = Body::Query { from: asking, read_only: false, query };
+//! let question = Packet { transaction: Transaction::new(b"aa").unwrap(), version: None, ip: None, body };
+//! let datagram = question.emit();
+//! assert_eq!(datagram, b"d1:ad2:id20:abcdefghij01234567899:info_hash20:mnopqrstuvwxyz123456e\
+//!     1:q9:get_peers1:t2:aa1:y1:qe");
+//!
+//! // The other one reads it.
+//! let question = Packet::parse(&datagram).unwrap();
+//! assert_eq!(question.to_string(), "6161 get_peers? 6d6e6f707172737475767778797a313233343536, \
+//!     from 6162636465666768696a30313233343536373839");
+//!
+//! // It knows one peer, and a node whose id is nearer to the torrent than its own: to be asked next. With the token
+//! // the asking node may announce itself as a peer. `ip` tells it its own address, which it can't see behind a NAT.
+//! let near = Contact { id: NodeId(*b"mnopqrstuvwxyz!!!!!!"), addr: "192.0.2.7:6881".parse().unwrap() };
+//! let mut answer = Answer::new(asked);
+//! answer.nodes.push(near);
+//! answer.peers.push("192.0.2.9:51413".parse().unwrap());
+//! answer.token = Some(b"aoeusnth".to_vec());
+//! let ip = Some("198.51.100.1:6881".parse().unwrap());
+//! let datagram = Packet { ip, body: Body::Answer(Box::new(answer)), ..question }.emit();
+//! assert_eq!(datagram, b"d2:ip6:\xc6\x33\x64\x01\x1a\xe1\
+//!     1:rd2:id20:0123456789abcdefghij\
+//!     5:nodes26:mnopqrstuvwxyz!!!!!!\xc0\x00\x02\x07\x1a\xe1\
+//!     5:token8:aoeusnth\
+//!     6:valuesl6:\xc0\x00\x02\x09\xc8\xd5ee\
+//!     1:t2:aa1:y1:re");
+//!
+//! // The transaction says to which question this is the answer.
+//! let packet = Packet::parse(&datagram).unwrap();
+//! assert_eq!(packet.transaction.bytes(), b"aa");
+//! let Body::Answer(answer) = packet.body else { panic!("it is an answer") };
+//! let target = NodeId(*b"mnopqrstuvwxyz123456");
+//! assert!(answer.nodes[0].id.distance(target) < answer.id.distance(target));
+//! assert_eq!(near.id.shared_bits(target), 115);
+//! ```
 
 mod bloom;
 mod emit;
 mod node_id;
 mod parse;
 mod show;
+#[cfg(test)]
+mod tests;
 
 use super::id::InfoHash;
 pub use bloom::Bloom;
@@ -41,6 +88,9 @@ pub const MOST_TOKEN: usize = 128;
 pub const MOST_NODES: usize = 16;
 /// Peers that are read from an answer. libtorrent sends up to 100.
 pub const MOST_PEERS: usize = 100;
+
+/// Bytes of the longest text of an error that is read and sent.
+const MOST_TEXT: usize = 128;
 
 /// A node: its id, and the address at which it answers. Of a contact that a stranger told, nothing is checked.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -197,12 +247,17 @@ impl Answer {
 /// Some of the torrents of which a node knows peers (BEP 51).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Samples {
-    /// Seconds after which the same node may be asked again, 0 to 21,600 (BEP 51).
+    /// Seconds after which the same node may be asked again, at most [`Samples::MOST_INTERVAL`].
     pub interval: u16,
     /// How many there are in all.
     pub num: u64,
     /// Some of them.
     pub info_hashes: Vec<InfoHash>,
+}
+
+impl Samples {
+    /// Seconds: six hours (BEP 51).
+    pub const MOST_INTERVAL: u16 = 21_600;
 }
 
 /// Why a datagram could not be read.

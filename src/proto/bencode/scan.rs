@@ -32,9 +32,10 @@ enum Expects<'a> {
 type Odd = Option<&'static str>;
 
 /// Checks the value at the start of `input`. Returns its length in bytes, and the first thing in it that BEP 3 forbids
-/// although it can be read. Nesting is limited to [`MAX_DEPTH`], and to `info_depth` below the outermost dict's key
-/// `info`. This text and an error say what is wrong, and at which byte, counted from 0. Both are safe on a terminal.
-pub(super) fn scan(input: &[u8], info_depth: usize) -> Result<(usize, Option<String>), String> {
+/// although it can be read. Nesting is limited to `most_depth`, to `info_depth` below the outermost dict's key `info`,
+/// and in any case to [`MAX_INFO_DEPTH`]. This text and an error say what is wrong, and at which byte, counted from 0.
+/// Both are safe on a terminal.
+pub(super) fn scan(input: &[u8], most_depth: usize, info_depth: usize) -> Result<(usize, Option<String>), String> {
     let mut levels = [Expects::Item; MAX_INFO_DEPTH];
     let mut depth = 0;
     let mut at = 0;
@@ -63,7 +64,7 @@ pub(super) fn scan(input: &[u8], info_depth: usize) -> Result<(usize, Option<Str
             (_, Expects::Key(_)) => return problem(at, "dict key is not a string"),
             (b'l' | b'd', _) => {
                 let in_info = depth > 0 && matches!(levels[0], Expects::Value(b"info"));
-                let limit = if in_info { info_depth.min(MAX_INFO_DEPTH) } else { MAX_DEPTH };
+                let limit = if in_info { info_depth } else { most_depth }.min(MAX_INFO_DEPTH);
                 if depth >= limit {
                     return problem(at, format!("lists and dicts nest deeper than {limit}"));
                 }

@@ -52,3 +52,46 @@ impl fmt::Debug for Bloom {
         write!(f, "about {:.0} addresses", self.estimate())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::hex::to_hex;
+    use core::net::{Ipv4Addr, Ipv6Addr};
+
+    /// The vector of BEP 33.
+    const VECTOR: &str = "\
+        f6c3f5eaa07ffd91bde89f777f26fb2bff37bdb8fb2bbaa2fd3ddde7bacfff75ee7ccbaefe5eedb1fbfaff67\
+        f6abff5e43ddbca3fd9b9ffdf4ffd3e9dff12d1bdf59db53dbe9fa5b7ff3b8fdfcde1afb8bedd7be2f3ee71e\
+        bbbfe93bcdeefe148246c2bc5dbff7e7efdcf24fd8dc7adffd8fffdfddfff7a4bbeedf5cb95ce81fc7fcff1f\
+        f4ffffdfe5f7fdcbb7fd79b3fa1fc77bfe07fff905b7b7ffc7fefeffe0b8370bb0cd3f5b7f2bd93feb4386cf\
+        dd6f7fd5bfaf2e9ebffffeecd67adbf7c67f17efd5d75eba6ffeba7fff47a91eb1bfbb53e8abfb5762abe8ff\
+        237279bfefbfeef5ffc5febfdfe5adffadfee1fb737ffffbfd9f6aeffeee76b6fd8f72ef";
+
+    fn v4(last: u8) -> IpAddr {
+        Ipv4Addr::new(192, 0, 2, last).into()
+    }
+
+    fn v6(last: u16) -> IpAddr {
+        Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last).into()
+    }
+
+    #[test]
+    fn the_addresses_of_the_specification_make_its_filter() {
+        let (mut both, mut other) = (Bloom::EMPTY, Bloom::EMPTY);
+        (0..=255).for_each(|last| both.insert(v4(last)));
+        (0..=0x3e7).for_each(|last| other.insert(v6(last)));
+        both.unite(&other);
+        assert_eq!(to_hex(&both.0), VECTOR);
+        assert!((both.estimate() - 1224.9308).abs() < 0.0001, "{}", both.estimate());
+    }
+
+    #[test]
+    fn an_address_counts_once_and_no_filter_says_infinity() {
+        let mut filter = Bloom::EMPTY;
+        assert_eq!(format!("{:?}", filter), "about 0 addresses");
+        (0..100).for_each(|_| filter.insert(v4(1)));
+        assert_eq!(format!("{filter:?}"), "about 1 addresses");
+        assert_eq!(Bloom([0xff; BYTES]).estimate().round(), 7806.0);
+    }
+}

@@ -20,8 +20,13 @@ pub fn parse(bytes: &[u8], entry_bytes: usize, most: usize) -> Vec<SocketAddr> {
 
 /// The peer of one entry, of either family, if it is [usable].
 pub fn peer(entry: &[u8]) -> Option<SocketAddr> {
+    place(entry).filter(usable)
+}
+
+/// The address and port of one entry, of either family, whether or not a peer can be there.
+pub fn place(entry: &[u8]) -> Option<SocketAddr> {
     let (ip, port) = entry.split_last_chunk()?;
-    Some(canonical(SocketAddr::new(address(ip)?, u16::from_be_bytes(*port)))).filter(usable)
+    Some(canonical(SocketAddr::new(address(ip)?, u16::from_be_bytes(*port))))
 }
 
 /// The entry of a peer.
