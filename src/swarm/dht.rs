@@ -33,6 +33,8 @@ pub mod external;
 pub mod limits;
 pub mod lookup;
 pub mod node;
+#[cfg(test)]
+mod simulation;
 pub mod store;
 pub mod table;
 pub mod token;

@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(count(&mut external, ROUND, |n| if n % 3 == 0 { 2 } else { 1 }, Time::ZERO), None);
         assert_eq!(external.known(), Some(ip(1)));
         // A close vote changes nothing, and a clear one does.
-        assert_eq!(count(&mut external, ROUND, |n| if n % 9 < 5 { 2 } else { 1 }, Time::ZERO), None);
+        assert_eq!(count(&mut external, ROUND, |n| if n % 7 < 4 { 2 } else { 1 }, Time::ZERO), None);
         assert_eq!(count(&mut external, ROUND, |n| if n % 3 == 0 { 1 } else { 2 }, Time::ZERO), Some(ip(2)));
     }
 

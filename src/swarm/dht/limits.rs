@@ -167,7 +167,8 @@ mod tests {
             limits.arrives(host(200_000 + *n as usize), millis(2000 + n));
             limits.arrives(host(1), millis(2000 + n))
         });
-        assert_eq!(before_ban.count(), 50);
+        let before_ban = before_ban.count();
+        assert!((50..60).contains(&before_ban), "{before_ban}");
         assert_eq!(limits.places.len(), WATCHED);
     }
 
@@ -176,6 +177,6 @@ mod tests {
         let mut limits = Limits::new(7, true);
         let local = |port: u16| SocketAddr::new(core::net::Ipv4Addr::LOCALHOST.into(), port);
         assert!((2..1000).all(|port| limits.arrives(local(port), millis(1))));
-        assert_eq!((0..60).filter(|_| limits.arrives(local(7), millis(1))).count(), 49);
+        assert_eq!((0..60).filter(|_| limits.arrives(local(7), millis(20_000))).count(), 50);
     }
 }
