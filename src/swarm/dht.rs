@@ -22,13 +22,22 @@
 //! it has answered us itself; of each network one node counts in a lookup and in a bucket; nodes whose id belongs to
 //! their address (BEP 42) are looked for beside those that happen to be near; and all that grows has a limit.
 //!
-//! Reading order: `table` (whom we know), `lookup` (how a torrent's nodes are found), `token` and `store` (what
-//! others tell us), `limits` (how much of it we bear), `external` (who we are), `address`, then [`node`], which joins
+//! Reading order: [`table`] (whom we know), [`lookup`] (how a torrent's nodes are found), [`token`] and [`store`] (what
+//! others tell us), [`limits`] (how much of it we bear), [`external`] (who we are), [`address`], then [`node`], which joins
 //! them.
 //!
 //! A machine is of one address family. A host with both has two, with ids far apart (BEP 45).
 
+pub mod address;
+pub mod external;
+pub mod limits;
+pub mod lookup;
 pub mod node;
+#[cfg(test)]
+mod simulation;
+pub mod store;
+pub mod table;
+pub mod token;
 
 pub use self::node::Node;
 use crate::proto::id::InfoHash;
@@ -74,6 +83,8 @@ pub enum Input<'a> {
     Seek(Seek),
     /// The wish with this ticket is no more. Nothing follows about it.
     Cancel(u64),
+    /// Good nodes of the other machine, for those who want nodes of both families. The engine gives them now and then.
+    Others(Vec<Contact>),
     /// The moment of [`Node::next_wake`] has come.
     Timer,
     /// Whether strangers reach us, as far as the engine knows. Without it, the node finds out by itself.

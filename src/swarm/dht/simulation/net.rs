@@ -1,0 +1,313 @@
+//! A net in virtual time: nodes, packets that take their time or are lost, nodes that come and go, and hostile ones.
+
+use crate::base::rng::Rng;
+use crate::base::time::Time;
+use crate::proto::id::InfoHash;
+use crate::proto::krpc::{Answer, Body, Contact, NodeId, Packet, Query, Transaction};
+use crate::swarm::dht::{Config, Goal, Input, Node, Outcome, Output, Seek};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How a net is.
+#[derive(Clone, Copy)]
+pub struct Manners {
+    /// Nodes of which so many in a hundred are hostile.
+    pub nodes: usize,
+    pub hostile_percent: usize,
+    /// Hostile nodes also choose, of the ids that belong to their address, the one that is nearest to the target.
+    pub is_cunning: bool,
+    /// Packets that are lost, in a hundred.
+    pub loss_percent: usize,
+    /// Nodes that go in an hour, in a hundred; as many come.
+    pub churn_percent: usize,
+}
+
+/// A member of the net.
+pub struct Member {
+    pub addr: SocketAddr,
+    /// `None`: it is hostile.
+    pub node: Option<Node>,
+    /// The id of a hostile node while it behaves.
+    id: NodeId,
+    wakes: Option<Time>,
+    pub born: Time,
+    /// Packets that it sent.
+    pub sent: u64,
+}
+
+enum Happening {
+    Arrives {
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: Vec<u8>,
+    },
+    Wakes(SocketAddr),
+    Churn,
+    /// Hostile nodes make themselves known.
+    Advertises(SocketAddr),
+}
+
+/// What became of a wish.
+#[derive(Default)]
+pub struct Wished {
+    pub found: BTreeSet<SocketAddr>,
+    pub outcome: Option<Outcome>,
+    began: Time,
+    pub took: Time,
+}
+
+pub struct Net {
+    pub now: Time,
+    pub rng: Rng,
+    manners: Manners,
+    pub members: BTreeMap<SocketAddr, Member>,
+    /// The addresses of the members, to choose one.
+    alive: Vec<SocketAddr>,
+    hostile: Vec<SocketAddr>,
+    ahead: BTreeMap<(Time, u64), Happening>,
+    planned: u64,
+    networks: BTreeSet<u32>,
+    pub wished: BTreeMap<u64, Wished>,
+    pub packets: u64,
+    pub longest: usize,
+}
+
+/// A token of a hostile node.
+const TOKEN: &[u8] = b"gotcha";
+
+impl Net {
+    /// A net that nodes enter for ten minutes.
+    pub fn new(seed: u64, manners: Manners) -> Net {
+        let mut net = Net {
+            now: Time::from_secs(1_000),
+            rng: Rng::new(seed),
+            manners,
+            members: BTreeMap::new(),
+            alive: Vec::new(),
+            hostile: Vec::new(),
+            ahead: BTreeMap::new(),
+            planned: 0,
+            networks: BTreeSet::new(),
+            wished: BTreeMap::new(),
+            packets: 0,
+            longest: 0,
+        };
+        for number in 0..manners.nodes {
+            // At first there must be somebody honest to meet.
+            let is_hostile = number > 8 && net.chance(manners.hostile_percent);
+            net.enter(is_hostile);
+            net.run(net.now + Time::from_secs(600) / manners.nodes as u32);
+        }
+        if manners.churn_percent > 0 {
+            net.plan(Time::ZERO, Happening::Churn);
+        }
+        net
+    }
+
+    fn chance(&mut self, percent: usize) -> bool {
+        self.rng.below(100) < percent
+    }
+
+    fn plan(&mut self, delay: Time, happening: Happening) {
+        self.planned += 1;
+        self.ahead.insert((self.now + delay, self.planned), happening);
+    }
+
+    /// A new address in a network of its own.
+    fn new_addr(&mut self) -> SocketAddr {
+        loop {
+            // 16.0.0.0 to 95.255.255.255: no address there is special.
+            let network = 0x10_0000 + self.rng.below(0x50_0000) as u32;
+            if self.networks.insert(network) {
+                let ip = Ipv4Addr::from_bits(network << 8 | (1 + self.rng.below(250) as u32));
+                return SocketAddr::new(ip.into(), 1024 + self.rng.below(60_000) as u16);
+            }
+        }
+    }
+
+    /// A node enters the net, and knows three members.
+    pub fn enter(&mut self, is_hostile: bool) -> SocketAddr {
+        let addr = self.new_addr();
+        let id = NodeId(core::array::from_fn(|_| self.rng.bits() as u8));
+        let ways: Vec<SocketAddr> = (0..3).filter_map(|_| self.any()).collect();
+        let secret = core::array::from_fn(|_| self.rng.bits() as u8);
+        let config = Config {
+            is_v6: false,
+            is_dual: false,
+            id,
+            secret,
+            read_only: false,
+            port: addr.port(),
+            allow_local: false,
+            store_peers: 20_000,
+        };
+        let node = (!is_hostile).then(|| Node::new(config, self.now, &mut self.rng));
+        let id = NodeId::secure(addr.ip(), self.rng.bits() as u8, &mut self.rng);
+        self.members.insert(addr, Member { addr, node, id, wakes: None, born: self.now, sent: 0 });
+        self.alive.push(addr);
+        if is_hostile {
+            self.hostile.push(addr);
+            self.plan(Time::from_secs(1), Happening::Advertises(addr));
+        } else {
+            self.handle(addr, Input::Reachable(true));
+            ways.into_iter().for_each(|way| self.handle(addr, Input::Node(way)));
+        }
+        addr
+    }
+
+    /// A member by chance.
+    pub fn any(&mut self) -> Option<SocketAddr> {
+        let number = self.rng.below(self.alive.len());
+        self.alive.get(number).copied()
+    }
+
+    /// An honest member by chance that has been there for ten minutes.
+    pub fn settled(&mut self) -> SocketAddr {
+        loop {
+            let addr = self.any().unwrap();
+            let member = &self.members[&addr];
+            if member.node.is_some() && member.born + Time::from_secs(600) <= self.now {
+                return addr;
+            }
+        }
+    }
+
+    /// A node wants something.
+    pub fn seek(&mut self, addr: SocketAddr, what: Goal) -> u64 {
+        let ticket = self.wished.len() as u64;
+        self.wished.insert(ticket, Wished { began: self.now, ..Wished::default() });
+        self.handle(addr, Input::Seek(Seek { ticket, what, steps: false }));
+        ticket
+    }
+
+    pub fn peers(&mut self, addr: SocketAddr, info_hash: InfoHash, announce: Option<(u16, bool)>) -> u64 {
+        self.seek(addr, Goal::Peers { info_hash, announce })
+    }
+
+    /// Lets time pass.
+    pub fn run(&mut self, until: Time) {
+        while let Some(entry) = self.ahead.first_entry().filter(|entry| entry.key().0 <= until) {
+            let ((at, _), happening) = entry.remove_entry();
+            self.now = self.now.max(at);
+            match happening {
+                Happening::Arrives { from, to, bytes } => match self.members.get(&to).map(|m| m.node.is_some()) {
+                    Some(true) => self.handle(to, Input::Packet { from, bytes: &bytes }),
+                    Some(false) => self.deceive(to, from, &bytes),
+                    None => {}
+                },
+                Happening::Wakes(addr) => {
+                    let Some(member) = self.members.get_mut(&addr) else { continue };
+                    if member.wakes.is_some_and(|wakes| wakes <= self.now) {
+                        member.wakes = None;
+                        self.handle(addr, Input::Timer);
+                        let node = self.members[&addr].node.as_ref().unwrap();
+                        assert!(node.next_wake(self.now).is_none_or(|wake| wake > self.now), "the timer settles all");
+                    }
+                }
+                Happening::Churn => self.churn(),
+                Happening::Advertises(addr) => self.advertise(addr),
+            }
+        }
+        self.now = self.now.max(until);
+    }
+
+    fn churn(&mut self) {
+        let per_hour = self.manners.nodes * self.manners.churn_percent / 100;
+        self.plan(Time::from_secs(3600) / per_hour as u32, Happening::Churn);
+        let goes = self.rng.below(self.alive.len());
+        let gone = self.alive.swap_remove(goes);
+        self.hostile.retain(|addr| *addr != gone);
+        let was_hostile = self.members.remove(&gone).is_some_and(|member| member.node.is_none());
+        self.enter(was_hostile);
+    }
+
+    fn handle(&mut self, addr: SocketAddr, input: Input) {
+        let Some(member) = self.members.get_mut(&addr) else { return };
+        let Some(node) = &mut member.node else { return };
+        let mut out = Vec::new();
+        node.handle(input, self.now, &mut self.rng, &mut out);
+        let wake = node.next_wake(self.now);
+        if let Some(wake) = wake.filter(|wake| member.wakes.is_none_or(|wakes| *wake < wakes)) {
+            member.wakes = Some(wake);
+            let delay = wake.saturating_sub(self.now);
+            self.plan(delay, Happening::Wakes(addr));
+        }
+        for output in out {
+            match output {
+                Output::Send { to, bytes } => self.send(addr, to, bytes),
+                Output::Found { ticket, peers } => self.wished.get_mut(&ticket).unwrap().found.extend(peers),
+                Output::Done { ticket, outcome } => {
+                    let wished = self.wished.get_mut(&ticket).unwrap();
+                    (wished.outcome, wished.took) = (Some(outcome), self.now - wished.began);
+                }
+                Output::Step { .. } | Output::Met(_) => {}
+            }
+        }
+    }
+
+    fn send(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
+        self.packets += 1;
+        self.longest = self.longest.max(bytes.len());
+        if let Some(member) = self.members.get_mut(&from) {
+            member.sent += 1;
+        }
+        if !self.chance(self.manners.loss_percent) {
+            let delay = Time::from_millis(10 + self.rng.below(190) as u64);
+            self.plan(delay, Happening::Arrives { from, to, bytes });
+        }
+    }
+
+    /// A hostile node asks some honest ones, so that they take it into their tables.
+    fn advertise(&mut self, addr: SocketAddr) {
+        let Some(id) = self.members.get(&addr).map(|member| member.id) else { return };
+        for _ in 0..5 {
+            let Some(to) = self.any() else { return };
+            let query = Query::FindNode { target: id, want: None };
+            let body = Body::Query { from: id, read_only: false, query };
+            let transaction = Transaction::new(b"evil").unwrap();
+            let bytes = Packet { transaction, version: None, ip: None, body }.emit();
+            self.send(addr, to, bytes);
+        }
+        self.plan(Time::from_secs(60), Happening::Advertises(addr));
+    }
+
+    /// A hostile node answers: it gives itself an id next to the torrent, and names only its like as still nearer. It
+    /// lies about the address of who asks, too, and forgets what is announced.
+    fn deceive(&mut self, addr: SocketAddr, from: SocketAddr, bytes: &[u8]) {
+        let Ok(Packet { transaction, body: Body::Query { query, .. }, .. }) = Packet::parse(bytes) else { return };
+        let stands = self.members[&addr].id;
+        let mut answer = Answer::new(stands);
+        let target = match query {
+            Query::GetPeers { info_hash, .. } => {
+                answer.id = self.next_to(info_hash.into(), addr);
+                answer.token = Some(TOKEN.to_vec());
+                answer.peers = vec![SocketAddr::new(IpAddr::V4([96, 0, 0, 1].into()), 80)];
+                Some(info_hash.into())
+            }
+            Query::FindNode { target, .. } => Some(target),
+            _ => None,
+        };
+        if let Some(target) = target {
+            for _ in 0..8 {
+                let other = self.hostile[self.rng.below(self.hostile.len())];
+                let contact = Contact { id: self.next_to(target, other), addr: other };
+                answer.nodes.push(contact);
+            }
+        }
+        let lie = SocketAddr::new(IpAddr::V4([97, 0, 0, 1].into()), 1234);
+        let body = Body::Answer(Box::new(answer));
+        let bytes = Packet { transaction, version: None, ip: Some(lie), body }.emit();
+        self.send(addr, from, bytes);
+    }
+
+    /// An id next to `target`, made up for this occasion.
+    fn next_to(&mut self, target: NodeId, addr: SocketAddr) -> NodeId {
+        if self.manners.is_cunning {
+            let ids = (0..8).map(|r| NodeId::secure(addr.ip(), r, &mut Rng::new(7)));
+            return ids.min_by_key(|id| id.distance(target)).unwrap();
+        }
+        let mut id = target;
+        id.0[5..].fill_with(|| self.rng.bits() as u8);
+        id
+    }
+}
