@@ -71,6 +71,8 @@ pub const IS_BUILT_IN: bool = cfg!(feature = "dht");
 /// What we call ourselves in `v`: two letters as in peer ids (BEP 20), and two bytes of version.
 pub const VERSION: [u8; 4] = *b"SW\x01\x00";
 
+/// The code of an error on the side of the node that was asked (BEP 5).
+pub const SERVER_ERROR: i64 = 202;
 /// The code for a packet that can't be read, a wrong argument or a wrong token (BEP 5).
 pub const PROTOCOL_ERROR: i64 = 203;
 /// The code for a question that the node does not know (BEP 5).
