@@ -82,6 +82,9 @@ impl Torrent {
 
     /// Tells the peers that may be told again what has changed for them.
     pub(super) fn gossip(&mut self, turn: &mut Turn) {
+        if !self.gossips() {
+            return;
+        }
         let Some(gossip) = self.gossip.as_mut().filter(|gossip| gossip.due.is_some_and(|due| due <= turn.now)) else {
             return;
         };
