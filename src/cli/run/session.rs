@@ -24,7 +24,7 @@ pub enum Update {
     Started,
     /// There are new figures.
     Ticked,
-    /// The description of a torrent has come.
+    /// The description of a torrent has arrived.
     Learned(TorrentId),
     /// The existing content was checked.
     Checked(TorrentId),
@@ -123,7 +123,7 @@ impl Session {
         self.enter(entry, engine.learn(job))
     }
 
-    /// The description of a torrent has come, and its content is checked now.
+    /// The description of a torrent has arrived; its content is checked now.
     pub fn begin(&mut self, torrent: TorrentId, job: Job, engine: &Engine) -> Option<Update> {
         let entry = self.entries.get_mut(&torrent)?;
         let Entry { name, wanted, size, .. } = entry_of(&job, Phase::Checking(0));
@@ -132,7 +132,7 @@ impl Session {
         Some(Update::Learned(torrent))
     }
 
-    /// The description of a torrent has come, and nothing else was wanted.
+    /// The description of a torrent has arrived, and nothing else was wanted.
     pub fn is_described(&mut self, torrent: TorrentId, job: &Job, engine: &Engine, now: Instant) -> Option<Update> {
         let entry = self.entries.get_mut(&torrent)?;
         (entry.name, entry.described) = (job.metainfo.name.clone(), true);
@@ -230,7 +230,7 @@ impl Session {
             Notice::Resumed { torrent, status } => {
                 updates.extend(self.stands(torrent, status).map(|_| Update::Resumed(torrent)));
             }
-            // The run takes it to the thread that reads it.
+            // The run passes it to the watcher.
             Notice::Learned { .. } => {}
             // It was shown when the engine was asked to remove it.
             Notice::Removed { .. } => {}
@@ -323,7 +323,7 @@ impl Session {
         for report in reports {
             let Report { torrent, phase } = report;
             let Phase::Running(status) = phase else {
-                // What came of its description may have overtaken the report.
+                // This report may be older than the result of the description.
                 let is_late =
                     |entry: &&mut Box<Entry>| matches!(phase, Phase::Learning(_)) && entry.learning().is_none();
                 if let Some(entry) = self.entries.get_mut(&torrent).filter(|entry| !is_late(entry)) {
