@@ -1,4 +1,4 @@
-//! Stories of peers that find each other in the local network (BEP 14), in networks of their own.
+//! Stories of local service discovery (LSD, BEP 14), in network namespaces of their own.
 
 use crate::common::content::Content;
 use crate::common::lan::{Addresses, Lan};
@@ -20,7 +20,7 @@ use tempfile::TempDir;
 
 const KIB: usize = 1024;
 /// The log says so when another program's packet names a torrent of ours.
-const HEARD: &str = "it says in the local network";
+const HEARD: &str = "as its packet in the local network says";
 
 /// A network, and a torrent that names no tracker.
 struct Stage {
@@ -110,7 +110,7 @@ fn a_network_without_ipv4_is_enough() {
     }
 }
 
-/// It tells why, and shows where its peers are from when they come.
+/// swarmlet says why nothing arrives, and later where its peers are from.
 #[test]
 fn the_reason_and_the_source_of_peers_are_shown() {
     let Some(stage) = Stage::new(Addresses::Both) else { return };
@@ -284,7 +284,7 @@ fn it_can_be_switched_off_and_is_quiet_without_a_network() {
     wait_until("it says why", PATIENCE, || silent.stdout().contains("so peers must connect to us"));
     // Here is only the loopback interface, which has no multicast.
     let alone = stage.get().arg("--json").start_after("exec unshare --net \"$@\"");
-    wait_until("it says so once", PATIENCE, || alone.stderr().contains("no interface has multicast"));
+    wait_until("it says so once", PATIENCE, || alone.stderr().contains("no interface supports multicast"));
     wait_until("it says why", PATIENCE, || alone.stdout().contains("so peers must connect to us"));
     assert!(!searches(&silent) && searches(&alone));
     assert!(!listener.stdout().contains("10.77.0.1"));

@@ -66,7 +66,7 @@ impl Manager {
             torrent.describe(description.size());
         }
         if let State::Learning(stage, _) = std::mem::replace(&mut slot.state, State::Checking(Arc::default(), 0, 0)) {
-            // Its peers need the number of pieces to read on.
+            // The readers of its peers need the number of pieces to continue.
             stage.unknown.is(&content);
             self.shared.budget.turn_to(content.device(), self.disks.disk.devices.len() > 1);
             let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };

@@ -33,7 +33,7 @@ pub struct Slot {
     pub reported: Vec<[Option<String>; 2]>,
     /// Its content, if a resume state is kept of it.
     pub kept: Option<Arc<Kept>>,
-    /// Peers that a link names, until it joins its swarm.
+    /// Peers that its link names, until the torrent joins its swarm.
     pub peers: Box<[String]>,
     /// When its resume state was last saved, and what that said.
     pub saved: Saved,
@@ -57,7 +57,7 @@ pub enum State {
     /// Its content is being checked: the number of pieces checked so far, the bytes of the content, and the bytes of a
     /// piece. (The number has 32 bits, because many routers' processors have no larger atomics.)
     Checking(Arc<AtomicU32>, u64, u32),
-    /// Only its link was known, and its content is not checked yet.
+    /// The torrent was added by a link, and its content is not checked yet.
     Learning(Box<Stage>, Present),
     /// It is in its swarm.
     Running(Box<Torrent>, Arc<Content>),
@@ -66,7 +66,7 @@ pub enum State {
 }
 
 impl State {
-    /// The info-hash under which peers find it.
+    /// The info-hash under which peers find the torrent, if they can.
     pub fn listed(&self) -> Option<InfoHash> {
         match self {
             State::Learning(stage, _) => Some(stage.info_hash),
@@ -91,7 +91,7 @@ impl Slot {
         }
     }
 
-    /// Its trackers, if it has joined its swarm.
+    /// The torrent's trackers, if it has joined its swarm.
     pub fn trackers(&self) -> &[Tracker] {
         match &self.state {
             State::Running(torrent, _) => torrent.trackers(),
@@ -105,7 +105,7 @@ impl Slot {
     pub fn next_plan(&self, now: Time, shared: &Shared, save_every: Option<Duration>) -> Plan {
         let torrent = match &self.state {
             State::Running(torrent, _) => torrent,
-            // It takes no place among the downloads: a link that no peer knows would keep it for ever.
+            // A link takes no place among the downloads: a link that no peer knows would keep the place forever.
             State::Learning(stage, _) => {
                 let wake = sooner(stage.learning.next_wake(now, shared), stage.gives_up_at(self.paused));
                 return Plan { wake, ..Plan::default() };
@@ -188,7 +188,7 @@ impl Slot {
     }
 }
 
-/// The phase of content of which so many pieces are checked.
+/// The phase of content of which `pieces` pieces are checked.
 fn checking(pieces: &AtomicU32, size: u64, piece_length: u32) -> Phase {
     let bytes = u64::from(pieces.load(Ordering::Relaxed)) * u64::from(piece_length);
     Phase::Checking(bytes.min(size))
