@@ -1,4 +1,4 @@
-//! The torrent takes over: connections, what was said early, trackers, addresses.
+//! The torrent takes over connections, early messages, trackers and addresses.
 
 use super::*;
 use crate::proto::bencode::Bencode;
@@ -87,7 +87,7 @@ fn a_peer_that_unchoked_us_early_is_asked_for_content_at_once() {
     assert_eq!((status.peers, status.seeds, adopted.shared.connected), (1, 1, 1));
 }
 
-/// A peer that is learned while the content is checked may say more meanwhile.
+/// A peer may say more while the content is checked.
 #[test]
 fn what_was_said_early_is_judged_and_wrong_claims_close() {
     let (mut table, metainfo) = Table::for_torrent(false, &[]);
@@ -132,7 +132,7 @@ fn a_private_torrent_lets_go_of_all_that_its_trackers_did_not_name() {
     closed.sort_unstable();
     // The sixth connected to us, perhaps because the torrent was announced in the local network.
     assert_eq!(closed, [2, 4, 5, 6]);
-    // Of the addresses those of the tracker are left, and three to which connections are being opened ...
+    // The addresses of the tracker are left, and three to which connections are being opened ...
     assert_eq!(adopted.torrent.status(adopted.now).known, 5);
     let takes_back =
         Message::Extended(ExtendedHandshake::withdrawing(Extension::Metadata, Offers::default()).message());
