@@ -14,7 +14,7 @@ pub struct Shared {
     pub rng: Rng,
     /// The memory for blocks.
     pub budget: Budget,
-    /// Bytes that came of descriptions that are not complete yet, of all torrents.
+    /// Bytes of incomplete descriptions, of all torrents.
     pub descriptions: u64,
     /// Connections being opened, by all torrents.
     pub connecting: usize,
