@@ -28,7 +28,7 @@ impl Lan {
         let names = ["a", "b"].map(|end| format!("swarmlet-{}-{number}{end}", std::process::id()));
         let [a, b] = &names;
         let mut script = format!("ip netns add {a}; ip netns add {b}\n");
-        // It takes a second or two until a new address of IPv6 is valid, because others might have it. Here nobody has.
+        // Normally, a new IPv6 address is valid only after a second or two, because another machine might have it.
         for name in &names {
             script += &format!("ip netns exec {name} sysctl -qw net.ipv6.conf.default.accept_dad=0\n");
         }
@@ -55,7 +55,7 @@ impl Lan {
         None
     }
 
-    /// What a shell has to run before a program that shall be on the machine `number` (0 or 1).
+    /// The shell command that starts a program on machine `number` (0 or 1).
     pub fn on(&self, number: usize) -> String {
         format!("exec ip netns exec {} \"$@\"", self.names[number])
     }

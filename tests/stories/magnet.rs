@@ -1,4 +1,4 @@
-//! Stories of magnet links: what a torrent contains is asked of its peers.
+//! Stories of magnet links: swarmlet asks peers for the description of a torrent.
 
 use crate::common::content::Content;
 use crate::common::http::Server;

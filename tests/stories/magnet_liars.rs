@@ -1,4 +1,4 @@
-//! Stories of links among peers that lie about what the torrent contains: raw sockets, beside one honest peer.
+//! Stories of magnet links among peers that lie about the description: raw sockets, and one honest peer.
 
 use crate::common::content::Content;
 use crate::common::hostile::{handshake, message};
@@ -130,7 +130,7 @@ fn liars_delay_a_description_by_less_than_ten_seconds_and_take_no_memory() {
     running.terminate();
 }
 
-/// `info` has the right hash, but no program should use it.
+/// A description with the right hash that no program should use.
 #[test]
 fn a_description_that_is_right_and_cannot_be_used_makes_nothing() {
     if !here(&[Tool::Libtorrent]) {
