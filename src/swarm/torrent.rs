@@ -76,7 +76,7 @@ pub struct Torrent {
     peers_wake: Time,
     meeting: Meeting,
     describing: links::Describing,
-    gossip: gossip::Gossip,
+    gossip: Option<Box<gossip::Gossip>>,
     fetching: Fetching,
     giving: Giving,
     showing: Showing,
@@ -178,7 +178,7 @@ impl Torrent {
             peers_wake: now,
             meeting: Meeting { completed_announced: have_all, ..Meeting::new(&metainfo.tiers, now, rng) },
             describing: links::Describing::default(),
-            gossip: gossip::Gossip::default(),
+            gossip: None,
             fetching: Fetching {
                 budget_queue: VecDeque::new(),
                 must_ask_all: false,

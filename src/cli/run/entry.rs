@@ -4,7 +4,6 @@
 
 use crate::engine::{Phase, Problem, ProblemKind};
 use crate::proto::id::InfoHash;
-use crate::proto::magnet::Magnet;
 use crate::proto::peer::metadata::IS_BUILT_IN;
 use crate::swarm::figures::{LearningStatus, Status};
 use std::path::Path;
@@ -35,8 +34,6 @@ pub struct Entry {
     pub completed_at: Option<Instant>,
     /// Only its .torrent file was wanted, and its description has arrived.
     pub described: bool,
-    /// Its link, until its description arrives.
-    pub link: Option<Box<Magnet>>,
     /// Its file in the folder that is watched.
     pub file: Option<Arc<Path>>,
     /// It was removed. It is forgotten after its removal was shown.
@@ -58,7 +55,6 @@ impl Entry {
             hashed: 0,
             completed_at: None,
             described: false,
-            link: None,
             file: None,
             removed: false,
         }

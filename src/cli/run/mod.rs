@@ -273,7 +273,7 @@ impl Run {
 impl Run {
     /// The description of a torrent has arrived. The watcher reads it, because its thread may wait for a disk.
     fn learned(&mut self, torrent: TorrentId, info: Vec<u8>) -> Vec<Update> {
-        let link = self.session.entries.get_mut(&torrent).and_then(|entry| entry.link.take());
+        let link = self.session.links.remove(&torrent);
         if let Some(link) = link.filter(|_| IS_BUILT_IN) {
             let path = self.session.file_of(torrent).cloned();
             self.watcher.has_come(torrent, path, link, info);

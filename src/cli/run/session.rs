@@ -9,6 +9,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::engine::{
     Command, Engine, Job, LinkJob, Notice, Phase, Problem, ProblemKind, RateLimits, Report, TorrentId,
 };
+use crate::proto::magnet::Magnet;
 use crate::swarm::figures::Status;
 use crate::swarm::standing::DiskTrouble;
 use crate::swarm::standing::Standing;
@@ -87,6 +88,8 @@ pub struct Session {
     /// The torrents, in the order in which they were added.
     /// (In boxes, because the nodes of a map are half empty.)
     pub entries: BTreeMap<TorrentId, Box<Entry>>,
+    /// The links of the torrents whose descriptions have not arrived yet.
+    pub links: BTreeMap<TorrentId, Box<Magnet>>,
     /// When the last torrent became complete or failed; `None` while some are neither.
     pub settled: Option<Instant>,
     /// Those that are neither.
@@ -101,6 +104,7 @@ impl Session {
             began: Instant::now(),
             port,
             entries: BTreeMap::new(),
+            links: BTreeMap::new(),
             settled: None,
             unsettled: BTreeSet::new(),
             limits: RateLimits::default(),
@@ -118,9 +122,11 @@ impl Session {
     pub fn learn(&mut self, job: LinkJob, engine: &Engine) -> TorrentId {
         let (info_hash, size) = (job.info_hash(), job.link.length.unwrap_or(0));
         let name = job.link.name.clone().unwrap_or_else(|| info_hash.to_string());
-        let (phase, link) = (Phase::Learning(Arc::default()), Some(Box::new(job.link.clone())));
-        let entry = Entry { phase, link, ..Entry::new(name, info_hash, size, size) };
-        self.enter(entry, engine.learn(job))
+        let entry = Entry { phase: Phase::Learning(Arc::default()), ..Entry::new(name, info_hash, size, size) };
+        let link = Box::new(job.link.clone());
+        let torrent = self.enter(entry, engine.learn(job));
+        self.links.insert(torrent, link);
+        torrent
     }
 
     /// The description of a torrent has arrived; its content is checked now.
@@ -191,6 +197,7 @@ impl Session {
         engine.send(Command::Remove(torrent));
         let entry = self.entries.get_mut(&torrent)?;
         entry.removed = true;
+        self.links.remove(&torrent);
         self.unsettled.remove(&torrent);
         Some(Update::Removed(torrent))
     }

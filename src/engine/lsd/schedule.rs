@@ -31,14 +31,29 @@ pub struct Schedule {
     next_packet: Time,
 }
 
+/// A moment, in tenths of a second. (There may be thousands of torrents, and a [`Time`] has 16 bytes.)
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Moment(u32);
+
+impl Moment {
+    /// The moment of `time`, or a little later.
+    fn of(time: Time) -> Moment {
+        Moment(u32::try_from(time.as_millis().div_ceil(100)).unwrap_or(u32::MAX))
+    }
+
+    fn time(self) -> Time {
+        Time::from_millis(u64::from(self.0) * 100)
+    }
+}
+
 /// When a torrent is announced.
 struct Turn {
     torrent: TorrentId,
-    at: Time,
+    at: Moment,
     /// How often it was announced. Only the first times matter, for [`REPEATS`].
     repeats: u8,
     /// No answer is sent before this.
-    answer_from: Time,
+    answer_from: Moment,
     /// The torrent was told that it is announced.
     told: bool,
 }
@@ -46,6 +61,7 @@ struct Turn {
 impl Schedule {
     /// Adds a torrent, which must not be announced before `at`. A torrent that is already announced keeps its turn.
     pub fn add(&mut self, torrent: TorrentId, info_hash: InfoHash, at: Time) {
+        let at = Moment::of(at);
         let new = || Turn { torrent, at, repeats: 0, answer_from: at, told: false };
         let turn = self.torrents.entry(info_hash).or_insert_with(new);
         if turn.repeats == 0 {
@@ -68,7 +84,7 @@ impl Schedule {
 
     /// When the next packet is to be sent; `None`: never.
     pub fn next(&self) -> Option<Time> {
-        self.torrents.values().map(|turn| turn.at).min().map(|at| self.soonest(at))
+        self.torrents.values().map(|turn| turn.at).min().map(|at| self.soonest(at.time()))
     }
 
     /// When a torrent whose turn is at `at` can be announced.
@@ -82,16 +98,16 @@ impl Schedule {
             return Vec::new();
         }
         let most = self.torrents.len().div_ceil(ALONE).min(MOST_HASHES);
-        let mut due: Vec<_> = self.torrents.iter_mut().filter(|(_, turn)| turn.at <= now).collect();
+        let mut due: Vec<_> = self.torrents.iter_mut().filter(|(_, turn)| turn.at.time() <= now).collect();
         due.sort_by_key(|(_, turn)| turn.at);
         due.truncate(most);
         if !due.is_empty() {
             self.next_packet = now + APART;
         }
         let announce = |(info_hash, turn): (&InfoHash, &mut Turn)| {
-            turn.at = now + REPEATS.get(usize::from(turn.repeats)).copied().unwrap_or(EVERY);
+            turn.at = Moment::of(now + REPEATS.get(usize::from(turn.repeats)).copied().unwrap_or(EVERY));
             turn.repeats = turn.repeats.saturating_add(1);
-            turn.answer_from = turn.answer_from.max(now + HEARD);
+            turn.answer_from = turn.answer_from.max(Moment::of(now + HEARD));
             *info_hash
         };
         due.into_iter().map(announce).collect()
@@ -114,9 +130,9 @@ impl Schedule {
     /// program may be new and may not have heard us.
     pub fn heard(&mut self, info_hash: &InfoHash, now: Time) -> Option<TorrentId> {
         let turn = self.torrents.get_mut(info_hash)?;
-        if turn.answer_from <= now {
-            turn.at = turn.at.min(now);
-            turn.answer_from = now + ANSWERS_APART;
+        if turn.answer_from.time() <= now {
+            turn.at = turn.at.min(Moment::of(now));
+            turn.answer_from = Moment::of(now + ANSWERS_APART);
         }
         Some(turn.torrent)
     }

@@ -5,7 +5,7 @@
 //! Floor 3, part of the [`manager`](super). [`Learning`] decides which peer is asked for what.
 
 use super::Manager;
-use super::slot::{Slot, State};
+use super::slot::{Checking, Slot, State};
 use super::stage::Stage;
 use crate::base::time::Time;
 use crate::engine::checker::Check;
@@ -21,7 +21,6 @@ use crate::swarm::learning::Learning;
 use crate::swarm::meeting::source::{Source, TRACKERS_ALONE};
 use crate::sys::lookup;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 use std::thread;
 
 /// Stack of a thread that waits for a lookup.
@@ -35,8 +34,7 @@ impl Manager {
         let Some(learning) = Learning::of_link(info_hash, &job.link, settings, now, rng) else { return };
         let unknown = Unknown::new(id);
         let stage = Stage::new(learning, info_hash, Arc::clone(&unknown), self.settings.stop_timeout, now);
-        let mut slot = Slot::new(State::Learning(Box::new(stage), job.present), self.paused, Box::default());
-        slot.reported = vec![[None, None]; slot.trackers().len()];
+        let slot = Slot::new(State::Learning(Box::new(stage), job.present), self.paused);
         // The torrent may turn out to be private. So it is not announced before its trackers have had time to answer.
         let after = if slot.trackers().is_empty() { Time::ZERO } else { TRACKERS_ALONE };
         self.lsd.add(id, info_hash, after);
@@ -48,15 +46,16 @@ impl Manager {
     }
 
     /// The description of a torrent has arrived; `job` is the job for it.
-    pub(super) fn begin(&mut self, id: TorrentId, job: Box<Job>) {
+    pub(super) fn begin(&mut self, id: TorrentId, mut job: Box<Job>) {
         // The torrent may have been removed meanwhile.
         let Some(State::Learning(stage, _)) = self.torrents.get_mut(&id).map(|slot| &mut slot.state) else { return };
         if !stage.learning.is_learned() || stage.info_hash != job.metainfo.info_hash || stage.check.is_some() {
             let problem = Problem::io("the description is not that of the link");
             return self.failed_at_start(id, problem);
         }
-        let progress = Arc::new(AtomicU32::new(0));
-        stage.check = Some((Arc::clone(&progress), job.metainfo.length, job.metainfo.piece_length));
+        let check = Checking::of(&mut job);
+        let progress = Arc::clone(&check.progress);
+        stage.check = Some(check);
         self.news.touched(id);
         self.disks.check(Check::New { torrent: id, job, progress });
     }

@@ -82,10 +82,12 @@ impl Reporter {
     /// Tells which trackers of a torrent began to fail, to answer, or to warn.
     pub fn report_trackers(&self, id: TorrentId, slot: &mut Slot) {
         let mut reported = std::mem::take(&mut slot.reported);
-        for (tracker, told) in slot.trackers().iter().zip(&mut reported) {
+        for (number, tracker) in slot.trackers().iter().enumerate() {
+            let told = reported.get(number).unwrap_or(const { &[None, None] });
             if [&tracker.problem, &tracker.warning] != [&told[0], &told[1]] {
                 let [problem, warning] = [tracker.problem.clone(), tracker.warning.clone()];
-                *told = [problem.clone(), warning.clone()];
+                reported.resize(slot.trackers().len(), [None, None]);
+                reported[number] = [problem.clone(), warning.clone()];
                 let (url, refuses) = (tracker.url.clone(), tracker.refuses);
                 self.tell(Notice::Tracker { torrent: id, url, problem, refuses, warning });
             }

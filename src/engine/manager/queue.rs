@@ -5,7 +5,7 @@
 //! requests nothing and serves nothing.
 
 use super::Manager;
-use super::slot::{Slot, State};
+use super::slot::{Checking, Slot, State};
 use crate::base::time::Time;
 use crate::engine::checker::Check;
 use crate::engine::config::Job;
@@ -20,14 +20,12 @@ use crate::swarm::shared::Turn;
 use crate::swarm::standing::{DiskTrouble, Standing};
 use crate::swarm::torrent::Torrent;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 
 impl Manager {
     pub(super) fn add(&mut self, torrent: TorrentId, mut job: Box<Job>) {
-        let progress = Arc::new(AtomicU32::new(0));
-        let state = State::Checking(Arc::clone(&progress), job.metainfo.length, job.metainfo.piece_length);
-        let slot = Slot::new(state, self.paused, std::mem::take(&mut job.peers));
-        self.torrents.insert(torrent, Box::new(slot));
+        let check = Checking::of(&mut job);
+        let progress = Arc::clone(&check.progress);
+        self.torrents.insert(torrent, Box::new(Slot::new(State::Checking(check), self.paused)));
         self.news.touched(torrent);
         self.disks.check(Check::New { torrent, job, progress });
     }
@@ -65,14 +63,17 @@ impl Manager {
         if let Some(description) = &content.description {
             torrent.describe(description.size());
         }
-        if let State::Learning(stage, _) = std::mem::replace(&mut slot.state, State::Checking(Arc::default(), 0, 0)) {
-            // The readers of its peers need the number of pieces to continue.
-            stage.unknown.is(&content);
-            self.shared.budget.turn_to(content.device(), self.disks.disk.devices.len() > 1);
-            let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
-            torrent.adopt(stage.learning.hand_over(), turn);
-        } else {
-            slot.reported = vec![[None, None]; torrent.trackers().len()];
+        let mut peers = Box::default();
+        match std::mem::replace(&mut slot.state, State::Checking(Box::default())) {
+            State::Learning(stage, _) => {
+                // The readers of its peers need the number of pieces to continue.
+                stage.unknown.is(&content);
+                self.shared.budget.turn_to(content.device(), self.disks.disk.devices.len() > 1);
+                let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
+                torrent.adopt(stage.learning.hand_over(), turn);
+            }
+            State::Checking(check) => peers = check.peers,
+            State::Running(..) | State::Failed(_) => {}
         }
         let Status { left, standing, .. } = torrent.status(now);
         let (had_bytes, is_complete, paused) =
@@ -80,7 +81,6 @@ impl Manager {
         slot.saved.at = now;
         slot.kept = known.map(|known| Kept::new(&content, known));
         slot.state = State::Running(Box::new(torrent), Arc::clone(&content));
-        let peers = std::mem::take(&mut slot.peers);
         if !content.metainfo.private {
             self.lsd.add(id, content.metainfo.info_hash, Time::ZERO);
         }

@@ -6,6 +6,7 @@
 use super::agenda::Plan;
 use super::stage::Stage;
 use crate::base::time::{Time, sooner};
+use crate::engine::config::Job;
 use crate::engine::keeper::Kept;
 use crate::engine::notice::{Phase, Problem, Report, Watch};
 use crate::proto::id::InfoHash;
@@ -33,8 +34,6 @@ pub struct Slot {
     pub reported: Vec<[Option<String>; 2]>,
     /// Its content, if a resume state is kept of it.
     pub kept: Option<Arc<Kept>>,
-    /// Peers that its link names, until the torrent joins its swarm.
-    pub peers: Box<[String]>,
     /// When its resume state was last saved, and what that said.
     pub saved: Saved,
     /// What the manager's agenda holds of it.
@@ -54,15 +53,41 @@ pub struct Saved {
 
 /// What a torrent is doing.
 pub enum State {
-    /// Its content is being checked: the number of pieces checked so far, the bytes of the content, and the bytes of a
-    /// piece. (The number has 32 bits, because many routers' processors have no larger atomics.)
-    Checking(Arc<AtomicU32>, u64, u32),
+    /// Its content is being checked.
+    Checking(Box<Checking>),
     /// The torrent was added by a link, and its content is not checked yet.
     Learning(Box<Stage>, Present),
     /// It is in its swarm.
     Running(Box<Torrent>, Arc<Content>),
     /// It ended by itself.
     Failed(Box<Problem>),
+}
+
+/// A check of content.
+#[derive(Default)]
+pub struct Checking {
+    /// Counts the pieces that are done. (With 32 bits, because many routers' processors have no larger atomics.)
+    pub progress: Arc<AtomicU32>,
+    /// Bytes of the content.
+    pub size: u64,
+    /// Bytes of a piece.
+    pub piece_length: u32,
+    /// Peers that the torrent's link names. They are tried when the torrent joins its swarm.
+    pub peers: Box<[String]>,
+}
+
+impl Checking {
+    /// A check of the content of `job`. It takes the peers out of the job.
+    pub fn of(job: &mut Job) -> Box<Checking> {
+        let (size, piece_length) = (job.metainfo.length, job.metainfo.piece_length);
+        Box::new(Checking { progress: Arc::default(), size, piece_length, peers: std::mem::take(&mut job.peers) })
+    }
+
+    /// How far the check is.
+    fn phase(&self) -> Phase {
+        let bytes = u64::from(self.progress.load(Ordering::Relaxed)) * u64::from(self.piece_length);
+        Phase::Checking(bytes.min(self.size))
+    }
 }
 
 impl State {
@@ -78,14 +103,13 @@ impl State {
 
 impl Slot {
     /// A torrent that was just added.
-    pub fn new(state: State, paused: bool, peers: Box<[String]>) -> Slot {
+    pub fn new(state: State, paused: bool) -> Slot {
         Slot {
             state,
             reported: Vec::new(),
             paused,
             queued: false,
             kept: None,
-            peers,
             saved: Saved::default(),
             plan: Plan::default(),
         }
@@ -169,10 +193,10 @@ impl Slot {
     /// How it stands at `now`, with the details that `watch` asks for.
     pub fn report(&self, id: TorrentId, now: Time, watch: Watch) -> Report {
         let phase = match &self.state {
-            State::Checking(pieces, size, piece_length) => checking(pieces, *size, *piece_length),
+            State::Checking(check) => check.phase(),
             State::Learning(stage, _) => {
-                if let Some((pieces, size, piece_length)) = &stage.check {
-                    return Report { torrent: id, phase: checking(pieces, *size, *piece_length) };
+                if let Some(check) = &stage.check {
+                    return Report { torrent: id, phase: check.phase() };
                 }
                 let mut status = stage.learning.status(now);
                 status.paused = self.paused;
@@ -186,12 +210,6 @@ impl Slot {
         };
         Report { torrent: id, phase }
     }
-}
-
-/// The phase of content of which `pieces` pieces are checked.
-fn checking(pieces: &AtomicU32, size: u64, piece_length: u32) -> Phase {
-    let bytes = u64::from(pieces.load(Ordering::Relaxed)) * u64::from(piece_length);
-    Phase::Checking(bytes.min(size))
 }
 
 #[cfg(test)]
@@ -217,7 +235,7 @@ mod tests {
         let settings = Settings { peer_id: PeerId([1; 20]), ..Settings::default() };
         let one = Torrent::new(&metainfo, Bitfield::full(3), settings.into(), Time::ZERO, &mut shared.rng);
         let state = State::Running(Box::new(one), Arc::clone(&content));
-        (Slot::new(state, false, Box::default()), content)
+        (Slot::new(state, false), content)
     }
 
     fn happen(slot: &mut Slot, shared: &mut Shared, event: Event) {

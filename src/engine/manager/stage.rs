@@ -2,6 +2,7 @@
 //!
 //! Floor 3, part of the [`manager`](super).
 
+use super::slot::Checking;
 use crate::base::time::Time;
 use crate::engine::notice::{Problem, ProblemKind};
 use crate::engine::peer::directory::Unknown;
@@ -10,7 +11,6 @@ use crate::swarm::event::Event;
 use crate::swarm::learning::Learning;
 use crate::swarm::shared::Turn;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 
 /// A torrent that was added by a link, until its content is checked.
 pub struct Stage {
@@ -20,9 +20,8 @@ pub struct Stage {
     pub info_hash: InfoHash,
     /// The place where the threads of its peers find the content, once it is known.
     pub unknown: Arc<Unknown>,
-    /// While the content is being checked: the number of pieces checked so far, the bytes of the content, and the bytes
-    /// of a piece.
-    pub check: Option<(Arc<AtomicU32>, u64, u32)>,
+    /// While the content is being checked: the progress.
+    pub check: Option<Box<Checking>>,
     patience: Patience,
 }
 

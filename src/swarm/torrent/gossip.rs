@@ -25,7 +25,7 @@ const ROUND: Time = Time::from_secs(10);
 /// A peer that left is named for this long.
 const LATELY: Time = Time::from_secs(600);
 
-/// What a torrent remembers in order to tell its peers.
+/// What a torrent remembers in order to tell its peers. A torrent that never had peers remembers nothing.
 #[derive(Default)]
 pub(super) struct Gossip {
     /// When to look for something to tell; `None`: everything was told.
@@ -44,14 +44,14 @@ impl Torrent {
 
     /// When to look for something to tell.
     pub(super) fn gossip_at(&self) -> Option<Time> {
-        self.gossip.due.filter(|_| !self.peers.is_empty())
+        self.gossip.as_ref()?.due.filter(|_| !self.peers.is_empty())
     }
 
     /// The peers that may be named, or the peers that want to be told, have changed.
     pub(super) fn has_gossip(&mut self, now: Time) {
         if self.gossips() {
-            let at = (now + SOON).max(self.gossip.looked + ROUND);
-            self.gossip.due = sooner(self.gossip.due, Some(at));
+            let gossip = self.gossip.get_or_insert_default();
+            gossip.due = sooner(gossip.due, Some((now + SOON).max(gossip.looked + ROUND)));
         }
     }
 
@@ -70,7 +70,7 @@ impl Torrent {
     /// Remembers a peer that is gone, so that it can be named for a while.
     pub(super) fn remember_left(&mut self, peer: &Peer, now: Time) {
         let Some(addr) = peer.listens.filter(|_| self.gossips()) else { return };
-        let left = &mut self.gossip.left;
+        let left = &mut self.gossip.get_or_insert_default().left;
         left.retain(|left| left.addr != addr && left.at + LATELY > now);
         let of_family = |left: &Left| left.addr.is_ipv4() == addr.is_ipv4();
         if left.iter().filter(|left| of_family(left)).count() >= FEW
@@ -84,21 +84,22 @@ impl Torrent {
 
     /// Sends the changes to each peer whose minute is over.
     pub(super) fn gossip(&mut self, turn: &mut Turn) {
-        if !self.gossips() || self.gossip.due.is_none_or(|due| turn.now < due) {
+        let Some(gossip) = self.gossip.as_mut().filter(|gossip| gossip.due.is_some_and(|due| due <= turn.now)) else {
             return;
-        }
-        (self.gossip.due, self.gossip.looked) = (None, turn.now);
+        };
+        (gossip.due, gossip.looked) = (None, turn.now);
         let wanting = self.keys_of(|peer| peer.told.is_some() && peer.extended.has(Extension::Pex));
         if wanting.is_empty() {
             return;
         }
-        let candidates = &self.meeting.candidates;
-        self.gossip.left.retain(|left| left.at + LATELY > turn.now && !candidates.is_barred(left.addr));
+        let (gossip, candidates) = (self.gossip.get_or_insert_default(), &self.meeting.candidates);
+        gossip.left.retain(|left| left.at + LATELY > turn.now && !candidates.is_barred(left.addr));
         let met = self.peers.values().filter_map(|peer| Some((peer.listens?, flags(peer))));
         let met: BTreeMap<SocketAddr, Flags> = met.collect();
         for key in wanting {
             if let Some(again) = self.tell_of(&met, key, turn) {
-                self.gossip.due = sooner(self.gossip.due, Some(again.max(turn.now + ROUND)));
+                let gossip = self.gossip.get_or_insert_default();
+                gossip.due = sooner(gossip.due, Some(again.max(turn.now + ROUND)));
             }
         }
     }
@@ -114,7 +115,7 @@ impl Torrent {
         let (itself, ip) = (peer.listens, peer.identity.addr.ip());
         let may_know = |addr: SocketAddr| Some(addr) != itself && share_network(addr.ip(), ip);
         step(met.len());
-        let left = &self.gossip.left;
+        let left = self.gossip.as_ref().map_or(&[][..], |gossip| &gossip.left);
         let news = told.news(met, left, &may_know, peer.identity.addr, turn.now)?;
         let again = told.has_more().then(|| told.next());
         if let Some(message) = peer.extended.message(Extension::Pex, news.encode()) {
