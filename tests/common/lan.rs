@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// Which addresses the machines have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Addresses {
-    /// 10.77.0.1 and 10.77.0.2, and those of IPv6.
+    /// 10.77.0.1 and 10.77.0.2, and the IPv6 addresses.
     Both,
-    /// fd77::1 and fd77::2, and those of the link.
+    /// fd77::1 and fd77::2, and the link-local addresses.
     V6,
-    /// Only those of IPv6 that are valid on one link (fe80::...).
+    /// Only the link-local IPv6 addresses (fe80::...).
     Link,
 }
 
@@ -21,7 +21,7 @@ pub struct Lan {
 }
 
 impl Lan {
-    /// Makes them. If that is not possible here, the story is skipped.
+    /// Makes the machines. If that is not possible here, the story is skipped.
     pub fn new(addresses: Addresses) -> Option<Lan> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);

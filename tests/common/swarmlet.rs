@@ -153,7 +153,7 @@ impl Get {
     }
 
     /// Starts it on another host.
-    #[allow(dead_code)] // Only few stories have several hosts.
+    #[allow(dead_code)] // Only a few stories have several hosts.
     pub fn start_on(&self, host: &Host) -> Swarmlet {
         Swarmlet { process: Process::start(&self.name, &mut host.command(&self.command()), &self.scratch) }
     }

@@ -118,7 +118,7 @@ fn the_reason_and_the_source_of_peers_are_shown() {
     let running = stage.start(&get, 0);
     let last =
         |running: &Swarmlet| -> Value { crate::common::json::last(&running.stdout(), "status").unwrap_or_default() };
-    wait_until("it says that nobody is there", PATIENCE, || {
+    wait_until("swarmlet says that nobody is there", PATIENCE, || {
         last(&running)["why"] == "no peers: none in the local network, and the torrent names no tracker"
     });
     // A peer that connects to nobody: we must connect to it.
@@ -251,7 +251,7 @@ fn a_flood_costs_nothing_and_names_no_victim() {
     stage.content.assert_same_in(&get.dir);
 }
 
-/// A listener hears only the public one. What others say about the private one is not heard.
+/// A listener hears only the public torrent. Packets of others about the private torrent are ignored.
 #[test]
 fn private_torrents_are_neither_announced_nor_looked_for() {
     let Some(stage) = Stage::new(Addresses::Both) else { return };
@@ -282,7 +282,7 @@ fn it_can_be_switched_off_and_is_quiet_without_a_network() {
     let off = Get::new("off", stage.path()).torrent(&stage.torrent).arg("-vv").arg("--json");
     let silent = off.start_after(&stage.lan.on(0));
     wait_until("it says why", PATIENCE, || silent.stdout().contains("so peers must connect to us"));
-    // Here is only the loopback interface, which has no multicast.
+    // There is only the loopback interface, which is not used for multicast.
     let alone = stage.get().arg("--json").start_after("exec unshare --net \"$@\"");
     wait_until("it says so once", PATIENCE, || alone.stderr().contains("no interface supports multicast"));
     wait_until("it says why", PATIENCE, || alone.stdout().contains("so peers must connect to us"));

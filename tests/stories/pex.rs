@@ -260,7 +260,7 @@ impl Listened {
     }
 }
 
-/// The public torrent, to which peers come last, shows that there was time enough.
+/// Peers come to the public torrent last. So when it has told them, there was enough time for the others.
 #[test]
 fn a_private_torrent_and_no_pex_offer_tell_and_believe_nothing() {
     let stage = Stage::new(Content::one_file("a file.bin", 100_000), PIECE);

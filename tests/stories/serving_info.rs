@@ -18,7 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const KIB: usize = 1024;
-/// The id of extended messages, that of the extended handshake, and the id by which a [`Stranger`] takes `ut_metadata`.
+/// The id of extended messages, the id of the extended handshake, and the id that a [`Stranger`] gives to `ut_metadata`.
 const EXTENDED: u8 = 20;
 const HANDSHAKE: u8 = 0;
 const TO_STRANGER: u8 = 7;
@@ -35,7 +35,7 @@ fn long_stage() -> Stage {
     stage
 }
 
-/// `program` downloads from us by a link that names the tracker and nothing else.
+/// `program` downloads from us with a link that names only the tracker.
 fn to(program: Program) {
     if !here(&[program.tool()]) {
         return;
@@ -279,7 +279,7 @@ fn a_thousand_requests_a_second_are_answered_a_few_times_and_take_no_memory() {
     // A peer that asks and never reads is closed, at the latest when the answers fill the sockets and a queue.
     let mut deaf = stranger(&stage, port, 3);
     let asked = (0..1_000_000).take_while(|number| deaf.ask(number % 3).is_ok()).count();
-    assert!(asked < 1_000_000 || is_closed(&mut deaf.socket, PATIENCE), "it may ask for ever");
+    assert!(asked < 1_000_000 || is_closed(&mut deaf.socket, PATIENCE), "it may ask forever");
     seed.must_run();
     let after = proc::status(seed.id(), "VmRSS");
     say(&format!(
