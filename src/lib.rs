@@ -57,8 +57,8 @@
 //!    [`swarm::torrent`], the central piece manager; the files in its folder hold its decisions, one subject each.
 //! 5. [`swarm::picking`] and [`swarm::giving`]: which block to request, and which peer to serve. These are the two
 //!    halves of the paper "Incentives Build Robustness in BitTorrent" (Cohen 2003).
-//! 6. [`swarm::meeting`] and [`proto::tracker`]: how peers find each other. [`swarm::learning`]: how a magnet link becomes
-//!    a torrent.
+//! 6. [`swarm::meeting`] and [`proto::tracker`]: how peers find each other. [`swarm::learning`]: how a magnet link
+//!    becomes a torrent.
 //! 7. [`engine::manager`], [`engine::peer`], [`engine::disk`]: the threads that carry out the decisions.
 //! 8. [`storage::content`]: many files as one run of bytes.
 //! 9. [`tracker`]: the other end of the announce. Begin with [`tracker::registry`].

@@ -18,7 +18,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const KIB: usize = 1024;
-/// The id of extended messages, the id of the extended handshake, and the id that a [`Stranger`] gives to `ut_metadata`.
+/// The id of extended messages, the id of the extended handshake, and the id that a [`Stranger`] gives to
+/// `ut_metadata`.
 const EXTENDED: u8 = 20;
 const HANDSHAKE: u8 = 0;
 const TO_STRANGER: u8 = 7;

@@ -19,6 +19,7 @@ use crate::storage::TorrentId;
 use crate::swarm::event::Event;
 use crate::swarm::learning::Learning;
 use crate::swarm::meeting::source::{Source, TRACKERS_ALONE};
+use crate::swarm::shared::Turn;
 use crate::sys::lookup;
 use std::sync::Arc;
 use std::thread;
@@ -46,18 +47,23 @@ impl Manager {
     }
 
     /// The description of a torrent has arrived; `job` is the job for it.
-    pub(super) fn begin(&mut self, id: TorrentId, mut job: Box<Job>) {
+    pub(super) fn begin(&mut self, id: TorrentId, mut job: Box<Job>, now: Time) {
         // The torrent may have been removed meanwhile.
         let Some(State::Learning(stage, _)) = self.torrents.get_mut(&id).map(|slot| &mut slot.state) else { return };
         if !stage.learning.is_learned() || stage.info_hash != job.metainfo.info_hash || stage.check.is_some() {
             let problem = Problem::io("the description is not that of the link");
             return self.failed_at_start(id, problem);
         }
+        if job.metainfo.private {
+            let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
+            stage.learning.becomes_private(turn);
+        }
         let check = Checking::of(&mut job);
         let progress = Arc::clone(&check.progress);
         stage.check = Some(check);
         self.news.touched(id);
         self.disks.check(Check::New { torrent: id, job, progress });
+        self.carry_out(id, now);
     }
 
     /// Gives a torrent the peers that its link names.

@@ -35,6 +35,8 @@ pub(super) struct Attempt {
     size: u32,
     /// When the attempt began.
     pub began: Time,
+    /// When the last block arrived; at first, when the attempt began.
+    pub last: Time,
     blocks: BTreeMap<u32, Vec<u8>>,
     /// Bytes that arrived.
     bytes: u64,
@@ -58,6 +60,7 @@ impl Attempt {
         Attempt {
             size,
             began: now,
+            last: now,
             blocks: BTreeMap::new(),
             bytes: 0,
             sha1: Sha1::new(),
@@ -122,12 +125,13 @@ impl Attempt {
     }
 
     /// Takes a block. Returns whether it has the right length and was missing.
-    pub fn put(&mut self, block: u32, data: Vec<u8>, key: PeerKey, sender: Identity) -> bool {
+    pub fn put(&mut self, block: u32, data: Vec<u8>, key: PeerKey, sender: Identity, now: Time) -> bool {
         if !self.fits(block, &data) || self.blocks.contains_key(&block) {
             return false;
         }
         self.under_way.remove(&block);
         self.again.remove(&block);
+        self.last = now;
         self.bytes += data.len() as u64;
         self.blocks.insert(block, data);
         self.senders.insert(key, sender);

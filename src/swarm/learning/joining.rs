@@ -19,11 +19,18 @@ use core::net::SocketAddr;
 /// The most bytes that are kept of what all peers say about pieces: as much as fifty peers of a torrent with 300,000
 /// pieces say.
 pub(super) const MOST_EARLY: usize = 2 << 20;
+/// The bytes that are always kept of what the peers of a torrent say, however much those of other torrents said: the
+/// longest bitfield.
+const ALWAYS_EARLY: usize = 256 << 10;
 /// How often a peer may name a new size: once when it has learned the size itself, and a few mistakes.
 const MOST_CLAIMS: u32 = 4;
 /// A peer that sends more pointless messages than this is disconnected. The limit is that for unrequested blocks of
 /// content.
 pub(super) const MOST_UNASKED: u32 = 64;
+/// The most rejects that a peer gets because we lack the description ...
+pub(super) const MOST_REJECTS: u32 = 64;
+/// ... within this time.
+const REJECTS_IN: Time = Time::from_secs(60);
 /// A peer that sent nothing useful for this long may have to give way ...
 const USELESS_AFTER: Time = Time::from_secs(20);
 /// ... but not more than one in this time.
@@ -95,8 +102,10 @@ impl Learning {
             send(&mut guest, Message::HaveNone, turn);
         }
         if reserved.extension() {
-            // We must offer the extension, because peers send us the blocks with the id that we give it.
-            let told = introduction(&self.settings, &identity, Offers { metadata: true, ..Offers::default() });
+            // We offer the extension until we have the description, because peers send us the blocks with the id that
+            // we give it.
+            let told =
+                introduction(&self.settings, &identity, Offers { metadata: !self.is_learned, ..Offers::default() });
             send(&mut guest, Message::Extended(told.message()), turn);
         }
         self.guests.insert(key, guest);
@@ -108,6 +117,9 @@ impl Learning {
         let ours = self.settings.peer_id;
         if let Some(reason) = self.meeting.unwanted(identity, ours) {
             return Some(reason);
+        }
+        if self.is_private && !self.meeting.source_of(identity).is_for_private() {
+            return Some("the torrent is private, and none of its trackers named this peer");
         }
         if self.paused || self.meeting.announcer.stopping {
             return Some("the torrent is paused or ends");
@@ -148,18 +160,24 @@ impl Learning {
 
     /// If all peers together said too much, closes the peer that said the most.
     fn bound_early(&mut self, turn: &mut Turn) {
-        let bytes = || self.guests.values().map(|guest| guest.early.bytes());
-        if bytes().sum::<usize>() > MOST_EARLY
+        let by_others = turn.shared.early - self.counted_early;
+        if self.early_bytes() > MOST_EARLY.saturating_sub(by_others).max(ALWAYS_EARLY)
             && let Some(most) = self.guests.values().max_by_key(|guest| guest.early.bytes())
         {
             self.close(most.key, "it says more about pieces than we remember", turn);
         }
     }
 
+    /// The bytes that are kept of what the peers said about pieces.
+    pub(super) fn early_bytes(&self) -> usize {
+        self.guests.values().map(|guest| guest.early.bytes()).sum()
+    }
+
     /// Handles an extended message. A message that cannot be read, or that only a torrent can use, is ignored.
     fn extended(&mut self, key: PeerKey, message: &Extended, turn: &mut Turn) {
         match message.parse() {
             Some(Incoming::Handshake(theirs)) => self.introduced(key, theirs, turn),
+            Some(Incoming::Metadata(_)) if self.is_private => {}
             Some(Incoming::Metadata(Metadata::Request { piece })) => self.reject(key, piece, turn),
             Some(Incoming::Metadata(Metadata::Data { piece, size, block })) => {
                 self.block_came(key, piece, size, block, turn);
@@ -205,18 +223,23 @@ impl Learning {
                 guest.told.metadata_size = theirs.metadata_size;
                 guest.late.clear();
             }
-            self.forget_attempts();
+            self.forget_attempts(turn.now);
         }
         self.ask(key, turn);
         self.look_at_guests(turn.now);
     }
 
-    /// Rejects a request for a block of the description, which we lack. Such a request counts as a pointless message.
+    /// Rejects a request for a block of the description, which we lack. The number of rejects is limited. (transmission
+    /// asks each peer for each block every 3 s.)
     fn reject(&mut self, key: PeerKey, piece: u32, turn: &mut Turn) {
-        if self.does_nonsense(key, turn) {
+        let Some(guest) = self.guests.get_mut(&key) else { return };
+        if turn.now >= guest.rejects.0 + REJECTS_IN {
+            guest.rejects = (turn.now, 0);
+        }
+        if guest.rejects.1 == MOST_REJECTS {
             return;
         }
-        let Some(guest) = self.guests.get_mut(&key) else { return };
+        guest.rejects.1 += 1;
         let reject = Metadata::Reject { piece }.emit();
         if let Some(message) = guest.told.ids.message(Extension::Metadata, reject) {
             send(guest, Message::Extended(message), turn);
@@ -252,7 +275,7 @@ impl Learning {
         let Some(guest) = self.guests.remove(&key) else { return };
         turn.shared.connected = turn.shared.connected.saturating_sub(1);
         self.meeting.left(guest.listens, guest.brought > 0, guest.joined, turn.now);
-        self.forget_attempts();
+        self.forget_attempts(turn.now);
         self.ask_all(turn);
         self.look_at_guests(turn.now);
     }

@@ -65,10 +65,12 @@ impl Torrent {
 }
 
 /// Tells the peer that we no longer download anything. The peer need not know about all our pieces yet. A later
-/// handshake repeats the offers of the first, because libtorrent treats a missing one as switched off.
-pub(super) fn tell_upload_only(peer: &mut Peer, offers: Offers, turn: &mut Turn) {
+/// handshake repeats the offers of the first, because libtorrent treats a missing one as switched off. It also repeats
+/// the size of the `description`, because aria2 closes the connection if that is missing.
+pub(super) fn tell_upload_only(peer: &mut Peer, offers: Offers, description: Option<u32>, turn: &mut Turn) {
     if peer.reserved.extension() {
-        let handshake = || ExtendedHandshake { upload_only: Some(true), ..ExtendedHandshake::ours(offers) }.message();
+        let again = ExtendedHandshake { metadata_size: description, ..ExtendedHandshake::ours(offers) };
+        let handshake = || ExtendedHandshake { upload_only: Some(true), ..again }.message();
         let message = peer.extended.message(Extension::UploadOnly, vec![1]).unwrap_or_else(handshake);
         send(peer, Message::Extended(message), turn);
     }

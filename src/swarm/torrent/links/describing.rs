@@ -20,6 +20,9 @@ const TIMES: u32 = 2;
 /// ... or if it lost patience, as transmission does after 3 s. So it gets this many blocks more. If there are few
 /// blocks, this may happen to all of them.
 const SPARE: u32 = 8;
+/// Descriptions take at most half of the upload limit, or this many bytes a second if that is more: four blocks in five
+/// seconds.
+const LEAST_RATE: u64 = 13 << 10;
 
 /// Whether peers are given the description.
 #[derive(Default)]
@@ -50,20 +53,29 @@ impl Torrent {
         let Some(peer) = self.peers.get_mut(&key).filter(|_| answers) else { return };
         let all = blocks(size);
         let is_little = peer.describing < MOST_WAITING && peer.described < TIMES * all + SPARE;
-        if self.paused || piece >= all || !is_little {
+        if self.paused || piece >= all || !is_little || !self.may_describe(turn) {
+            let Some(peer) = self.peers.get_mut(&key) else { return };
             let reject = Metadata::Reject { piece }.emit();
             if let Some(message) = peer.extended.message(Extension::Metadata, reject) {
                 send(peer, Message::Extended(message), turn);
             }
-        } else if peer.extended.has(Extension::Metadata) {
+        } else if let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.extended.has(Extension::Metadata)) {
             (peer.described, peer.describing, peer.spoken) = (peer.described + 1, peer.describing + 1, turn.now);
             turn.actions.push(Action::Peer(key, PeerOrder::Metadata { piece, ids: peer.extended }));
-            // The block does not wait for the upload limit, but content waits longer because of it. A description is
-            // small, and without it, the peer can't request any content.
             let bytes = u64::from(block_bytes(size, piece));
             self.giving.limit.take(bytes);
             turn.shared.upload.take(bytes);
+            turn.shared.described.add(bytes, turn.now);
         }
+    }
+
+    /// Whether the upload limits let a block pass. A block goes before content, because a peer can't request content
+    /// without the description. But peers that fetch the description again and again must not use up the limit.
+    fn may_describe(&mut self, turn: &mut Turn) -> bool {
+        let most = turn.shared.upload.rate().map(|rate| (rate / 2).max(LEAST_RATE));
+        most.is_none_or(|most| turn.shared.described.rate(turn.now) <= most)
+            && !turn.shared.upload.is_overdrawn(turn.now)
+            && !self.giving.limit.is_overdrawn(turn.now)
     }
 
     /// The peer's writer has sent a block or a reject.
@@ -82,7 +94,7 @@ impl Torrent {
     }
 
     /// Tells the peer that it need neither ask for the description nor send it.
-    pub(super) fn withdraw_metadata(&mut self, key: PeerKey, turn: &mut Turn) {
+    fn withdraw_metadata(&mut self, key: PeerKey, turn: &mut Turn) {
         let handshake = ExtendedHandshake::withdrawing(Extension::Metadata, self.offers());
         if let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.reserved.extension()) {
             send(peer, Message::Extended(handshake.message()), turn);
