@@ -23,6 +23,7 @@ mod limits;
 mod lsd;
 mod magnet;
 mod magnet_liars;
+mod magnet_private;
 mod make;
 mod many;
 mod many_come_and_go;
