@@ -254,7 +254,7 @@ impl Manager {
             }
             Input::Add(torrent, job) => self.add(torrent, job),
             Input::Learn(torrent, job) => self.learn(torrent, *job, now),
-            Input::Begin(torrent, job) => self.begin(torrent, job),
+            Input::Begin(torrent, job) => self.begin(torrent, job, now),
             Input::Checked { .. } if self.end_at.is_some() => {}
             Input::Checked { torrent, result } => self.checked(torrent, result, now),
             Input::Written { device, bytes } => self.shared.budget.written_to(device, bytes),

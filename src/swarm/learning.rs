@@ -35,6 +35,7 @@ mod attempt;
 mod early;
 mod guest;
 mod joining;
+mod privacy;
 mod proving;
 mod report;
 #[cfg(test)]
@@ -82,14 +83,18 @@ pub struct Learning {
     /// The peers that are connected.
     guests: BTreeMap<PeerKey, Guest>,
     attempts: BTreeMap<Of, Attempt>,
-    /// Bytes of `attempts`, as [`Shared`] has counted them.
+    /// Bytes of `attempts`, as [`Shared`] has counted them ...
     counted: u64,
+    /// ... and those of what peers said about pieces.
+    counted_early: usize,
     /// When addresses of all sources may be tried.
     strangers_at: Time,
     /// Addresses that were found before.
     kept_back: Vec<(Source, SocketAddr)>,
     /// The description is there: nothing more is asked.
     is_learned: bool,
+    /// The description says that the torrent is private.
+    is_private: bool,
     paused: bool,
     /// How many descriptions came that were wrong.
     wrong: u32,
@@ -109,8 +114,7 @@ impl Learning {
     pub fn new(info_hash: InfoHash, link: &Magnet, settings: Arc<Settings>, now: Time, rng: &mut Rng) -> Learning {
         let tiers: Vec<Vec<String>> = link.trackers.iter().map(|tracker| vec![tracker.clone()]).collect();
         let mut meeting = Meeting::new(&tiers, now, rng);
-        let peers: Vec<SocketAddr> = link.peers.iter().filter_map(|peer| peer.parse().ok()).collect();
-        meeting.found(Source::Link, &peers, now);
+        meeting.found(Source::Link, &link.addresses(), now);
         Learning {
             info_hash,
             settings,
@@ -118,9 +122,11 @@ impl Learning {
             guests: BTreeMap::new(),
             attempts: BTreeMap::new(),
             counted: 0,
+            counted_early: 0,
             strangers_at: if tiers.is_empty() { now } else { now + TRACKERS_ALONE },
             kept_back: Vec::new(),
             is_learned: false,
+            is_private: false,
             paused: false,
             wrong: 0,
             guests_wake: None,
@@ -215,11 +221,15 @@ impl Learning {
             self.close_all("we pause", turn);
         } else {
             self.meeting.candidates.hurry(turn.now);
+            self.look_at_guests(turn.now);
         }
     }
 
     /// Takes in addresses.
     fn found(&mut self, source: Source, addrs: &[SocketAddr], now: Time) {
+        if self.is_private && !source.is_for_private() {
+            return;
+        }
         if source.is_for_private() || now >= self.strangers_at {
             self.meeting.found(source, addrs, now);
         } else {
@@ -259,6 +269,7 @@ impl Learning {
                 }
             }
             self.rest_the_silent(turn);
+            self.forget_attempts(turn.now);
             self.hash_the_complete(turn);
             self.ask_all(turn);
         }
@@ -269,7 +280,8 @@ impl Learning {
     /// Finds out when a guest needs the timer next.
     fn look_at_guests(&mut self, now: Time) {
         let spoken = self.guests.values().map(|guest| Some(guest.spoken + KEEP_ALIVE_AFTER));
-        self.guests_wake = spoken.fold(self.asks_at(now), sooner);
+        let others = [self.asks_at(now), self.forgets_at()].into_iter().fold(None, sooner);
+        self.guests_wake = spoken.fold(others, sooner);
     }
 }
 

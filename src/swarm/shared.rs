@@ -4,7 +4,7 @@
 
 use super::event::Action;
 use super::picking::budget::Budget;
-use super::rate::TokenBucket;
+use super::rate::{Meter, TokenBucket};
 use crate::base::rng::Rng;
 use crate::base::time::Time;
 
@@ -16,6 +16,10 @@ pub struct Shared {
     pub budget: Budget,
     /// Bytes that came of descriptions that are not complete yet, of all torrents.
     pub descriptions: u64,
+    /// Bytes of descriptions that were given to peers, by all torrents.
+    pub described: Meter,
+    /// What peers said about pieces before the number of pieces was known, of all torrents, in bytes.
+    pub early: usize,
     /// Connections being opened, by all torrents.
     pub connecting: usize,
     /// No connection is opened before this: the process had no descriptor, thread or memory left.
@@ -37,6 +41,8 @@ impl Shared {
             rng,
             budget,
             descriptions: 0,
+            described: Meter::new(Time::ZERO),
+            early: 0,
             connecting: 0,
             connected: 0,
             hold: Time::ZERO,

@@ -4,7 +4,7 @@
 
 use super::wanted::Wanted;
 use crate::base::json::Object;
-use crate::base::path::for_terminal;
+use crate::base::path::{MAX_COMPONENT_BYTES, for_terminal};
 use crate::base::units::{count, size};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::command::Group;
@@ -91,7 +91,7 @@ impl Saving {
                 }
                 Place::File(path) => path,
                 Place::Named => {
-                    named = dir.join(format!("{}.torrent", metainfo.name));
+                    named = dir.join(file_name(&metainfo.name));
                     &named
                 }
             };
@@ -134,6 +134,13 @@ impl Saving {
         }
         Ok(())
     }
+}
+
+/// NAME.torrent. A name that is too long for that is cut.
+fn file_name(name: &str) -> String {
+    let ends = name.char_indices().map(|(at, character)| at + character.len_utf8());
+    let end = ends.take_while(|end| end + ".torrent".len() <= MAX_COMPONENT_BYTES).last().unwrap_or(0);
+    format!("{}.torrent", &name[..end])
 }
 
 fn is_there(path: &Path) -> Failure {

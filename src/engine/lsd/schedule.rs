@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 const EVERY: Time = Time::from_secs(300);
 /// A packet may be lost, so a new torrent is announced again after these pauses (libtorrent).
 const REPEATS: [Time; 2] = [Time::from_secs(2), Time::from_secs(4)];
+/// If a packet could not be sent on any interface, it is tried again after this: the network may be coming up.
+const AGAIN_AFTER: Time = Time::from_secs(15);
 /// The pause between two packets.
 const APART: Time = Time::from_secs(1);
 /// More torrents than this share packets: with one in each, the last would wait for more than a minute.
@@ -93,7 +95,7 @@ impl Schedule {
         at.max(self.next_packet)
     }
 
-    /// The torrents of a packet that is sent now, those that waited longest first; none: it is not time for one.
+    /// The torrents of a packet that is to be sent now, those that waited longest first; none: it is not time for one.
     pub fn packet(&mut self, now: Time) -> Vec<InfoHash> {
         if now < self.next_packet {
             return Vec::new();
@@ -105,26 +107,31 @@ impl Schedule {
         if !due.is_empty() {
             self.next_packet = now + APART;
         }
-        let announce = |(info_hash, turn): (&InfoHash, &mut Turn)| {
-            turn.at = Moment::of(now + REPEATS.get(usize::from(turn.repeats)).copied().unwrap_or(EVERY));
-            turn.repeats = turn.repeats.saturating_add(1);
-            turn.answer_from = turn.answer_from.max(Moment::of(now + HEARD));
-            *info_hash
-        };
-        due.into_iter().map(announce).collect()
+        due.into_iter().map(|(info_hash, _)| *info_hash).collect()
     }
 
     /// A packet with these torrents was sent. Returns those of which that is the first.
-    pub fn sent(&mut self, info_hashes: &[InfoHash]) -> Vec<TorrentId> {
+    pub fn sent(&mut self, info_hashes: &[InfoHash], now: Time) -> Vec<TorrentId> {
         let mut first = Vec::new();
         for info_hash in info_hashes {
-            if let Some(turn) = self.torrents.get_mut(info_hash)
-                && !std::mem::replace(&mut turn.told, true)
-            {
+            let Some(turn) = self.torrents.get_mut(info_hash) else { continue };
+            turn.at = Moment::of(now + REPEATS.get(usize::from(turn.repeats)).copied().unwrap_or(EVERY));
+            turn.repeats = turn.repeats.saturating_add(1);
+            turn.answer_from = turn.answer_from.max(Moment::of(now + HEARD));
+            if !std::mem::replace(&mut turn.told, true) {
                 first.push(turn.torrent);
             }
         }
         first
+    }
+
+    /// A packet with these torrents could not be sent.
+    pub fn unsent(&mut self, info_hashes: &[InfoHash], now: Time) {
+        for info_hash in info_hashes {
+            if let Some(turn) = self.torrents.get_mut(info_hash) {
+                turn.at = Moment::of(now + AGAIN_AFTER);
+            }
+        }
     }
 
     /// Another program announces this torrent: if it is ours, which one. We may have to answer soon, because that
@@ -160,11 +167,18 @@ mod tests {
         schedule
     }
 
+    /// A packet is sent.
+    fn announce(schedule: &mut Schedule, now: Time) -> Vec<InfoHash> {
+        let packet = schedule.packet(now);
+        schedule.sent(&packet, now);
+        packet
+    }
+
     /// The packets until `end`: when each is sent, and how many torrents are in it.
     fn packets(schedule: &mut Schedule, end: Time) -> Vec<(u64, Vec<InfoHash>)> {
         let mut packets = Vec::new();
         while let Some(now) = schedule.next().filter(|at| *at < end) {
-            let packet = schedule.packet(now);
+            let packet = announce(schedule, now);
             assert!(!packet.is_empty(), "there is something to send at {now:?}");
             packets.push((now.as_secs(), packet));
         }
@@ -218,11 +232,11 @@ mod tests {
         assert_eq!(schedule.next(), Some(at(306)), "it has just heard us");
         schedule.heard(&hash(0), at(11));
         assert_eq!(schedule.next(), Some(at(11)));
-        assert_eq!(schedule.packet(at(11)), [hash(0)]);
+        assert_eq!(announce(&mut schedule, at(11)), [hash(0)]);
         assert!((11..71).all(|second| schedule.heard(&hash(0), at(second)).is_some()));
         assert_eq!(schedule.next(), Some(at(311)), "one answer a minute");
         schedule.heard(&hash(0), at(71));
-        assert_eq!(schedule.packet(at(71)), [hash(0)]);
+        assert_eq!(announce(&mut schedule, at(71)), [hash(0)]);
     }
 
     /// Two programs that hear each other fall silent.
@@ -235,7 +249,7 @@ mod tests {
                 programs[1].add(TorrentId(0), hash(0), at(second));
             }
             for from in 0..2 {
-                let packet = programs[from].packet(at(second));
+                let packet = announce(&mut programs[from], at(second));
                 sent += packet.len();
                 for info_hash in packet {
                     programs[1 - from].heard(&info_hash, at(second));
@@ -243,6 +257,19 @@ mod tests {
             }
         }
         assert!((24..=50).contains(&sent), "{sent} packets in an hour");
+    }
+
+    /// The process may start before the network does.
+    #[test]
+    fn a_packet_that_could_not_be_sent_is_tried_again_soon_and_does_not_count() {
+        let mut schedule = schedule(1);
+        for second in [0, 15, 30] {
+            assert_eq!(schedule.next(), Some(at(second)));
+            let packet = schedule.packet(at(second));
+            schedule.unsent(&packet, at(second));
+        }
+        let times: Vec<u64> = packets(&mut schedule, at(400)).iter().map(|(at, _)| *at).collect();
+        assert_eq!(times, [45, 47, 51, 351]);
     }
 
     /// A link may be that of a private torrent.
@@ -259,12 +286,12 @@ mod tests {
     #[test]
     fn a_torrent_is_told_once_that_it_was_announced() {
         let mut schedule = schedule(2);
-        assert_eq!(schedule.sent(&[hash(0), hash(9)]), [TorrentId(0)]);
-        assert_eq!(schedule.sent(&[hash(0), hash(1)]), [TorrentId(1)]);
+        assert_eq!(schedule.sent(&[hash(0), hash(9)], at(0)), [TorrentId(0)]);
+        assert_eq!(schedule.sent(&[hash(0), hash(1)], at(1)), [TorrentId(1)]);
         schedule.add(TorrentId(0), hash(0), at(1));
-        assert!(schedule.sent(&[hash(0)]).is_empty(), "it was there already");
+        assert!(schedule.sent(&[hash(0)], at(1)).is_empty(), "it was there already");
         schedule.add(TorrentId(5), hash(0), at(1));
-        assert_eq!(schedule.sent(&[hash(0)]), [TorrentId(5)], "another torrent has its info-hash now");
+        assert_eq!(schedule.sent(&[hash(0)], at(1)), [TorrentId(5)], "another torrent has its info-hash now");
         assert_eq!(schedule.heard(&hash(0), at(1)), Some(TorrentId(5)));
     }
 }

@@ -92,6 +92,8 @@ impl Search {
 
     fn run(&self) {
         let mut sockets = Sockets::open();
+        // Others are heard before the first packet, which may have to wait.
+        sockets.look();
         let mut caps = (Allowance::default(), Ports::default());
         loop {
             let now = self.started.elapsed();
@@ -102,11 +104,12 @@ impl Search {
                     return;
                 }
                 let packet = plan.schedule.packet(now);
-                plan.wakes = plan.schedule.next();
+                plan.wakes = if packet.is_empty() { plan.schedule.next() } else { Some(now) };
                 (packet, plan.wakes)
             };
             if !packet.is_empty() {
                 self.announce(&mut sockets, packet);
+                continue;
             }
             let deaf_until = caps.0.used_up_until(now);
             for ready in self.wait(&sockets, deaf_until.is_some(), sooner(next, deaf_until)) {
@@ -120,11 +123,13 @@ impl Search {
         // Interfaces come and go.
         sockets.look();
         let packet = Packet { port: self.port, info_hashes, cookie: Some(&self.cookie) };
-        if sockets.send(|group| packet.emit(group)) {
-            log::debug!("announced {} in the local network", packet.info_hashes.len());
-            let first = lock(&self.plan).schedule.sent(&packet.info_hashes);
-            first.into_iter().for_each(|torrent| self.found(torrent, Vec::new()));
+        let (sent, now) = (sockets.send(|group| packet.emit(group)), self.started.elapsed());
+        if !sent {
+            return lock(&self.plan).schedule.unsent(&packet.info_hashes, now);
         }
+        log::debug!("announced {} in the local network", packet.info_hashes.len());
+        let first = lock(&self.plan).schedule.sent(&packet.info_hashes, now);
+        first.into_iter().for_each(|torrent| self.found(torrent, Vec::new()));
     }
 
     /// Waits for packets until `until`, or until the schedule changes. `deaf`: packets may wait. Returns the numbers of

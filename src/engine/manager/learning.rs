@@ -18,6 +18,7 @@ use crate::storage::TorrentId;
 use crate::swarm::event::Event;
 use crate::swarm::learning::Learning;
 use crate::swarm::meeting::source::{Source, TRACKERS_ALONE};
+use crate::swarm::shared::Turn;
 use crate::sys::lookup;
 use std::sync::Arc;
 use std::thread;
@@ -45,18 +46,23 @@ impl Manager {
     }
 
     /// The description of a torrent has come, and this is to be done with it.
-    pub(super) fn begin(&mut self, id: TorrentId, mut job: Box<Job>) {
+    pub(super) fn begin(&mut self, id: TorrentId, mut job: Box<Job>, now: Time) {
         // It may have been removed meanwhile.
         let Some(State::Learning(stage, _)) = self.torrents.get_mut(&id).map(|slot| &mut slot.state) else { return };
         if !stage.learning.is_learned() || stage.info_hash != job.metainfo.info_hash || stage.check.is_some() {
             let problem = Problem::io("this is not what its link stands for");
             return self.failed_at_start(id, problem);
         }
+        if job.metainfo.private {
+            let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
+            stage.learning.becomes_private(turn);
+        }
         let check = Checking::of(&mut job);
         let progress = Arc::clone(&check.progress);
         stage.check = Some(check);
         self.news.touched(id);
         self.disks.check(Check::New { torrent: id, job, progress });
+        self.carry_out(id, now);
     }
 
     /// A torrent meets the peers that its link names.

@@ -134,11 +134,18 @@ impl Wire<'_> {
                 }
                 BodyKind::Extended(count) => {
                     let [id] = self.bytes()?;
-                    if extended::limit(id).is_none_or(|most| count > most) {
-                        self.skip(count as usize)?;
-                        continue;
+                    match extended::limit(id) {
+                        Some(most) if count <= most => Message::Extended(Extended::received(id, self.gather(count)?)),
+                        // It says nothing, but it came.
+                        Some(_) => {
+                            self.skip(count as usize)?;
+                            Message::Extended(Extended::received(id, Vec::new()))
+                        }
+                        None => {
+                            self.skip(count as usize)?;
+                            continue;
+                        }
                     }
-                    Message::Extended(Extended::received(id, self.gather(count)?))
                 }
                 BodyKind::Skip(count) => {
                     self.skip(count as usize)?;

@@ -163,7 +163,8 @@ impl Extended {
             return ExtendedHandshake::parse(&self.payload).map(Incoming::Handshake);
         }
         match Extension::of_our_id(self.id)? {
-            Extension::Pex => Pex::parse(&self.payload).map(Incoming::Pex),
+            // One that cannot be read names nobody, but it counts: a peer may not send many.
+            Extension::Pex => Some(Incoming::Pex(Pex::parse(&self.payload).unwrap_or_default())),
             Extension::Metadata => Metadata::parse(&self.payload).map(Incoming::Metadata),
             Extension::UploadOnly => self.payload.first().map(|byte| Incoming::UploadOnly(*byte != 0)),
         }

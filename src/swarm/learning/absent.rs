@@ -58,6 +58,10 @@ impl Learning {
         match self.none {}
     }
 
+    pub fn becomes_private(&mut self, _: &mut Turn) {
+        match self.none {}
+    }
+
     pub fn is_announcing(&self) -> bool {
         match self.none {}
     }

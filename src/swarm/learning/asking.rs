@@ -29,6 +29,8 @@ pub(super) const MOST_ALONE: usize = 8;
 pub(super) const FIRST_TURN: Time = Time::from_secs(20);
 /// The longest such turn.
 const LONGEST_TURN: Time = Time::from_secs(3600);
+/// How long an attempt is kept to which nothing comes, if no connected peer is a part of it.
+const KEPT_FOR: Time = Time::from_secs(600);
 /// Attempts of which no connected peer is a part any more, and something came: those that are kept.
 const MOST_ABANDONED: usize = 2;
 
@@ -152,7 +154,7 @@ impl Learning {
             return self.ask_all(turn);
         }
         let bytes = block.len() as u64;
-        if attempt.put(piece, block, key, identity) {
+        if attempt.put(piece, block, key, identity, turn.now) {
             if let Some(guest) = self.guests.get_mut(&key) {
                 guest.brought += bytes;
                 guest.brought_at = turn.now;
@@ -226,14 +228,27 @@ impl Learning {
         again.chain(guests).fold(None, sooner)
     }
 
-    /// Forgets attempts of which no peer is a part any more, except those of which most came: their peers may be back.
-    pub(super) fn forget_attempts(&mut self) {
-        let is_part = |of: &Of| match of {
+    /// Whether a connected peer is a part of an attempt.
+    fn has_part(&self, of: &Of) -> bool {
+        match of {
             Of::Peer(key) => self.guests.get(key).is_some_and(|guest| guest.alone.is_some()),
             Of::Size(size) => self.guests.values().any(|guest| guest.offers() == Some(*size)),
-        };
-        let abandoned = self.attempts.iter().filter(|(of, _)| !is_part(of));
-        let mut abandoned: Vec<(u64, Of)> = abandoned.map(|(of, attempt)| (attempt.bytes(), *of)).collect();
+        }
+    }
+
+    /// When an attempt may be forgotten that lacks peers.
+    pub(super) fn forgets_at(&self) -> Option<Time> {
+        let abandoned = self.attempts.iter().filter(|(of, _)| !self.has_part(of));
+        abandoned.map(|(_, attempt)| Some(attempt.last + KEPT_FOR)).fold(None, sooner)
+    }
+
+    /// Forgets attempts of which no peer is a part any more, except those of which most came lately: their peers may be
+    /// back.
+    pub(super) fn forget_attempts(&mut self, now: Time) {
+        let abandoned = self.attempts.iter().filter(|(of, _)| !self.has_part(of));
+        // Bytes that are too old do not count.
+        let bytes = |attempt: &Attempt| if attempt.last + KEPT_FOR > now { attempt.bytes() } else { 0 };
+        let mut abandoned: Vec<(u64, Of)> = abandoned.map(|(of, attempt)| (bytes(attempt), *of)).collect();
         abandoned.sort_unstable();
         let keeps = |(bytes, of): &(u64, Of)| *bytes > 0 && matches!(of, Of::Size(_));
         let kept: Vec<Of> =

@@ -34,6 +34,8 @@ pub(super) struct Attempt {
     size: u32,
     /// When it began.
     pub began: Time,
+    /// When a block last came; at first, when it began.
+    pub last: Time,
     blocks: BTreeMap<u32, Vec<u8>>,
     /// Bytes that came.
     bytes: u64,
@@ -57,6 +59,7 @@ impl Attempt {
         Attempt {
             size,
             began: now,
+            last: now,
             blocks: BTreeMap::new(),
             bytes: 0,
             sha1: Sha1::new(),
@@ -119,12 +122,13 @@ impl Attempt {
     }
 
     /// Takes a block. Returns whether it is of the right length and was lacking.
-    pub fn put(&mut self, block: u32, data: Vec<u8>, key: PeerKey, sender: Identity) -> bool {
+    pub fn put(&mut self, block: u32, data: Vec<u8>, key: PeerKey, sender: Identity, now: Time) -> bool {
         if !self.fits(block, &data) || self.blocks.contains_key(&block) {
             return false;
         }
         self.under_way.remove(&block);
         self.again.remove(&block);
+        self.last = now;
         self.bytes += data.len() as u64;
         self.blocks.insert(block, data);
         self.senders.insert(key, sender);

@@ -48,6 +48,8 @@ pub(in crate::swarm) struct Guest {
     pub(super) brought_at: Time,
     /// Messages that nobody asked for.
     pub(super) unasked: u32,
+    /// When it began to ask us for the description, and how often it was told since that we lack it.
+    pub(super) rejects: (Time, u32),
 }
 
 impl Guest {
@@ -72,6 +74,7 @@ impl Guest {
             brought: 0,
             brought_at: now,
             unasked: 0,
+            rejects: (now, 0),
         }
     }
 

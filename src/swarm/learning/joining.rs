@@ -18,10 +18,16 @@ use core::net::SocketAddr;
 
 /// What all peers together may say about pieces, in bytes. Fifty peers of a torrent with 300,000 pieces say as much.
 pub(super) const MOST_EARLY: usize = 2 << 20;
+/// What the peers of a torrent may say although those of others have said much: the longest bitfield.
+const ALWAYS_EARLY: usize = 256 << 10;
 /// How often a peer may name another size: once when it has learned the size itself, and mistakes.
 const MOST_CLAIMS: u32 = 4;
 /// Messages that make no sense here after which a peer is closed, as for unrequested blocks of content.
 pub(super) const MOST_UNASKED: u32 = 64;
+/// A peer is told this often that we lack the description ...
+pub(super) const MOST_REJECTS: u32 = 64;
+/// ... in this time.
+const REJECTS_IN: Time = Time::from_secs(60);
 /// A peer that brought nothing for this long may have to give way ...
 const USELESS_AFTER: Time = Time::from_secs(20);
 /// ... but not more than one in this time.
@@ -93,8 +99,9 @@ impl Learning {
             send(&mut guest, Message::HaveNone, turn);
         }
         if reserved.extension() {
-            // It has to be offered, because by the id that we give it peers send us the blocks.
-            let told = introduction(&self.settings, &identity, Offers { metadata: true, ..Offers::default() });
+            // It has to be offered until we have it, because by the id that we give it peers send us the blocks.
+            let told =
+                introduction(&self.settings, &identity, Offers { metadata: !self.is_learned, ..Offers::default() });
             send(&mut guest, Message::Extended(told.message()), turn);
         }
         self.guests.insert(key, guest);
@@ -106,6 +113,9 @@ impl Learning {
         let ours = self.settings.peer_id;
         if let Some(reason) = self.meeting.unwanted(identity, ours) {
             return Some(reason);
+        }
+        if self.is_private && !self.meeting.source_of(identity).is_for_private() {
+            return Some("the torrent is private, and no tracker of it named this peer");
         }
         if self.paused || self.meeting.announcer.stopping {
             return Some("it is paused, or ends");
@@ -146,18 +156,24 @@ impl Learning {
 
     /// If peers have said too much together, the one that said the most is closed.
     fn bound_early(&mut self, turn: &mut Turn) {
-        let bytes = || self.guests.values().map(|guest| guest.early.bytes());
-        if bytes().sum::<usize>() > MOST_EARLY
+        let by_others = turn.shared.early - self.counted_early;
+        if self.early_bytes() > MOST_EARLY.saturating_sub(by_others).max(ALWAYS_EARLY)
             && let Some(most) = self.guests.values().max_by_key(|guest| guest.early.bytes())
         {
             self.close(most.key, "it says more about pieces than can be remembered", turn);
         }
     }
 
+    /// Bytes of what the peers said about pieces.
+    pub(super) fn early_bytes(&self) -> usize {
+        self.guests.values().map(|guest| guest.early.bytes()).sum()
+    }
+
     /// An extended message came. One that cannot be read, or that only a torrent understands, is ignored.
     fn extended(&mut self, key: PeerKey, message: &Extended, turn: &mut Turn) {
         match message.parse() {
             Some(Incoming::Handshake(theirs)) => self.introduced(key, theirs, turn),
+            Some(Incoming::Metadata(_)) if self.is_private => {}
             Some(Incoming::Metadata(Metadata::Request { piece })) => self.reject(key, piece, turn),
             Some(Incoming::Metadata(Metadata::Data { piece, size, block })) => {
                 self.block_came(key, piece, size, block, turn);
@@ -203,19 +219,23 @@ impl Learning {
                 guest.told.metadata_size = theirs.metadata_size;
                 guest.late.clear();
             }
-            self.forget_attempts();
+            self.forget_attempts(turn.now);
         }
         self.ask(key, turn);
         self.look_at_guests(turn.now);
     }
 
-    /// A peer asks for a block of the description, which we lack. It is told so, as often as it may do what makes no
-    /// sense.
+    /// A peer asks for a block of the description, which we lack. It is told so, but not as often as it likes.
+    /// (transmission asks each peer for each block every 3 s.)
     fn reject(&mut self, key: PeerKey, piece: u32, turn: &mut Turn) {
-        if self.does_nonsense(key, turn) {
+        let Some(guest) = self.guests.get_mut(&key) else { return };
+        if turn.now >= guest.rejects.0 + REJECTS_IN {
+            guest.rejects = (turn.now, 0);
+        }
+        if guest.rejects.1 == MOST_REJECTS {
             return;
         }
-        let Some(guest) = self.guests.get_mut(&key) else { return };
+        guest.rejects.1 += 1;
         let reject = Metadata::Reject { piece }.emit();
         if let Some(message) = guest.told.ids.message(Extension::Metadata, reject) {
             send(guest, Message::Extended(message), turn);
@@ -251,7 +271,7 @@ impl Learning {
         let Some(guest) = self.guests.remove(&key) else { return };
         turn.shared.connected = turn.shared.connected.saturating_sub(1);
         self.meeting.left(guest.listens, guest.brought > 0, guest.joined, turn.now);
-        self.forget_attempts();
+        self.forget_attempts(turn.now);
         self.ask_all(turn);
         self.look_at_guests(turn.now);
     }

@@ -83,7 +83,9 @@ impl Learning {
     pub(super) fn count_memory(&mut self, turn: &mut Turn) {
         let held = self.held();
         turn.shared.descriptions = turn.shared.descriptions - self.counted + held;
-        self.counted = held;
+        let early = self.early_bytes();
+        turn.shared.early = turn.shared.early - self.counted_early + early;
+        (self.counted, self.counted_early) = (held, early);
     }
 
     /// Bytes of blocks that are kept.

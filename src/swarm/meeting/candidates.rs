@@ -22,6 +22,8 @@ const MOST_NAMED: usize = MOST_CANDIDATES / 4;
 const MOST_NAMED_IN_ALL: usize = MOST_CANDIDATES / 2;
 /// An address is forgotten after this number of failures in a row.
 const MOST_FAILURES: u32 = 6;
+/// As many failures as these: it was let go while it was being tried or connected, and is not tried again.
+const NEVER_AGAIN: u32 = u32::MAX;
 /// The wait after the first failure; it doubles with each further one. (A peer behind a full queue answers soon.)
 const FIRST_RETRY: Time = Time::from_secs(10);
 /// The wait before a peer that was connected and left is tried again.
@@ -82,6 +84,7 @@ impl Candidates {
         });
         if source.is_for_private() && !known.source.is_for_private() {
             known.source = source;
+            known.failures = if known.failures == NEVER_AGAIN { 0 } else { known.failures };
         }
     }
 
@@ -186,7 +189,9 @@ impl Candidates {
 
     /// Lets a candidate wait until `at`, unless it is never tried.
     fn wait(&mut self, addr: SocketAddr, at: Time, failures: u32) {
-        if let Some(candidate) = self.known.get_mut(&addr).filter(|candidate| candidate.state != State::Barred) {
+        if self.known.get(&addr).is_some_and(|candidate| candidate.failures == NEVER_AGAIN) {
+            self.known.remove(&addr);
+        } else if let Some(candidate) = self.known.get_mut(&addr).filter(|candidate| candidate.state != State::Barred) {
             (candidate.state, candidate.failures) = (State::Waiting(at), failures);
             self.soonest = sooner(self.soonest, Some(at));
         }
@@ -225,7 +230,7 @@ impl Candidates {
     /// `addr` could not be connected to, or sent no handshake.
     pub fn failed(&mut self, addr: SocketAddr, now: Time) {
         let Some(failures) = self.known.get(&addr).map(|candidate| candidate.failures) else { return };
-        if failures + 1 < MOST_FAILURES {
+        if failures < MOST_FAILURES - 1 {
             self.wait(addr, now + FIRST_RETRY * 2u32.pow(failures), failures + 1);
         } else if !self.is_barred(addr) {
             self.known.remove(&addr);
@@ -246,9 +251,15 @@ impl Candidates {
 
     /// Forgets the addresses of all sources but those that `is_kept`.
     pub fn keep(&mut self, is_kept: impl Fn(Source) -> bool) {
-        // A connection that is being opened still has its source when it is open.
-        let stays = |state| matches!(state, State::Barred | State::Busy);
-        self.known.retain(|_, candidate| stays(candidate.state) || is_kept(candidate.source));
+        self.known.retain(|_, candidate| {
+            let goes = candidate.state != State::Barred && !is_kept(candidate.source);
+            if goes && candidate.state == State::Busy {
+                // A connection that is being opened still has its source when it is open.
+                candidate.failures = NEVER_AGAIN;
+                return true;
+            }
+            !goes
+        });
     }
 
     /// `addr` is our own or that of a liar: never try it again.

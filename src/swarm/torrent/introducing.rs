@@ -65,10 +65,12 @@ impl Torrent {
 }
 
 /// Tells the peer that we download nothing any more. It need not know of all our pieces yet. A later handshake offers
-/// again what the first did, because libtorrent takes what it lacks for switched off.
-pub(super) fn tell_upload_only(peer: &mut Peer, offers: Offers, turn: &mut Turn) {
+/// again what the first did, because libtorrent takes what it lacks for switched off, and aria2 closes a connection if
+/// the size of the description, which is `description`, is missing.
+pub(super) fn tell_upload_only(peer: &mut Peer, offers: Offers, description: Option<u32>, turn: &mut Turn) {
     if peer.reserved.extension() {
-        let handshake = || ExtendedHandshake { upload_only: Some(true), ..ExtendedHandshake::ours(offers) }.message();
+        let again = ExtendedHandshake { metadata_size: description, ..ExtendedHandshake::ours(offers) };
+        let handshake = || ExtendedHandshake { upload_only: Some(true), ..again }.message();
         let message = peer.extended.message(Extension::UploadOnly, vec![1]).unwrap_or_else(handshake);
         send(peer, Message::Extended(message), turn);
     }

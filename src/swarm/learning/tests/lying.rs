@@ -178,7 +178,6 @@ fn what_nobody_asked_for_is_dropped_and_too_much_of_it_closes() {
         Metadata::Data { piece: 3, size: Some(BYTES), block: vec![0; BLOCK_BYTES as usize] },
         Metadata::Data { piece: 1 << 31, size: None, block: vec![0; BLOCK_BYTES as usize] },
         Metadata::Reject { piece: u32::MAX },
-        Metadata::Request { piece: 0 },
     ];
     for message in nonsense {
         let mut table = Table::new(BYTES);
@@ -187,8 +186,6 @@ fn what_nobody_asked_for_is_dropped_and_too_much_of_it_closes() {
             table.metadata(2, &message);
             assert!(table.closed.is_empty() && table.learning.held() == 0);
         }
-        let rejects = table.told.len();
-        assert!(rejects <= 2 + joining::MOST_UNASKED as usize);
         table.metadata(2, &message);
         assert_eq!(table.closed, [(2, "it sends messages that nobody asked for")]);
     }
@@ -202,6 +199,57 @@ fn a_request_while_we_lack_it_is_rejected() {
     table.metadata(2, &Metadata::Request { piece: 7 });
     let Some((2, Message::Extended(message))) = table.told.first() else { panic!("{:?}", table.told) };
     assert_eq!(message.parse(), Some(Incoming::Metadata(Metadata::Reject { piece: 7 })));
+    table.told.clear();
+    (0..1000).for_each(|piece| table.metadata(2, &Metadata::Request { piece }));
+    assert_eq!(table.told.len() + 1, joining::MOST_REJECTS as usize, "a flood gets few answers");
+    table.told.clear();
+    table.seconds(60);
+    table.told.clear();
+    table.metadata(2, &Metadata::Request { piece: 7 });
+    assert_eq!((table.told.len(), table.closed.len()), (1, 0));
+}
+
+/// A liar that left must not keep memory that others need.
+#[test]
+fn what_came_from_peers_that_left_is_forgotten_after_ten_minutes_even_in_a_pause() {
+    for paused in [false, true] {
+        let mut table = Table::new(MOST_BYTES);
+        table.honest(2);
+        while table.learning.held() < 8 << 20 {
+            for (number, piece) in core::mem::take(&mut table.asked) {
+                table.send(number, piece, false);
+            }
+        }
+        table.happen(Event::Peer(key(2), PeerEvent::Gone));
+        if paused {
+            table.happen(Event::Paused(true));
+        }
+        table.seconds(590);
+        assert!(table.learning.held() >= 8 << 20, "it may come back");
+        table.seconds(20);
+        assert_eq!((table.learning.held(), table.shared.descriptions), (0, 0));
+    }
+}
+
+#[test]
+fn a_pause_does_not_end_the_hashing_of_what_came() {
+    let mut table = Table::new(4 << 20);
+    table.honest(2);
+    while let Some((number, piece)) = table.asked.pop() {
+        let is_last = table.learning.bytes() + u64::from(BLOCK_BYTES) == 4 << 20;
+        if piece > 0 || is_last {
+            table.send(number, piece, false);
+        } else {
+            table.asked.insert(0, (number, piece));
+        }
+    }
+    assert!(!table.is_learned());
+    table.happen(Event::Paused(true));
+    table.seconds(1);
+    assert!(!table.is_learned());
+    table.happen(Event::Paused(false));
+    table.seconds(1);
+    assert!(table.is_learned());
 }
 
 #[test]

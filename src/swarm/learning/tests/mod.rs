@@ -11,6 +11,7 @@ use super::*;
 use crate::base::sha1::sha1;
 use crate::proto::peer::extended::{Extended, ExtendedHandshake, Incoming, Offers};
 use crate::proto::peer::metadata::{BLOCK_BYTES, Metadata};
+use crate::swarm::meeting::announcer::{Announcement, Ask};
 use crate::swarm::picking::budget::Budget;
 use crate::swarm::simulation::parts::{connected, key};
 use core::net::IpAddr;
@@ -29,6 +30,7 @@ struct Table {
     closed: Vec<(u32, &'static str)>,
     connecting: Vec<SocketAddr>,
     announced: Vec<AnnounceRequest>,
+    announcement: Option<Box<Announcement>>,
     learned: Option<Vec<u8>>,
 }
 
@@ -59,6 +61,7 @@ impl Table {
             closed: Vec::new(),
             connecting: Vec::new(),
             announced: Vec::new(),
+            announcement: None,
             learned: None,
         }
     }
@@ -78,9 +81,12 @@ impl Table {
             Action::Peer(peer, PeerOrder::Message(message)) => self.told.push((peer.0.get(), message)),
             Action::Close { peer, reason } => self.closed.push((peer.0.get(), reason)),
             Action::Connect { addr } => self.connecting.push(addr),
-            Action::Announce(announcement) => match announcement.ask {
-                crate::swarm::meeting::announcer::Ask::Announce(request) => self.announced.push(request),
-                other => panic!("{other:?}"),
+            Action::Announce(announcement) => match &announcement.ask {
+                Ask::Announce(request) => {
+                    self.announced.push(request.clone());
+                    self.announcement = Some(announcement);
+                }
+                Ask::Scrape(_) => {}
             },
             Action::Learned { info } => assert_eq!(self.learned.replace(info), None, "it was learned before"),
             Action::Peer(_, PeerOrder::Handshake) => {}

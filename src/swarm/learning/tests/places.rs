@@ -158,3 +158,26 @@ fn what_peers_say_early_is_bounded_and_the_one_that_says_most_goes() {
         assert_eq!(table.closed.last().map(|closed| closed.0), Some(number));
     }
 }
+
+/// A stranger wrote the link.
+#[test]
+fn a_link_makes_us_try_few_ports_of_one_address() {
+    let peers = (1..=400).map(|port| format!("192.168.1.1:{port}")).collect();
+    let table = Table::of(description(100), Magnet { peers, ..Magnet::default() }, Settings::default());
+    assert_eq!(table.learning.status(Time::ZERO).known, 8);
+}
+
+/// Each of many links may have fifty such peers.
+#[test]
+fn what_the_peers_of_all_links_say_early_is_bounded_together() {
+    let mut table = Table::new(100);
+    table.shared.early = 10 << 20;
+    for number in 2..12 {
+        table.join(number, true);
+        table.hear(number, Message::Bitfield(vec![0xff; 100 << 10]));
+    }
+    assert!(table.learning.early_bytes() <= 256 << 10 && !table.closed.is_empty());
+    assert_eq!(table.shared.early, (10 << 20) + table.learning.early_bytes());
+    table.learning.stop(&mut Turn { now: table.now, shared: &mut table.shared, actions: &mut Vec::new() });
+    assert_eq!(table.shared.early, 10 << 20);
+}

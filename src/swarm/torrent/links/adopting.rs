@@ -7,7 +7,6 @@
 use crate::proto::peer::message::Message;
 use crate::swarm::event::{Action, PeerEvent, PeerOrder};
 use crate::swarm::learning::{Guest, HandOver};
-use crate::swarm::meeting::source::Source;
 use crate::swarm::peer::Peer;
 use crate::swarm::shared::Turn;
 use crate::swarm::torrent::Torrent;
@@ -18,35 +17,23 @@ const MOST_HAVES: u32 = 1000;
 
 impl Torrent {
     /// Takes over from the machine that learned the description. It is called before the torrent knows any peer, and
-    /// before its first event. The trackers are those of the link, which know us already; a private torrent lets go of
-    /// all that its trackers did not name.
+    /// before its first event. The trackers are those of the link, which know us already. If the torrent is private, the
+    /// machine [knows that](crate::swarm::learning::Learning::becomes_private).
     pub fn adopt(&mut self, from: HandOver, turn: &mut Turn) {
-        let completed_announced = self.meeting.completed_announced;
+        let is_complete = self.meeting.completed_announced;
         self.meeting = from.meeting;
-        self.meeting.completed_announced = completed_announced;
-        // If it was announced in the local network, those that connected to us may come from there. Peers that a tracker
-        // named will come again.
-        let (private, asked_locally) = (self.private, self.meeting.asked_locally);
-        let is_stranger =
-            |source: Source| private && (!source.is_for_private() || asked_locally && source == Source::Incoming);
-        for mut guest in from.guests {
-            if guest.identity.outgoing && self.meeting.candidates.is_known(guest.identity.addr) {
-                // A tracker may have named it since.
-                guest.source = self.meeting.candidates.source(guest.identity.addr);
-            }
-            let stays = if is_stranger(guest.source) {
-                Err("the torrent is private, and no tracker of it named this peer")
-            } else if self.picker.have().count() > MOST_HAVES || self.is_super_seeding() {
-                Err("it is connected again, to be told what we have")
+        self.meeting.completed_announced = is_complete;
+        if is_complete {
+            // They were told that something is missing, and would name us to seeds.
+            self.meeting.announcer.announce_now(turn.now);
+        }
+        for guest in from.guests {
+            if self.picker.have().count() > MOST_HAVES || self.is_super_seeding() {
+                self.let_go(&guest, "it is connected again, to be told what we have", turn);
             } else {
-                Ok(())
-            };
-            match stays {
-                Ok(()) => self.adopt_one(guest, turn),
-                Err(reason) => self.let_go(&guest, reason, turn),
+                self.adopt_one(guest, turn);
             }
         }
-        self.meeting.candidates.keep(|source| !is_stranger(source));
     }
 
     fn let_go(&mut self, guest: &Guest, reason: &'static str, turn: &mut Turn) {
@@ -71,10 +58,6 @@ impl Torrent {
         self.peers.insert(key, peer);
         self.wake_for(key);
         self.introduce(key, turn);
-        if self.private {
-            // It was offered before we knew.
-            self.withdraw_metadata(key, turn);
-        }
         self.introduced(key, told, turn);
         let messages: Vec<Message> = guest.early.messages();
         messages.into_iter().for_each(|message| self.peer_did(key, PeerEvent::Message(message), turn));

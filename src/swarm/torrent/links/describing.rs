@@ -19,6 +19,8 @@ const MOST_WAITING: u32 = 64;
 const TIMES: u32 = 2;
 /// ... or if it lost patience, as transmission does after 3 s. With few blocks that may happen to all of them.
 const SPARE: u32 = 8;
+/// Under a limit, descriptions take half of it at most, or this many bytes a second: four blocks within five seconds.
+const LEAST_RATE: u64 = 13 << 10;
 
 /// How the description is given.
 #[derive(Default)]
@@ -48,20 +50,29 @@ impl Torrent {
         let Some(peer) = self.peers.get_mut(&key).filter(|_| answers) else { return };
         let all = blocks(size);
         let is_little = peer.describing < MOST_WAITING && peer.described < TIMES * all + SPARE;
-        if self.paused || piece >= all || !is_little {
+        if self.paused || piece >= all || !is_little || !self.may_describe(turn) {
+            let Some(peer) = self.peers.get_mut(&key) else { return };
             let reject = Metadata::Reject { piece }.emit();
             if let Some(message) = peer.extended.message(Extension::Metadata, reject) {
                 send(peer, Message::Extended(message), turn);
             }
-        } else if peer.extended.has(Extension::Metadata) {
+        } else if let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.extended.has(Extension::Metadata)) {
             (peer.described, peer.describing, peer.spoken) = (peer.described + 1, peer.describing + 1, turn.now);
             turn.actions.push(Action::Peer(key, PeerOrder::Metadata { piece, ids: peer.extended }));
-            // Under a limit the content waits for it. There is little of it, and nobody could wait for the content
-            // without it.
             let bytes = u64::from(block_bytes(size, piece));
             self.giving.limit.take(bytes);
             turn.shared.upload.take(bytes);
+            turn.shared.described.add(bytes, turn.now);
         }
+    }
+
+    /// Whether a limit lets a block pass. The content waits for it, because nobody could wait for the content without
+    /// it; but a peer that comes again and again for the description must not take all that the limit allows.
+    fn may_describe(&mut self, turn: &mut Turn) -> bool {
+        let most = turn.shared.upload.rate().map(|rate| (rate / 2).max(LEAST_RATE));
+        most.is_none_or(|most| turn.shared.described.rate(turn.now) <= most)
+            && !turn.shared.upload.is_overdrawn(turn.now)
+            && !self.giving.limit.is_overdrawn(turn.now)
     }
 
     /// The peer's writer has sent a block, or a reject.
@@ -80,7 +91,7 @@ impl Torrent {
     }
 
     /// The peer is told that it need not ask for the description, nor send it.
-    pub(super) fn withdraw_metadata(&mut self, key: PeerKey, turn: &mut Turn) {
+    fn withdraw_metadata(&mut self, key: PeerKey, turn: &mut Turn) {
         let handshake = ExtendedHandshake::withdrawing(Extension::Metadata, self.offers());
         if let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.reserved.extension()) {
             send(peer, Message::Extended(handshake.message()), turn);

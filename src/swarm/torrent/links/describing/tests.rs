@@ -190,3 +190,47 @@ fn what_it_sends_counts_under_a_limit() {
     assert_eq!(stage.described, [(1, 0), (1, 1)]);
     assert!(!stage.shared.upload.is_ready(stage.now), "the content waits");
 }
+
+/// A stranger that comes again and again must neither exceed the limit nor silence the seed.
+#[test]
+fn a_limit_holds_for_descriptions_too_and_leaves_half_to_the_content() {
+    let mut stage = stage(false);
+    stage.shared.upload.set_rate(Some(100_000), Time::ZERO);
+    let mut sent = 0;
+    for number in 1..=200u32 {
+        come(&mut stage, number);
+        for piece in 0..3 {
+            ask(&mut stage, number, piece);
+            stage.happen(Event::Peer(key(number), PeerEvent::Described));
+        }
+        sent += std::mem::take(&mut stage.described).len();
+        stage.happen(Event::Peer(key(number), PeerEvent::Gone));
+        stage.now += Time::from_millis(150);
+    }
+    let bytes = sent as u64 * u64::from(BLOCK_BYTES);
+    assert!((30 * 20_000..30 * 55_000).contains(&bytes), "{bytes} bytes in 30 s");
+    stage.now += Time::from_secs(2);
+    assert!(stage.shared.upload.is_ready(stage.now), "the debt is small");
+}
+
+/// aria2 closes a connection if a later handshake lacks the size.
+#[test]
+fn a_later_handshake_repeats_what_the_first_said_of_the_description() {
+    let mut stage = Stage::of(Bitfield::new(8), Settings::default());
+    stage.torrent.describe(SIZE);
+    come(&mut stage, 1);
+    // Otherwise it is told by a message of its own.
+    let offers = Offers { metadata: true, ..Offers::default() };
+    stage.hear(1, Message::Extended(ExtendedHandshake::withdrawing(Extension::UploadOnly, offers).message()));
+    let mut actions = Vec::new();
+    stage.torrent.complete(&mut Turn { now: stage.now, shared: &mut stage.shared, actions: &mut actions });
+    let again = actions.iter().find_map(|action| match action {
+        Action::Peer(_, PeerOrder::Message(Message::Extended(message))) => match message.parse() {
+            Some(Incoming::Handshake(handshake)) if handshake.upload_only == Some(true) => Some(handshake),
+            _ => None,
+        },
+        _ => None,
+    });
+    let again = again.unwrap_or_else(|| panic!("{actions:?}"));
+    assert_eq!((again.metadata_size, again.ids.has(Extension::Metadata)), (Some(SIZE), true));
+}
