@@ -136,7 +136,7 @@ fn a_listener_on_all_sockets_hears_nothing_once_it_is_known() {
         network.say(beside.address.port(), &public.info_hash);
         stranger.open() == 1 && beside.open() == 1
     });
-    assert!(network.heard(&hash) > 0, "it was looked for in the local network");
+    wait_until("it is looked for in the local network", PATIENCE, || network.heard(&hash) > 0);
     let newcomer = Recorder::connect(ours, hash, 4, says(size));
     let greeted = |recorder: &Recorder| !recorder.heard_as(HANDSHAKE).is_empty();
     wait_until("all are greeted", PATIENCE, || [&honest, &stranger, &newcomer, &beside].into_iter().all(greeted));
