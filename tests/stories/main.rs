@@ -34,6 +34,7 @@ mod names;
 mod outputs;
 mod own_files;
 mod pex;
+mod pex_liars;
 mod proxies;
 mod resume;
 mod screen;
