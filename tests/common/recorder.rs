@@ -4,6 +4,7 @@
 use super::hostile::{handshake, message};
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
@@ -32,6 +33,8 @@ struct Shared {
     number: u32,
     /// The payload of its extended handshake.
     says: String,
+    /// Whether its handshake says that it has the torrent in version 2 of the protocol too (BEP 52).
+    of_v2: AtomicBool,
     log: Mutex<Log>,
 }
 
@@ -76,7 +79,7 @@ impl Recorder {
     pub fn listen(ip: impl Into<IpAddr>, info_hash: [u8; 20], number: u32, says: String) -> Recorder {
         let listener = TcpListener::bind((ip.into(), 0)).expect("a port of the system's choice is free");
         let address = listener.local_addr().expect("a bound socket has an address");
-        let shared = Arc::new(Shared { info_hash, number, says, log: Mutex::default() });
+        let shared = Shared::new(info_hash, number, says);
         let accepting = shared.clone();
         // The thread ends with the process.
         thread::spawn(move || {
@@ -93,11 +96,17 @@ impl Recorder {
     pub fn connect(to: SocketAddr, info_hash: [u8; 20], number: u32, says: String) -> Recorder {
         let socket = TcpStream::connect(to).expect("the peer listens");
         let address = socket.local_addr().expect("it is connected");
-        let shared = Arc::new(Shared { info_hash, number, says, log: Mutex::default() });
+        let shared = Shared::new(info_hash, number, says);
         let meeting = shared.clone();
         meeting.begin(&socket);
         thread::spawn(move || meeting.meet(socket));
         Recorder { address, shared }
+    }
+
+    /// From its next connection on, it says that it has the torrent in version 2 of the protocol too.
+    pub fn of_v2(self) -> Recorder {
+        self.shared.of_v2.store(true, Ordering::Relaxed);
+        self
     }
 
     /// How often it was connected.
@@ -147,6 +156,10 @@ impl Drop for Recorder {
 }
 
 impl Shared {
+    fn new(info_hash: [u8; 20], number: u32, says: String) -> Arc<Shared> {
+        Arc::new(Shared { info_hash, number, says, of_v2: AtomicBool::new(false), log: Mutex::default() })
+    }
+
     fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().expect("nobody panics with it")
     }
@@ -169,6 +182,9 @@ impl Shared {
     fn record(&self, socket: &mut TcpStream) -> io::Result<()> {
         let mut ours = handshake(&self.info_hash, self.number);
         ours[25] |= 0x10;
+        if self.of_v2.load(Ordering::Relaxed) {
+            ours[27] |= 0x10;
+        }
         socket.write_all(&ours)?;
         socket.write_all(&message(EXTENDED, &[&[HANDSHAKE], self.says.as_bytes()].concat()))?;
         socket.read_exact(&mut [0; 68])?;

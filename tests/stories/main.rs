@@ -25,6 +25,7 @@ mod lsd_links;
 mod magnet;
 mod magnet_interop;
 mod magnet_liars;
+mod magnet_odd;
 mod magnet_private;
 mod make;
 mod many;
