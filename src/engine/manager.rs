@@ -341,7 +341,7 @@ impl Manager {
                     }
                 }
                 Action::Learned { info } => {
-                    // It may be private. If it is not, it is announced again when it joins its swarm.
+                    // The torrent may be private. If it is public, it is announced again when it joins its swarm.
                     self.lsd.remove(&info_hash);
                     self.news.tell(Notice::Learned { torrent: id, info });
                 }

@@ -115,8 +115,8 @@ impl TokenBucket {
         self.tokens >= 0.0
     }
 
-    /// Whether more has passed than the limit allows in a second, and a block. (It could be more if something does not
-    /// ask before it passes.)
+    /// Whether the limit is exceeded by more than what it allows in a second, plus a block. (That can happen if
+    /// something is sent without asking for tokens first.)
     pub fn is_overdrawn(&mut self, now: Time) -> bool {
         !self.is_ready(now) && self.rate.is_some_and(|rate| self.tokens < -(rate as f64) - f64::from(BLOCK_BYTES))
     }

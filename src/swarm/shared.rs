@@ -14,11 +14,11 @@ pub struct Shared {
     pub rng: Rng,
     /// The memory for blocks.
     pub budget: Budget,
-    /// Bytes that came of descriptions that are not complete yet, of all torrents.
+    /// Bytes of incomplete descriptions, of all torrents.
     pub descriptions: u64,
-    /// Bytes of descriptions that were given to peers, by all torrents.
+    /// Bytes of descriptions that all torrents gave to peers.
     pub described: Meter,
-    /// What peers said about pieces before the number of pieces was known, of all torrents, in bytes.
+    /// Bytes that all torrents keep of what peers said about pieces before the number of pieces was known.
     pub early: usize,
     /// Connections being opened, by all torrents.
     pub connecting: usize,

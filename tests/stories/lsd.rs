@@ -1,4 +1,4 @@
-//! Stories of peers that find each other in the local network (BEP 14), in networks of their own.
+//! Stories of local service discovery (LSD, BEP 14), in network namespaces of their own.
 
 use crate::common::content::Content;
 use crate::common::lan::{Addresses, Lan};
@@ -20,7 +20,7 @@ use tempfile::TempDir;
 
 const KIB: usize = 1024;
 /// The log says so when another program's packet names a torrent of ours.
-pub const HEARD: &str = "it says in the local network";
+pub const HEARD: &str = "as its packet in the local network says";
 
 /// A network, and a torrent that names no tracker.
 pub struct Stage {
@@ -110,7 +110,7 @@ fn a_network_without_ipv4_is_enough() {
     }
 }
 
-/// It tells why, and shows where its peers are from when they come.
+/// swarmlet says why nothing arrives, and later where its peers are from.
 #[test]
 fn the_reason_and_the_source_of_peers_are_shown() {
     let Some(stage) = Stage::new(Addresses::Both) else { return };
@@ -118,7 +118,7 @@ fn the_reason_and_the_source_of_peers_are_shown() {
     let running = stage.start(&get, 0);
     let last =
         |running: &Swarmlet| -> Value { crate::common::json::last(&running.stdout(), "status").unwrap_or_default() };
-    wait_until("it says that nobody is there", PATIENCE, || {
+    wait_until("swarmlet says that nobody is there", PATIENCE, || {
         last(&running)["why"] == "no peers: none in the local network, and the torrent names no tracker"
     });
     // A peer that connects to nobody: we must connect to it.
@@ -235,7 +235,7 @@ fn a_flood_costs_nothing_and_names_no_victim() {
     stage.content.assert_same_in(&get.dir);
 }
 
-/// A listener hears only the public one. What others say about the private one is not heard.
+/// A listener hears only the public torrent. Packets of others about the private torrent are ignored.
 #[test]
 fn private_torrents_are_neither_announced_nor_looked_for() {
     let Some(stage) = Stage::new(Addresses::Both) else { return };
@@ -266,9 +266,9 @@ fn it_can_be_switched_off_and_is_quiet_without_a_network() {
     let off = Get::new("off", stage.path()).torrent(&stage.torrent).arg("-vv").arg("--json");
     let silent = off.start_after(&stage.lan.on(0));
     wait_until("it says why", PATIENCE, || silent.stdout().contains("so peers must connect to us"));
-    // Here is only the loopback interface, which has no multicast.
+    // There is only the loopback interface, which is not used for multicast.
     let alone = stage.get().arg("--json").start_after("exec unshare --net \"$@\"");
-    wait_until("it says so once", PATIENCE, || alone.stderr().contains("no interface has multicast"));
+    wait_until("it says so once", PATIENCE, || alone.stderr().contains("no interface supports multicast"));
     wait_until("it says why", PATIENCE, || alone.stdout().contains("so peers must connect to us"));
     assert!(!searches(&silent) && searches(&alone));
     assert!(!listener.stdout().contains("10.77.0.1"));

@@ -55,7 +55,7 @@ pub struct Saved {
 pub enum State {
     /// Its content is being checked.
     Checking(Box<Checking>),
-    /// Only its link was known, and its content is not checked yet.
+    /// The torrent was added by a link, and its content is not checked yet.
     Learning(Box<Stage>, Present),
     /// It is in its swarm.
     Running(Box<Torrent>, Arc<Content>),
@@ -72,18 +72,18 @@ pub struct Checking {
     pub size: u64,
     /// Bytes of a piece.
     pub piece_length: u32,
-    /// Peers that a link names. The torrent meets them when it joins its swarm.
+    /// Peers that the torrent's link names. They are tried when the torrent joins its swarm.
     pub peers: Box<[String]>,
 }
 
 impl Checking {
-    /// The check of the content of `job`, from which it takes the peers.
+    /// A check of the content of `job`. It takes the peers out of the job.
     pub fn of(job: &mut Job) -> Box<Checking> {
         let (size, piece_length) = (job.metainfo.length, job.metainfo.piece_length);
         Box::new(Checking { progress: Arc::default(), size, piece_length, peers: std::mem::take(&mut job.peers) })
     }
 
-    /// How far it is.
+    /// How far the check is.
     fn phase(&self) -> Phase {
         let bytes = u64::from(self.progress.load(Ordering::Relaxed)) * u64::from(self.piece_length);
         Phase::Checking(bytes.min(self.size))
@@ -91,7 +91,7 @@ impl Checking {
 }
 
 impl State {
-    /// The info-hash under which peers find it.
+    /// The info-hash under which peers find the torrent, if they can.
     pub fn listed(&self) -> Option<InfoHash> {
         match self {
             State::Learning(stage, _) => Some(stage.info_hash),
@@ -115,7 +115,7 @@ impl Slot {
         }
     }
 
-    /// Its trackers, if it has joined its swarm.
+    /// The torrent's trackers, if it has joined its swarm.
     pub fn trackers(&self) -> &[Tracker] {
         match &self.state {
             State::Running(torrent, _) => torrent.trackers(),
@@ -129,7 +129,7 @@ impl Slot {
     pub fn next_plan(&self, now: Time, shared: &Shared, save_every: Option<Duration>) -> Plan {
         let torrent = match &self.state {
             State::Running(torrent, _) => torrent,
-            // It takes no place among the downloads: a link that no peer knows would keep it for ever.
+            // A link takes no place among the downloads: a link that no peer knows would keep the place forever.
             State::Learning(stage, _) => {
                 let wake = sooner(stage.learning.next_wake(now, shared), stage.gives_up_at(self.paused));
                 return Plan { wake, ..Plan::default() };

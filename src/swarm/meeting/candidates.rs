@@ -3,8 +3,8 @@
 //! An address is tried, left alone for longer each time it fails, and forgotten after [`MOST_FAILURES`] failures in a
 //! row, until something names it again. Our own address, once it is known, and banned ones are never tried. If the list
 //! is full, an address that failed makes room, so that peers that come and go, each with another address, cannot keep
-//! out those that a tracker names. What a peer names (BEP 11) may be invented: of each host one address is taken, and
-//! what one peer named fills a quarter of the list at most.
+//! out those that a tracker names. A peer may invent the addresses that it names (PEX, BEP 11). So only one address of
+//! each host is taken from peers, and the addresses that one peer named fill at most a quarter of the list.
 
 use super::host::{host, is_near};
 use super::source::Source;
@@ -16,13 +16,13 @@ use std::collections::BTreeMap;
 
 /// Addresses kept for a torrent: enough for the largest answers of several trackers.
 const MOST_CANDIDATES: usize = 1000;
-/// Of them, those that one peer named, or several at the same host.
+/// The most addresses in the list that one peer named, or several peers at the same host.
 const MOST_NAMED: usize = MOST_CANDIDATES / 4;
-/// Those that all peers together named. The rest is for trackers and for peers that are found otherwise.
+/// The most addresses in the list that all peers together named. The rest is for those that were found otherwise.
 const MOST_NAMED_IN_ALL: usize = MOST_CANDIDATES / 2;
 /// An address is forgotten after this number of failures in a row.
 const MOST_FAILURES: u32 = 6;
-/// As many failures as these: it was let go while it was being tried or connected, and is not tried again.
+/// The failures of an address that was dropped while a connection to it was opening or open. It is not tried again.
 const NEVER_AGAIN: u32 = u32::MAX;
 /// The wait after the first failure; it doubles with each further one. (A peer behind a full queue answers soon.)
 const FIRST_RETRY: Time = Time::from_secs(10);
@@ -46,7 +46,7 @@ struct Candidate {
     state: State,
     failures: u32,
     source: Source,
-    /// The host of the peer that named it, if one did, and what that said of it.
+    /// The host of the peer that named it, if one did, and the flags that this peer sent.
     named_by: Option<IpAddr>,
     flags: Flags,
 }
@@ -71,8 +71,8 @@ impl Candidates {
         self.known.values().filter(|candidate| candidate.state != State::Barred).count()
     }
 
-    /// `source` named `addr`. An address that nothing can listen on is ignored; one that is known keeps its
-    /// source, unless the new one would be good enough for a private torrent.
+    /// `source` named `addr`. An address on which nothing can listen is ignored. A known address keeps its source,
+    /// unless only the new source is allowed for a private torrent.
     pub fn add(&mut self, addr: SocketAddr, source: Source, now: Time) {
         let ip = addr.ip();
         if addr.port() == 0 || ip.is_unspecified() || ip.is_multicast() || !self.has_room_for(addr) {
@@ -111,8 +111,9 @@ impl Candidates {
         }
     }
 
-    /// Whether a peer named an address of the same host, which did not fail so far: otherwise we could be made to try
-    /// all ports of a victim. (In the local network many peers at one address are normal.) One that failed makes room.
+    /// Whether a peer already named an address of the same host that has not failed. Without this check, peers could
+    /// make us try all ports of a victim. (In the local network, many peers at one address are normal.) An address that
+    /// failed makes room.
     fn is_named(&mut self, ip: IpAddr) -> bool {
         if is_near(ip) {
             return false;
@@ -130,14 +131,14 @@ impl Candidates {
         !failed || self.known.remove(&addr).is_none()
     }
 
-    /// We are a seed now: those that are called seeds are not to be tried while that is so.
+    /// We are a seed now: addresses that are called seeds are not tried while we are one.
     pub fn part_seeds(&mut self) {
         let seeds = self.known.values_mut().filter(|known| known.flags.has(Flags::SEED));
         let waiting = seeds.filter(|known| matches!(known.state, State::Waiting(_)));
         waiting.for_each(|known| known.state = State::Parted);
     }
 
-    /// What a peer said of `addr` when it named it.
+    /// The flags of `addr` from the peer that named it.
     pub fn flags(&self, addr: SocketAddr) -> Flags {
         self.known.get(&addr).map_or(Flags::NONE, |known| known.flags)
     }
@@ -249,12 +250,12 @@ impl Candidates {
         if was_of_use { self.wait(addr, now + RECONNECT, 0) } else { self.failed(addr, now) }
     }
 
-    /// Forgets the addresses of all sources but those that `is_kept`.
+    /// Forgets all addresses except those whose source `is_kept`.
     pub fn keep(&mut self, is_kept: impl Fn(Source) -> bool) {
         self.known.retain(|_, candidate| {
             let goes = candidate.state != State::Barred && !is_kept(candidate.source);
             if goes && candidate.state == State::Busy {
-                // A connection that is being opened still has its source when it is open.
+                // The address stays until then, so that the source of the connection is known when it is open.
                 candidate.failures = NEVER_AGAIN;
                 return true;
             }

@@ -280,7 +280,7 @@ fn earlier_messages_are_reported_while_a_message_is_incomplete() {
     assert_eq!(*data, [3; 1000]);
 }
 
-/// Of a torrent that was added by a link, the number of pieces is not known yet.
+/// The number of pieces of a torrent that was added by a link is unknown at first.
 #[test]
 fn a_bitfield_of_any_length_passes_while_the_number_of_pieces_is_unknown() {
     for (bytes, passes) in

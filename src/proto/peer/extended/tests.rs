@@ -91,7 +91,7 @@ fn a_message_of_the_table_is_read_by_our_id() {
     assert_eq!(read(3, &[1]), Some(Incoming::UploadOnly(true)));
     assert_eq!(read(3, &[0]), Some(Incoming::UploadOnly(false)));
     assert_eq!((read(3, &[]), read(4, &[1])), (None, None));
-    // One that can't be read counts as well.
+    // A message that can't be read counts too.
     for nothing in [&b"de"[..], b"le", b""] {
         assert_eq!(read(1, nothing), Some(Incoming::Pex(Pex::default())));
     }

@@ -1,4 +1,4 @@
-//! The torrent takes over: connections, what was said early, trackers, addresses.
+//! The torrent takes over connections, early messages, trackers and addresses.
 
 use super::*;
 use crate::proto::bencode::Bencode;
@@ -89,7 +89,7 @@ fn a_peer_that_unchoked_us_early_is_asked_for_content_at_once() {
     assert_eq!((status.peers, status.seeds, adopted.shared.connected), (1, 1, 1));
 }
 
-/// A peer that is learned while the content is checked may say more meanwhile.
+/// A peer may say more while the content is checked.
 #[test]
 fn what_was_said_early_is_judged_and_wrong_claims_close() {
     let (mut table, metainfo) = Table::for_torrent(false, &[]);
@@ -134,7 +134,7 @@ fn a_private_torrent_lets_go_of_all_that_its_trackers_did_not_name() {
     closed.sort_unstable();
     // The sixth connected to us, perhaps because the torrent was announced in the local network.
     assert_eq!(closed, [2, 4, 5, 6]);
-    // Of the addresses those of the tracker are left, and three to which connections are being opened ...
+    // The addresses of the tracker are left, and three to which connections are being opened ...
     assert_eq!(adopted.torrent.status(adopted.now).known, 5);
     let takes_back =
         Message::Extended(ExtendedHandshake::withdrawing(Extension::Metadata, Offers::default()).message());
@@ -147,7 +147,7 @@ fn a_private_torrent_lets_go_of_all_that_its_trackers_did_not_name() {
         adopted.torrent.handle(Event::Peer(key(10 + u32::from(number)), connected), turn);
     }
     assert_eq!((adopted.closed().len(), adopted.shared.connected), (7, 1));
-    // None of them is tried again.
+    // No stranger is tried again.
     let known = [at(3), SocketAddr::from(([9, 9, 9, 9], 3))];
     for second in 0..600 {
         adopted.now += Time::from_secs(1);
@@ -187,7 +187,7 @@ fn a_stranger_that_can_not_be_reached_is_not_tried_again_for_a_private_torrent()
     drop(metainfo);
 }
 
-/// The check of its content may take an hour.
+/// The check of the content may take an hour.
 #[test]
 fn while_its_content_is_checked_a_private_torrent_talks_to_no_stranger_and_not_about_its_description() {
     let (mut table, _) = Table::for_torrent(true, &["http://t/a"]);
@@ -201,9 +201,9 @@ fn while_its_content_is_checked_a_private_torrent_talks_to_no_stranger_and_not_a
     let turn = &mut Turn { now: table.now, shared: &mut table.shared, actions: &mut actions };
     table.learning.becomes_private(turn);
     table.told.clear();
-    // The stranger, which was being connected to, and one that connects to us.
+    // The connection to the stranger opens, and another peer connects to us.
     table.join(7, true);
-    assert_eq!(table.closed.last(), Some(&(7, "the torrent is private, and no tracker of it named this peer")));
+    assert_eq!(table.closed.last(), Some(&(7, "the torrent is private, and none of its trackers named this peer")));
     table.join(8, false);
     let Some((8, Message::Extended(told))) = table.told.last() else { panic!("{:?}", table.told) };
     let Some(Incoming::Handshake(told)) = told.parse() else { panic!("{told:?}") };

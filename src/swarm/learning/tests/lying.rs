@@ -6,7 +6,7 @@ use crate::proto::peer::metadata::MOST_BYTES;
 const BYTES: u32 = 61 << 10;
 const WRONG: &str = "it sent a description of the torrent whose hash is wrong";
 
-/// The sizes that a peer claims in bencode, of which nothing is believed.
+/// Sizes that a peer claims, of which none is believed.
 #[test]
 fn sizes_that_cannot_be_true_are_asked_of_nobody() {
     for size in ["0", "-1", "2147483648", "4294967296", "33554433", "9223372036854775807", "1:1"] {
@@ -58,7 +58,7 @@ fn a_total_size_that_differs_and_a_block_of_another_length_count_as_a_refusal() 
 }
 
 #[test]
-fn who_alone_sent_a_wrong_description_is_banned() {
+fn a_peer_that_alone_sent_a_wrong_description_is_banned() {
     let mut table = Table::new(BYTES);
     table.honest(2);
     table.answer(&[2], &[]);
@@ -72,7 +72,7 @@ fn who_alone_sent_a_wrong_description_is_banned() {
     assert!(table.is_learned());
 }
 
-/// It is gone when its lie is found, and comes back.
+/// The liar has left when its lie is found, and comes back.
 #[test]
 fn a_liar_that_left_is_banned_too() {
     let mut table = Table::new(BYTES);
@@ -96,9 +96,9 @@ fn one_wrong_block_among_several_senders_costs_one_more_copy() {
     assert!(table.closed.is_empty() || table.closed == [(4, WRONG)]);
 }
 
-/// It sends only wrong blocks, for ever, from ever new connections, and faster than the honest one.
+/// A liar sends only wrong blocks, again and again from new connections, and faster than the honest peer.
 #[test]
-fn garbage_for_ever_does_not_keep_an_honest_peer_from_being_heard() {
+fn endless_garbage_does_not_keep_an_honest_peer_from_being_heard() {
     let mut table = Table::new(BYTES);
     for number in 2..40 {
         table.honest(number);
@@ -123,7 +123,7 @@ fn silent_liars_do_not_hold_back_what_an_honest_peer_has() {
     assert!(table.is_learned(), "when nothing has come for 3 s, all are asked");
 }
 
-/// Each of them sends a block of each copy and is silent then, so that all who sent have to send all by themselves.
+/// Each liar sends one block of each copy and then nothing, so that all senders have to send all by themselves.
 #[test]
 fn liars_that_are_silent_when_they_are_alone_do_not_take_all_turns() {
     let mut table = Table::new(64 * BLOCK_BYTES);
@@ -142,7 +142,7 @@ fn liars_that_are_silent_when_they_are_alone_do_not_take_all_turns() {
     assert!(table.is_learned() && seconds <= 120, "{seconds} s");
 }
 
-/// Each of them sends a block in ten seconds when it has its turn, which is often enough not to be silent.
+/// Each liar sends a block every ten seconds during its turn, which is often enough not to count as silent.
 #[test]
 fn liars_that_are_slow_when_they_are_alone_lose_their_turn_to_others() {
     for number in 30..34 {
@@ -209,7 +209,7 @@ fn a_request_while_we_lack_it_is_rejected() {
     assert_eq!((table.told.len(), table.closed.len()), (1, 0));
 }
 
-/// A liar that left must not keep memory that others need.
+/// A liar that left must not hold memory that others need.
 #[test]
 fn what_came_from_peers_that_left_is_forgotten_after_ten_minutes_even_in_a_pause() {
     for paused in [false, true] {
@@ -264,7 +264,7 @@ fn a_peer_that_names_one_size_after_another_is_closed() {
     table.offer(2, 4);
     assert!(table.closed.is_empty(), "the same again");
     table.offer(2, 5);
-    assert_eq!(table.closed, [(2, "it names one size of the torrent's description after another")]);
+    assert_eq!(table.closed, [(2, "it keeps naming new sizes of the torrent's description")]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The machine on a table: a test plays its peers, in virtual time.
+//! The machine on a table: a test plays the peers, in virtual time.
 
 mod adopting;
 mod asking;
@@ -98,7 +98,7 @@ impl Table {
         self.happen(Event::Peer(key(number), PeerEvent::Message(message)));
     }
 
-    /// A peer connects, as connection `number` and with a peer id and a host of this number.
+    /// A peer connects as connection `number`, with a peer id and a host of that number.
     fn join(&mut self, number: u32, outgoing: bool) {
         self.join_from(number, [10, 1, (number >> 8) as u8, number as u8], outgoing);
     }
@@ -139,8 +139,7 @@ impl Table {
         self.metadata(number, &Metadata::Data { piece, size: Some(self.info.len() as u32), block });
     }
 
-    /// The peers answer all that they are asked for, until nothing more is asked. Those in `liars` lie, those in `silent`
-    /// do not answer.
+    /// The peers answer all requests, until there are no more. Those in `liars` lie, those in `silent` do not answer.
     fn answer(&mut self, liars: &[u32], silent: &[u32]) {
         while !self.asked.is_empty() {
             for (number, piece) in core::mem::take(&mut self.asked) {
@@ -151,7 +150,7 @@ impl Table {
         }
     }
 
-    /// Lets time pass, and wakes the machine whenever it asked for it.
+    /// Lets time pass, and wakes the machine whenever it asks for that.
     fn pass(&mut self, time: Time) {
         let end = self.now + time;
         let mut wakes = 0;
@@ -172,7 +171,7 @@ impl Table {
         self.learned.as_ref() == Some(&self.info)
     }
 
-    /// Checks what always holds.
+    /// Checks what must always hold.
     fn audit(&self) {
         let learning = &self.learning;
         assert_eq!(self.shared.connected, learning.guests.len());

@@ -102,7 +102,7 @@ fn a_pause_closes_the_peers_and_connects_to_nobody() {
     table.connecting.clear();
     found(&mut table, Source::Tracker, [3]);
     table.join(4, false);
-    assert_eq!(table.closed.last(), Some(&(4, "it is paused, or ends")));
+    assert_eq!(table.closed.last(), Some(&(4, "the torrent is paused or ends")));
     table.seconds(100);
     assert!(table.connecting.is_empty());
     table.happen(Event::Paused(false));
@@ -128,7 +128,7 @@ fn ourselves_double_connections_and_too_many_of_a_host_are_refused() {
     table.audit();
 }
 
-/// All places are taken by peers that have nothing, and that came by themselves; an honest address waits.
+/// Peers that have nothing and connected to us take all places; an honest address waits.
 #[test]
 fn a_peer_that_brings_nothing_gives_way_to_an_address_that_waits() {
     let mut table = Table::of(description(BYTES), Magnet::default(), Settings { max_peers: 4, ..Settings::default() });
@@ -167,7 +167,7 @@ fn a_link_makes_us_try_few_ports_of_one_address() {
     assert_eq!(table.learning.status(Time::ZERO).known, 8);
 }
 
-/// Each of many links may have fifty such peers.
+/// Many links may each have fifty such peers.
 #[test]
 fn what_the_peers_of_all_links_say_early_is_bounded_together() {
     let mut table = Table::new(100);
