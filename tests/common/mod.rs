@@ -30,6 +30,8 @@ pub mod ports;
 pub mod proc;
 pub mod process;
 pub mod ran;
+#[allow(dead_code)] // Only few programs use it.
+pub mod recorder;
 pub mod rtorrent;
 pub mod stage;
 pub mod swarmlet;

@@ -20,19 +20,19 @@ use tempfile::TempDir;
 
 const KIB: usize = 1024;
 /// The log says so when another program's packet names a torrent of ours.
-const HEARD: &str = "as its packet in the local network says";
+pub const HEARD: &str = "as its packet in the local network says";
 
 /// A network, and a torrent that names no tracker.
-struct Stage {
-    lan: Lan,
+pub struct Stage {
+    pub lan: Lan,
     scratch: TempDir,
-    content: Content,
-    source: PathBuf,
-    torrent: Torrent,
+    pub content: Content,
+    pub source: PathBuf,
+    pub torrent: Torrent,
 }
 
 impl Stage {
-    fn new(addresses: Addresses) -> Option<Stage> {
+    pub fn new(addresses: Addresses) -> Option<Stage> {
         let (lan, scratch) = (Lan::new(addresses)?, tempfile::tempdir().unwrap());
         let content = Content::one_file("a file.bin", 500 * KIB);
         let source = scratch.path().join("source");
@@ -41,7 +41,7 @@ impl Stage {
         Some(Stage { lan, scratch, content, source, torrent })
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.scratch.path()
     }
 
@@ -49,12 +49,12 @@ impl Stage {
         Get::new("get", self.path()).torrent(&self.torrent).with_lsd().arg("-vv")
     }
 
-    fn seed(&self) -> Get {
+    pub fn seed(&self) -> Get {
         Get::seed("seed", self.path(), &self.source).torrent(&self.torrent).with_lsd().arg("-vv")
     }
 
     /// Starts `get` on a machine, and waits until it has announced itself.
-    fn start(&self, get: &Get, machine: usize) -> Swarmlet {
+    pub fn start(&self, get: &Get, machine: usize) -> Swarmlet {
         let mut running = get.start_after(&self.lan.on(machine));
         wait_until("it has announced itself", PATIENCE, || {
             running.must_run();
@@ -177,22 +177,6 @@ fn libtorrent_finds_us_and_we_find_libtorrent() {
             }
         }
     }
-}
-
-#[test]
-fn a_link_without_trackers_is_enough() {
-    if !here(&[Tool::Libtorrent]) {
-        return;
-    }
-    let Some(stage) = Stage::new(Addresses::Both) else { return };
-    let link = format!("magnet:?xt=urn:btih:{}", hex(&stage.torrent.info_hash));
-    let get = Get::new("get", stage.path()).arg(link).with_lsd().arg("-vv");
-    let running = stage.start(&get, 0);
-    let mut command = libtorrent::python();
-    command.arg("lsd-seed").arg(&stage.torrent.file).arg(&stage.source).args(["0.0.0.0:7001", "0"]);
-    let _seed = Process::start("libtorrent", &mut stage.lan.command(1, &command), stage.path());
-    running.wait().assert_code(0);
-    stage.content.assert_same_in(&get.dir);
 }
 
 #[test]

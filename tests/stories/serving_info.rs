@@ -90,6 +90,7 @@ fn to_rtorrent_by_a_link_with_a_tracker() {
     to(Program::Rtorrent);
 }
 
+/// (aria2 1.36.0, transmission 3.00 and rtorrent 0.9.8 ignore `x.pe`.)
 #[test]
 fn to_libtorrent_by_a_link_that_names_us() {
     if !here(&[Program::Libtorrent.tool()]) {
