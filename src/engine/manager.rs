@@ -7,6 +7,7 @@
 //! sending never waits. How torrents are added, removed and paused is in `queue.rs`, how they end in `ending.rs`.
 
 mod agenda;
+mod checking;
 mod disks;
 mod ending;
 mod learning;
@@ -254,7 +255,7 @@ impl Manager {
             }
             Input::Add(torrent, job) => self.add(torrent, job),
             Input::Learn(torrent, job) => self.learn(torrent, *job, now),
-            Input::Begin(torrent, job) => self.begin(torrent, job),
+            Input::Begin(torrent, job) => self.begin(torrent, job, now),
             Input::Checked { .. } if self.end_at.is_some() => {}
             Input::Checked { torrent, result } => self.checked(torrent, result, now),
             Input::Written { device, bytes } => self.shared.budget.written_to(device, bytes),
@@ -341,7 +342,7 @@ impl Manager {
                     }
                 }
                 Action::Learned { info } => {
-                    // It may be private. If it is not, it is announced again when it joins its swarm.
+                    // The torrent may be private. If it is public, it is announced again when it joins its swarm.
                     self.lsd.remove(&info_hash);
                     self.news.tell(Notice::Learned { torrent: id, info });
                 }

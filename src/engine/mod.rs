@@ -9,7 +9,7 @@
 //! | [`peer::listener`] | one or two | its socket |
 //! | [`announce`] | at most 32, and a second one for each tracker with addresses of both families; none while nothing is announced | a tracker |
 //! | [`lookup`](crate::sys::lookup) | at most 32; none while no host is looked up | the resolver |
-//! | [`lsd`] | one; none while there is nothing to announce in the local network | its sockets, its next announce |
+//! | [`lsd`] | one; none while nothing is to be announced in the local network | its sockets, its next announce |
 //! | [`keeper`] | one per device on which a state was saved | its channel, the disk |
 //! | [`checker`] | one; while content is opened and checked, one per folder, at most 64, and for each device as many helpers as cores | its channel, the disk |
 //! | [`hashing`](crate::storage::hashing) | as many as cores, while a torrent is created or content verified | the disk |
@@ -75,7 +75,7 @@ impl Engine {
         torrent
     }
 
-    /// Adds a torrent of which only the link is known. Its peers are asked for its description, which comes as
+    /// Adds a torrent of which only the link is known. The engine asks peers for its description, and reports it as
     /// [`Notice::Learned`].
     pub fn learn(&self, job: LinkJob) -> TorrentId {
         let torrent = self.number();
@@ -83,8 +83,8 @@ impl Engine {
         torrent
     }
 
-    /// The torrent, whose description has come, goes on: its content is checked, then it uses the connections that it
-    /// has.
+    /// Continues with a torrent whose description has arrived: its content is checked, then it uses the connections
+    /// that it has.
     pub fn begin(&self, torrent: TorrentId, job: Job) {
         let _ = self.manager.send(Input::Begin(torrent, Box::new(job)));
     }

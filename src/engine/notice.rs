@@ -19,12 +19,12 @@ pub enum Notice {
         /// The limits of all torrents together.
         limits: RateLimits,
     },
-    /// The description of a torrent has come, of which only the link was known. The torrent keeps its connections, and
-    /// waits for [`Engine::begin`](super::Engine::begin).
+    /// The description of a torrent that was added by a link has arrived. The torrent keeps its connections, and waits
+    /// for [`Engine::begin`](super::Engine::begin).
     Learned {
         /// The torrent.
         torrent: TorrentId,
-        /// The bytes of `info`, whose hash is that of the link.
+        /// The bytes of `info`. Their hash is the info-hash of the link.
         info: Vec<u8>,
     },
     /// The content that was there is checked and the torrent joins its swarm.
@@ -75,7 +75,7 @@ pub enum Notice {
         problem: Problem,
         /// Its figures before it ended; `None`: it had not joined its swarm.
         status: Option<Arc<Status>>,
-        /// The same, if its description had not come.
+        /// The same, if its description had not arrived.
         learning: Option<Arc<LearningStatus>>,
     },
     /// A tracker failed after it had answered, answered after it had failed, or has another message for the person.
@@ -135,7 +135,7 @@ pub struct Report {
 /// What a torrent is doing.
 #[derive(Clone, Debug)]
 pub enum Phase {
-    /// Peers are asked for its description: only its link is known.
+    /// Only its link is known; peers are asked for its description.
     Learning(Arc<LearningStatus>),
     /// The content that is there is being checked, or waits for that: bytes checked so far.
     Checking(u64),

@@ -33,14 +33,14 @@ pub struct Settings {
     pub ip: Option<IpAddr>,
     /// A torrent that is complete at the beginning is super-seeded.
     pub super_seed: bool,
-    /// Peers are told about other peers, and are believed what they tell (BEP 11), unless the torrent is private.
+    /// Addresses of peers are exchanged with other peers (PEX, BEP 11), unless the torrent is private.
     pub pex: bool,
     /// A torrent that makes no progress for this long is given up.
     pub stop_timeout: Option<Time>,
 }
 
 impl Settings {
-    /// What trackers are told of us, whatever the torrent does.
+    /// The part of an announce that does not depend on the torrent's state.
     pub(super) fn announce(&self, info_hash: InfoHash) -> AnnounceRequest {
         AnnounceRequest {
             key: Some(self.tracker_key),

@@ -22,7 +22,7 @@ pub fn program() -> OsString {
     env::var_os("SWARMLET_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_swarmlet").into())
 }
 
-/// The option by which `program` does not search in the local network; a build without that search does not know it.
+/// The option that switches off LSD in `program`; a build without LSD does not have it.
 pub fn no_lsd(program: &OsStr) -> Option<&'static str> {
     static KNOWN: Mutex<BTreeMap<OsString, bool>> = Mutex::new(BTreeMap::new());
     let mut known = KNOWN.lock().expect("nobody panics with it");
@@ -33,8 +33,7 @@ pub fn no_lsd(program: &OsStr) -> Option<&'static str> {
     has_it.then_some("--no-lsd")
 }
 
-/// A `swarmlet get` that is not started yet. It does not search in the local network, where the peers of other stories
-/// are.
+/// A `swarmlet get` that is not started yet. LSD is off, because the peers of other stories are in the local network.
 pub struct Get {
     program: OsString,
     lsd: bool,
@@ -84,7 +83,7 @@ impl Get {
         Get { program: program.into(), ..self }
     }
 
-    /// Lets it search in the local network: it must be started in one of its own.
+    /// Switches LSD on. The program must be started in a network of its own.
     #[allow(dead_code)] // Only the stories of that search use it.
     pub fn with_lsd(self) -> Get {
         Get { lsd: true, ..self }
@@ -154,7 +153,7 @@ impl Get {
     }
 
     /// Starts it on another host.
-    #[allow(dead_code)] // Only few stories have several hosts.
+    #[allow(dead_code)] // Only a few stories have several hosts.
     pub fn start_on(&self, host: &Host) -> Swarmlet {
         Swarmlet { process: Process::start(&self.name, &mut host.command(&self.command()), &self.scratch) }
     }

@@ -90,10 +90,14 @@ pub const NETWORK: Group = Group {
         ),
         // Feature: pex.
         #[cfg(feature = "pex")]
-        Flag::switch("no-pex", "Neither tell peers about other peers nor believe what they tell (peer exchange)"),
+        Flag::switch("no-pex", "Do not exchange addresses of peers with other peers (peer exchange, PEX)"),
         // Feature: lsd.
         #[cfg(feature = "lsd")]
-        Flag::switch("no-lsd", "Do not look for peers in the local network, and do not tell it which torrents run"),
+        Flag::switch(
+            "no-lsd",
+            "Do not look for peers in the local network, and do not announce torrents there (local service discovery, \
+             LSD)",
+        ),
     ],
 };
 
@@ -125,7 +129,7 @@ pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
     told.iter().for_each(|line| say::problem(line));
     Ok(Config {
         blocklist,
-        // A build without this search does not know the option either.
+        // A build without LSD does not have the option either.
         lsd: cfg!(feature = "lsd") && !given.has("no-lsd"),
         ports: given.value("port").map_or(Ok(DEFAULT_PORTS), |text| ports(&text.to_string_lossy()))?,
         torrent: Settings {
@@ -232,7 +236,8 @@ pub fn sources(command: &str, given: &Parsed) -> Result<Vec<OsString>, Failure> 
     Ok(sources)
 }
 
-/// Reads the torrents on the command line, and prints the warnings about them. Each comes with its argument.
+/// Reads the torrents on the command line, and prints the warnings about them. Each torrent comes with its argument,
+/// and with the place of its description.
 pub fn torrents(command: &str, given: &Parsed) -> Result<Vec<(OsString, Metainfo, Option<Description>)>, Failure> {
     let mut torrents = Vec::new();
     for source in sources(command, given)? {

@@ -32,8 +32,8 @@ pub const EVENTS: Section = Section {
             ("start", "for each torrent, at the beginning: port"),
             (
                 "metadata",
-                "the description of a magnet link's torrent has come: from now on name, size and wanted are those of \
-                 the torrent",
+                "the description of a magnet link's torrent has arrived; from then on, name, size and wanted are those \
+                 of the torrent",
             ),
             ("checked", "after the existing content was checked: hashed (bytes that were read for this)"),
             (
@@ -41,8 +41,8 @@ pub const EVENTS: Section = Section {
                 "every second, for each torrent: checked (bytes checked so far), has_place (it downloads or waits for \
                  peers, and takes one of the places of --max-downloads), under_way (bytes that arrived but \
                  are not verified yet), why (the reason why nothing arrives; null: something arrives), known (peers \
-                 that can be tried), unchoking (peers that unchoke us), sources (how many connected peers are from \
-                 tracker, pex, link, lsd, and how many incoming), swarm_seeds, swarm_leechers, \
+                 that can be tried), unchoking (peers that unchoke us), sources (how we learned of the connected \
+                 peers: numbers for tracker, pex, lsd, link and incoming), swarm_seeds, swarm_leechers, \
                  swarm_completed (of the whole swarm, as trackers count; null: no tracker says)",
             ),
             (
@@ -63,8 +63,9 @@ pub const EVENTS: Section = Section {
             ("stopped", "for each torrent, at the end: whole (true or false)"),
         ]),
         Part::Text(
-            "state is learning (peers are asked what the torrent of a magnet link contains), checking, waiting, paused, downloading, seeding, failed or removed. waits_for is null unless \
-             state is waiting. Otherwise the torrent waits",
+            "state is learning (swarmlet asks peers for the description of a magnet link's torrent), checking, \
+             waiting, paused, downloading, seeding, failed or removed. waits_for is null unless state is waiting. \
+             Otherwise the torrent waits",
         ),
         Part::Terms(&[
             ("disk", "until its disk works"),

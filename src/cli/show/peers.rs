@@ -12,9 +12,9 @@ use crate::swarm::meeting::source::Source;
 pub const FLAGS: &str = "D/d sends/chokes, U/u we do, K idle, S mute, T/X/L/M/I tracker/PEX/LAN/link/in";
 /// The same, for the help.
 pub const FLAGS_HELP: &str = "Flags in the peers view: D it sends to us, d it chokes us, U we send to it, u we choke \
-                              it, K it unchokes us but has nothing we want, S snubbed: it stopped sending; its \
-                              address came from T a tracker, X another peer (PEX), L the local network, M a magnet \
-                              link, or I it connected to us.";
+                              it, K it unchokes us but has nothing we want, S snubbed: it stopped sending. Its \
+                              address came from: T a tracker, X another peer (PEX), L the local network (LSD), M a \
+                              magnet link. I it connected to us.";
 
 /// Columns of the client's name.
 const CLIENT: usize = 18;

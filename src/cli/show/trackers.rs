@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// Why no peer is known. `asked_locally`: the local network was asked too.
 pub fn why_no_peers(trackers: &[Tracker], asked_locally: bool) -> String {
-    // The words for it are left out of a build that does not ask.
+    // A build without LSD leaves these words out.
     let locally = cfg!(feature = "lsd") && asked_locally;
     if trackers.is_empty() {
         return match locally {
@@ -31,10 +31,10 @@ pub fn why_no_peers(trackers: &[Tracker], asked_locally: bool) -> String {
         }
         (None, 0) if locally => format!("no peers yet: only the local network was asked{}", next(trackers)),
         (None, 0) => format!("no peers yet: no tracker was asked{}", next(trackers)),
-        (None, 1) if locally => format!("no peers: the tracker and the local network asked, none knows one{}", rest()),
+        (None, 1) if locally => format!("no peers: neither the tracker nor the local network knows one{}", rest()),
         (None, 1) => format!("no peers: the tracker knows none{}", rest()),
         (None, all) if locally => {
-            format!("no peers: {all} trackers and the local network asked, none knows one{}", rest())
+            format!("no peers: {all} trackers and the local network asked, none knows a peer{}", rest())
         }
         (None, all) => format!("no peers: {all} trackers asked, none knows a peer{}", rest()),
         (Some(only), 1) => format!("no peers: {elsewhere}{}", tracker(only)),
@@ -169,8 +169,8 @@ mod tests {
         let mut all = trackers(&["http://a.example/x", "http://b.example/x", "http://c.example/x"]);
         let words = |trackers: &[Tracker]| why_no_peers(trackers, true);
         assert_eq!(words(&[]), "no peers: none in the local network, and the torrent names no tracker");
-        assert_eq!(words(&all[..1]), "no peers: the tracker and the local network asked, none knows one");
-        assert_eq!(words(&all[..2]), "no peers: 2 trackers and the local network asked, none knows one");
+        assert_eq!(words(&all[..1]), "no peers: neither the tracker nor the local network knows one");
+        assert_eq!(words(&all[..2]), "no peers: 2 trackers and the local network asked, none knows a peer");
         all[0].problem = Some("no answer in time".into());
         let fails = "a.example fails: no answer in time";
         assert_eq!(words(&all[..1]), format!("no peers: none in the local network, {fails}"));

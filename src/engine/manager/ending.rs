@@ -27,7 +27,7 @@ impl Manager {
             Some(State::Learning(stage, _)) => Some(Arc::new(stage.learning.status(now))),
             _ => None,
         };
-        // One that was added by a link is in its swarm already.
+        // A torrent that was added by a link is already in its swarm.
         self.stop_torrent(torrent, now);
         if self.end_torrent(torrent, Some(problem.clone())) {
             self.news.tell(Notice::Failed { torrent, problem, status: None, learning });

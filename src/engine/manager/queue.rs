@@ -5,7 +5,8 @@
 //! requests nothing and serves nothing.
 
 use super::Manager;
-use super::slot::{Checking, Slot, State};
+use super::checking::Checking;
+use super::slot::{Slot, State};
 use crate::base::time::Time;
 use crate::engine::checker::Check;
 use crate::engine::config::Job;
@@ -66,7 +67,7 @@ impl Manager {
         let mut peers = Box::default();
         match std::mem::replace(&mut slot.state, State::Checking(Box::default())) {
             State::Learning(stage, _) => {
-                // Its peers need the number of pieces to read on.
+                // The readers of its peers need the number of pieces to continue.
                 stage.unknown.is(&content);
                 self.shared.budget.turn_to(content.device(), self.disks.disk.devices.len() > 1);
                 let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };

@@ -64,7 +64,7 @@ impl Torrent {
             return Some(reason);
         }
         if let Some(other) = self.peers.values().find(|other| other.identity.id == id) {
-            // (A seed does not wait for blocks: for a seed, an old connection that took nothing gives way.)
+            // A seed does not wait for blocks. So if we seed, an old connection that took nothing gives way.
             let of_use = if self.is_seeding() { &other.up } else { &other.down };
             if !keeps_new(&other.identity, &identity, ours, of_use.total() > 0) {
                 return Some("it is connected already");
