@@ -55,12 +55,23 @@ pub struct Config {
     pub overwrite: bool,
     /// Find peers in the local network, and be found there (LSD, BEP 14). Off by default; the command line turns it on.
     pub lsd: bool,
+    /// Find peers in the DHT (BEP 5), and be found there; `None`: not. Off by default; the command line turns it on.
+    pub dht: Option<Dht>,
     /// Addresses that are not connected to, and whose connections are refused.
     pub blocklist: Blocklist,
 }
 
+/// How the DHT is used.
+#[derive(Clone, Debug, Default)]
+pub struct Dht {
+    /// Nodes (host and port) through which it is entered; if there are none, through well-known ones.
+    pub nodes: Vec<(String, u16)>,
+    /// Ask, but never answer (BEP 43).
+    pub read_only: bool,
+}
+
 impl Default for Config {
-    /// The defaults of the command line, but nothing is sent into the local network.
+    /// The defaults of the command line, but nothing is sent into the local network or the DHT.
     fn default() -> Config {
         Config {
             torrent: Settings::default(),
@@ -76,6 +87,7 @@ impl Default for Config {
             check_all: false,
             overwrite: false,
             lsd: false,
+            dht: None,
             blocklist: Blocklist::default(),
         }
     }

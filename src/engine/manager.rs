@@ -15,6 +15,7 @@ mod lull;
 mod news;
 mod peers;
 mod queue;
+mod searches;
 mod sharing;
 mod slot;
 mod stage;
@@ -26,15 +27,16 @@ use super::config::Config;
 use super::disk::Disk;
 use super::input::{Command, Input};
 use super::keeper::Keeper;
-use super::lsd::Lsd;
 use super::notice::{Notice, RateLimits};
 use super::peer::around::Surroundings;
 use super::peer::blocks::Blocks;
 use super::peer::listener;
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
+use crate::proto::krpc;
+use crate::proto::peer::handshake::Reserved;
 use crate::storage::TorrentId;
-use crate::swarm::event::{Action, Event, PeerEvent};
+use crate::swarm::event::{Action, Event, News, PeerEvent};
 use crate::swarm::picking::budget::{Budget, LEAST_BYTES};
 use crate::swarm::settings::Settings;
 use crate::swarm::shared::{Shared, Turn};
@@ -45,6 +47,7 @@ use disks::Disks;
 use lull::Lull;
 use news::Reporter;
 use peers::Connections;
+use searches::Searches;
 use slot::{Slot, State};
 use std::collections::BTreeMap;
 use std::io;
@@ -74,7 +77,7 @@ struct Manager {
     agenda: Agenda,
     peers: Connections,
     trackers: Trackers,
-    lsd: Lsd,
+    searches: Searches,
     disks: Disks,
     news: Reporter,
     lull: Lull,
@@ -122,6 +125,7 @@ fn prepare(
         blocks: blocks.clone(),
         blocklist: Arc::new(RwLock::new(std::mem::take(&mut config.blocklist))),
         peer_id: settings.peer_id,
+        reserved: Reserved::ours().with_dht(krpc::IS_BUILT_IN && settings.dht),
     };
     listener::start(listeners, &around)?;
     let mut shared = Shared::new(Rng::new(random::bits()), Budget::new(config.memory_bytes));
@@ -131,7 +135,7 @@ fn prepare(
         shared.budget.memory_is(memory::free());
     }
     shared.most_connected = most_connections().min(MOST_CONNECTIONS.max(settings.max_peers));
-    let lsd = Lsd::start(config.lsd, settings.port, &sender)?;
+    let searches = Searches::start(&config, settings.port, &sender)?;
     let disks = Disks {
         disk: Disk::new(&sender, &blocks, config.memory_bytes.max(LEAST_BYTES)),
         checks: checker::start(sender.clone(), notices.clone(), &config)?,
@@ -146,7 +150,7 @@ fn prepare(
         agenda: Agenda::default(),
         peers: Connections::new(around),
         trackers: Trackers::new(Announcers::new(sender.clone())),
-        lsd,
+        searches,
         disks,
         news: Reporter::new(notices, config.status_every),
         lull: Lull::default(),
@@ -343,10 +347,14 @@ impl Manager {
                 }
                 Action::Learned { info } => {
                     // The torrent may be private. If it is public, it is announced again when it joins its swarm.
-                    self.lsd.remove(&info_hash);
+                    self.searches.remove(&info_hash);
                     self.news.tell(Notice::Learned { torrent: id, info });
                 }
+                Action::Node(addr) => self.searches.dht.meet(addr),
                 Action::News(news) => {
+                    if let News::Complete = news {
+                        self.searches.dht.is_complete(&info_hash);
+                    }
                     ended = self.news.report(id, slot, news, now).or(ended);
                 }
             }

@@ -10,6 +10,7 @@
 //! | [`announce`] | at most 32, and a second one for each tracker with addresses of both families; none while nothing is announced | a tracker |
 //! | [`lookup`](crate::sys::lookup) | at most 32; none while no host is looked up | the resolver |
 //! | [`lsd`] | one; none while nothing is to be announced in the local network | its sockets, its next announce |
+//! | [`udp`] | one; none before the first public torrent | its sockets, what the DHT has to do next |
 //! | [`keeper`] | one per device on which a state was saved | its channel, the disk |
 //! | [`checker`] | one; while content is opened and checked, one per folder, at most 64, and for each device as many helpers as cores | its channel, the disk |
 //! | [`hashing`](crate::storage::hashing) | as many as cores, while a torrent is created or content verified | the disk |
@@ -26,6 +27,7 @@ pub mod notice;
 pub mod peer;
 #[cfg(test)]
 pub mod testkit;
+pub mod udp;
 
 pub use crate::storage::{Duty, TorrentId};
 pub use config::{Config, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Job, LinkJob};
@@ -58,6 +60,7 @@ impl Engine {
             peer_id: PeerId::new(random::bytes()),
             port,
             tracker_key: random::bits() as u32,
+            dht: config.dht.is_some(),
             max_peers: config.torrent.max_peers.min(manager::most_connections()),
             ..config.torrent.clone()
         };

@@ -135,6 +135,8 @@ pub enum Action {
     Close { peer: PeerKey, reason: &'static str },
     /// Ask a tracker.
     Announce(Box<Announcement>),
+    /// There may be a node of the DHT at this address: a peer says so (BEP 5).
+    Node(SocketAddr),
     /// Something for the disk to do.
     Disk(DiskOrder),
     /// Tell the person.

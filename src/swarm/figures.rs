@@ -3,7 +3,7 @@
 //! Floor 2. Plain data, filled by `torrent/report.rs` for somebody who looks.
 
 use super::meeting::announcer::Tracker;
-use super::meeting::source::Source;
+use super::meeting::source::{Asked, Source};
 use super::standing::Standing;
 use crate::proto::id::PeerId;
 use core::net::SocketAddr;
@@ -65,6 +65,8 @@ pub struct Status {
     pub liars: usize,
     /// The local network was asked for peers (BEP 14).
     pub asked_locally: bool,
+    /// Whether the DHT was asked for peers (BEP 5).
+    pub dht: Asked,
     /// The trackers.
     pub trackers: Vec<Tracker>,
     /// The map of the pieces, if somebody looks at it.
@@ -148,6 +150,8 @@ pub struct LearningStatus {
     pub liars: usize,
     /// The local network was asked for peers (BEP 14).
     pub asked_locally: bool,
+    /// Whether the DHT was asked for peers (BEP 5).
+    pub dht: Asked,
     /// The trackers.
     pub trackers: Vec<Tracker>,
     /// The peers, if somebody looks at them.

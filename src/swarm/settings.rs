@@ -35,6 +35,8 @@ pub struct Settings {
     pub super_seed: bool,
     /// Addresses of peers are exchanged with other peers (PEX, BEP 11), unless the torrent is private.
     pub pex: bool,
+    /// We have a node of the DHT at the same port, and tell other nodes so (BEP 5), unless the torrent is private.
+    pub dht: bool,
     /// A torrent that makes no progress for this long is given up.
     pub stop_timeout: Option<Time>,
 }
@@ -65,6 +67,7 @@ impl Default for Settings {
             ip: None,
             super_seed: false,
             pex: true,
+            dht: false,
             stop_timeout: None,
         }
     }

@@ -12,6 +12,7 @@ use crate::engine::checker::Check;
 use crate::engine::config::Job;
 use crate::engine::keeper::Kept;
 use crate::engine::notice::Notice;
+use crate::engine::udp::Wanted;
 use crate::storage::TorrentId;
 use crate::storage::check::CheckedContent;
 use crate::storage::error::ContentError;
@@ -83,7 +84,9 @@ impl Manager {
         slot.kept = known.map(|known| Kept::new(&content, known));
         slot.state = State::Running(Box::new(torrent), Arc::clone(&content));
         if !content.metainfo.private {
-            self.lsd.add(id, content.metainfo.info_hash, Time::ZERO);
+            let info_hash = content.metainfo.info_hash;
+            self.searches.add(&Wanted { torrent: id, info_hash, is_seed: is_complete, after: Time::ZERO });
+            self.searches.dht.look_up(&content.metainfo.about().nodes);
         }
         self.peers.around.directory.add(content);
         self.news.tell(Notice::Joined { torrent: id, had_bytes, hashed_bytes, is_complete });

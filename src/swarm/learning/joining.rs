@@ -5,6 +5,7 @@
 
 use super::{Guest, Learning, Of, send};
 use crate::base::time::{Time, sooner};
+use crate::proto::krpc;
 use crate::proto::peer::extended::{Extended, ExtendedHandshake, Extension, Incoming, Offers};
 use crate::proto::peer::handshake::Reserved;
 use crate::proto::peer::message::Message;
@@ -12,6 +13,7 @@ use crate::proto::peer::metadata::Metadata;
 use crate::swarm::event::{Action, PeerOrder};
 use crate::swarm::meeting::crowd::{Crowd, keeps_new};
 use crate::swarm::meeting::introduction::introduction;
+use crate::swarm::meeting::source::Asked;
 use crate::swarm::peer::{Identity, PeerKey};
 use crate::swarm::shared::{Shared, Turn};
 use core::net::SocketAddr;
@@ -108,8 +110,17 @@ impl Learning {
                 introduction(&self.settings, &identity, Offers { metadata: !self.is_learned, ..Offers::default() });
             send(&mut guest, Message::Extended(told.message()), turn);
         }
+        if self.has_node() && reserved.dht() {
+            send(&mut guest, Message::Port(self.settings.port), turn);
+        }
         self.guests.insert(key, guest);
         self.look_at_guests(turn.now);
+    }
+
+    /// Whether peers are told that we have a node of the DHT, and may tell us of theirs. Once the torrent was looked up
+    /// there, that is no secret, unless it turns out to be private.
+    fn has_node(&self) -> bool {
+        krpc::IS_BUILT_IN && self.settings.dht && self.meeting.dht != Asked::Not && !self.is_private
     }
 
     /// Why a peer that shook hands can't stay.
@@ -146,10 +157,14 @@ impl Learning {
     }
 
     pub(super) fn heard(&mut self, key: PeerKey, message: Message, turn: &mut Turn) {
+        let has_node = self.has_node();
         let Some(guest) = self.guests.get_mut(&key) else { return };
         match message {
             Message::Extended(message) => self.extended(key, &message, turn),
             Message::Request(_) => self.close(key, "it asks for a block of content although we have none", turn),
+            Message::Port(port) if has_node => {
+                turn.actions.push(Action::Node(SocketAddr::new(guest.identity.addr.ip(), port)));
+            }
             Message::KeepAlive | Message::Port(_) | Message::Suggest(_) | Message::Cancel(_) | Message::Reject(_) => {}
             message => match guest.early.take(message) {
                 Ok(()) => self.bound_early(turn),

@@ -7,7 +7,7 @@
 use super::{Learning, send};
 use crate::proto::peer::extended::{ExtendedHandshake, Extension, Offers};
 use crate::proto::peer::message::Message;
-use crate::swarm::meeting::source::Source;
+use crate::swarm::meeting::source::{Asked, Source};
 use crate::swarm::peer::PeerKey;
 use crate::swarm::shared::Turn;
 
@@ -16,10 +16,10 @@ impl Learning {
     pub fn becomes_private(&mut self, turn: &mut Turn) {
         self.is_private = true;
         self.kept_back.clear();
-        // If the torrent was announced in the local network, peers that connected to us may come from there. Those to
-        // which a tracker named us will connect again.
-        let asked_locally = self.meeting.asked_locally;
-        let is_stranger = |source: Source| !source.is_for_private() || asked_locally && source == Source::Incoming;
+        // If the torrent was announced in the local network or the DHT, peers that connected to us may come from there.
+        // Those to which a tracker named us will connect again.
+        let announced = self.meeting.asked_locally || self.meeting.dht != Asked::Not;
+        let is_stranger = |source: Source| !source.is_for_private() || announced && source == Source::Incoming;
         let candidates = &self.meeting.candidates;
         for guest in self.guests.values_mut().filter(|guest| guest.identity.outgoing) {
             if candidates.is_known(guest.identity.addr) {

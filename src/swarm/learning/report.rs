@@ -40,6 +40,7 @@ impl Learning {
             known: self.meeting.candidates.usable() + self.kept_back.len(),
             liars: self.meeting.bans.liars(),
             asked_locally: self.meeting.asked_locally,
+            dht: self.meeting.dht,
             trackers: self.meeting.announcer.shown(now, self.wants_peers_early()),
             peer_list: Vec::new(),
         }

@@ -17,13 +17,14 @@ pub mod told;
 use self::announcer::Announcer;
 use self::bans::Bans;
 use self::candidates::Candidates;
-use self::source::Source;
+use self::source::{Asked, Source};
 use super::event::Action;
 use super::peer::{Identity, PeerKey};
 use super::shared::{Shared, Turn};
 use crate::base::rng::Rng;
 use crate::base::time::Time;
 use crate::proto::id::PeerId;
+use crate::proto::krpc;
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
 
@@ -56,6 +57,8 @@ pub(super) struct Meeting {
     pub(super) announcer: Announcer,
     /// The torrent was announced in the local network.
     pub(super) asked_locally: bool,
+    /// Whether the torrent was looked up in the DHT.
+    pub(super) dht: Asked,
     /// Connections being opened.
     pub(super) connecting: usize,
     /// When a peer last gave way to an address.
@@ -75,6 +78,7 @@ impl Meeting {
             departed: BTreeMap::new(),
             announcer: Announcer::new(tiers, now, rng),
             asked_locally: false,
+            dht: Asked::Not,
             connecting: 0,
             made_room: now,
             look_for_room: now,
@@ -85,6 +89,10 @@ impl Meeting {
     /// Adds addresses that `source` named.
     pub(super) fn found(&mut self, source: Source, addrs: &[SocketAddr], now: Time) {
         self.asked_locally |= source == Source::Lsd;
+        if krpc::IS_BUILT_IN && source == Source::Dht && addrs.is_empty() {
+            // The first time says that the DHT is being asked, the next one that it has answered.
+            self.dht = if self.dht == Asked::Not { Asked::Now } else { Asked::Before };
+        }
         addrs.iter().take(MOST_FOUND).for_each(|&addr| self.candidates.add(addr, source, now));
     }
 

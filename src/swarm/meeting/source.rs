@@ -23,6 +23,18 @@ pub enum Source {
     Incoming,
 }
 
+/// Whether a source was asked for peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Asked {
+    /// Not yet.
+    #[default]
+    Not,
+    /// It is being asked for the first time.
+    Now,
+    /// It has answered.
+    Before,
+}
+
 impl Source {
     /// All of them, in the order of their numbers.
     pub const ALL: [Source; 6] =

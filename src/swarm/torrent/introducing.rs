@@ -4,8 +4,10 @@
 //! each is decided here.
 
 use super::{Torrent, Turn, send};
+use crate::proto::krpc;
 use crate::proto::peer::extended::{Extended, ExtendedHandshake, Extension, Incoming, Offers};
 use crate::proto::peer::message::Message;
+use crate::swarm::event::Action;
 use crate::swarm::meeting::introduction::introduction;
 use crate::swarm::peer::{Peer, PeerKey};
 use core::net::SocketAddr;
@@ -36,6 +38,18 @@ impl Torrent {
             Some(Incoming::UploadOnly(upload_only)) => self.got_upload_only(key, upload_only, turn),
             Some(Incoming::Metadata(message)) => self.got_metadata(key, &message, turn),
             None => {}
+        }
+    }
+
+    /// Whether peers are told that we have a node of the DHT, and may tell us of theirs (BEP 5).
+    pub(super) fn has_node(&self) -> bool {
+        krpc::IS_BUILT_IN && self.settings.dht && !self.private
+    }
+
+    /// The peer has a node at this UDP port.
+    pub(super) fn meet_node(&self, key: PeerKey, port: u16, turn: &mut Turn) {
+        if let Some(peer) = self.peers.get(&key) {
+            turn.actions.push(Action::Node(SocketAddr::new(peer.identity.addr.ip(), port)));
         }
     }
 

@@ -44,6 +44,10 @@ impl Torrent {
         if let Some(message) = told {
             send(&mut peer, message, turn);
         }
+        // Nodes that have peers in common make a good beginning of a table.
+        if self.has_node() && reserved.dht() {
+            send(&mut peer, Message::Port(self.settings.port), turn);
+        }
         self.peers.insert(key, peer);
         self.wake_for(key);
         self.introduce(key, turn);
