@@ -33,10 +33,8 @@ use super::peer::blocks::Blocks;
 use super::peer::listener;
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
-use crate::proto::krpc;
-use crate::proto::peer::handshake::Reserved;
 use crate::storage::TorrentId;
-use crate::swarm::event::{Action, Event, News, PeerEvent};
+use crate::swarm::event::{Action, Event, PeerEvent};
 use crate::swarm::picking::budget::{Budget, LEAST_BYTES};
 use crate::swarm::settings::Settings;
 use crate::swarm::shared::{Shared, Turn};
@@ -125,7 +123,7 @@ fn prepare(
         blocks: blocks.clone(),
         blocklist: Arc::new(RwLock::new(std::mem::take(&mut config.blocklist))),
         peer_id: settings.peer_id,
-        reserved: Reserved::ours().with_dht(krpc::IS_BUILT_IN && settings.dht),
+        reserved: settings.reserved(),
     };
     listener::start(listeners, &around)?;
     let mut shared = Shared::new(Rng::new(random::bits()), Budget::new(config.memory_bytes));
@@ -135,7 +133,6 @@ fn prepare(
         shared.budget.memory_is(memory::free());
     }
     shared.most_connected = most_connections().min(MOST_CONNECTIONS.max(settings.max_peers));
-    let searches = Searches::start(&config, settings.port, &sender)?;
     let disks = Disks {
         disk: Disk::new(&sender, &blocks, config.memory_bytes.max(LEAST_BYTES)),
         checks: checker::start(sender.clone(), notices.clone(), &config)?,
@@ -143,6 +140,7 @@ fn prepare(
     };
     let manager = Manager {
         started: Instant::now(),
+        searches: Searches::start(&config, settings.port, &sender)?,
         settings: Arc::new(settings),
         inbox,
         shared,
@@ -150,7 +148,6 @@ fn prepare(
         agenda: Agenda::default(),
         peers: Connections::new(around),
         trackers: Trackers::new(Announcers::new(sender.clone())),
-        searches,
         disks,
         news: Reporter::new(notices, config.status_every),
         lull: Lull::default(),
@@ -202,7 +199,7 @@ impl Manager {
         self.save_due(now);
         self.disks.disk.send(now);
         self.peers.send();
-        self.news.report_all(&self.torrents, limits_of(&self.shared), now);
+        self.news.report_all(&self.torrents, limits_of(&self.shared), &self.searches.dht, now);
     }
 
     /// Waits for the next input, or until something is due: `Some(None)`. `None`: nothing will come any more.
@@ -352,9 +349,7 @@ impl Manager {
                 }
                 Action::Node(addr) => self.searches.dht.meet(addr),
                 Action::News(news) => {
-                    if let News::Complete = news {
-                        self.searches.dht.is_complete(&info_hash);
-                    }
+                    self.searches.told(&news, &info_hash);
                     ended = self.news.report(id, slot, news, now).or(ended);
                 }
             }

@@ -32,7 +32,7 @@ pub mod udp;
 pub use crate::storage::{Duty, TorrentId};
 pub use config::{Config, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Job, LinkJob};
 pub use input::Command;
-pub use notice::{Notice, Phase, Problem, ProblemKind, RateLimits, Report, Watch};
+pub use notice::{DhtReport, Notice, Phase, Problem, ProblemKind, RateLimits, Report, Watch};
 
 use crate::proto::id::PeerId;
 pub use crate::swarm::settings::{MAX_PEERS as DEFAULT_MAX_PEERS, Settings};

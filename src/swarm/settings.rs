@@ -4,6 +4,8 @@
 
 use crate::base::time::Time;
 use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::krpc;
+use crate::proto::peer::handshake::Reserved;
 use crate::proto::tracker::announce::AnnounceRequest;
 use core::net::IpAddr;
 
@@ -42,6 +44,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The extensions that we speak.
+    pub fn reserved(&self) -> Reserved {
+        Reserved::ours().with_dht(krpc::IS_BUILT_IN && self.dht)
+    }
+
     /// The part of an announce that does not depend on the torrent's state.
     pub(super) fn announce(&self, info_hash: InfoHash) -> AnnounceRequest {
         AnnounceRequest {

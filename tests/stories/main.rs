@@ -8,6 +8,7 @@ mod blocklist;
 mod check;
 mod choice;
 mod corpus;
+mod dht;
 mod disk;
 mod download;
 mod edit;

@@ -106,12 +106,14 @@ const NETWORK_FLAGS: &[Flag] = &[
     ),
     Flag::switch("no-dht", "Do not look for peers in the DHT, and do not announce torrents there"),
     Flag::switch("dht-read-only", "Ask in the DHT, but do not answer the questions of others"),
-    Flag::with(
-        "dht-node",
-        "HOST:PORT",
-        "Enter the DHT through this node, instead of well-known ones; may be given several times",
-    ),
+    DHT_NODE,
 ];
+/// `--dht-node`.
+pub const DHT_NODE: Flag = Flag::with(
+    "dht-node",
+    "HOST:PORT",
+    "Enter the DHT through this node, instead of well-known ones; may be given several times",
+);
 
 /// What a run shows.
 pub const OUTPUT: Group = Group {

@@ -7,7 +7,7 @@ use crate::base::units::sum;
 use crate::base::url;
 use crate::cli::exit::{Exit, Failure};
 use crate::engine::{
-    Command, Engine, Job, LinkJob, Notice, Phase, Problem, ProblemKind, RateLimits, Report, TorrentId,
+    Command, DhtReport, Engine, Job, LinkJob, Notice, Phase, Problem, ProblemKind, RateLimits, Report, TorrentId,
 };
 use crate::proto::magnet::Magnet;
 use crate::swarm::figures::Status;
@@ -85,6 +85,8 @@ pub struct Session {
     pub port: u16,
     /// The limits of all torrents together.
     pub limits: RateLimits,
+    /// How the DHT is.
+    pub dht: Option<DhtReport>,
     /// The torrents, in the order in which they were added.
     /// (In boxes, because the nodes of a map are half empty.)
     pub entries: BTreeMap<TorrentId, Box<Entry>>,
@@ -108,6 +110,7 @@ impl Session {
             settled: None,
             unsettled: BTreeSet::new(),
             limits: RateLimits::default(),
+            dht: None,
             first_failure: None,
         }
     }
@@ -212,8 +215,8 @@ impl Session {
     pub fn take_in(&mut self, notice: Notice, now: Instant) -> Vec<Update> {
         let mut updates = Vec::new();
         match notice {
-            Notice::Status { reports, limits } => {
-                self.limits = limits;
+            Notice::Status { reports, limits, dht } => {
+                (self.limits, self.dht) = (limits, dht);
                 self.renew(reports, now, &mut updates);
                 updates.push(Update::Ticked);
             }

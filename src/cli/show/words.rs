@@ -10,6 +10,7 @@ use crate::cli::run::session::Session;
 use crate::engine::ProblemKind;
 use crate::proto::peer::metadata::IS_BUILT_IN;
 use crate::swarm::figures::{LearningStatus, Status};
+use crate::swarm::meeting::source::Asked;
 use crate::swarm::standing::DiskTrouble;
 use crate::swarm::standing::Standing;
 use std::time::{Duration, Instant};
@@ -90,10 +91,10 @@ pub fn learning(status: &LearningStatus) -> String {
         format!("none of {} can be reached now", count(status.known, "known peer"))
     } else if status.liars > 0 {
         format!("no peers except {} that sent a wrong description", status.liars)
-    } else if status.trackers.is_empty() {
+    } else if status.trackers.is_empty() && !status.asked_locally && status.dht == Asked::Not {
         "no peers: the link names no tracker, so peers must connect to us".into()
     } else {
-        trackers::why_no_peers(&status.trackers, status.asked_locally)
+        trackers::why_no_peers(&status.trackers, status.asked_locally, status.dht)
     }
 }
 
@@ -132,7 +133,7 @@ pub fn why_waiting(status: &Status) -> String {
     } else if status.liars > 0 {
         format!("no peers except {} that sent corrupt data", status.liars)
     } else {
-        trackers::why_no_peers(&status.trackers, status.asked_locally)
+        trackers::why_no_peers(&status.trackers, status.asked_locally, status.dht)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::engine::input::Input;
 use crate::engine::lsd::Lsd;
 use crate::engine::udp::{Dht, Wanted};
 use crate::proto::id::InfoHash;
+use crate::swarm::event::News;
 use crossbeam_channel::Sender;
 use std::io;
 
@@ -27,6 +28,13 @@ impl Searches {
     pub fn add(&self, wanted: &Wanted) {
         self.lsd.add(wanted.torrent, wanted.info_hash, wanted.after);
         self.dht.add(wanted);
+    }
+
+    /// Something happened to a torrent.
+    pub fn told(&self, news: &News, info_hash: &InfoHash) {
+        if let News::Complete = news {
+            self.dht.is_complete(info_hash);
+        }
     }
 
     /// Ends the search for peers of a torrent, if there is one.

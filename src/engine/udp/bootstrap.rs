@@ -3,9 +3,10 @@
 //!
 //! Floor 3, part of [`udp`](super). Names are looked up by a thread of their own, because the resolver may hang.
 
-use super::thread::Search;
+use super::search::Search;
 use crate::base::time::Time;
-use crate::sys::lookup;
+use crate::engine::config::Dht as Options;
+use crate::sys::{lock, lookup};
 use core::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::thread;
@@ -65,16 +66,24 @@ impl Entrance {
     }
 }
 
-/// Looks up the nodes that the person named, or the well-known ones if none is named.
+/// The nodes that the person named; or the well-known ones if none is named, and `true`.
+pub fn hosts(options: &Options) -> (Vec<(String, u16)>, bool) {
+    match options.nodes.is_empty() {
+        true => (ROUTERS.map(|(host, port)| (host.to_string(), port)).into(), true),
+        false => (options.nodes.clone(), false),
+    }
+}
+
+/// Looks up the nodes through which the DHT is entered.
 pub fn enter(search: &Arc<Search>) {
-    let named = &search.options.nodes;
-    let routers = || ROUTERS.map(|(host, port)| (host.to_string(), port)).into();
-    look_up(search, if named.is_empty() { routers() } else { named.clone() }, named.is_empty());
+    let (hosts, are_routers) = hosts(&search.options);
+    look_up(search, hosts, are_routers);
 }
 
 /// A torrent names nodes. They are of use only if we know few.
 pub fn torrent_names(search: &Arc<Search>, hosts: &[(String, u16)]) {
-    if !hosts.is_empty() && search.figures().is_none_or(|figures| figures.good < FEW) {
+    let has_few = || lock(&search.plan).figures.as_ref().is_none_or(|figures| figures.good < FEW);
+    if !hosts.is_empty() && has_few() {
         look_up(search, hosts.to_vec(), false);
     }
 }
@@ -85,12 +94,12 @@ fn look_up(search: &Arc<Search>, hosts: Vec<(String, u16)>, are_routers: bool) {
     };
     let literal: Vec<SocketAddr> = hosts.iter().filter_map(addr).collect();
     let names: Vec<(String, u16)> = hosts.into_iter().filter(|host| addr(host).is_none()).collect();
-    search.meet_all(&literal, are_routers);
+    search.meet(&literal, are_routers);
     if names.is_empty() {
         return;
     }
     let own = Arc::clone(search);
-    let run = move || own.meet_all(&lookup::look_up(names), are_routers);
+    let run = move || own.meet(&lookup::look_up(names), are_routers);
     if let Err(error) = thread::Builder::new().name("lookup".into()).stack_size(STACK_BYTES).spawn(run) {
         log::warn!("can't start a thread to look up nodes of the DHT: {error}");
     }

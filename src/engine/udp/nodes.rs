@@ -83,28 +83,22 @@ impl Nodes {
         addr.map_or(0, |addr| addr.port())
     }
 
-    /// There may be a node at `addr`.
-    pub fn meet(&mut self, addr: SocketAddr) {
-        self.tell(addr.is_ipv6(), Input::Node(addr));
+    /// There may be a node at `addr`, or a well-known one.
+    pub fn meet(&mut self, addr: SocketAddr, is_router: bool) {
+        self.tell(addr.is_ipv6(), if is_router { Input::Router(addr) } else { Input::Node(addr) });
     }
 
-    /// There is a well-known node at `addr`.
-    pub fn meet_router(&mut self, addr: SocketAddr) {
-        self.tell(addr.is_ipv6(), Input::Router(addr));
-    }
-
-    /// Wants something, of the families that know nodes; if none knows any, of both. Returns of how many: as many
+    /// Wants something of the families that know nodes; if none knows any, of both. Returns of how many: as many
     /// [`Output::Done`] follow.
     pub fn seek(&mut self, ticket: u64, what: &Goal, steps: bool) -> usize {
-        let fits = |family: &Family| match what {
-            Goal::Ping(addr) => addr.is_ipv6() == family.is_v6,
-            _ => true,
-        };
         let now = self.started.elapsed();
-        let knows = |family: &Family| matches!(what, Goal::Ping(_)) || family.node.figures(now).nodes > 0;
-        let any = self.families.iter().any(&knows);
-        let asked = |family: &Family| fits(family) && (knows(family) || !any);
-        let asked: Vec<bool> = self.families.iter().filter(|family| asked(family)).map(|family| family.is_v6).collect();
+        let knows = |family: &Family| match what {
+            Goal::Ping(addr) => addr.is_ipv6() == family.is_v6,
+            _ => family.node.figures(now).nodes > 0,
+        };
+        let none = !self.families.iter().any(&knows);
+        let asked = self.families.iter().filter(|family| none || knows(family));
+        let asked: Vec<bool> = asked.map(|family| family.is_v6).collect();
         for is_v6 in &asked {
             self.tell(*is_v6, Input::Seek(Seek { ticket, what: what.clone(), steps }));
         }
@@ -137,7 +131,7 @@ impl Nodes {
             }
         }
         // A node that is met is only remembered, so nothing follows at once.
-        met.into_iter().for_each(|addr| self.meet(addr));
+        met.into_iter().for_each(|addr| self.meet(addr, false));
     }
 
     /// Does what is due, and returns what was found since the last time.

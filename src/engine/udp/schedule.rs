@@ -3,9 +3,9 @@
 //! Floor 3, part of [`udp`](super), but pure: time is an argument. A lookup takes about 40 packets and some seconds, so
 //! lookups begin one after the other: thousands of torrents are spread over the 15 minutes.
 
+use super::Wanted;
 use crate::base::time::Time;
 use crate::proto::id::InfoHash;
-use crate::storage::TorrentId;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How often a torrent is looked up and announced (libtorrent). Others keep an announce for 30 minutes or longer.
@@ -29,33 +29,20 @@ pub struct Schedule {
 }
 
 struct Turn {
-    torrent: TorrentId,
-    is_seed: bool,
+    wanted: Wanted,
     /// When it is its turn; `None`: it is being looked up.
     at: Option<Time>,
     /// How often it was looked up in vain.
     vain: u8,
 }
 
-/// A torrent that is to be looked up now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Due {
-    /// The torrent.
-    pub torrent: TorrentId,
-    /// Its info-hash.
-    pub info_hash: InfoHash,
-    /// We have all of it.
-    pub is_seed: bool,
-}
-
 impl Schedule {
     /// Adds a torrent, which must not be looked up before `at`. A torrent that is there already keeps its turn, unless
     /// it has not been looked up yet.
-    pub fn add(&mut self, torrent: TorrentId, info_hash: InfoHash, is_seed: bool, at: Time) {
-        let new = Turn { torrent, is_seed, at: None, vain: 0 };
-        let is_new = !self.torrents.contains_key(&info_hash);
-        let turn = self.torrents.entry(info_hash).or_insert(new);
-        (turn.torrent, turn.is_seed) = (torrent, is_seed);
+    pub fn add(&mut self, wanted: &Wanted, at: Time) {
+        let (info_hash, is_new) = (wanted.info_hash, !self.torrents.contains_key(&wanted.info_hash));
+        let turn = self.torrents.entry(info_hash).or_insert(Turn { wanted: *wanted, at: None, vain: 0 });
+        turn.wanted = *wanted;
         if is_new || turn.at.is_some_and(|before| before > at && turn.vain == 0) {
             self.wait_until(info_hash, at);
         }
@@ -72,7 +59,7 @@ impl Schedule {
     /// A torrent is complete.
     pub fn is_complete(&mut self, info_hash: &InfoHash) {
         if let Some(turn) = self.torrents.get_mut(info_hash) {
-            turn.is_seed = true;
+            turn.wanted.is_seed = true;
         }
     }
 
@@ -90,19 +77,19 @@ impl Schedule {
     }
 
     /// The torrent that is looked up now; `None`: no lookup is due.
-    pub fn begin(&mut self, now: Time) -> Option<Due> {
+    pub fn begin(&mut self, now: Time) -> Option<Wanted> {
         self.next().filter(|at| *at <= now)?;
         let (_, info_hash) = self.queue.pop_first()?;
         self.from = now + APART.min(EVERY / u32::try_from(self.torrents.len()).unwrap_or(u32::MAX).max(1));
         let turn = self.torrents.get_mut(&info_hash)?;
         turn.at = None;
-        Some(Due { torrent: turn.torrent, info_hash, is_seed: turn.is_seed })
+        Some(turn.wanted)
     }
 
     /// A lookup has ended. For a seed it is in vain if nobody took the announce, otherwise if no peer was found.
     pub fn ended(&mut self, info_hash: InfoHash, found: bool, announced: bool, now: Time) {
         let Some(turn) = self.torrents.get_mut(&info_hash).filter(|turn| turn.at.is_none()) else { return };
-        let is_vain = if turn.is_seed { !announced } else { !found };
+        let is_vain = if turn.wanted.is_seed { !announced } else { !found };
         let pause =
             REPEATS.get(usize::from(turn.vain)).filter(|_| is_vain).map_or(EVERY, |pause| Time::from_secs(*pause));
         turn.vain = if is_vain { turn.vain.saturating_add(1) } else { 0 };
@@ -114,6 +101,7 @@ impl Schedule {
 mod tests {
     use super::*;
     use crate::base::time::sooner;
+    use crate::storage::TorrentId;
 
     fn hash(number: u64) -> InfoHash {
         let mut bytes = [0; 20];
@@ -121,9 +109,13 @@ mod tests {
         InfoHash(bytes)
     }
 
+    fn wanted(number: u64, is_seed: bool) -> Wanted {
+        Wanted { torrent: TorrentId(number), info_hash: hash(number), is_seed, after: Time::ZERO }
+    }
+
     fn schedule(torrents: u64, is_seed: bool) -> Schedule {
         let mut schedule = Schedule::default();
-        (0..torrents).for_each(|number| schedule.add(TorrentId(number), hash(number), is_seed, Time::ZERO));
+        (0..torrents).for_each(|number| schedule.add(&wanted(number, is_seed), Time::ZERO));
         schedule
     }
 
@@ -184,11 +176,11 @@ mod tests {
     #[test]
     fn a_link_waits_for_its_trackers_and_a_torrent_does_not() {
         let mut one = Schedule::default();
-        one.add(TorrentId(1), hash(1), false, Time::from_secs(10));
+        one.add(&wanted(1, false), Time::from_secs(10));
         assert_eq!(one.next(), Some(Time::from_secs(10)));
-        one.add(TorrentId(1), hash(1), false, Time::from_secs(3));
+        one.add(&wanted(1, false), Time::from_secs(3));
         assert_eq!(one.next(), Some(Time::from_secs(3)));
-        one.add(TorrentId(1), hash(1), false, Time::from_secs(20));
+        one.add(&wanted(1, false), Time::from_secs(20));
         assert_eq!((one.next(), one.queue.len()), (Some(Time::from_secs(3)), 1));
     }
 }

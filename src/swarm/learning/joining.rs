@@ -13,7 +13,6 @@ use crate::proto::peer::metadata::Metadata;
 use crate::swarm::event::{Action, PeerOrder};
 use crate::swarm::meeting::crowd::{Crowd, keeps_new};
 use crate::swarm::meeting::introduction::introduction;
-use crate::swarm::meeting::source::Asked;
 use crate::swarm::peer::{Identity, PeerKey};
 use crate::swarm::shared::{Shared, Turn};
 use core::net::SocketAddr;
@@ -110,17 +109,17 @@ impl Learning {
                 introduction(&self.settings, &identity, Offers { metadata: !self.is_learned, ..Offers::default() });
             send(&mut guest, Message::Extended(told.message()), turn);
         }
-        if self.has_node() && reserved.dht() {
+        if self.has_node(turn.now) && reserved.dht() {
             send(&mut guest, Message::Port(self.settings.port), turn);
         }
         self.guests.insert(key, guest);
         self.look_at_guests(turn.now);
     }
 
-    /// Whether peers are told that we have a node of the DHT, and may tell us of theirs. Once the torrent was looked up
-    /// there, that is no secret, unless it turns out to be private.
-    fn has_node(&self) -> bool {
-        krpc::IS_BUILT_IN && self.settings.dht && self.meeting.dht != Asked::Not && !self.is_private
+    /// Whether peers are told that we have a node of the DHT, and may tell us of theirs (BEP 5). If the torrent may be
+    /// private, its trackers must have had time to answer.
+    fn has_node(&self, now: Time) -> bool {
+        krpc::IS_BUILT_IN && self.settings.dht && !self.is_private && self.strangers_at <= now
     }
 
     /// Why a peer that shook hands can't stay.
@@ -157,7 +156,7 @@ impl Learning {
     }
 
     pub(super) fn heard(&mut self, key: PeerKey, message: Message, turn: &mut Turn) {
-        let has_node = self.has_node();
+        let has_node = self.has_node(turn.now);
         let Some(guest) = self.guests.get_mut(&key) else { return };
         match message {
             Message::Extended(message) => self.extended(key, &message, turn),

@@ -112,7 +112,7 @@ fn failed(torrent: u64, kind: ProblemKind) -> Notice {
 
 /// The figures of these torrents.
 fn figures(reports: Vec<Report>) -> Notice {
-    Notice::Status { reports, limits: RateLimits::default() }
+    Notice::Status { reports, limits: RateLimits::default(), dht: None }
 }
 
 #[test]

@@ -29,6 +29,7 @@ struct Table {
     told: Vec<(u32, Message)>,
     closed: Vec<(u32, &'static str)>,
     connecting: Vec<SocketAddr>,
+    nodes: Vec<SocketAddr>,
     announced: Vec<AnnounceRequest>,
     announcement: Option<Box<Announcement>>,
     learned: Option<Vec<u8>>,
@@ -60,6 +61,7 @@ impl Table {
             told: Vec::new(),
             closed: Vec::new(),
             connecting: Vec::new(),
+            nodes: Vec::new(),
             announced: Vec::new(),
             announcement: None,
             learned: None,
@@ -90,6 +92,7 @@ impl Table {
             },
             Action::Learned { info } => assert_eq!(self.learned.replace(info), None, "it was learned before"),
             Action::Peer(_, PeerOrder::Handshake) => {}
+            Action::Node(addr) => self.nodes.push(addr),
             other => panic!("{other:?}"),
         }
     }

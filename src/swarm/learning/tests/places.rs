@@ -1,6 +1,7 @@
 //! Connections, places, trackers and the sources of addresses while a description is learned.
 
 use super::*;
+use crate::proto::krpc;
 use crate::proto::tracker::announce::{AnnounceEvent, AnnounceReply};
 use crate::swarm::meeting::announcer::Announcement;
 
@@ -180,4 +181,23 @@ fn what_the_peers_of_all_links_say_early_is_bounded_together() {
     assert_eq!(table.shared.early, (10 << 20) + table.learning.early_bytes());
     table.learning.stop(&mut Turn { now: table.now, shared: &mut table.shared, actions: &mut Vec::new() });
     assert_eq!(table.shared.early, 10 << 20);
+}
+
+/// As long as the torrent may be private and its trackers have not had time to answer, nothing is said about the DHT.
+#[test]
+fn peers_hear_of_our_node_when_strangers_may_come() {
+    let trackers = vec!["http://t/a".to_string()];
+    for (trackers, seconds, says) in [(vec![], 0, true), (trackers.clone(), 9, false), (trackers, 10, true)] {
+        let settings = Settings { dht: true, port: 7000, ..Settings::default() };
+        let mut table = Table::of(description(BYTES), Magnet { trackers, ..Magnet::default() }, settings);
+        table.pass(Time::from_secs(seconds));
+        let mut event = connected(table.learning.info_hash, addr(9), 2, true);
+        if let PeerEvent::Connected { handshake, .. } = &mut event {
+            handshake.reserved = handshake.reserved.with_dht(true);
+        }
+        table.happen(Event::Peer(key(2), event));
+        table.hear(2, Message::Port(5));
+        assert_eq!(table.told.contains(&(2, Message::Port(7000))), says && krpc::IS_BUILT_IN);
+        assert_eq!(table.nodes.contains(&addr(5)), says && krpc::IS_BUILT_IN);
+    }
 }
