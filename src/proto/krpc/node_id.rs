@@ -147,6 +147,21 @@ mod tests {
         }
     }
 
+    /// BEP 42 has no vectors for IPv6: these were computed with another program.
+    #[test]
+    fn of_an_ipv6_address_the_first_half_counts() {
+        for (addr, r, start) in [
+            ("2001:db8:85a3:8d3:1319:8a2e:370:7348", 5, [0xb5, 0x12, 0x48]),
+            ("2001:db8:85a3:8d3::1", 5, [0xb5, 0x12, 0x48]),
+            ("2a03:b0c0:3:d0::1:7001", 0xfa, [0x17, 0xd0, 0x28]),
+        ] {
+            let id = NodeId::secure(ip(addr), r, &mut Rng::new(7)).0;
+            assert_eq!([id[0], id[1], id[2] & 0xf8], start, "{addr}");
+        }
+        let id = NodeId::secure(ip("2001:db8:85a3:8d3::1"), 5, &mut Rng::new(7));
+        assert!(!id.is_secure(ip("2001:db8:85a3:8d2::1")));
+    }
+
     #[test]
     fn crc32c_gives_its_well_known_value() {
         assert_eq!(crc32c(b"123456789"), 0xe306_9283);

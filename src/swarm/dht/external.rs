@@ -6,12 +6,15 @@ use crate::base::time::Time;
 use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeMap;
 
-/// Votes are counted when so many came ... (libtorrent)
+/// Votes are counted when so many came (libtorrent) ...
 const ROUND: usize = 50;
-/// ... or after this time, if there are [`FEWEST`]. (libtorrent)
-const LONGEST: Time = Time::from_secs(300);
-/// The first round has fewer votes, so that a new node soon has an id that belongs to its address.
-const FIRST_ROUND: usize = 10;
+/// ... or after this time, if there are [`FEWEST`]. (An idle node hears one vote a minute. Of few votes a third of liars
+/// often has most, so we rather wait.)
+const LONGEST: Time = Time::from_secs(2 * 3600);
+/// The first round is shorter, so that a new node soon has an id that belongs to its address.
+const FIRST_ROUND: usize = 20;
+/// The longest time of the first round.
+const FIRST_LONGEST: Time = Time::from_secs(300);
 /// The least votes that an address needs (libtorrent).
 const FEWEST: usize = 2;
 
@@ -37,8 +40,8 @@ impl External {
             self.began = now;
         }
         self.votes.insert(network, ip);
-        let enough = if self.known.is_none() { FIRST_ROUND } else { ROUND };
-        if self.votes.len() < enough && (self.votes.len() < FEWEST || now < self.began.saturating_add(LONGEST)) {
+        let (enough, longest) = if self.known.is_none() { (FIRST_ROUND, FIRST_LONGEST) } else { (ROUND, LONGEST) };
+        if self.votes.len() < enough && (self.votes.len() < FEWEST || now < self.began.saturating_add(longest)) {
             return None;
         }
         let mut counts: BTreeMap<IpAddr, usize> = BTreeMap::new();

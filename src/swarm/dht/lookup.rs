@@ -30,8 +30,8 @@ const AGAIN: Time = Time::from_secs(2);
 const PATIENCE: Time = Time::from_secs(3);
 /// Most questions of a lookup. An honest DHT of ten million nodes takes about 40; liars can name others for ever.
 const MOST_QUESTIONS: usize = 120;
-/// Most nodes that are remembered (libtorrent: 100), beside those that were asked.
-const MOST_NEW: usize = 100;
+/// Most nodes that are remembered, beside those that were asked (libtorrent: 100; we begin with up to 64).
+const MOST_NEW: usize = 150;
 
 enum State {
     New,
@@ -146,8 +146,8 @@ impl Lookup {
     pub fn give_up(&mut self, now: Time) -> Vec<SocketAddr> {
         let mut dead = Vec::new();
         for candidate in &mut self.candidates {
-            if let State::Asked { at, again: true } = candidate.state
-                && at.saturating_add(PATIENCE) <= now
+            if let State::Asked { at, again } = candidate.state
+                && at.saturating_add(if again { PATIENCE } else { AGAIN + PATIENCE }) <= now
             {
                 candidate.state = State::Dead;
                 dead.push(candidate.addr);
@@ -187,7 +187,9 @@ impl Lookup {
     pub fn wake(&self, now: Time) -> Option<Time> {
         let times = self.candidates.iter().filter_map(|candidate| match candidate.state {
             State::Asked { at, again: true } => Some(at.saturating_add(PATIENCE)),
-            State::Asked { at, again: false } => Some(at.saturating_add(AGAIN)).filter(|at| *at > now),
+            State::Asked { at, .. } => {
+                [AGAIN, AGAIN + PATIENCE].map(|wait| at.saturating_add(wait)).into_iter().find(|at| *at > now)
+            }
             _ => None,
         });
         times.min()

@@ -89,7 +89,7 @@ impl Node {
         let turn = &mut Turn { now, rng, out };
         match input {
             Input::Packet { from, bytes } => self.packet(from, bytes, turn),
-            Input::Node(addr) if self.is_ours(addr, addr.ip()) => self.upkeep.meet(addr, false),
+            Input::Node(addr) if self.is_ours(addr, addr.ip()) => self.upkeep.meet(None, addr, false),
             Input::Router(addr) if self.is_ours(addr, addr.ip()) => self.upkeep.add_router(addr),
             Input::Node(_) | Input::Router(_) => {}
             Input::Seek(seek) => self.seek(seek, turn),

@@ -30,6 +30,8 @@ const LATELY: Time = Time::from_secs(2 * 3600);
 pub struct Entry {
     /// Its id and address.
     pub contact: Contact,
+    /// Bits that its id has in common with ours: the number of its bucket.
+    bits: u32,
     /// When it answered last.
     answered: Time,
     /// When something came from its address last. It may be a lie.
@@ -65,6 +67,11 @@ impl Table {
         (self.entries.len(), self.entries.iter().filter(|entry| entry.is_good(now)).count())
     }
 
+    /// Whether no node is in it.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// All good nodes.
     pub fn good(&self, now: Time) -> impl Iterator<Item = Contact> {
         self.entries.iter().filter(move |entry| entry.is_good(now)).map(|entry| entry.contact)
@@ -77,8 +84,12 @@ impl Table {
         if all.iter().filter(|entry| entry.silent == 0).count() >= count {
             all.retain(|entry| entry.silent == 0);
         }
+        if count < all.len() {
+            all.select_nth_unstable_by_key(count, key);
+            all.truncate(count);
+        }
         all.sort_unstable_by_key(key);
-        all.into_iter().take(count).map(|entry| entry.contact).collect()
+        all.into_iter().map(|entry| entry.contact).collect()
     }
 
     /// Whether a packet from this address is no surprise.
@@ -126,12 +137,19 @@ impl Table {
             self.entries.swap_remove(at);
         }
         let Some(place) = self.place(contact).filter(|_| contact.id != self.own) else { return false };
-        let entry = Entry { contact, answered: now, heard: now, silent: 0, silent_at: Time::ZERO, checked: now };
+        let bits = self.own.shared_bits(contact.id);
+        let entry = Entry { contact, bits, answered: now, heard: now, silent: 0, silent_at: Time::ZERO, checked: now };
         match place {
             Some(at) => self.entries[at] = entry,
             None => self.entries.push(entry),
         }
         true
+    }
+
+    /// The node at `addr` is not what it seems to be. Returns false: nothing is new.
+    pub fn remove(&mut self, addr: SocketAddr) -> bool {
+        self.entries.retain(|entry| entry.contact.addr != addr);
+        false
     }
 
     /// The node at `addr` has not answered a question that was sent at `asked`. With `is_lost` it is thrown out if that
@@ -169,7 +187,8 @@ impl Table {
     /// We have another id: the nodes are sorted into other buckets, as far as they have room.
     pub fn move_to(&mut self, own: NodeId) {
         self.own = own;
-        for entry in core::mem::take(&mut self.entries) {
+        for mut entry in core::mem::take(&mut self.entries) {
+            entry.bits = own.shared_bits(entry.contact.id);
             if self.takes(entry.contact) && self.in_bucket(entry.contact.id) < K {
                 self.entries.push(entry);
             }
@@ -178,8 +197,7 @@ impl Table {
 
     fn bucket(&self, id: NodeId) -> impl Iterator<Item = (usize, &Entry)> {
         let bits = self.own.shared_bits(id);
-        let is_in = move |entry: &Entry| self.own.shared_bits(entry.contact.id) == bits;
-        self.entries.iter().enumerate().filter(move |(_, entry)| is_in(entry))
+        self.entries.iter().enumerate().filter(move |(_, entry)| entry.bits == bits)
     }
 
     /// Where a node would be put: `Some(None)` if there is room, the number of the one that it would replace, or `None`.

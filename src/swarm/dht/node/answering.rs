@@ -30,7 +30,7 @@ impl Node {
         if !read_only {
             self.table.heard(by, turn.now);
             if self.table.takes(by) {
-                self.upkeep.meet(by.addr, true);
+                self.upkeep.meet(Some(by.id), by.addr, true);
             }
         }
         if !self.is_read_only(turn.now) && self.limits.may_answer(by.addr, turn.now) {

@@ -19,6 +19,9 @@ const MOST_QUESTIONS: usize = 200;
 const MOST_WISHES: usize = 200;
 /// Most peers that are found for a wish.
 const MOST_PEERS: usize = 1000;
+/// Nodes of the table that a lookup starts with. The nearest are asked; the others are a reserve in case those are liars
+/// that name only their like.
+const START: usize = 64;
 /// A wish waits for this long for the first node that we know.
 const NO_NODE: Time = Time::from_secs(60);
 /// That a host was asked is remembered for this long: a NAT lets it in as long as that (RFC 4787: 2 minutes and more).
@@ -32,6 +35,8 @@ const NETWORK: Time = Time::from_secs(120);
 pub(super) struct Question {
     transaction: Transaction,
     to: SocketAddr,
+    /// The id that the node there is said to have.
+    id: Option<NodeId>,
     at: Time,
     about: About,
 }
@@ -112,20 +117,20 @@ impl Node {
             Goal::Peers { info_hash, .. } | Goal::Scrape { info_hash } => info_hash.into(),
             Goal::Nodes { target } => target,
         };
-        let known = self.table.nearest(target, 2 * K);
+        let known = self.table.nearest(target, START);
         known.iter().for_each(|contact| wish.lookup.add(Some(contact.id), contact.addr));
         if known.len() < K {
             self.upkeep.ways_in(key.is_none()).into_iter().for_each(|addr| wish.lookup.add(None, addr));
         }
     }
 
-    /// Sends a question.
-    pub(super) fn ask(&mut self, to: SocketAddr, query: Query, about: About, turn: &mut Turn) {
+    /// Sends a question to the node at `to`, which is said to have this id.
+    pub(super) fn ask(&mut self, id: Option<NodeId>, to: SocketAddr, query: Query, about: About, turn: &mut Turn) {
         self.counts.queries_out += 1;
         // Four bytes are read by all; the address counts, too.
         let name = self.secret.transaction(self.counts.queries_out);
         let Some(transaction) = Transaction::new(&name[..4]) else { return };
-        self.questions.push_back(Question { transaction, to, at: turn.now, about });
+        self.questions.push_back(Question { transaction, to, id, at: turn.now, about });
         if self.asked.len() >= MOST_ASKED {
             self.asked.pop_front();
         }
@@ -169,7 +174,7 @@ impl Node {
                     wish.outcome.questions += 1;
                     tell(key, wish.steps, Step::Asked { id, addr, again }, turn);
                     let query = wish.query(want.filter(|_| key.is_none()));
-                    self.ask(addr, query, About::Lookup(key), turn);
+                    self.ask(id, addr, query, About::Lookup(key), turn);
                 }
             }
         }
@@ -208,7 +213,7 @@ impl Node {
             tell(key, steps, Step::Announced { to }, turn);
             // Our UDP port is our TCP port; a NAT may have changed both, and who doesn't know that reads the port.
             let query = Query::Announce { info_hash, port, implied_port: true, token, seed };
-            self.ask(to.addr, query, About::Announce(ticket), turn);
+            self.ask(Some(to.id), to.addr, query, About::Announce(ticket), turn);
         }
         self.announce_ended(ticket, None, turn);
     }
@@ -246,7 +251,13 @@ impl Node {
         let contact = Contact { id: answer.id, addr: from };
         self.counts.answers_in += 1;
         self.heard = turn.now;
-        let is_new = self.may_enter(contact) && self.table.answered(contact, turn.now);
+        // Liars name each other by ids that draw us to them. Who is not who was named does not enter the table, and has
+        // no voice.
+        let is_honest = question.id.is_none_or(|id| id == answer.id);
+        let is_new = match is_honest && self.may_enter(contact) {
+            true => self.table.answered(contact, turn.now),
+            false => self.table.remove(from),
+        };
         // Only nodes of our family are ours; the port of our address is left out, because a NAT may change it.
         let (ours, others): (Vec<Contact>, Vec<Contact>) =
             answer.nodes.iter().partition(|node| node.addr.is_ipv6() == self.config.is_v6);
@@ -262,7 +273,7 @@ impl Node {
             About::Lookup(key) => self.looked(key, contact, &mut answer, &nodes, turn),
             About::Announce(ticket) => self.announce_ended(ticket, Some(true), turn),
         }
-        if let Some(ip) = ip.filter(|ip| ip.is_ipv6() == self.config.is_v6).map(|ip| ip.ip())
+        if let Some(ip) = ip.filter(|ip| is_honest && ip.is_ipv6() == self.config.is_v6).map(|ip| ip.ip())
             && let Some(external) = self.external.vote(network(from, allow_local), ip, turn.now)
         {
             self.is_seen_at(external, turn);

@@ -30,8 +30,8 @@ const MOST_ROUTERS: usize = 16;
 
 /// What is done for the table.
 pub(super) struct Upkeep {
-    /// Where there may be nodes.
-    unproven: VecDeque<SocketAddr>,
+    /// Where there may be nodes, and the ids that they are said to have.
+    unproven: VecDeque<(Option<NodeId>, SocketAddr)>,
     routers: Vec<SocketAddr>,
     /// When to ask the next node, and the time from one to the next.
     next: Time,
@@ -60,14 +60,14 @@ impl Upkeep {
     }
 
     /// There may be a node. With `is_alive` something came from it just now, so it is asked before the others.
-    pub(super) fn meet(&mut self, addr: SocketAddr, is_alive: bool) {
-        if self.unproven.len() >= MOST_UNPROVEN || self.unproven.contains(&addr) {
+    pub(super) fn meet(&mut self, id: Option<NodeId>, addr: SocketAddr, is_alive: bool) {
+        if self.unproven.len() >= MOST_UNPROVEN || self.unproven.iter().any(|(_, other)| *other == addr) {
             return;
         }
         if is_alive {
-            self.unproven.push_front(addr);
+            self.unproven.push_front((id, addr));
         } else {
-            self.unproven.push_back(addr);
+            self.unproven.push_back((id, addr));
         }
     }
 
@@ -86,8 +86,8 @@ impl Upkeep {
     pub(super) fn ways_in(&mut self, is_own: bool) -> Vec<SocketAddr> {
         let count = WAYS_IN.min(self.unproven.len());
         let mut ways: Vec<SocketAddr> = match is_own {
-            true => self.unproven.drain(..count).collect(),
-            false => self.unproven.iter().take(count).copied().collect(),
+            true => self.unproven.drain(..count).map(|(_, addr)| addr).collect(),
+            false => self.unproven.iter().take(count).map(|(_, addr)| *addr).collect(),
         };
         if ways.is_empty() || self.join_pace > 2 * JOIN {
             ways.extend(&self.routers);
@@ -99,15 +99,15 @@ impl Upkeep {
 impl Node {
     /// When there is something to do for the table.
     pub(super) fn keep_up_at(&self, now: Time) -> Option<Time> {
-        let is_known = self.table.size(now).0 > 0 || !self.upkeep.unproven.is_empty();
+        let is_known = !self.table.is_empty() || !self.upkeep.unproven.is_empty();
         let has_work = is_known || self.store.size().0 > 0;
         let joins = self.is_joining_due(now) && (is_known || !self.upkeep.routers.is_empty());
         sooner(has_work.then_some(self.upkeep.next), joins.then_some(self.upkeep.join))
     }
 
     fn is_joining_due(&self, now: Time) -> bool {
-        let is_poor = self.table.size(now).1 < K;
-        (is_poor || self.upkeep.must_join) && !self.wishes.contains_key(&None)
+        let is_poor = || self.table.good(now).take(K).count() < K;
+        !self.wishes.contains_key(&None) && (self.upkeep.must_join || is_poor())
     }
 
     /// Does what is due.
@@ -133,8 +133,8 @@ impl Node {
         self.upkeep.checks = !self.upkeep.checks;
         let unproven = if self.upkeep.checks { None } else { self.upkeep.unproven.pop_front() };
         let known = if unproven.is_none() { self.table.to_check(turn.now) } else { None };
-        let Some(addr) = unproven.or_else(|| known.map(|node| node.addr)).or_else(|| self.upkeep.unproven.pop_front())
-        else {
+        let known_at = known.map(|node| (Some(node.id), node.addr));
+        let Some((id, addr)) = unproven.or(known_at).or_else(|| self.upkeep.unproven.pop_front()) else {
             return;
         };
         // A full bucket needs nodes of its own; otherwise those next to us are missed most, because others ask us for them.
@@ -142,7 +142,7 @@ impl Node {
             Some(node) => within(self.config.id, node.id, turn.rng),
             None => self.config.id,
         };
-        self.ask(addr, Query::FindNode { target, want: self.both() }, About::Check, turn);
+        self.ask(id, addr, Query::FindNode { target, want: self.both() }, About::Check, turn);
     }
 
     /// A node answered that was to show whether it lives (`is_new`: it was not in the table), or it did not.
@@ -150,7 +150,7 @@ impl Node {
         let pace = self.upkeep.pace;
         self.upkeep.pace = if is_new { (pace / 2).max(QUICK) } else { (2 * pace).min(IDLE) };
         for node in nodes.iter().filter(|node| self.table.takes(**node)) {
-            self.upkeep.meet(node.addr, false);
+            self.upkeep.meet(Some(node.id), node.addr, false);
         }
     }
 

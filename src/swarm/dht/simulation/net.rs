@@ -24,7 +24,6 @@ pub struct Manners {
 
 /// A member of the net.
 pub struct Member {
-    pub addr: SocketAddr,
     /// `None`: it is hostile.
     pub node: Option<Node>,
     /// The id of a hostile node while it behaves.
@@ -72,11 +71,18 @@ pub struct Net {
     pub longest: usize,
 }
 
+impl Wished {
+    pub fn is_done(&self) -> bool {
+        self.outcome.is_some()
+    }
+}
+
 /// A token of a hostile node.
 const TOKEN: &[u8] = b"gotcha";
 
 impl Net {
-    /// A net that nodes enter for ten minutes.
+    /// A net that honest nodes enter for five minutes. Five minutes later the hostile ones come, and in ten minutes
+    /// take their places.
     pub fn new(seed: u64, manners: Manners) -> Net {
         let mut net = Net {
             now: Time::from_secs(1_000),
@@ -92,16 +98,38 @@ impl Net {
             packets: 0,
             longest: 0,
         };
-        for number in 0..manners.nodes {
-            // At first there must be somebody honest to meet.
-            let is_hostile = number > 8 && net.chance(manners.hostile_percent);
-            net.enter(is_hostile);
-            net.run(net.now + Time::from_secs(600) / manners.nodes as u32);
+        let hostile = manners.nodes * manners.hostile_percent / 100;
+        for _ in hostile..manners.nodes {
+            net.enter(false);
+            net.run(net.now + Time::from_secs(300) / manners.nodes as u32);
         }
         if manners.churn_percent > 0 {
             net.plan(Time::ZERO, Happening::Churn);
         }
+        if hostile > 0 {
+            net.run(net.now + Time::from_secs(300));
+            (0..hostile).for_each(|_| net.enter(true));
+            net.run(net.now + Time::from_secs(600));
+        }
         net
+    }
+
+    /// Of all entries in the tables of honest nodes, the share that is hostile, in a hundred.
+    pub fn captured(&self) -> usize {
+        let entries = self.members.values().filter_map(|member| Some(member.node.as_ref()?.contacts(self.now)));
+        let entries: Vec<Contact> = entries.flatten().collect();
+        let is_hostile = |contact: &&Contact| self.members.get(&contact.addr).is_some_and(|m| m.node.is_none());
+        100 * entries.iter().filter(is_hostile).count() / entries.len()
+    }
+
+    /// Of the honest nodes, the share that knows its address and has an id that belongs to it, in a hundred.
+    pub fn secure(&self) -> usize {
+        let honest: Vec<(SocketAddr, &Node)> =
+            self.members.iter().filter_map(|(addr, member)| Some((*addr, member.node.as_ref()?))).collect();
+        let is_secure = |(addr, node): &&(SocketAddr, &Node)| {
+            node.figures(self.now).external == Some(addr.ip()) && node.id().is_secure(addr.ip())
+        };
+        100 * honest.iter().filter(is_secure).count() / honest.len()
     }
 
     fn chance(&mut self, percent: usize) -> bool {
@@ -125,11 +153,11 @@ impl Net {
         }
     }
 
-    /// A node enters the net, and knows three members.
-    pub fn enter(&mut self, is_hostile: bool) -> SocketAddr {
+    /// A node enters the net, and knows six members, as many as there are well-known routers.
+    fn enter(&mut self, is_hostile: bool) {
         let addr = self.new_addr();
         let id = NodeId(core::array::from_fn(|_| self.rng.bits() as u8));
-        let ways: Vec<SocketAddr> = (0..3).filter_map(|_| self.any()).collect();
+        let ways: Vec<SocketAddr> = (0..6).filter_map(|_| self.any()).collect();
         let secret = core::array::from_fn(|_| self.rng.bits() as u8);
         let config = Config {
             is_v6: false,
@@ -143,7 +171,7 @@ impl Net {
         };
         let node = (!is_hostile).then(|| Node::new(config, self.now, &mut self.rng));
         let id = NodeId::secure(addr.ip(), self.rng.bits() as u8, &mut self.rng);
-        self.members.insert(addr, Member { addr, node, id, wakes: None, born: self.now, sent: 0 });
+        self.members.insert(addr, Member { node, id, wakes: None, born: self.now, sent: 0 });
         self.alive.push(addr);
         if is_hostile {
             self.hostile.push(addr);
@@ -152,7 +180,6 @@ impl Net {
             self.handle(addr, Input::Reachable(true));
             ways.into_iter().for_each(|way| self.handle(addr, Input::Node(way)));
         }
-        addr
     }
 
     /// A member by chance.
@@ -161,12 +188,12 @@ impl Net {
         self.alive.get(number).copied()
     }
 
-    /// An honest member by chance that has been there for ten minutes.
+    /// An honest member by chance that has been there for five minutes.
     pub fn settled(&mut self) -> SocketAddr {
         loop {
             let addr = self.any().unwrap();
             let member = &self.members[&addr];
-            if member.node.is_some() && member.born + Time::from_secs(600) <= self.now {
+            if member.node.is_some() && member.born + Time::from_secs(300) <= self.now {
                 return addr;
             }
         }
@@ -260,7 +287,7 @@ impl Net {
     /// A hostile node asks some honest ones, so that they take it into their tables.
     fn advertise(&mut self, addr: SocketAddr) {
         let Some(id) = self.members.get(&addr).map(|member| member.id) else { return };
-        for _ in 0..5 {
+        for _ in 0..3 {
             let Some(to) = self.any() else { return };
             let query = Query::FindNode { target: id, want: None };
             let body = Body::Query { from: id, read_only: false, query };
@@ -306,8 +333,12 @@ impl Net {
             let ids = (0..8).map(|r| NodeId::secure(addr.ip(), r, &mut Rng::new(7)));
             return ids.min_by_key(|id| id.distance(target)).unwrap();
         }
+        // All hostile nodes know which id each of them has for this target.
+        let bits = u64::from_be_bytes(core::array::from_fn(|place| target.0[place]));
+        let mut rng =
+            Rng::new(bits ^ u64::from(addr.port()) ^ self.members.get(&addr).map_or(0, |m| u64::from(m.id.0[9])));
         let mut id = target;
-        id.0[5..].fill_with(|| self.rng.bits() as u8);
+        id.0[5..].fill_with(|| rng.bits() as u8);
         id
     }
 }
