@@ -1,6 +1,6 @@
 //! The stand-in for `search.rs` in a build without the DHT: it does nothing.
 
-use super::Wanted;
+use super::wanted::Wanted;
 use crate::engine::config::Config;
 use crate::engine::input::Input;
 use crate::proto::id::InfoHash;

@@ -3,7 +3,7 @@
 //!
 //! Floor 3, part of [`udp`](super). Names are looked up by a thread of their own, because the resolver may hang.
 
-use super::search::Search;
+use super::plan::Search;
 use crate::base::time::Time;
 use crate::engine::config::Dht as Options;
 use crate::sys::{lock, lookup};

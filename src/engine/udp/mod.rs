@@ -13,6 +13,9 @@ mod bootstrap;
 mod nodes;
 // Feature: dht.
 #[cfg(feature = "dht")]
+mod plan;
+// Feature: dht.
+#[cfg(feature = "dht")]
 mod saved;
 // Feature: dht.
 #[cfg(feature = "dht")]
@@ -27,26 +30,13 @@ mod sockets;
 #[cfg(feature = "dht")]
 mod thread;
 // Feature: dht.
+#[cfg(feature = "dht")]
+pub mod visit;
+mod wanted;
+
 #[cfg(not(feature = "dht"))]
 #[path = "absent.rs"]
 mod search;
-#[cfg(feature = "dht")]
-pub mod visit;
 
 pub use self::search::Dht;
-use crate::base::time::Time;
-use crate::proto::id::InfoHash;
-use crate::storage::TorrentId;
-
-/// A torrent that is to be looked up and announced. It must not be private.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    /// The torrent.
-    pub torrent: TorrentId,
-    /// Its info-hash.
-    pub info_hash: InfoHash,
-    /// We have all of it.
-    pub is_seed: bool,
-    /// It is looked up after this time.
-    pub after: Time,
-}
+pub use self::wanted::Wanted;

@@ -3,7 +3,7 @@
 //! Floor 3, part of [`udp`](super), but pure: time is an argument. A lookup takes about 40 packets and some seconds, so
 //! lookups begin one after the other: thousands of torrents are spread over the 15 minutes.
 
-use super::Wanted;
+use super::wanted::Wanted;
 use crate::base::time::Time;
 use crate::proto::id::InfoHash;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,23 +1,20 @@
-//! What the manager wants of the DHT, and the thread that does it.
+//! The manager's handle to the DHT.
 //!
-//! Floor 3, part of [`udp`](super). The manager and the thread share a plan under a lock, which is never held while
-//! something is sent. In a build without the feature `dht`, `absent.rs` takes the place of this file.
+//! Floor 3, part of [`udp`](super). In a build without the feature `dht`, `absent.rs` takes the place of this file.
 
-use super::Wanted;
 use super::bootstrap;
-use super::schedule::Schedule;
+use super::plan::Search;
 use super::thread::Thread;
-use crate::engine::config::{Config, Dht as Options};
+use super::wanted::Wanted;
+use crate::engine::config::Config;
 use crate::engine::input::Input;
 use crate::proto::id::InfoHash;
-use crate::storage::resume::StateDir;
 use crate::swarm::dht::Figures;
 use crate::sys::lock;
 use core::net::SocketAddr;
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Sender;
 use rustix::event::{EventfdFlags, eventfd};
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -26,40 +23,9 @@ use std::time::{Duration, Instant};
 const STACK_BYTES: usize = 128 * 1024;
 /// The end of the process waits this long for the last save: a disk that hangs does not hold it up.
 const LAST_SAVE: Duration = Duration::from_millis(500);
-/// Most addresses of nodes that wait for the thread.
-const MOST_MET: usize = 400;
 
 /// A handle to the DHT; `None`: it is switched off.
 pub struct Dht(Option<Arc<Search>>);
-
-/// What the manager and the thread share.
-pub struct Search {
-    pub options: Options,
-    pub manager: Sender<Input>,
-    /// The port that we listen on for peers.
-    pub port: u16,
-    pub states: Option<Arc<StateDir>>,
-    pub started: Instant,
-    /// Wakes the thread, because the plan has changed.
-    pub wake: OwnedFd,
-    pub plan: Mutex<Plan>,
-}
-
-/// What is to be done.
-#[derive(Default)]
-pub struct Plan {
-    pub schedule: Schedule,
-    /// Torrents whose lookups end.
-    pub removed: Vec<InfoHash>,
-    /// Where nodes may be; with `true`, well-known ones.
-    pub met: Vec<(SocketAddr, bool)>,
-    /// How the nodes are; `None`: the thread has no sockets yet.
-    pub figures: Option<Figures>,
-    /// The process ends.
-    pub ends: bool,
-    /// The thread was started; it disconnects this when it ends.
-    runs: Option<Receiver<()>>,
-}
 
 impl Dht {
     /// Prepares the DHT, if `config` wants it. Peers that it finds go to `manager`. We announce `port`.
@@ -134,22 +100,5 @@ impl Dht {
         };
         search.wake();
         runs.iter().for_each(|runs| drop(runs.recv_timeout(LAST_SAVE)));
-    }
-}
-
-impl Search {
-    /// There may be nodes at these addresses.
-    pub fn meet(&self, addrs: &[SocketAddr], are_routers: bool) {
-        let mut plan = lock(&self.plan);
-        let (room, is_first) = (MOST_MET.saturating_sub(plan.met.len()), plan.met.is_empty());
-        plan.met.extend(addrs.iter().take(room).map(|addr| (*addr, are_routers)));
-        if is_first {
-            self.wake();
-        }
-    }
-
-    fn wake(&self) {
-        // This fails only if the thread was woken very often and has not noticed it yet.
-        let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
     }
 }

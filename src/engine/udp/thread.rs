@@ -2,11 +2,11 @@
 //!
 //! Floor 3, part of [`udp`](super). It starts with the first torrent and ends with the process.
 
-use super::Wanted;
 use super::bootstrap::{self, Entrance};
 use super::nodes::Nodes;
+use super::plan::Search;
 use super::saved::{NAME, Saved};
-use super::search::Search;
+use super::wanted::Wanted;
 use crate::base::time::{Time, sooner};
 use crate::engine::input::Input;
 use crate::storage::TorrentId;
