@@ -22,8 +22,8 @@ pub fn program() -> OsString {
     env::var_os("SWARMLET_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_swarmlet").into())
 }
 
-/// The options of `program` that switch off LSD and the DHT, so that nothing leaves the story. Builds without them do not
-/// have the options.
+/// The options of `program` that switch off LSD and the DHT, so that nothing leaves the story. Builds without them do
+/// not have the options.
 pub fn alone(program: &OsStr) -> Vec<&'static str> {
     static KNOWN: Mutex<BTreeMap<OsString, Vec<&'static str>>> = Mutex::new(BTreeMap::new());
     let mut known = KNOWN.lock().expect("nobody panics with it");
@@ -38,8 +38,8 @@ pub fn alone(program: &OsStr) -> Vec<&'static str> {
 const NO_LSD: &str = "--no-lsd";
 const NO_DHT: &str = "--no-dht";
 
-/// A `swarmlet get` that is not started yet. LSD is off, because the peers of other stories are in the local network; the
-/// DHT is off, because it is the Internet's.
+/// A `swarmlet get` that is not started yet. LSD is off, because the peers of other stories are in the local network.
+/// The DHT is off, because it is everywhere.
 pub struct Get {
     program: OsString,
     lsd: bool,

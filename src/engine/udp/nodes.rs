@@ -1,7 +1,7 @@
 //! The nodes of both address families, with their sockets: packets in, packets and findings out.
 //!
-//! Floor 3, part of [`udp`](super). [`Nodes`] needs no manager: the thread of a run uses it, and so do the commands that
-//! only look around in the DHT.
+//! Floor 3, part of [`udp`](super). [`Nodes`] needs no manager: the thread of a run uses it, and so does the command
+//! that only looks around in the DHT.
 
 use super::saved::Saved;
 use super::sockets;

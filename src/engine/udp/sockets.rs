@@ -1,7 +1,7 @@
 //! The UDP sockets: one for each address family, on the TCP port's number.
 //!
-//! Floor 3, part of [`udp`](super). What arrives there is told apart by its first bytes: uTP and answers of UDP trackers
-//! may share the port one day.
+//! Floor 3, part of [`udp`](super). What arrives there is told apart by its first bytes: uTP and answers of UDP
+//! trackers may share the port one day.
 
 use crate::sys::in_words;
 use rustix::net::sockopt::set_ipv6_v6only;
@@ -9,12 +9,11 @@ use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-/// An address in the Internet that has IPv6, to ask the kernel for a route: nothing is sent there. (Its block is the first
-/// that was given out, 2001:200::/23.)
+/// An address for which the kernel is asked for a route. Nothing is sent there. (2001:200::/23 is the first block that
+/// was given out.)
 const FAR_V6: (Ipv6Addr, u16) = (Ipv6Addr::new(0x2001, 0x200, 0, 0, 0, 0, 0, 1), 9);
 
-/// The sockets for IPv4 and IPv6, and whether each can reach the Internet as far as the kernel knows. Port 0: the system
-/// chooses. A family that this host does not have is left out.
+/// The sockets for IPv4 and IPv6. Port 0: the system chooses. A family that this host does not have is left out.
 pub fn open(port: u16) -> io::Result<Vec<UdpSocket>> {
     let v4 = bind((Ipv4Addr::UNSPECIFIED, port).into());
     let port = v4.as_ref().ok().and_then(|socket| socket.local_addr().ok()).map_or(port, |addr| addr.port());
