@@ -1,10 +1,8 @@
 //! Stories of the DHT (BEP 5). All nodes are on 127.0.0.1, and each is entered through another one.
 
-use crate::common::aria2;
 use crate::common::content::Content;
 use crate::common::json;
 use crate::common::libtorrent;
-use crate::common::peers::{Plan, Program};
 use crate::common::ports::free_port;
 use crate::common::process::Process;
 use crate::common::ran::swarmlet;
@@ -122,25 +120,6 @@ fn to_libtorrent_by_a_link_alone() {
     let mut other = Process::start("libtorrent", &mut command, stage.path());
     assert!(other.wait(PATIENCE).success());
     stage.content.assert_same_in(&fetched);
-}
-
-#[test]
-fn from_aria2_by_a_link_alone() {
-    if !here(&[Tool::Aria2]) {
-        return;
-    }
-    let stage = Stage::new();
-    let theirs = free_port();
-    let get = stage.get("get", theirs);
-    let plan = Plan::seed(Program::Aria2, &stage.torrent, &stage.source, stage.path());
-    let mut command = aria2::command(&plan);
-    command.args(["--enable-dht=true", &format!("--dht-listen-port={theirs}")]);
-    command.arg(format!("--dht-entry-point=127.0.0.1:{}", get.port));
-    command.arg("--dht-file-path").arg(stage.path().join("dht.dat"));
-    let running = get.start();
-    let _seed = Process::start("aria2", &mut command, stage.path());
-    running.wait().assert_code(0);
-    stage.content.assert_same_in(&get.dir);
 }
 
 /// A listener that is no node counts the packets for it.

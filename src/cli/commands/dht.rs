@@ -149,8 +149,8 @@ fn ping(node: (String, u16), given: &Parsed) -> Result<Exit, Failure> {
         say::write_out(object.end())?;
     } else {
         match found {
-            Some(node) => say::line(&format!("{addr} is a node, its id is {}", node.id)),
-            None => say::line(&format!("{addr} does not answer")),
+            Some(node) => print(&format!("{addr} is a node, its id is {}", node.id))?,
+            None => print(&format!("{addr} does not answer"))?,
         }
     }
     Ok(if found.is_some() { Exit::Success } else { Exit::Incomplete })
@@ -185,11 +185,11 @@ fn find(info_hash: InfoHash, given: &Parsed) -> Result<Exit, Failure> {
         object.number("peers", peers.len() as u64);
         say::write_out(object.end())?;
     } else {
-        say::line(&format!(
+        print(&format!(
             "{}, {answers} answered; {} found",
             count(questions as usize, "question"),
             count(peers.len(), "peer")
-        ));
+        ))?;
     }
     Ok(if peers.is_empty() { Exit::Incomplete } else { Exit::Success })
 }
@@ -197,6 +197,11 @@ fn find(info_hash: InfoHash, given: &Parsed) -> Result<Exit, Failure> {
 fn sums(outcomes: &[Outcome]) -> (u64, u64) {
     let sum = |part: fn(&Outcome) -> u32| outcomes.iter().map(|outcome| u64::from(part(outcome))).sum();
     (sum(|outcome| outcome.questions), sum(|outcome| outcome.answers))
+}
+
+/// Writes a line to standard output.
+fn print(text: &str) -> Result<(), Failure> {
+    say::write_out(format!("{text}\n"))
 }
 
 /// A step in words: whom we ask, how near it is, and what comes back.
@@ -260,10 +265,10 @@ fn scrape(info_hash: InfoHash, given: &Parsed) -> Result<Exit, Failure> {
         say::write_out(object.end())?;
     } else {
         let asked = count(questions as usize, "question");
-        say::line(&match counts {
+        print(&match counts {
             Some((seeds, peers)) => format!("about {seeds} seeds and {peers} leechers ({asked}, {answers} answered)"),
             None => format!("nobody knows ({asked}, {answers} answered)"),
-        });
+        })?;
     }
     Ok(if counts.is_some_and(|(seeds, peers)| seeds + peers > 0) { Exit::Success } else { Exit::Incomplete })
 }

@@ -99,6 +99,8 @@ impl Dht {
             plan.runs.clone()
         };
         search.wake();
-        runs.iter().for_each(|runs| drop(runs.recv_timeout(LAST_SAVE)));
+        if let Some(runs) = runs {
+            let _ = runs.recv_timeout(LAST_SAVE);
+        }
     }
 }

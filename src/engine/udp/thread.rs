@@ -39,7 +39,10 @@ struct Lookup {
     wanted: Wanted,
     /// In so many families.
     open: usize,
+    /// Somebody else has the torrent.
     found: bool,
+    /// One family is done.
+    is_done: bool,
 }
 
 impl Thread {
@@ -125,14 +128,15 @@ impl Thread {
         let announce = Some((self.search.port, wanted.is_seed));
         let goal = Goal::Peers { info_hash: wanted.info_hash, announce };
         let open = self.nodes.seek(self.last_ticket, &goal, false);
-        self.lookups.insert(self.last_ticket, Lookup { wanted, open, found: false });
+        self.lookups.insert(self.last_ticket, Lookup { wanted, open, found: false, is_done: false });
     }
 
     fn take(&mut self, output: Output, now: Time) {
         match output {
             Output::Found { ticket, peers } => {
                 let Some(lookup) = self.lookups.get_mut(&ticket) else { return };
-                lookup.found = true;
+                // Nodes also name us, once we were announced.
+                lookup.found |= peers.iter().any(|peer| peer.port() != self.search.port);
                 let Wanted { torrent, info_hash, .. } = lookup.wanted;
                 log::debug!("{} peers of {info_hash} found in the DHT", peers.len());
                 self.tell(torrent, peers);
@@ -141,6 +145,7 @@ impl Thread {
                 let Some(lookup) = self.lookups.get_mut(&ticket) else { return };
                 let (Wanted { torrent, info_hash, .. }, found) = (lookup.wanted, lookup.found);
                 lookup.open = lookup.open.saturating_sub(1);
+                let is_first = !std::mem::replace(&mut lookup.is_done, true);
                 if lookup.open == 0 {
                     self.lookups.remove(&ticket);
                 }
@@ -151,7 +156,9 @@ impl Thread {
                     outcome.announced
                 );
                 // The first family that is done decides when the torrent is looked up again.
-                lock(&self.search.plan).schedule.ended(info_hash, found, outcome.announced > 0, now);
+                if is_first {
+                    lock(&self.search.plan).schedule.ended(info_hash, found, outcome.announced > 0, now);
+                }
                 self.tell(torrent, Vec::new());
             }
             Output::Step { .. } | Output::Send { .. } | Output::Met(_) => {}

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::proto::bencode::Bencode;
+use crate::proto::krpc::IS_BUILT_IN;
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::extended::{Extension, Offers};
@@ -215,6 +216,27 @@ fn while_its_content_is_checked_a_private_torrent_talks_to_no_stranger_and_not_a
     let known = table.learning.status(table.now).known;
     table.happen(Event::Found { source: Source::Lsd, addrs: vec![SocketAddr::from(([9, 9, 9, 9], 9))] });
     assert_eq!(table.learning.status(table.now).known, known);
+}
+
+/// A peer that connects to us may have found us in the DHT, once we were announced there.
+#[test]
+fn if_it_was_announced_in_the_dht_a_private_torrent_keeps_no_peer_that_connected_to_us() {
+    for announced in [false, true] {
+        let (mut table, _) = Table::for_torrent(true, &["http://t/a"]);
+        table.seconds(11);
+        if announced {
+            table.happen(Event::Found { source: Source::Dht, addrs: Vec::new() });
+        }
+        table.join(3, false);
+        table.happen(Event::Found { source: Source::Tracker, addrs: vec![SocketAddr::from(([10, 1, 0, 2], 6002))] });
+        table.honest(2);
+        table.answer(&[], &[]);
+        let mut actions = Vec::new();
+        let turn = &mut Turn { now: table.now, shared: &mut table.shared, actions: &mut actions };
+        table.learning.becomes_private(turn);
+        let is_closed = |action: &Action| matches!(action, Action::Close { peer, .. } if *peer == key(3));
+        assert_eq!(actions.iter().any(is_closed), announced && IS_BUILT_IN);
+    }
 }
 
 #[test]
