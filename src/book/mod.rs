@@ -1,8 +1,7 @@
 //! The manual and the other long chapters: how to use swarmlet, and what was measured.
 //!
 //! 1. First steps: [installation](install), [downloading](get), [the screen](screen), [uploading](seed), [many
-//!    torrents](many), [torrent files](makers), [the tracker](tracker), [the DHT](dht), and [the tutorial of
-//!    2004](tutorial).
+//!    torrents](many), [torrent files](makers), [the tracker](tracker), and [the tutorial of 2004](tutorial).
 //! 2. To look something up: [every file that is written](files), [disks and resume states](disks),
 //!    [blocklists](blocklist), [JSON and exit codes](json), [limits and safety](safety).
 //! 3. What was tried: [measurements] and [interoperability](interop).
@@ -19,7 +18,7 @@ pub mod install {}
 /// [states]: crate::book::disks#resume-states
 /// [json]: crate::book::json
 /// [lsd]: crate::book::get#peers-in-the-local-network
-/// [dht]: crate::book::dht
+/// [dht]: crate::book::get#the-dht
 /// [pex]: crate::book::safety#peer-exchange-pex
 /// [many]: crate::book::many
 /// [makers]: crate::book::makers
@@ -44,7 +43,7 @@ pub mod files {}
 /// [json]: crate::book::json
 /// [many]: crate::book::many
 /// [lsd]: crate::book::get#peers-in-the-local-network
-/// [dht]: crate::book::dht
+/// [dht]: crate::book::get#the-dht
 /// [pex]: crate::book::safety#peer-exchange-pex
 /// [links]: crate::book::get#magnet-links
 /// [states]: crate::book::disks#resume-states
@@ -72,9 +71,6 @@ pub mod makers {}
 
 #[doc = include_str!("tracker.md")]
 pub mod tracker {}
-
-#[doc = include_str!("dht.md")]
-pub mod dht {}
 
 #[doc = include_str!("tutorial.md")]
 pub mod tutorial {}
