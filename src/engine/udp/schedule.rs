@@ -121,10 +121,11 @@ mod tests {
 
     /// When lookups begin until `end`, if each takes `takes`.
     fn lookups(schedule: &mut Schedule, takes: Time, found: bool, end: Time) -> Vec<(u64, TorrentId)> {
-        let (mut begun, mut running) = (Vec::new(), BTreeSet::new());
+        let (mut begun, mut running, mut now) = (Vec::new(), BTreeSet::new(), Time::ZERO);
         loop {
             let ends = running.first().map(|(at, _)| *at);
-            let Some(now) = sooner(schedule.next(), ends).filter(|at| *at < end) else { return begun };
+            let Some(next) = sooner(schedule.next(), ends).filter(|at| *at < end) else { return begun };
+            now = next.max(now);
             if let Some((at, info_hash)) = running.first().copied().filter(|(at, _)| *at <= now) {
                 running.pop_first();
                 schedule.ended(info_hash, found, true, at);
