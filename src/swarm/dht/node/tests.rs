@@ -269,6 +269,23 @@ fn an_idle_node_with_a_full_table_sends_one_packet_a_minute() {
     assert!(stage.node.figures(stage.now).good >= nodes * 9 / 10);
 }
 
+#[test]
+fn a_router_shows_the_way_and_stays_outside() {
+    let mut stage = Stage::new();
+    stage.input(Input::Router(at(999)));
+    let names = |to, query: &Query| {
+        let Query::FindNode { target, .. } = query else { return None };
+        Some(Answer { nodes: nearest(*target, 30), ..Answer::new(id(number(to))) })
+    };
+    stage.run(Time::from_secs(3600), names);
+    let asked = stage.run(Time::from_secs(3600), |to, query| {
+        assert_ne!(to, at(999), "it is asked only while the table is poor");
+        names(to, query)
+    });
+    assert!(asked > 0 && stage.node.figures(stage.now).nodes >= 20);
+    assert!(stage.node.contacts(stage.now).iter().all(|node| node.addr != at(999)));
+}
+
 /// "Bootstrap host silent; network away for an hour, clock jumps."
 #[test]
 fn silence_is_borne() {

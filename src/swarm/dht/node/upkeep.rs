@@ -112,7 +112,7 @@ impl Node {
 
     /// Does what is due.
     pub(super) fn keep_up(&mut self, turn: &mut Turn) {
-        if !self.keep_up_at(turn.now).is_some_and(|at| at <= turn.now) {
+        if self.keep_up_at(turn.now).is_none_or(|at| at > turn.now) {
             return;
         }
         if self.is_joining_due(turn.now) && self.upkeep.join <= turn.now {

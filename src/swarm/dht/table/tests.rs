@@ -104,6 +104,8 @@ fn the_silent_are_replaced_and_then_gone_but_not_while_the_network_is_away() {
     table.silent(nodes[3].addr, NOW + Time::from_secs(200), NOW + Time::from_secs(200), true);
     assert!(table.takes(newcomer) && table.answered(newcomer, true, NOW));
     assert_eq!(table.size(NOW).0, 8);
+    silence(&mut table, nodes[4], 2, true);
+    assert_eq!(table.size(NOW).0, 8);
     silence(&mut table, nodes[4], 3, true);
     assert_eq!(table.size(NOW).0, 7);
     silence(&mut table, nodes[5], 50, false);
