@@ -9,6 +9,7 @@
 //! because what has lived long mostly lives on (Maymounkov and Mazieres 2002).
 
 use super::address::{network, one_host};
+use crate::base::rng::Rng;
 use crate::base::time::Time;
 use crate::proto::krpc::{Contact, NodeId};
 use core::net::SocketAddr;
@@ -110,8 +111,8 @@ impl Table {
         }
     }
 
-    /// A node answered a question of ours. Returns whether it is new in the table.
-    pub fn answered(&mut self, contact: Contact, now: Time) -> bool {
+    /// A node answered a question of ours. If it `may_enter`, it does so if there is a place. Returns whether it did.
+    pub fn answered(&mut self, contact: Contact, may_enter: bool, now: Time) -> bool {
         if let Some(at) = self.entries.iter().position(|entry| self.is_same_host(entry, contact.addr)) {
             let entry = &mut self.entries[at];
             if entry.contact == contact {
@@ -129,6 +130,9 @@ impl Table {
                 return false;
             }
         }
+        if !may_enter || contact.id == self.own {
+            return false;
+        }
         // Nobody takes the id of another away while that one answers.
         if let Some(at) = self.entries.iter().position(|entry| entry.contact.id == contact.id) {
             if self.entries[at].silent == 0 {
@@ -136,7 +140,7 @@ impl Table {
             }
             self.entries.swap_remove(at);
         }
-        let Some(place) = self.place(contact).filter(|_| contact.id != self.own) else { return false };
+        let Some(place) = self.place(contact) else { return false };
         let bits = self.own.shared_bits(contact.id);
         let entry = Entry { contact, bits, answered: now, heard: now, silent: 0, silent_at: Time::ZERO, checked: now };
         match place {
@@ -144,12 +148,6 @@ impl Table {
             None => self.entries.push(entry),
         }
         true
-    }
-
-    /// The node at `addr` is not what it seems to be. Returns false: nothing is new.
-    pub fn remove(&mut self, addr: SocketAddr) -> bool {
-        self.entries.retain(|entry| entry.contact.addr != addr);
-        false
     }
 
     /// The node at `addr` has not answered a question that was sent at `asked`. With `is_lost` it is thrown out if that
@@ -179,9 +177,19 @@ impl Table {
         Some(entry.contact)
     }
 
-    /// How many nodes are in the bucket of `id`.
-    pub fn in_bucket(&self, id: NodeId) -> usize {
-        self.bucket(id).count()
+    /// A random id in one of the buckets that have room: nodes next to it are missing most. The last buckets, next to us,
+    /// always have room, and it matters that we know all nodes there.
+    pub fn missing(&self, rng: &mut Rng) -> NodeId {
+        let deepest = self.entries.iter().map(|entry| entry.bits).max().unwrap_or(0);
+        let has_room = |bits: &u32| self.entries.iter().filter(|entry| entry.bits == *bits).count() < K;
+        let open: Vec<u32> = (0..=deepest + 1).filter(has_room).collect();
+        let bits = open.get(rng.below(open.len())).map_or(0, |bits| *bits as usize);
+        let mut id = self.own;
+        for bit in bits..8 * id.0.len() {
+            let flips = bit == bits || rng.below(2) == 1;
+            id.0[bit / 8] ^= if flips { 0x80 >> (bit % 8) } else { 0 };
+        }
+        id
     }
 
     /// We have another id: the nodes are sorted into other buckets, as far as they have room.
@@ -189,7 +197,7 @@ impl Table {
         self.own = own;
         for mut entry in core::mem::take(&mut self.entries) {
             entry.bits = own.shared_bits(entry.contact.id);
-            if self.takes(entry.contact) && self.in_bucket(entry.contact.id) < K {
+            if self.takes(entry.contact) && self.bucket(entry.contact.id).count() < K {
                 self.entries.push(entry);
             }
         }
@@ -207,7 +215,7 @@ impl Table {
         if let Some((at, rival)) = self.bucket(contact.id).find(|(_, e)| network_of(e.contact) == network_of(contact)) {
             return (rival.silent >= DOUBTFUL).then_some(Some(at));
         }
-        if self.in_bucket(contact.id) < K {
+        if self.bucket(contact.id).count() < K {
             return Some(None);
         }
         // In a full bucket those are worth most that are alone in their eighth of it, because then a lookup through it

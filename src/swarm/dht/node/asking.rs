@@ -251,13 +251,10 @@ impl Node {
         let contact = Contact { id: answer.id, addr: from };
         self.counts.answers_in += 1;
         self.heard = turn.now;
-        // Liars name each other by ids that draw us to them. Who is not who was named does not enter the table, and has
-        // no voice.
+        // Liars name each other by ids that draw us to them. One that is not what it was named does not enter the table,
+        // and has no voice.
         let is_honest = question.id.is_none_or(|id| id == answer.id);
-        let is_new = match is_honest && self.may_enter(contact) {
-            true => self.table.answered(contact, turn.now),
-            false => self.table.remove(from),
-        };
+        let is_new = self.table.answered(contact, is_honest && self.may_enter(from), turn.now);
         // Only nodes of our family are ours; the port of our address is left out, because a NAT may change it.
         let (ours, others): (Vec<Contact>, Vec<Contact>) =
             answer.nodes.iter().partition(|node| node.addr.is_ipv6() == self.config.is_v6);
@@ -285,8 +282,8 @@ impl Node {
     }
 
     /// Nodes of our own network are not for strangers, unless all is local; and routers have enough to do.
-    fn may_enter(&self, contact: Contact) -> bool {
-        !self.upkeep.is_router(contact.addr) && (self.config.allow_local || !is_near(contact.addr.ip()))
+    fn may_enter(&self, addr: SocketAddr) -> bool {
+        !self.upkeep.is_router(addr) && (self.config.allow_local || !is_near(addr.ip()))
     }
 
     /// A node answered the question of a lookup.

@@ -137,11 +137,7 @@ impl Node {
         let Some((id, addr)) = unproven.or(known_at).or_else(|| self.upkeep.unproven.pop_front()) else {
             return;
         };
-        // A full bucket needs nodes of its own; otherwise those next to us are missed most, because others ask us for them.
-        let target = match known.filter(|node| self.table.in_bucket(node.id) >= K) {
-            Some(node) => within(self.config.id, node.id, turn.rng),
-            None => self.config.id,
-        };
+        let target = self.table.missing(turn.rng);
         self.ask(id, addr, Query::FindNode { target, want: self.both() }, About::Check, turn);
     }
 
@@ -164,17 +160,6 @@ impl Node {
         // The nodes next to the new id are others.
         (self.upkeep.must_join, self.upkeep.join, self.upkeep.join_pace) = (true, turn.now, JOIN);
     }
-}
-
-/// A random id in the bucket that `id` is in.
-fn within(own: NodeId, id: NodeId, rng: &mut Rng) -> NodeId {
-    let bits = own.shared_bits(id);
-    let mut random = NodeId(core::array::from_fn(|_| rng.bits() as u8));
-    for bit in 0..=bits.min(159) as usize {
-        let mask = 0x80 >> (bit % 8);
-        random.0[bit / 8] = random.0[bit / 8] & !mask | id.0[bit / 8] & mask;
-    }
-    random
 }
 
 /// A random time below `most`.

@@ -1,5 +1,4 @@
 use super::*;
-use crate::base::rng::Rng;
 use core::net::IpAddr;
 
 const OWN: NodeId = NodeId([0; 20]);
@@ -36,12 +35,12 @@ fn a_bucket_holds_eight_and_the_old_stay() {
     let (mut table, mut rng) = (table(), Rng::new(1));
     let entered = (0..1000).filter(|n| {
         let id = id(0, rng.bits() as u8);
-        table.answered(node(id, *n), NOW)
+        table.answered(node(id, *n), true, NOW)
     });
     assert!((K..3 * K).contains(&entered.count()));
     assert_eq!(table.size(NOW).0, K);
     // Next to us there is room for more.
-    assert!((1..9).all(|bits| table.answered(node(id(bits, 0x55), 2000 + bits as u32), NOW)));
+    assert!((1..9).all(|bits| table.answered(node(id(bits, 0x55), 2000 + bits as u32), true, NOW)));
     assert_eq!(table.size(NOW), (16, 16));
 }
 
@@ -49,48 +48,52 @@ fn a_bucket_holds_eight_and_the_old_stay() {
 fn nodes_of_one_network_have_one_place_in_a_bucket() {
     let mut table = table();
     let at = |text: &str, id| Contact { id, addr: text.parse().unwrap() };
-    assert!(table.answered(at("8.8.8.1:1000", id(3, 1)), NOW));
+    assert!(table.answered(at("8.8.8.1:1000", id(3, 1)), true, NOW));
     for (number, addr) in ["8.8.8.1:2000", "8.8.8.2:1000", "8.8.8.255:9"].into_iter().enumerate() {
         assert!(!table.takes(at(addr, id(3, number as u8 + 2))), "{addr}");
-        assert!(!table.answered(at(addr, id(3, number as u8 + 2)), NOW), "{addr}");
+        assert!(!table.answered(at(addr, id(3, number as u8 + 2)), true, NOW), "{addr}");
     }
-    assert!(table.answered(at("8.8.9.1:1000", id(3, 9)), NOW));
-    assert!(table.answered(at("8.8.8.3:1000", id(4, 9)), NOW), "another bucket");
+    assert!(table.answered(at("8.8.9.1:1000", id(3, 9)), true, NOW));
+    assert!(table.answered(at("8.8.8.3:1000", id(4, 9)), true, NOW), "another bucket");
     // Of IPv6 it is the 64 bits that a host gets.
-    assert!(table.answered(at("[2001:db8::1]:1000", id(5, 1)), NOW));
-    assert!(!table.answered(at("[2001:db8::ffff:2]:1000", id(5, 2)), NOW));
+    assert!(table.answered(at("[2001:db8::1]:1000", id(5, 1)), true, NOW));
+    assert!(!table.answered(at("[2001:db8::ffff:2]:1000", id(5, 2)), true, NOW));
     // In a local network each counts, if all is local.
     let mut local = Table::new(OWN, true);
-    let entered = (1..8).filter(|n| local.answered(at(&format!("127.0.0.1:100{n}"), id(3, *n)), NOW));
+    let entered = (1..8).filter(|n| local.answered(at(&format!("127.0.0.1:100{n}"), id(3, *n)), true, NOW));
     assert_eq!(entered.count(), 7);
 }
 
 #[test]
 fn a_node_that_changes_its_id_is_thrown_out() {
     let mut table = table();
-    assert!(table.answered(node(id(3, 1), 1), NOW));
-    assert!(!table.answered(node(id(7, 1), 1), NOW));
+    assert!(table.answered(node(id(3, 1), 1), true, NOW));
+    assert!(!table.answered(node(id(7, 1), 1), true, NOW));
     assert_eq!(table.size(NOW), (0, 0));
+    // One that is not what it was named changes nothing about what it is known as.
+    assert!(!table.answered(node(id(3, 1), 1), false, NOW));
+    assert!(table.answered(node(id(3, 1), 1), true, NOW) && !table.answered(node(id(3, 1), 1), false, NOW));
+    assert_eq!(table.size(NOW), (1, 1));
 }
 
 #[test]
 fn an_id_belongs_to_the_first_that_answered_as_long_as_it_answers() {
     let mut table = table();
     let (first, second) = (node(id(3, 1), 1), node(id(3, 1), 2));
-    assert!(table.answered(first, NOW) && !table.answered(second, NOW));
+    assert!(table.answered(first, true, NOW) && !table.answered(second, true, NOW));
     assert_eq!(table.nearest(OWN, 8), [first]);
     silence(&mut table, first, 1, true);
-    assert!(table.answered(second, NOW));
+    assert!(table.answered(second, true, NOW));
     assert_eq!(table.nearest(OWN, 8), [second]);
     // Nobody has our own id.
-    assert!(!table.answered(node(OWN, 3), NOW) && !table.takes(node(OWN, 3)));
+    assert!(!table.answered(node(OWN, 3), true, NOW) && !table.takes(node(OWN, 3)));
 }
 
 #[test]
 fn the_silent_are_replaced_and_then_gone_but_not_while_the_network_is_away() {
     let mut table = table();
     let nodes: Vec<Contact> = (0..8).map(|n| node(id(0, 16 * n as u8), n)).collect();
-    nodes.iter().for_each(|contact| assert!(table.answered(*contact, NOW)));
+    nodes.iter().for_each(|contact| assert!(table.answered(*contact, true, NOW)));
     let newcomer = node(id(0, 0x77), 100);
     silence(&mut table, nodes[3], 1, true);
     assert!(!table.takes(newcomer));
@@ -99,14 +102,16 @@ fn the_silent_are_replaced_and_then_gone_but_not_while_the_network_is_away() {
     silence(&mut table, nodes[3], 1, true);
     assert!(!table.takes(newcomer), "it is the same silence");
     table.silent(nodes[3].addr, NOW + Time::from_secs(200), NOW + Time::from_secs(200), true);
-    assert!(table.takes(newcomer) && table.answered(newcomer, NOW));
+    assert!(table.takes(newcomer) && table.answered(newcomer, true, NOW));
+    assert_eq!(table.size(NOW).0, 8);
+    silence(&mut table, nodes[4], 2, true);
     assert_eq!(table.size(NOW).0, 8);
     silence(&mut table, nodes[4], 3, true);
     assert_eq!(table.size(NOW).0, 7);
     silence(&mut table, nodes[5], 50, false);
     assert_eq!(table.size(NOW), (7, 6));
     // It answers: all is forgotten. An answer that came after the question was asked counts as well.
-    table.answered(nodes[5], NOW);
+    table.answered(nodes[5], true, NOW);
     assert_eq!(table.size(NOW), (7, 7));
     table.silent(nodes[5].addr, NOW - Time::from_secs(1), NOW + Time::from_secs(9), true);
     assert_eq!(table.size(NOW), (7, 7));
@@ -116,16 +121,16 @@ fn the_silent_are_replaced_and_then_gone_but_not_while_the_network_is_away() {
 fn a_full_bucket_prefers_nodes_of_each_eighth_and_ids_that_belong_to_addresses() {
     let mut table = table();
     // All in one eighth of the bucket.
-    (0..8).for_each(|n| assert!(table.answered(node(id(0, n), u32::from(n)), NOW)));
+    (0..8).for_each(|n| assert!(table.answered(node(id(0, n), u32::from(n)), true, NOW)));
     assert!(!table.takes(node(id(0, 9), 99)), "another of the same eighth");
-    assert!((1..8).all(|eighth| table.answered(node(id(0, eighth << 4), 100 + u32::from(eighth)), NOW)));
+    assert!((1..8).all(|eighth| table.answered(node(id(0, eighth << 4), 100 + u32::from(eighth)), true, NOW)));
     assert_eq!(table.size(NOW).0, 8);
     assert!(!table.takes(node(id(0, 0x21), 200)), "each eighth has one");
     // One whose id belongs to its address has a place before those.
     let addr = node(OWN, 300).addr;
     let secure = (0..99u8).map(|r| NodeId::secure(addr.ip(), r, &mut Rng::new(r.into()))).find(|id| id.0[0] >= 128);
     let secure = Contact { id: secure.unwrap(), addr };
-    assert!(table.answered(secure, NOW));
+    assert!(table.answered(secure, true, NOW));
     assert!(table.good(NOW).any(|contact| contact == secure));
     assert_eq!(table.size(NOW).0, 8);
 }
@@ -134,7 +139,7 @@ fn a_full_bucket_prefers_nodes_of_each_eighth_and_ids_that_belong_to_addresses()
 fn the_nearest_come_first_and_the_silent_last() {
     let mut table = table();
     let nodes: Vec<Contact> = (0..20).map(|bits| node(id(bits, 0x33), bits as u32)).collect();
-    nodes.iter().for_each(|contact| assert!(table.answered(*contact, NOW)));
+    nodes.iter().for_each(|contact| assert!(table.answered(*contact, true, NOW)));
     let mut expected: Vec<Contact> = nodes.iter().rev().copied().take(8).collect();
     assert_eq!(table.nearest(OWN, 8), expected);
     silence(&mut table, expected[0], 1, true);
@@ -150,7 +155,7 @@ fn the_one_that_was_not_heard_of_for_the_longest_time_is_checked() {
     let nodes: Vec<Contact> = (0..4).map(|bits| node(id(bits, 0x33), bits as u32)).collect();
     let after = |seconds| NOW + Time::from_secs(seconds);
     for (number, contact) in nodes.iter().enumerate() {
-        table.answered(*contact, after(number as u64));
+        table.answered(*contact, true, after(number as u64));
     }
     table.heard(nodes[0], after(10));
     assert_eq!(table.to_check(after(20)), Some(nodes[1]));
@@ -161,7 +166,7 @@ fn the_one_that_was_not_heard_of_for_the_longest_time_is_checked() {
     assert_eq!(table.to_check(after(90)), Some(nodes[1]));
     // Packets that seem to come from a node do not spare it for ever.
     let later = NOW + 2 * LATELY;
-    nodes[1..].iter().for_each(|contact| assert!(!table.answered(*contact, later)));
+    nodes[1..].iter().for_each(|contact| assert!(!table.answered(*contact, true, later)));
     table.heard(nodes[0], later + LATELY / 4);
     assert_eq!(table.to_check(later + LATELY / 4), Some(nodes[0]));
     assert_eq!(table.size(later + LATELY / 4), (4, 3));
@@ -171,9 +176,20 @@ fn the_one_that_was_not_heard_of_for_the_longest_time_is_checked() {
 fn with_another_id_the_nodes_stay() {
     let mut table = table();
     let nodes: Vec<Contact> = (0..20).map(|bits| node(id(bits, 0x33), bits as u32)).collect();
-    nodes.iter().for_each(|contact| assert!(table.answered(*contact, NOW)));
+    nodes.iter().for_each(|contact| assert!(table.answered(*contact, true, NOW)));
     table.move_to(NodeId([0xff; 20]));
     // All but one are far from there.
     assert_eq!(table.size(NOW).0, 9);
     assert!(!table.takes(node(NodeId([0xff; 20]), 99)));
+}
+
+#[test]
+fn the_buckets_with_room_are_filled() {
+    let (mut table, mut rng) = (table(), Rng::new(1));
+    (0..8).for_each(|n| assert!(table.answered(node(id(1, 16 * n as u8), n), true, NOW)));
+    assert!(table.answered(node(id(4, 9), 99), true, NOW));
+    let mut buckets = [0; 160];
+    (0..1000).for_each(|_| buckets[table.missing(&mut rng).shared_bits(OWN) as usize] += 1);
+    assert_eq!(buckets[1], 0, "it is full");
+    assert!([0, 2, 3, 4, 5].iter().all(|bits| buckets[*bits] > 100), "{buckets:?}");
 }
