@@ -17,14 +17,17 @@ pub fn why_no_peers(trackers: &[Tracker], asked_locally: bool, dht: Asked) -> St
     // A build without LSD or the DHT leaves these words out.
     let locally = (cfg!(feature = "lsd") && asked_locally).then_some("the local network");
     let dht = if krpc::IS_BUILT_IN { dht } else { Asked::Not };
-    let elsewhere: Vec<&str> = locally.into_iter().chain((dht == Asked::Before).then_some("the DHT")).collect();
+    let elsewhere: Vec<&str> = match cfg!(feature = "lsd") || krpc::IS_BUILT_IN {
+        true => locally.into_iter().chain((dht == Asked::Before).then_some("the DHT")).collect(),
+        false => Vec::new(),
+    };
     if dht == Asked::Now && trackers.iter().all(|tracker| !tracker.asking) {
         return "no peers yet: asking the DHT".into();
     }
     if trackers.is_empty() {
-        return match elsewhere.join(" or ") {
-            none if none.is_empty() => "no peers: the torrent names no tracker, so peers must connect to us".into(),
-            places => format!("no peers: none in {places}, and the torrent names no tracker"),
+        return match elsewhere.is_empty() {
+            true => "no peers: the torrent names no tracker, so peers must connect to us".into(),
+            false => format!("no peers: none in {}, and the torrent names no tracker", elsewhere.join(" or ")),
         };
     }
     let asked: Vec<&Tracker> =
@@ -35,9 +38,9 @@ pub fn why_no_peers(trackers: &[Tracker], asked_locally: bool, dht: Asked) -> St
     let problem = failing().find(|tracker| tracker.refuses).or_else(|| failing().next());
     let rest = || warning(trackers) + &next(trackers);
     let all = |first: String| and(std::iter::once(first.as_str()).chain(elsewhere.iter().copied()));
-    let none = match elsewhere.join(" or ") {
-        none if none.is_empty() => none,
-        places => format!("none in {places}, "),
+    let none = match elsewhere.is_empty() {
+        true => String::new(),
+        false => format!("none in {}, ", elsewhere.join(" or ")),
     };
     match (problem, asked.len()) {
         _ if trackers.iter().any(|other| other.asking && other.problem.is_none() && !answers(other)) => {
