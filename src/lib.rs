@@ -9,7 +9,7 @@
 //! | word | meaning |
 //! |---|---|
 //! | torrent | content (a file or a folder of files) that is shared, cut into pieces; also the `.torrent` file that describes it |
-//! | metainfo | what a `.torrent` file says: names, lengths, the hashes of the pieces, trackers |
+//! | metainfo | what a `.torrent` file says: names, lengths, the hashes of the pieces, trackers. Its `info` part is the torrent's *description*, which peers can send to somebody who has only a magnet link |
 //! | info-hash | the SHA-1 of the `info` part of the metainfo; it names the torrent everywhere |
 //! | piece | the unit that has a hash: usually 16 KiB to 16 MiB of content |
 //! | block | the unit that is requested: 16 KiB of a piece |
@@ -30,7 +30,7 @@
 //! ```text
 //! floor 4  cli/      commands/ options/ run/ show/              what a person types and sees
 //!             |
-//! floor 3  engine/   manager/ peer/ disk/ announce/             threads: turn I/O into events, and actions into I/O
+//! floor 3  engine/   manager/ peer/ disk/ announce/ lsd/ udp/   threads: turn I/O into events, and actions into I/O
 //!          tracker/  registry/ web/ files/                      the tracker server (optional)
 //!          maker/    files on a disk become a torrent           (optional)
 //!          web/      an HTTP server                             knows no tracker (optional)
@@ -57,7 +57,8 @@
 //!    [`swarm::torrent`], the central piece manager; the files in its folder hold its decisions, one subject each.
 //! 5. [`swarm::picking`] and [`swarm::giving`]: which block to request, and which peer to serve. These are the two
 //!    halves of the paper "Incentives Build Robustness in BitTorrent" (Cohen 2003).
-//! 6. [`swarm::meeting`] and [`proto::tracker`]: how peers find each other.
+//! 6. [`swarm::meeting`] and [`proto::tracker`]: how peers find each other. [`swarm::learning`]: how a magnet link
+//!    becomes a torrent.
 //! 7. [`engine::manager`], [`engine::peer`], [`engine::disk`]: the threads that carry out the decisions.
 //! 8. [`storage::content`]: many files as one run of bytes.
 //! 9. [`tracker`]: the other end of the announce. Begin with [`tracker::registry`].

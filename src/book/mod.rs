@@ -18,10 +18,15 @@ pub mod install {}
 /// [states]: crate::book::disks#resume-states
 /// [json]: crate::book::json
 /// [lsd]: crate::book::get#peers-in-the-local-network
+/// [dht]: crate::book::get#the-dht
+/// [pex]: crate::book::safety#peer-exchange-pex
+/// [many]: crate::book::many
+/// [makers]: crate::book::makers
 #[doc = include_str!("get.md")]
 pub mod get {}
 
 /// [json]: crate::book::json
+/// [links]: crate::book::get#magnet-links
 /// [many]: crate::book::many#the-screen-of-many
 #[doc = include_str!("screen.md")]
 pub mod screen {}
@@ -29,6 +34,7 @@ pub mod screen {}
 #[doc = include_str!("disks.md")]
 pub mod disks {}
 
+/// [links]: crate::book::get#magnet-links
 /// [states]: crate::book::disks#resume-states
 #[doc = include_str!("files.md")]
 pub mod files {}
@@ -37,10 +43,15 @@ pub mod files {}
 /// [json]: crate::book::json
 /// [many]: crate::book::many
 /// [lsd]: crate::book::get#peers-in-the-local-network
+/// [dht]: crate::book::get#the-dht
+/// [pex]: crate::book::safety#peer-exchange-pex
+/// [links]: crate::book::get#magnet-links
+/// [states]: crate::book::disks#resume-states
 #[doc = include_str!("seed.md")]
 pub mod seed {}
 
 /// [get]: crate::book::get
+/// [links]: crate::book::get#magnet-links
 /// [peers]: crate::book::screen#the-peers-view
 /// [seed]: crate::book::seed
 #[doc = include_str!("many.md")]
@@ -49,6 +60,7 @@ pub mod many {}
 #[doc = include_str!("blocklist.md")]
 pub mod blocklist {}
 
+/// [links]: crate::book::get#magnet-links
 #[doc = include_str!("json.md")]
 pub mod json {}
 
@@ -71,6 +83,7 @@ pub mod measurements {}
 pub mod interop {}
 
 /// [dependencies]: crate::book::install#dependencies
+/// [links]: crate::book::get#magnet-links
 #[doc = include_str!("safety.md")]
 pub mod safety {}
 

@@ -53,14 +53,25 @@ pub struct Config {
     pub check_all: bool,
     /// Overwrite a user's files that have the paths of wanted files, instead of refusing the torrent.
     pub overwrite: bool,
-    /// Find peers in the local network, and be found there (BEP 14). Off by default: the command line turns it on.
+    /// Find peers in the local network, and be found there (LSD, BEP 14). Off by default; the command line turns it on.
     pub lsd: bool,
+    /// Find peers in the DHT (BEP 5), and be found there; `None`: not. Off by default; the command line turns it on.
+    pub dht: Option<Dht>,
     /// Addresses that are not connected to, and whose connections are refused.
     pub blocklist: Blocklist,
 }
 
+/// How the DHT is used.
+#[derive(Clone, Debug, Default)]
+pub struct Dht {
+    /// Nodes (host and port) through which it is entered; if there are none, through well-known ones.
+    pub nodes: Vec<(String, u16)>,
+    /// Ask, but never answer (BEP 43).
+    pub read_only: bool,
+}
+
 impl Default for Config {
-    /// The defaults of the command line, but nothing is sent into the local network.
+    /// The defaults of the command line, but nothing is sent into the local network or the DHT.
     fn default() -> Config {
         Config {
             torrent: Settings::default(),
@@ -76,6 +87,7 @@ impl Default for Config {
             check_all: false,
             overwrite: false,
             lsd: false,
+            dht: None,
             blocklist: Blocklist::default(),
         }
     }
@@ -92,9 +104,9 @@ pub struct Job {
     pub choice: Option<Box<Choice>>,
     /// What is to be done with it.
     pub duty: Duty,
-    /// Peers that a link names, as `host:port`.
+    /// Peers that the torrent's link names, as `host:port`.
     pub peers: Box<[String]>,
-    /// Where the torrent's description can be read again, to be given to peers.
+    /// Where the torrent's description can be read again, so that peers can be given it.
     pub description: Option<Description>,
 }
 
@@ -105,7 +117,7 @@ pub struct LinkJob {
     pub link: Magnet,
     /// The info-hash in it.
     info_hash: InfoHash,
-    /// So there are none in a build without links.
+    /// Proof that this build has links: without it, no `LinkJob` can be made.
     pub present: Present,
 }
 
@@ -129,7 +141,7 @@ impl LinkJob {
 }
 
 impl Job {
-    /// All of a torrent is to be downloaded into `dir`.
+    /// A job that downloads all of a torrent to `dir`.
     pub fn new(metainfo: impl Into<Box<Metainfo>>, dir: impl Into<Arc<Path>>) -> Job {
         let (metainfo, dir) = (metainfo.into(), dir.into());
         Job { metainfo, dir, choice: None, duty: Duty::Fetch, peers: Box::default(), description: None }

@@ -21,7 +21,7 @@ pub enum Input {
     Add(TorrentId, Box<Job>),
     /// A person added a torrent of which only the link is known.
     Learn(TorrentId, Box<LinkJob>),
-    /// The description of such a torrent has come, and this is to be done with it.
+    /// The description of such a torrent has arrived; this is its job.
     Begin(TorrentId, Box<Job>),
     /// The content of a torrent was checked.
     Checked {

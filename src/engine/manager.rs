@@ -7,6 +7,7 @@
 //! sending never waits. How torrents are added, removed and paused is in `queue.rs`, how they end in `ending.rs`.
 
 mod agenda;
+mod checking;
 mod disks;
 mod ending;
 mod learning;
@@ -14,6 +15,7 @@ mod lull;
 mod news;
 mod peers;
 mod queue;
+mod searches;
 mod sharing;
 mod slot;
 mod stage;
@@ -25,7 +27,6 @@ use super::config::Config;
 use super::disk::Disk;
 use super::input::{Command, Input};
 use super::keeper::Keeper;
-use super::lsd::Lsd;
 use super::notice::{Notice, RateLimits};
 use super::peer::around::Surroundings;
 use super::peer::blocks::Blocks;
@@ -44,6 +45,7 @@ use disks::Disks;
 use lull::Lull;
 use news::Reporter;
 use peers::Connections;
+use searches::Searches;
 use slot::{Slot, State};
 use std::collections::BTreeMap;
 use std::io;
@@ -73,7 +75,7 @@ struct Manager {
     agenda: Agenda,
     peers: Connections,
     trackers: Trackers,
-    lsd: Lsd,
+    searches: Searches,
     disks: Disks,
     news: Reporter,
     lull: Lull,
@@ -121,6 +123,7 @@ fn prepare(
         blocks: blocks.clone(),
         blocklist: Arc::new(RwLock::new(std::mem::take(&mut config.blocklist))),
         peer_id: settings.peer_id,
+        reserved: settings.reserved(),
     };
     listener::start(listeners, &around)?;
     let mut shared = Shared::new(Rng::new(random::bits()), Budget::new(config.memory_bytes));
@@ -130,7 +133,6 @@ fn prepare(
         shared.budget.memory_is(memory::free());
     }
     shared.most_connected = most_connections().min(MOST_CONNECTIONS.max(settings.max_peers));
-    let lsd = Lsd::start(config.lsd, settings.port, &sender)?;
     let disks = Disks {
         disk: Disk::new(&sender, &blocks, config.memory_bytes.max(LEAST_BYTES)),
         checks: checker::start(sender.clone(), notices.clone(), &config)?,
@@ -138,6 +140,7 @@ fn prepare(
     };
     let manager = Manager {
         started: Instant::now(),
+        searches: Searches::start(&config, settings.port, &sender)?,
         settings: Arc::new(settings),
         inbox,
         shared,
@@ -145,7 +148,6 @@ fn prepare(
         agenda: Agenda::default(),
         peers: Connections::new(around),
         trackers: Trackers::new(Announcers::new(sender.clone())),
-        lsd,
         disks,
         news: Reporter::new(notices, config.status_every),
         lull: Lull::default(),
@@ -197,7 +199,7 @@ impl Manager {
         self.save_due(now);
         self.disks.disk.send(now);
         self.peers.send();
-        self.news.report_all(&self.torrents, limits_of(&self.shared), now);
+        self.news.report_all(&self.torrents, limits_of(&self.shared), &self.searches.dht, now);
     }
 
     /// Waits for the next input, or until something is due: `Some(None)`. `None`: nothing will come any more.
@@ -254,7 +256,7 @@ impl Manager {
             }
             Input::Add(torrent, job) => self.add(torrent, job),
             Input::Learn(torrent, job) => self.learn(torrent, *job, now),
-            Input::Begin(torrent, job) => self.begin(torrent, job),
+            Input::Begin(torrent, job) => self.begin(torrent, job, now),
             Input::Checked { .. } if self.end_at.is_some() => {}
             Input::Checked { torrent, result } => self.checked(torrent, result, now),
             Input::Written { device, bytes } => self.shared.budget.written_to(device, bytes),
@@ -341,11 +343,13 @@ impl Manager {
                     }
                 }
                 Action::Learned { info } => {
-                    // It may be private. If it is not, it is announced again when it joins its swarm.
-                    self.lsd.remove(&info_hash);
+                    // The torrent may be private. If it is public, it is announced again when it joins its swarm.
+                    self.searches.remove(&info_hash);
                     self.news.tell(Notice::Learned { torrent: id, info });
                 }
+                Action::Node(addr) => self.searches.dht.meet(addr),
                 Action::News(news) => {
+                    self.searches.told(&news, &info_hash);
                     ended = self.news.report(id, slot, news, now).or(ended);
                 }
             }

@@ -9,7 +9,8 @@
 //! | [`peer::listener`] | one or two | its socket |
 //! | [`announce`] | at most 32, and a second one for each tracker with addresses of both families; none while nothing is announced | a tracker |
 //! | [`lookup`](crate::sys::lookup) | at most 32; none while no host is looked up | the resolver |
-//! | [`lsd`] | one; none while there is nothing to announce in the local network | its sockets, its next announce |
+//! | [`lsd`] | one; none while nothing is to be announced in the local network | its sockets, its next announce |
+//! | [`udp`] | one; none before the first public torrent | its sockets, what the DHT has to do next |
 //! | [`keeper`] | one per device on which a state was saved | its channel, the disk |
 //! | [`checker`] | one; while content is opened and checked, one per folder, at most 64, and for each device as many helpers as cores | its channel, the disk |
 //! | [`hashing`](crate::storage::hashing) | as many as cores, while a torrent is created or content verified | the disk |
@@ -26,11 +27,12 @@ pub mod notice;
 pub mod peer;
 #[cfg(test)]
 pub mod testkit;
+pub mod udp;
 
 pub use crate::storage::{Duty, TorrentId};
 pub use config::{Config, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Job, LinkJob};
 pub use input::Command;
-pub use notice::{Notice, Phase, Problem, ProblemKind, RateLimits, Report, Watch};
+pub use notice::{DhtReport, Notice, Phase, Problem, ProblemKind, RateLimits, Report, Watch};
 
 use crate::proto::id::PeerId;
 pub use crate::swarm::settings::{MAX_PEERS as DEFAULT_MAX_PEERS, Settings};
@@ -58,6 +60,7 @@ impl Engine {
             peer_id: PeerId::new(random::bytes()),
             port,
             tracker_key: random::bits() as u32,
+            dht: config.dht.is_some(),
             max_peers: config.torrent.max_peers.min(manager::most_connections()),
             ..config.torrent.clone()
         };
@@ -75,7 +78,7 @@ impl Engine {
         torrent
     }
 
-    /// Adds a torrent of which only the link is known. Its peers are asked for its description, which comes as
+    /// Adds a torrent of which only the link is known. The engine asks peers for its description, and reports it as
     /// [`Notice::Learned`].
     pub fn learn(&self, job: LinkJob) -> TorrentId {
         let torrent = self.number();
@@ -83,8 +86,8 @@ impl Engine {
         torrent
     }
 
-    /// The torrent, whose description has come, goes on: its content is checked, then it uses the connections that it
-    /// has.
+    /// Continues with a torrent whose description has arrived: its content is checked, then it uses the connections
+    /// that it has.
     pub fn begin(&self, torrent: TorrentId, job: Job) {
         let _ = self.manager.send(Input::Begin(torrent, Box::new(job)));
     }

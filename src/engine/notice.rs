@@ -2,12 +2,15 @@
 //!
 //! Floor 3. Whatever shows it ([`cli`](crate::cli)) reads it from a channel.
 
+use crate::base::units::average;
 use crate::storage::TorrentId;
 use crate::storage::error::{ContentError, Doing};
+use crate::swarm::dht::Figures;
 use crate::swarm::figures::{LearningStatus, Status};
 use crate::swarm::standing::DiskTrouble;
 pub use crate::swarm::standing::{Problem, ProblemKind};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Something to tell the person. What happened to a torrent comes with its figures at that moment.
 #[derive(Debug)]
@@ -18,13 +21,15 @@ pub enum Notice {
         reports: Vec<Report>,
         /// The limits of all torrents together.
         limits: RateLimits,
+        /// How the DHT is; `None`: it is switched off, or no public torrent was added yet.
+        dht: Option<DhtReport>,
     },
-    /// The description of a torrent has come, of which only the link was known. The torrent keeps its connections, and
-    /// waits for [`Engine::begin`](super::Engine::begin).
+    /// The description of a torrent that was added by a link has arrived. The torrent keeps its connections, and waits
+    /// for [`Engine::begin`](super::Engine::begin).
     Learned {
         /// The torrent.
         torrent: TorrentId,
-        /// The bytes of `info`, whose hash is that of the link.
+        /// The bytes of `info`. Their hash is the info-hash of the link.
         info: Vec<u8>,
     },
     /// The content that was there is checked and the torrent joins its swarm.
@@ -75,7 +80,7 @@ pub enum Notice {
         problem: Problem,
         /// Its figures before it ended; `None`: it had not joined its swarm.
         status: Option<Arc<Status>>,
-        /// The same, if its description had not come.
+        /// The same, if its description had not arrived.
         learning: Option<Arc<LearningStatus>>,
     },
     /// A tracker failed after it had answered, answered after it had failed, or has another message for the person.
@@ -112,6 +117,38 @@ pub struct RateLimits {
     pub upload: Option<u64>,
 }
 
+/// How our nodes of the DHT are. The last four are numbers of packets per second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DhtReport {
+    /// Good nodes that ours know.
+    pub nodes: usize,
+    /// Lookups that run.
+    pub lookups: usize,
+    /// Questions of ours.
+    pub queries_out: u64,
+    /// Answers to them.
+    pub answers_in: u64,
+    /// Questions of others.
+    pub queries_in: u64,
+    /// Our answers.
+    pub answers_out: u64,
+}
+
+impl DhtReport {
+    /// What the nodes do, if they had the figures `before` this `time` ago.
+    pub fn new(figures: &Figures, before: &Figures, time: Duration) -> DhtReport {
+        let per_second = |now: u64, before: u64| average(now.saturating_sub(before), time);
+        DhtReport {
+            nodes: figures.good,
+            lookups: figures.lookups,
+            queries_out: per_second(figures.queries_out, before.queries_out),
+            answers_in: per_second(figures.answers_in, before.answers_in),
+            queries_in: per_second(figures.queries_in, before.queries_in),
+            answers_out: per_second(figures.answers_out, before.answers_out),
+        }
+    }
+}
+
 /// Expensive details, which are computed only while something shows them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Watch {
@@ -135,7 +172,7 @@ pub struct Report {
 /// What a torrent is doing.
 #[derive(Clone, Debug)]
 pub enum Phase {
-    /// Peers are asked for its description: only its link is known.
+    /// Only its link is known; peers are asked for its description.
     Learning(Arc<LearningStatus>),
     /// The content that is there is being checked, or waits for that: bytes checked so far.
     Checking(u64),

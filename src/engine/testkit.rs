@@ -7,6 +7,7 @@ use super::peer::around::Surroundings;
 use super::peer::blocks::Blocks;
 use super::peer::directory::Directory;
 use crate::proto::id::PeerId;
+use crate::proto::peer::handshake::Reserved;
 pub use crate::storage::testkit::*;
 use crossbeam_channel::Receiver;
 use std::sync::Arc;
@@ -15,6 +16,6 @@ use std::sync::Arc;
 pub fn surroundings(id: u8) -> (Surroundings, Receiver<Input>) {
     let (manager, inbox) = crossbeam_channel::unbounded();
     let directory = Arc::new(Directory::default());
-    let (blocks, blocklist) = (Blocks::new(1 << 20), Arc::default());
-    (Surroundings { manager, directory, blocks, blocklist, peer_id: PeerId([id; 20]) }, inbox)
+    let (blocks, blocklist, reserved) = (Blocks::new(1 << 20), Arc::default(), Reserved::ours());
+    (Surroundings { manager, directory, blocks, blocklist, peer_id: PeerId([id; 20]), reserved }, inbox)
 }

@@ -107,7 +107,7 @@ impl<'a> Value<'a> {
         self.raw
     }
 
-    /// Where these bytes stand in `input`, of which they are a part.
+    /// The place of these bytes in `input`, of which they are a part.
     pub fn place_in(self, input: &[u8]) -> Option<Range<usize>> {
         let begin = (self.raw.as_ptr() as usize).checked_sub(input.as_ptr() as usize)?;
         let place = begin..begin.checked_add(self.raw.len())?;

@@ -1,8 +1,8 @@
 //! The packets by which programs find each other in the local network (BEP 14): "I have these torrents; connect to me".
 //!
-//! They look like an HTTP request, and go by UDP to a group of addresses that everybody in the network may listen on.
-//! What we write is what the strictest readers want. We read all that is in use: headers in any case, one info-hash or
-//! many, with or without a cookie. A packet says only the port: the address is the one that the packet comes from.
+//! A packet looks like an HTTP request. It goes by UDP to a multicast group that every program in the network may join.
+//! We write what the strictest readers expect. We read everything that is in use: headers in upper or lower case, one
+//! info-hash or many, with or without a cookie. A packet names only the port; the address is that of its sender.
 //!
 //! ```
 //! use swarmlet::proto::id::InfoHash;
@@ -22,17 +22,17 @@ use crate::base::hex::from_hex;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::fmt::Write;
 
-/// The port of the groups.
+/// The port of both groups.
 const PORT: u16 = 6771;
 /// The group for IPv4.
 pub const GROUP_V4: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(239, 192, 152, 143)), PORT);
-/// The group for IPv6: of a site, with the same numbers.
+/// The group for IPv6: it has the scope of a site, and the same numbers.
 pub const GROUP_V6: SocketAddr =
     SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0xff15, 0, 0, 0, 0, 0, 0xefc0, 0x988f)), PORT);
 
-/// Bytes of the longest packet (BEP 14), so that it is never cut in two.
+/// Bytes of the longest packet (BEP 14), so that it is never fragmented.
 pub const MOST_BYTES: usize = 1400;
-/// As many info-hashes are in a packet of that length.
+/// The most info-hashes that fit into a packet of that length.
 pub const MOST_HASHES: usize = 24;
 
 /// What a packet says.
@@ -42,13 +42,13 @@ pub struct Search<'a> {
     pub port: u16,
     /// The torrents of its sender, each once.
     pub info_hashes: Vec<InfoHash>,
-    /// A word by which its sender knows its own packets.
+    /// A word by which its sender recognizes its own packets.
     pub cookie: Option<&'a str>,
 }
 
 impl<'a> Search<'a> {
-    /// The packet for the group at `to`, with at most [`MOST_HASHES`] info-hashes. The spelling of the headers and the
-    /// two empty lines are what transmission insists on.
+    /// The packet for the group at `to`, with at most [`MOST_HASHES`] info-hashes. transmission insists on this
+    /// spelling of the headers and on the two empty lines.
     pub fn emit(&self, to: SocketAddr) -> Vec<u8> {
         let mut text = format!("BT-SEARCH * HTTP/1.1\r\nHost: {to}\r\nPort: {}\r\n", self.port);
         for info_hash in self.info_hashes.iter().take(MOST_HASHES) {
@@ -62,8 +62,8 @@ impl<'a> Search<'a> {
         text.into_bytes()
     }
 
-    /// Reads a packet; `None` if it is of another kind, too long, has no end or no port, or names no torrent. Headers
-    /// that nobody knows are skipped, and so are info-hashes that are none.
+    /// Reads a packet; `None` if it is of another kind, too long, has no end or no port, or names no torrent. Unknown
+    /// headers and invalid info-hashes are skipped.
     pub fn parse(packet: &'a [u8]) -> Option<Search<'a>> {
         if packet.len() > MOST_BYTES || packet.contains(&0) {
             return None;
@@ -78,7 +78,7 @@ impl<'a> Search<'a> {
         let (mut port, mut info_hashes, mut cookie) = (None, Vec::new(), None);
         loop {
             let line = lines.next()?;
-            // What follows the last line is no line: the packet has no end if that comes first.
+            // The text after the last line end is not a line. If it comes first, the packet has no end.
             if line.is_empty() {
                 lines.next()?;
                 break;
@@ -99,7 +99,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Whether this is the version that BEP 14 names, or a later one with the same first number.
+/// Whether this is the version in BEP 14 (1.1), or another one with the same first number.
 fn is_version_1(word: &str) -> bool {
     word.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("HTTP/1."))
 }
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_is_thrown_away() {
+    fn anything_else_is_dropped() {
         let whole = format!("BT-SEARCH * HTTP/1.1\r\nPort: 6881\r\nInfohash: {HASH}\r\n\r\n");
         assert!(read(&whole).is_some());
         for wrong in [
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn no_bytes_do_harm() {
+    fn random_bytes_do_no_harm() {
         let mut rng = Rng::new(14);
         let packet = Search { port: 6881, info_hashes: vec![HASH; 3], cookie: Some("1") }.emit(GROUP_V4);
         for _ in 0..20_000 {

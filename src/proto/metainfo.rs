@@ -137,7 +137,7 @@ impl About {
     }
 }
 
-/// Where `info` stands in the bytes of a .torrent file.
+/// The place of `info` in the bytes of a .torrent file.
 pub fn place_of_info(bytes: &[u8]) -> Option<Range<usize>> {
     let (file, _) = bencode::decode_metainfo(bytes).ok()?;
     file.get(b"info")?.place_in(bytes)

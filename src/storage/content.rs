@@ -82,7 +82,7 @@ pub struct Content {
     has_padding: bool,
     /// What is to be done with it.
     pub duty: Duty,
-    /// Where its torrent's description can be read again.
+    /// Where the torrent's description can be read again.
     pub description: Option<Description>,
     /// With [`Duty::Trust`], the pieces that were verified so far; see [`super::check::trust`].
     pub(super) verified: Option<Box<Mutex<Bitfield>>>,

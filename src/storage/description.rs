@@ -1,12 +1,12 @@
-//! Where the description of a torrent, the dict `info` of its metainfo, can be read again, to be given to peers that
-//! only have a link (BEP 9).
+//! The place of a torrent's description (the dict `info` of its metainfo), from which it can be read again for peers
+//! that have only a link (BEP 9).
 //!
-//! Floor 3. Thousands of torrents may be at rest, so none of them keeps its description in memory: it is in the .torrent
-//! file from which the torrent was read, and is read from there block by block. The file may change or go while the
-//! torrent runs. So its [stamp] is compared before each block, and if it is another one, the hash of all of the
-//! description. (A write within the same tick of the clock as that check would not show. The peer would notice by the
-//! hash.) Only the description of a torrent that came from standard input or from a URL, while no folder for states is in
-//! use, stays in memory.
+//! Floor 3. Thousands of torrents may be idle, so their descriptions are not kept in memory. A description is read,
+//! block by block, from the .torrent file that the torrent came from. That file may change or be deleted while the
+//! torrent runs. So its [stamp] is compared before each block. If the stamp has changed, the hash of the whole
+//! description is compared. (A write in the same tick of the clock as this check is not noticed here; the peer notices
+//! it by the hash.) A description stays in memory only if the torrent came from no such file (standard input, a URL, a
+//! compressed file), and no folder of resume states is in use.
 
 use crate::base::sha1::Sha1;
 use crate::proto::id::InfoHash;
@@ -22,18 +22,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The description of a torrent. (There may be thousands: a file takes 32 bytes, besides its path, which is shared.)
+/// The place of a description. (There may be thousands: each takes 32 bytes; the path of its file is shared.)
 #[derive(Debug)]
 pub enum Description {
     /// In a file.
     InFile {
         /// The file.
         path: Arc<Path>,
-        /// Its first byte there, and its bytes.
+        /// The offset of the description in the file.
         begin: u32,
-        /// See there.
+        /// The bytes of the description.
         size: u32,
-        /// Half of the file's stamp when the hash was right; 0: it was not looked at yet.
+        /// Half of the file's stamp when the hash was last right; 0: the hash was not compared yet.
         seen: AtomicU32,
     },
     /// In memory.
@@ -45,14 +45,14 @@ pub enum Description {
 pub struct Unread {
     /// The reason.
     pub why: String,
-    /// It will not pass: the file is gone, or contains something else.
+    /// The problem will not pass: the file is gone, or contains something else.
     pub is_gone: bool,
 }
 
 impl Description {
-    /// That of the torrent `metainfo`, which was read from `bytes`, and these from the file `path`, if that is one. If
-    /// they were read from elsewhere, `save` may save them in a file. `None`: it is not given to peers, because the torrent
-    /// is private, or too large for them, or this build has no links.
+    /// The place of the description of the torrent `metainfo`, which was read from `bytes`. `path` is the file that
+    /// they came from; if there is none, or it is compressed, `save` may save them in a file. `None`: peers are not
+    /// given the description, because the torrent is private, the description is too large, or this build has no links.
     pub fn of(
         path: Option<Arc<Path>>,
         bytes: &[u8],
@@ -63,7 +63,7 @@ impl Description {
             return None;
         }
         let place = place_of_info(bytes).filter(|place| !metainfo.private && place.len() <= MOST_BYTES as usize)?;
-        // A file of another length is compressed.
+        // If the length differs, the file is compressed.
         let is_whole = |path: &Arc<Path>| {
             std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == bytes.len() as u64)
         };
@@ -74,12 +74,12 @@ impl Description {
     }
 
     fn in_file(path: Arc<Path>, place: &Range<usize>) -> Description {
-        // A metainfo has at most 48 MiB.
+        // Both fit: a .torrent file has at most 48 MiB.
         let (begin, size) = (place.start as u32, place.len() as u32);
         Description::InFile { path, begin, size, seen: AtomicU32::new(0) }
     }
 
-    /// Its bytes.
+    /// The bytes of the description.
     pub fn size(&self) -> u32 {
         match self {
             Description::InFile { size, .. } => *size,
@@ -87,7 +87,7 @@ impl Description {
         }
     }
 
-    /// Reads block `piece` of it into `block`, after the other bytes there.
+    /// Appends block `piece` of the description to `block`.
     pub fn read(&self, info_hash: &InfoHash, piece: u32, block: &mut Vec<u8>) -> Result<(), Unread> {
         let (at, length) = (piece as usize * BLOCK_BYTES as usize, block_bytes(self.size(), piece) as usize);
         match self {
@@ -107,17 +107,18 @@ impl Description {
     }
 }
 
-/// The file contains something else.
+/// The error if the file contains something else.
 const WRONG: ErrorKind = ErrorKind::InvalidData;
-/// The file is shorter.
+/// The error if the file is too short.
 const SHORT: ErrorKind = ErrorKind::UnexpectedEof;
 
 /// Opens the file, and compares the hash if the file may have changed.
 fn open_again(path: &Path, seen: &AtomicU32, begin: u64, size: u32, info_hash: &InfoHash) -> io::Result<File> {
-    // A pipe of that name would wait for its other end.
+    // Non-blocking, because opening a named pipe would wait for its other end.
     let file = File::from(open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?);
     let found = file.metadata()?;
-    // Inodes may be numbered as they are read. A file that replaces another has another time of its last change anyway.
+    // The stamp leaves out the inode, because some file systems change its number. A replaced file has another time of
+    // change anyway.
     let now = (stamp(&found, false) as u32).max(1);
     if found.is_file() && seen.load(Ordering::Relaxed) == now {
         return Ok(file);

@@ -27,13 +27,13 @@
 //! | [`Event::BudgetFreed`] after requests were given up; the endgame begins | O(p log p) |
 //! | [`Event::BudgetFreed`] otherwise | one for each peer that is asked, 8 p for those that are passed over |
 //! | a pick | n/64 for each peer, for the search that passes what is verified; again after 1,024 haves or a snub |
-//! | peers are told about others, at most each 10 s after a change, and each peer once a minute | O(p) for each peer |
+//! | peers are told about others: at most every 10 s after a change, and each peer once a minute | O(p) for each peer |
 //! | the torrent is complete or stops, or its content is in doubt: peers are closed | O(p² log p + p n), once |
 //! | super-seeding ends | O(p n), once |
 //! | the content was checked again | O(n) |
-//! | while a description is [learned](super::learning): a block comes | O(p) |
-//! | a peer comes, goes or refuses then, or the timer | O(p log p) |
-//! | the last block of a description comes | its hash |
+//! | while a description is [learned](super::learning): a block arrives | O(p) |
+//! | while a description is learned: a peer comes, goes or refuses, or the timer | O(p log p) |
+//! | the last block of a description arrives | its hash |
 //! | addresses are found, or one is tried | at most 1,000 for each of 400, or of 16 |
 //! | a peer names others, once a minute | at most 1,000, and a search for each of 100 |
 
@@ -59,7 +59,7 @@ pub enum Event {
     /// We could not connect to `addr`. With `our_fault` the peer is not to blame: we have no descriptor, thread or
     /// memory left.
     ConnectFailed { addr: SocketAddr, our_fault: bool },
-    /// Addresses of peers were found: `source` says how. No address at all says that this source was asked.
+    /// Addresses of peers were found: `source` says how. An empty list says that this source was asked.
     Found { source: Source, addrs: Vec<SocketAddr> },
     /// A tracker answered the announce of [`Action::Announce`], or failed to. (The peers of the answer come as
     /// [`Event::Found`].)
@@ -73,7 +73,7 @@ pub enum Event {
     AnnounceNow,
     /// Memory that other torrents used is free again.
     BudgetFreed,
-    /// The description can't be read any more, so no peer can be given it.
+    /// The description can no longer be read, so it can't be given to peers.
     DescriptionGone,
     /// The moment that [`next_wake`](super::torrent::Torrent::next_wake) named has come.
     Timer,
@@ -135,12 +135,14 @@ pub enum Action {
     Close { peer: PeerKey, reason: &'static str },
     /// Ask a tracker.
     Announce(Box<Announcement>),
+    /// There may be a node of the DHT at this address: a peer says so (BEP 5).
+    Node(SocketAddr),
     /// Something for the disk to do.
     Disk(DiskOrder),
     /// Tell the person.
     News(News),
-    /// The description of a torrent of which only the link was known: the bytes of the dict `info`. Their hash is right;
-    /// nothing else about them is known.
+    /// The description of a torrent that was added by a link: the bytes of the dict `info`. Their hash is right; they
+    /// were not parsed yet.
     Learned { info: Vec<u8> },
 }
 
@@ -155,8 +157,8 @@ pub enum PeerOrder {
     Haves(Vec<u32>),
     /// A block, to be read from disk.
     Upload(BlockSpec),
-    /// Block `piece` of the description, to be read from its file; a reject if that fails. `ids`: those that the peer
-    /// gave to extended messages. [`PeerEvent::Described`] follows.
+    /// Block `piece` of the description, to be read from its file; a reject if that fails. `ids` are those that the
+    /// peer gave to extended messages. [`PeerEvent::Described`] follows.
     Metadata { piece: u32, ids: Ids },
     /// From now on the peer's threads answer the requests that this covers.
     Grant(Grant),

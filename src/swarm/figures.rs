@@ -3,7 +3,7 @@
 //! Floor 2. Plain data, filled by `torrent/report.rs` for somebody who looks.
 
 use super::meeting::announcer::Tracker;
-use super::meeting::source::Source;
+use super::meeting::source::{Asked, Source};
 use super::standing::Standing;
 use crate::proto::id::PeerId;
 use core::net::SocketAddr;
@@ -65,6 +65,8 @@ pub struct Status {
     pub liars: usize,
     /// The local network was asked for peers (BEP 14).
     pub asked_locally: bool,
+    /// Whether the DHT was asked for peers (BEP 5).
+    pub dht: Asked,
     /// The trackers.
     pub trackers: Vec<Tracker>,
     /// The map of the pieces, if somebody looks at it.
@@ -126,19 +128,19 @@ pub struct LearningStatus {
     pub paused: bool,
     /// Peers that are connected.
     pub peers: usize,
-    /// Of them, how many we learned of from each source, in the order of [`Source::ALL`].
+    /// How many of the connected peers we learned of from each source, in the order of [`Source::ALL`].
     pub sources: [usize; Source::ALL.len()],
-    /// Of them, those that offer the torrent's description.
+    /// Connected peers that offer the torrent's description.
     pub offering: usize,
-    /// Of them, those that are asked for some of it at the moment.
+    /// Connected peers that are being asked for blocks of the description.
     pub asked: usize,
-    /// Of those that offer it, those that refused it or were silent, and are left alone for a while.
+    /// Peers that offer the description, but refused or did not answer. They are left alone for a while.
     pub resting: usize,
-    /// Bytes of the description that came.
+    /// Bytes of the description that have arrived.
     pub bytes: u64,
-    /// Its size, as the peers say that sent most of it; `None` if no peer is asked.
+    /// Its size, according to the peers that sent most of it; `None` if no peer is asked.
     pub size: Option<u64>,
-    /// Descriptions that came and were wrong.
+    /// Descriptions that arrived and were wrong.
     pub wrong: u32,
     /// Connections being opened.
     pub connecting: usize,
@@ -148,6 +150,8 @@ pub struct LearningStatus {
     pub liars: usize,
     /// The local network was asked for peers (BEP 14).
     pub asked_locally: bool,
+    /// Whether the DHT was asked for peers (BEP 5).
+    pub dht: Asked,
     /// The trackers.
     pub trackers: Vec<Tracker>,
     /// The peers, if somebody looks at them.

@@ -64,7 +64,7 @@ pub struct Peer {
     pub extended: extended::Ids,
     /// Where it listens, if that is known.
     pub listens: Option<SocketAddr>,
-    /// What it was told about other peers, if it speaks `ut_pex` (BEP 11).
+    /// What it was told about other peers, if it speaks `ut_pex` (PEX, BEP 11).
     pub told: Option<Box<Told>>,
     /// When it connected.
     pub joined: Time,
@@ -138,9 +138,9 @@ pub struct Peer {
     pub shown: BTreeSet<u32>,
     /// Bytes handed to its writer and not sent yet.
     pub sending: u64,
-    /// Blocks of the description that it was given, or is to be given ...
+    /// Blocks of the description that were sent to it, or are being sent ...
     pub described: u32,
-    /// ... and how many of them its writer has not sent.
+    /// ... and how many of them wait for its writer.
     pub describing: u32,
     /// Bytes of content to it.
     pub up: Meter,

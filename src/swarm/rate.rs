@@ -115,6 +115,12 @@ impl TokenBucket {
         self.tokens >= 0.0
     }
 
+    /// Whether the limit is exceeded by more than what it allows in a second, plus a block. (That can happen if
+    /// something is sent without asking for tokens first.)
+    pub fn is_overdrawn(&mut self, now: Time) -> bool {
+        !self.is_ready(now) && self.rate.is_some_and(|rate| self.tokens < -(rate as f64) - f64::from(BLOCK_BYTES))
+    }
+
     /// How many blocks may pass together, after [`is_ready`](TokenBucket::is_ready) said yes: at least one.
     pub fn ready_blocks(&self) -> usize {
         match self.rate {

@@ -4,6 +4,8 @@
 
 use crate::base::time::Time;
 use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::krpc;
+use crate::proto::peer::handshake::Reserved;
 use crate::proto::tracker::announce::AnnounceRequest;
 use core::net::IpAddr;
 
@@ -33,14 +35,21 @@ pub struct Settings {
     pub ip: Option<IpAddr>,
     /// A torrent that is complete at the beginning is super-seeded.
     pub super_seed: bool,
-    /// Peers are told about other peers, and are believed what they tell (BEP 11), unless the torrent is private.
+    /// Addresses of peers are exchanged with other peers (PEX, BEP 11), unless the torrent is private.
     pub pex: bool,
+    /// We have a node of the DHT at the same port, and tell other nodes so (BEP 5), unless the torrent is private.
+    pub dht: bool,
     /// A torrent that makes no progress for this long is given up.
     pub stop_timeout: Option<Time>,
 }
 
 impl Settings {
-    /// What trackers are told of us, whatever the torrent does.
+    /// The extensions that we speak.
+    pub fn reserved(&self) -> Reserved {
+        Reserved::ours().with_dht(krpc::IS_BUILT_IN && self.dht)
+    }
+
+    /// The part of an announce that does not depend on the torrent's state.
     pub(super) fn announce(&self, info_hash: InfoHash) -> AnnounceRequest {
         AnnounceRequest {
             key: Some(self.tracker_key),
@@ -65,6 +74,7 @@ impl Default for Settings {
             ip: None,
             super_seed: false,
             pex: true,
+            dht: false,
             stop_timeout: None,
         }
     }

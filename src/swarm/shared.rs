@@ -4,7 +4,7 @@
 
 use super::event::Action;
 use super::picking::budget::Budget;
-use super::rate::TokenBucket;
+use super::rate::{Meter, TokenBucket};
 use crate::base::rng::Rng;
 use crate::base::time::Time;
 
@@ -14,8 +14,12 @@ pub struct Shared {
     pub rng: Rng,
     /// The memory for blocks.
     pub budget: Budget,
-    /// Bytes that came of descriptions that are not complete yet, of all torrents.
+    /// Bytes of incomplete descriptions, of all torrents.
     pub descriptions: u64,
+    /// Bytes of descriptions that all torrents gave to peers.
+    pub described: Meter,
+    /// Bytes that all torrents keep of what peers said about pieces before the number of pieces was known.
+    pub early: usize,
     /// Connections being opened, by all torrents.
     pub connecting: usize,
     /// No connection is opened before this: the process had no descriptor, thread or memory left.
@@ -37,6 +41,8 @@ impl Shared {
             rng,
             budget,
             descriptions: 0,
+            described: Meter::new(Time::ZERO),
+            early: 0,
             connecting: 0,
             connected: 0,
             hold: Time::ZERO,

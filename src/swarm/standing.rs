@@ -66,8 +66,8 @@ pub enum ProblemKind {
     Incomplete(u64),
     /// It made no progress for too long.
     GaveUp,
-    /// What peers said that it contains can't be used.
+    /// The description that peers sent can't be used.
     BadTorrent,
-    /// What the person typed does not fit it.
+    /// The options that the user typed do not fit the torrent.
     Options,
 }

@@ -5,8 +5,8 @@
 //!
 //! - `hearing`: each event goes to the file that decides about it.
 //! - `joining`, `places`, `introducing`: which peers are connected.
-//! - `links`: which of them were there before the torrent's description, and which are given that.
-//! - `gossip`: which peers are told of which others.
+//! - `links`: taking over the peers from before the description arrived, and giving the description to others.
+//! - `gossip`: which peers are told about which others (PEX).
 //! - `downloading`, `giving_up`, `lying`: which peer is asked for what, when it no longer is, and which sent a corrupt
 //!   block.
 //! - `choking`, `uploading`, `showing`: which peers are served, with what, how fast, and what they are shown.

@@ -56,7 +56,7 @@ pub enum HttpError {
     Unreachable(String),
     /// The answer is larger than the limit, in bytes.
     TooLarge(u64),
-    /// The server redirects to this magnet link, which may contain secrets.
+    /// The server redirected to this magnet link, which may contain secrets.
     Magnet(String),
     /// The server answered with an HTTP status other than 200.
     Status(u16),

@@ -1,7 +1,7 @@
 //! The addresses of this machine in its local networks, from the kernel (rtnetlink).
 //!
-//! Floor 3. Two questions are asked: which interfaces there are and how they are, and which addresses they have. The
-//! answer to each comes in several packets of several messages, in the byte order of the machine.
+//! Floor 3. We ask the kernel two questions: which interfaces there are, with their flags, and which addresses they
+//! have. Each answer comes in several packets of several messages, in the byte order of the machine.
 
 use super::network::Network;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -10,11 +10,11 @@ use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
 
-/// Bytes of a packet of the answer: the kernel fills none with more than 8 KiB unless it is asked to.
+/// Bytes of a packet of the answer. The kernel sends packets of at most 8 KiB unless it is asked for longer ones.
 const PACKET_BYTES: usize = 16 * 1024;
-/// Packets that are read of an answer at most.
+/// The most packets of an answer that are read.
 const MOST_PACKETS: usize = 256;
-/// Addresses that are looked at at most. A machine with more is a router or runs many containers.
+/// The most addresses that are used. A machine with more is a router, or runs many containers.
 const MOST_ADDRESSES: usize = 64;
 
 /// Messages of linux/rtnetlink.h and linux/netlink.h: the questions, ...
@@ -26,14 +26,15 @@ const NEW_ADDR: u16 = 20;
 /// ... and what ends an answer.
 const ERROR: u16 = 2;
 const DONE: u16 = 3;
-/// A question (`NLM_F_REQUEST`) for all there are (`NLM_F_DUMP`).
+/// Flags of a question: a request (`NLM_F_REQUEST`) for all entries (`NLM_F_DUMP`).
 const ASK_ALL: u16 = 0x301;
-/// Bytes of a message's head: its length, kind and flags, then two numbers that we do not need.
+/// Bytes of a message's header: its length, kind and flags, then two numbers that we do not need.
 const HEAD_BYTES: usize = 16;
 /// Bytes before the attributes of an interface (`ifinfomsg`), and of an address (`ifaddrmsg`).
 const LINK_BYTES: usize = 16;
 const ADDR_BYTES: usize = 8;
-/// Attributes of an address (linux/if_addr.h): that of the other end, or else our own; and our own.
+/// Attributes of an address (linux/if_addr.h): `ADDRESS` is that of the other end, or our own if there is no other end;
+/// `LOCAL` is our own.
 const ADDRESS: u16 = 1;
 const LOCAL: u16 = 2;
 /// Flags of an interface (linux/if.h).
@@ -41,8 +42,8 @@ const UP: u32 = 0x1;
 const LOOPBACK: u32 = 0x8;
 const MULTICAST: u32 = 0x1000;
 
-/// Bits of an IPv6 address that name a local network (RFC 4291). An address from DHCP comes with 128, because what
-/// else is in its network is known from other messages.
+/// Bits of an IPv6 address that name a local network (RFC 4291). An address from DHCP comes with 128 bits, because DHCP
+/// does not say which other addresses are in its network.
 const NETWORK_BITS_V6: u32 = 64;
 
 /// An address of this machine in a local network.
@@ -56,7 +57,7 @@ pub struct LocalAddress {
     pub network: Network,
 }
 
-/// The addresses on interfaces that are up and know multicast, without those of the machine itself (loopback).
+/// The addresses on interfaces that are up and support multicast, without loopback.
 pub fn with_multicast() -> io::Result<Vec<LocalAddress>> {
     let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)?;
     let mut interfaces = BTreeSet::new();
@@ -74,12 +75,12 @@ pub fn with_multicast() -> io::Result<Vec<LocalAddress>> {
     Ok(found)
 }
 
-/// Asks for all there are of one kind, and hands each message of the answer to `take`.
+/// Asks for all entries of one kind, and passes each message of the answer to `take`.
 fn ask(socket: &OwnedFd, kind: u16, bytes: usize, mut take: impl FnMut(u16, &[u8])) -> io::Result<()> {
     let mut question = ((HEAD_BYTES + bytes) as u32).to_ne_bytes().to_vec();
     question.extend(kind.to_ne_bytes());
     question.extend(ASK_ALL.to_ne_bytes());
-    // The rest is zeros: of no family, of no interface in particular.
+    // The rest is zeros: any family, any interface.
     question.resize(HEAD_BYTES + bytes, 0);
     send(socket, &question, SendFlags::empty())?;
     let mut packet = vec![0; PACKET_BYTES];
@@ -92,7 +93,7 @@ fn ask(socket: &OwnedFd, kind: u16, bytes: usize, mut take: impl FnMut(u16, &[u8
     Err(io::Error::other("the kernel's answer has no end"))
 }
 
-/// Hands each message in a packet to `take`. Returns whether the answer is over.
+/// Passes each message in a packet to `take`. Returns whether the answer is over.
 fn messages(mut packet: &[u8], take: &mut impl FnMut(u16, &[u8])) -> io::Result<bool> {
     while let (Some(length), Some(kind)) = (u32_at(packet, 0), u16_at(packet, 4)) {
         let Some(body) = packet.get(HEAD_BYTES..length as usize) else { break };
@@ -109,7 +110,7 @@ fn messages(mut packet: &[u8], take: &mut impl FnMut(u16, &[u8])) -> io::Result<
     Ok(false)
 }
 
-/// The number of an interface that is up and knows multicast.
+/// The number of the interface that a message describes, if it is up and supports multicast.
 fn multicast_interface(body: &[u8]) -> Option<u32> {
     let (number, flags) = (u32_at(body, 4)?, u32_at(body, 8)?);
     (flags & (UP | MULTICAST | LOOPBACK) == UP | MULTICAST).then_some(number)
@@ -131,7 +132,7 @@ fn local_address(body: &[u8]) -> Option<LocalAddress> {
     }
     let ip = local.or(address)?;
     let bits = if ip.is_ipv4() { bits.into() } else { NETWORK_BITS_V6.min(bits.into()) };
-    // At the ends of a tunnel, the network is the other end.
+    // The network of a tunnel is its other end.
     Some(LocalAddress { interface, ip, network: Network::new(address.unwrap_or(ip), bits)? })
 }
 
@@ -140,8 +141,7 @@ fn ip(octets: &[u8]) -> Option<IpAddr> {
     v4.or_else(|_| <[u8; 16]>::try_from(octets).map(|octets| Ipv6Addr::from(octets).into())).ok()
 }
 
-/// Messages and attributes begin at multiples of four bytes. Both have a head, so this is never 0 for one that is
-/// whole.
+/// Messages and attributes begin at multiples of four bytes. Both have a header, so this is never 0 for a complete one.
 fn padded(length: usize) -> usize {
     length.next_multiple_of(4)
 }
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn only_interfaces_that_are_up_and_know_multicast_count() {
+    fn only_interfaces_that_are_up_and_support_multicast_count() {
         for (flags, counts) in [(0x1043, true), (0x1002, false), (0x43, false), (0x1049, false)] {
             let mut body = vec![0, 0, 1, 0];
             body.extend(5u32.to_ne_bytes());
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn no_bytes_do_harm() {
+    fn random_bytes_do_no_harm() {
         let mut rng = Rng::new(5);
         for _ in 0..20_000 {
             let bytes: Vec<u8> = (0..rng.below(64)).map(|_| rng.below(8) as u8 * 5).collect();

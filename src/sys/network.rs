@@ -13,7 +13,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// The network of `ip`, of which the first `bits` bits name it; `None` if it does not have so many.
+    /// The network that the first `bits` bits of `ip` name; `None` if `ip` does not have so many bits.
     pub fn new(ip: IpAddr, bits: u32) -> Option<Network> {
         let ip = ip.to_canonical();
         (bits <= if ip.is_ipv4() { 32 } else { 128 }).then_some(Network { ip, bits })
@@ -38,7 +38,7 @@ impl Network {
     }
 }
 
-/// Two are equal if they have the same addresses.
+/// Two networks are equal if they have the same addresses.
 impl PartialEq for Network {
     fn eq(&self, other: &Network) -> bool {
         self.bits == other.bits && self.contains(other.ip)

@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 const TICK: Time = Time::from_secs(4);
 /// How many swarms are examined to find one that can be replaced.
 const LOOKED_AT: usize = 16;
-/// Most seeds that a seed is told of: one of them that is there gives the description of a torrent.
+/// Most seeds that a seed is told about. One that answers is enough to get the torrent's description.
 const MOST_SEEDS_FOR_A_SEED: usize = 5;
 
 /// How much the registry may keep.
@@ -139,8 +139,8 @@ impl Registry {
         if announce.both_families && left > 0 {
             others.pick(left, !announce.seed, None, &mut self.rng, far, announce.ids.then_some(&mut far_ids));
         }
-        // aria2 and rqbit announce themselves as seeds while they have only a magnet link, and would wait for ever. A real
-        // seed only closes these connections.
+        // While aria2 and rqbit have only a magnet link, they announce themselves as seeds. Without this, they would
+        // wait forever. A real seed just closes the connections.
         let starts = announce.seed && announce.event == Some(AnnounceEvent::Started);
         if starts && near.is_empty() && far.is_empty() {
             let few = announce.want.min(MOST_SEEDS_FOR_A_SEED);

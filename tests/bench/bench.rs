@@ -22,6 +22,7 @@ mod farm;
 mod idle;
 mod line;
 mod machine;
+mod magnet;
 mod make;
 mod many;
 mod measure;
@@ -48,7 +49,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// The sections, each with the programs that it needs.
-const SECTIONS: [(&str, &[Tool]); 14] = [
+const SECTIONS: [(&str, &[Tool]); 15] = [
     ("speed", &[Tool::Aria2, Tool::Libtorrent, Tool::Opentracker]),
     ("serve", &[Tool::Aria2, Tool::Rtorrent, Tool::Libtorrent, Tool::Opentracker]),
     ("memory", &[Tool::Libtorrent, Tool::Opentracker]),
@@ -60,6 +61,7 @@ const SECTIONS: [(&str, &[Tool]); 14] = [
     ("end", &[]),
     ("sequential", &[]),
     ("far", &[Tool::Aria2]),
+    ("magnet", &[Tool::Libtorrent]),
     ("many", &[]),
     ("tracker", &[Tool::Opentracker, Tool::Wrk]),
     ("size", &[]),
@@ -180,6 +182,7 @@ fn without_source(section: &str, rounds: usize, report: &mut Report, builds: &Bu
         "end" => end::measure(report, builds),
         "sequential" => sequential::measure(report, builds),
         "far" => far::measure(report, builds),
+        "magnet" => magnet::measure(report, builds, rounds),
         "many" => many::measure(report, builds),
         "tracker" => {
             aquatic::measure(report, &builds.default, rounds);

@@ -2,6 +2,7 @@
 
 use super::builds::Builds;
 use super::common::bencode::Value;
+use super::common::lan::{Addresses, Lan};
 use super::common::ports::free_port;
 use super::common::process::Process;
 use super::common::tools::say;
@@ -41,8 +42,11 @@ const STARTED: Duration = Duration::from_secs(7);
 const CHANGED: Duration = Duration::from_millis(1500);
 /// Longer than any of this takes.
 const DEADLINE: Duration = Duration::from_secs(180);
-/// Targets: CPU of a start without and with states, in seconds; bytes that a torrent takes; the CPU of a transfer over
+/// In this time all torrents are announced in the local network, most of them twice.
+const SEARCHED: Duration = Duration::from_secs(90);
+/// Targets: the memory of [`FEW`] torrents with all that finds peers, in KiB; CPU of a start without and with states, in seconds; bytes that a torrent takes; the CPU of a transfer over
 /// that of the same alone, in hundredths; the growth after the first round, in KiB.
+const EVERYTHING: u64 = 12 << 10;
 const COLD: u64 = 5;
 const WARM: u64 = 2;
 const EACH: u64 = 3 * 1024;
@@ -59,6 +63,10 @@ pub fn measure(report: &mut Report, builds: &Builds) {
         rows.push(vec![what.to_string(), target, measured, report.verdict(&format!("many, {what}"), met)]);
     };
     let (small, cold) = (few.start(builds).1, many.start(builds).1);
+    if let Some(kib) = few.search(builds) {
+        let what = format!("memory of {FEW} idle ones, with the search in the local network, MiB");
+        row(report, &what, format!("<= {}", EVERYTHING / 1024), mib(kib), kib <= EVERYTHING);
+    }
     let each = (cold.peak_kib - small.peak_kib) * 1024 / (MANY - FEW) as u64;
     let (met, cpu) = (cold.cpu <= Duration::from_secs(COLD), seconds(cold.cpu));
     row(report, "start without states, CPU s", format!("<= {COLD}"), cpu, met);
@@ -141,12 +149,31 @@ impl Stage {
         (whole, info_hash)
     }
 
+    /// The command line of `many`.
+    fn command(&self, builds: &Builds) -> Command {
+        let mut command = Command::new(&builds.default);
+        command.args(["many", "--quiet", "--port", &self.port.to_string()]);
+        command.arg("--state").arg(self.dir.join("states")).arg("--dir").arg(self.dir.join("content"));
+        command.arg("--no-dht").arg(self.dir.join("torrents"));
+        command
+    }
+
+    /// The memory that `many` takes after it has searched for peers of all torrents in a network of its own, in KiB. `None`
+    /// if networks can't be made here.
+    fn search(&self, builds: &Builds) -> Option<u64> {
+        let lan = Lan::new(Addresses::Both)?;
+        let mut process =
+            Process::start("swarmlet", &mut lan.command(0, &self.command(builds)), &self.dir.join("logs"));
+        // Here the time itself is measured.
+        thread::sleep(SEARCHED);
+        process.must_run();
+        Some(resident(process.id()))
+    }
+
     /// Starts `many`, and waits until it has nothing to do.
     fn start(&self, builds: &Builds) -> (Process, Start) {
-        let mut command = Command::new(&builds.default);
-        command.args(["many", "--quiet", "--no-lsd", "--port", &self.port.to_string()]);
-        command.arg("--state").arg(self.dir.join("states")).arg("--dir").arg(self.dir.join("content"));
-        command.arg(self.dir.join("torrents"));
+        let mut command = self.command(builds);
+        command.arg("--no-lsd");
         let mut process = Process::start("swarmlet", &mut command, &self.dir.join("logs"));
         quiet(&mut process, STARTED);
         let start = Start { cpu: measure::cpu(process.id()), peak_kib: peak_memory(process.id()) };

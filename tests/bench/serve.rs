@@ -6,7 +6,7 @@ use super::common::aria2;
 use super::common::peers::{Plan, Program};
 use super::common::ports::free_port;
 use super::common::process::Process;
-use super::common::swarmlet::no_lsd;
+use super::common::swarmlet::alone;
 use super::common::tools::say;
 use super::common::torrent::Torrent;
 use super::crowd;
@@ -135,7 +135,7 @@ fn end(seed: &mut Process, before: Duration, begun: Instant) -> Given {
 fn ours(source: &Source, swarm: &Swarm, program: &Path, port: u16, options: &[&str]) -> Process {
     let mut command = Command::new(program);
     command.arg("seed").arg("--dir").arg(&source.dir).args(["--quiet", "--port", &port.to_string()]).args(options);
-    command.args(no_lsd(program.as_os_str())).arg(&source.torrent.file).env("XDG_STATE_HOME", &swarm.scratch);
+    command.args(alone(program.as_os_str())).arg(&source.torrent.file).env("XDG_STATE_HOME", &swarm.scratch);
     Process::start("swarmlet", &mut command, &swarm.scratch)
 }
 

@@ -1,5 +1,5 @@
-//! Several machines on one network: a story runs inside of a network namespace, and each of its hosts is one more, with
-//! an address of its own. It needs no rights, because the story is root only inside.
+//! Several machines on one network. A story runs in a network namespace of its own, and each of its hosts is one more
+//! namespace, with its own address. This needs no rights, because the story is root only inside its namespace.
 
 use super::process::Process;
 use super::tools::{can_unshare, say, skip};
@@ -11,9 +11,9 @@ use std::process::Command;
 
 /// A network of its own, with root's rights in it.
 const OWN_NETWORK: [&str; 3] = ["--user", "--map-root-user", "--net"];
-/// Tells the story that it runs in its network.
+/// Tells the story that it already runs in its network.
 const INSIDE: &str = "SWARMLET_STORY_INSIDE";
-/// Where the story itself is on that network.
+/// The address of the story itself on that network.
 pub const STORY: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 254);
 
 /// Runs the story `name` (as `file::name`) again, in a network to which [`Host`]s can be added. `false`: this is that
@@ -50,7 +50,7 @@ pub fn is_told_inside(name: &str) -> bool {
 pub struct Host {
     /// Its address.
     pub ip: Ipv4Addr,
-    /// A process that does nothing but hold its namespace.
+    /// A process that only keeps its namespace alive.
     holder: Process,
 }
 

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// Which addresses the machines have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Addresses {
-    /// 10.77.0.1 and 10.77.0.2, and those of IPv6.
+    /// 10.77.0.1 and 10.77.0.2, and the IPv6 addresses.
     Both,
-    /// fd77::1 and fd77::2, and those of the link.
+    /// fd77::1 and fd77::2, and the link-local addresses.
     V6,
-    /// Only those of IPv6 that are valid on one link (fe80::...).
+    /// Only the link-local IPv6 addresses (fe80::...).
     Link,
 }
 
@@ -21,14 +21,14 @@ pub struct Lan {
 }
 
 impl Lan {
-    /// Makes them. If that is not possible here, the story is skipped.
+    /// Makes the machines. If that is not possible here, the story is skipped.
     pub fn new(addresses: Addresses) -> Option<Lan> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let names = ["a", "b"].map(|end| format!("swarmlet-{}-{number}{end}", std::process::id()));
         let [a, b] = &names;
         let mut script = format!("ip netns add {a}; ip netns add {b}\n");
-        // It takes a second or two until a new address of IPv6 is valid, because others might have it. Here nobody has.
+        // Normally, a new IPv6 address is valid only after a second or two, because another machine might have it.
         for name in &names {
             script += &format!("ip netns exec {name} sysctl -qw net.ipv6.conf.default.accept_dad=0\n");
         }
@@ -55,7 +55,7 @@ impl Lan {
         None
     }
 
-    /// What a shell has to run before a program that shall be on the machine `number` (0 or 1).
+    /// The shell command that starts a program on machine `number` (0 or 1).
     pub fn on(&self, number: usize) -> String {
         format!("exec ip netns exec {} \"$@\"", self.names[number])
     }

@@ -6,6 +6,7 @@ lt_peer.py make-sorted PATH PIECE_LENGTH OUT       files in the order of their p
 lt_peer.py make-hybrid PATH OUT                    of versions 1 and 2; prints both info-hashes
 lt_peer.py seed|get|stay TORRENT DIR INTERFACE RATE
                                                    INTERFACE like 127.0.0.1:7001, RATE bytes/s of upload (0: any)
+lt_peer.py dht-seed|dht-get TORRENT DIR INTERFACE RATE NODE    the same, and it uses the DHT, entered by NODE (IP:PORT)
 lt_peer.py lsd-seed|lsd-get TORRENT DIR INTERFACE RATE     the same, and it searches in the local network
 A peer prints "uploaded N" whenever the payload it sent has grown, and "lsd ..." for each peer that announces itself in
 the local network; `get` ends when it has all, `stay` does not and prints "pex IP:PORT" for each connected peer that
@@ -49,10 +50,12 @@ def make_hybrid(path, out):
     print(hashes.v1, hashes.v2)
 
 
-def peer(role, torrent, dir_, interface, rate):
-    lsd = role.startswith('lsd-')
-    role = role.removeprefix('lsd-')
-    s = lt.session({'listen_interfaces': interface, 'enable_dht': False, 'enable_lsd': lsd, 'enable_upnp': False,
+def peer(role, torrent, dir_, interface, rate, node=''):
+    lsd, dht = role.startswith('lsd-'), role.startswith('dht-')
+    role = role.removeprefix('lsd-').removeprefix('dht-')
+    s = lt.session({'listen_interfaces': interface, 'enable_dht': dht, 'dht_bootstrap_nodes': node,
+                    'dht_restrict_routing_ips': False, 'dht_restrict_search_ips': False,
+                    'dht_prefer_verified_node_ids': False, 'enable_lsd': lsd, 'enable_upnp': False,
                     'enable_natpmp': False, 'enable_outgoing_utp': False, 'enable_incoming_utp': False,
                     'allow_multiple_connections_per_ip': True, 'out_enc_policy': 2, 'in_enc_policy': 2,
                     'min_reconnect_time': 1, 'upload_rate_limit': int(rate)})
@@ -72,6 +75,7 @@ def peer(role, torrent, dir_, interface, rate):
     if role == 'seed':
         p.flags |= lt.torrent_flags.seed_mode
     h = s.add_torrent(p)
+    asked = time.time()
     if lsd:
         print('started', flush=True)
     uploaded, told = 0, set()
@@ -81,6 +85,9 @@ def peer(role, torrent, dir_, interface, rate):
                 told.add(peer.ip)
                 print('pex', '%s:%d' % peer.ip, flush=True)
         status = h.status()
+        if dht and time.time() > asked + 2:  # on its own it waits for 15 minutes
+            asked = time.time()
+            h.force_dht_announce()
         if lsd:
             for alert in s.pop_alerts():
                 if '<== LSD' in alert.message() and ' ih: ' in alert.message():

@@ -13,14 +13,14 @@ pub mod content;
 pub mod folder;
 #[allow(dead_code)] // Only the stories that run alone use it.
 pub mod fuse;
-#[allow(dead_code)] // Only few programs use it.
+#[allow(dead_code)] // Only a few programs use it.
 pub mod group;
 pub mod hostile;
-#[allow(dead_code)] // Only few programs use it.
+#[allow(dead_code)] // Only a few programs use it.
 pub mod hosts;
 pub mod http;
 pub mod json;
-#[allow(dead_code)] // Only few programs use it.
+#[allow(dead_code)] // Only a few programs use it.
 pub mod lan;
 pub mod lftp;
 pub mod libtorrent;
@@ -30,6 +30,8 @@ pub mod ports;
 pub mod proc;
 pub mod process;
 pub mod ran;
+#[allow(dead_code)] // Only few programs use it.
+pub mod recorder;
 pub mod rtorrent;
 pub mod stage;
 pub mod swarmlet;

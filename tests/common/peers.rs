@@ -134,7 +134,7 @@ impl<'a> Plan<'a> {
         (ip, self.port).into()
     }
 
-    /// Where its remote control listens.
+    /// The address on which its remote control listens.
     pub fn rpc(&self) -> SocketAddr {
         (self.host.map_or(Ipv4Addr::LOCALHOST, |host| host.ip), self.rpc_port).into()
     }
@@ -152,7 +152,7 @@ pub struct Peer {
     /// The program.
     pub program: Program,
     process: Process,
-    /// Where its remote control is.
+    /// The address of its remote control.
     pub rpc: SocketAddr,
 }
 

@@ -22,22 +22,28 @@ pub fn program() -> OsString {
     env::var_os("SWARMLET_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_swarmlet").into())
 }
 
-/// The option by which `program` does not search in the local network; a build without that search does not know it.
-pub fn no_lsd(program: &OsStr) -> Option<&'static str> {
-    static KNOWN: Mutex<BTreeMap<OsString, bool>> = Mutex::new(BTreeMap::new());
+/// The options of `program` that switch off LSD and the DHT, so that nothing leaves the story. Builds without them do
+/// not have the options.
+pub fn alone(program: &OsStr) -> Vec<&'static str> {
+    static KNOWN: Mutex<BTreeMap<OsString, Vec<&'static str>>> = Mutex::new(BTreeMap::new());
     let mut known = KNOWN.lock().expect("nobody panics with it");
-    let has_it = known.entry(program.into()).or_insert_with(|| {
+    let options = known.entry(program.into()).or_insert_with(|| {
         let help = Command::new(program).args(["get", "--help"]).output().expect("the program runs");
-        String::from_utf8_lossy(&help.stdout).contains("--no-lsd")
+        let help = String::from_utf8_lossy(&help.stdout);
+        [NO_LSD, NO_DHT].into_iter().filter(|option| help.contains(option)).collect()
     });
-    has_it.then_some("--no-lsd")
+    options.clone()
 }
 
-/// A `swarmlet get` that is not started yet. It does not search in the local network, where the peers of other stories
-/// are.
+const NO_LSD: &str = "--no-lsd";
+const NO_DHT: &str = "--no-dht";
+
+/// A `swarmlet get` that is not started yet. LSD is off, because the peers of other stories are in the local network.
+/// The DHT is off, because it is everywhere.
 pub struct Get {
     program: OsString,
     lsd: bool,
+    dht: bool,
     command: &'static str,
     name: String,
     scratch: PathBuf,
@@ -58,6 +64,7 @@ impl Get {
         Get {
             program,
             lsd: false,
+            dht: false,
             command: "get",
             name,
             scratch,
@@ -84,10 +91,16 @@ impl Get {
         Get { program: program.into(), ..self }
     }
 
-    /// Lets it search in the local network: it must be started in one of its own.
+    /// Switches LSD on. The program must be started in a network of its own.
     #[allow(dead_code)] // Only the stories of that search use it.
     pub fn with_lsd(self) -> Get {
         Get { lsd: true, ..self }
+    }
+
+    /// Switches the DHT on, which is entered through the node at this UDP port of this machine.
+    #[allow(dead_code)] // Only its stories use it.
+    pub fn with_dht(self, port: u16) -> Get {
+        Get { dht: true, ..self }.arg("--dht-node").arg(format!("127.0.0.1:{port}"))
     }
 
     /// Adds `torrent`.
@@ -123,7 +136,8 @@ impl Get {
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.arg(self.command).args(&self.args).arg("--dir").arg(&self.dir).args(["--port", &self.port.to_string()]);
-        command.args(no_lsd(&self.program).filter(|_| !self.lsd));
+        let wanted = |option: &&str| (*option == NO_LSD && self.lsd) || (*option == NO_DHT && self.dht);
+        command.args(alone(&self.program).into_iter().filter(|option| !wanted(option)));
         // Each story keeps its own states.
         command.env("XDG_STATE_HOME", self.scratch.join("state"));
         command
@@ -154,7 +168,7 @@ impl Get {
     }
 
     /// Starts it on another host.
-    #[allow(dead_code)] // Only few stories have several hosts.
+    #[allow(dead_code)] // Only a few stories have several hosts.
     pub fn start_on(&self, host: &Host) -> Swarmlet {
         Swarmlet { process: Process::start(&self.name, &mut host.command(&self.command()), &self.scratch) }
     }

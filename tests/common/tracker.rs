@@ -114,7 +114,7 @@ impl Tracker {
         state.alone.insert(port);
     }
 
-    /// From now on the peer on `port` is told of the peer at `other` alone, and all that this is not said of are told of
+    /// From now on, the peer on `port` is told only about the peer at `other`. A peer without such a rule is told about
     /// none.
     pub fn introduce_only(&self, port: u16, other: SocketAddr) {
         self.state().only.get_or_insert_default().insert(port, other);

@@ -22,12 +22,14 @@ pub fn start(plan: &Plan) -> Process {
 }
 
 /// The command line of a transmission that searches in the local network. It finds the torrent in a folder, because its
-/// remote control may be out of reach.
+/// remote control may be out of reach. (A link it does not find there.)
 #[allow(dead_code)] // Only the stories of that search use it.
 pub fn in_a_lan(plan: &Plan) -> Command {
     let watched = plan.home().join("watched");
     fs::create_dir(&watched).expect("the folder can be made");
-    fs::copy(&plan.torrent.file, watched.join("one.torrent")).expect("the torrent can be copied");
+    if plan.torrent.file.exists() {
+        fs::copy(&plan.torrent.file, watched.join("one.torrent")).expect("the torrent can be copied");
+    }
     let mut settings = settings(plan);
     settings["lpd-enabled"] = true.into();
     settings["watch-dir-enabled"] = true.into();

@@ -1,4 +1,4 @@
-//! Stories of peers that find each other in the local network (BEP 14), in networks of their own.
+//! Stories of local service discovery (LSD, BEP 14), in network namespaces of their own.
 
 use crate::common::content::Content;
 use crate::common::lan::{Addresses, Lan};
@@ -20,19 +20,19 @@ use tempfile::TempDir;
 
 const KIB: usize = 1024;
 /// The log says so when another program's packet names a torrent of ours.
-const HEARD: &str = "it says in the local network";
+pub const HEARD: &str = "as its packet in the local network says";
 
 /// A network, and a torrent that names no tracker.
-struct Stage {
-    lan: Lan,
+pub struct Stage {
+    pub lan: Lan,
     scratch: TempDir,
-    content: Content,
-    source: PathBuf,
-    torrent: Torrent,
+    pub content: Content,
+    pub source: PathBuf,
+    pub torrent: Torrent,
 }
 
 impl Stage {
-    fn new(addresses: Addresses) -> Option<Stage> {
+    pub fn new(addresses: Addresses) -> Option<Stage> {
         let (lan, scratch) = (Lan::new(addresses)?, tempfile::tempdir().unwrap());
         let content = Content::one_file("a file.bin", 500 * KIB);
         let source = scratch.path().join("source");
@@ -41,7 +41,7 @@ impl Stage {
         Some(Stage { lan, scratch, content, source, torrent })
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.scratch.path()
     }
 
@@ -49,12 +49,12 @@ impl Stage {
         Get::new("get", self.path()).torrent(&self.torrent).with_lsd().arg("-vv")
     }
 
-    fn seed(&self) -> Get {
+    pub fn seed(&self) -> Get {
         Get::seed("seed", self.path(), &self.source).torrent(&self.torrent).with_lsd().arg("-vv")
     }
 
     /// Starts `get` on a machine, and waits until it has announced itself.
-    fn start(&self, get: &Get, machine: usize) -> Swarmlet {
+    pub fn start(&self, get: &Get, machine: usize) -> Swarmlet {
         let mut running = get.start_after(&self.lan.on(machine));
         wait_until("it has announced itself", PATIENCE, || {
             running.must_run();
@@ -110,7 +110,7 @@ fn a_network_without_ipv4_is_enough() {
     }
 }
 
-/// It tells why, and shows where its peers are from when they come.
+/// swarmlet says why nothing arrives, and later where its peers are from.
 #[test]
 fn the_reason_and_the_source_of_peers_are_shown() {
     let Some(stage) = Stage::new(Addresses::Both) else { return };
@@ -118,7 +118,7 @@ fn the_reason_and_the_source_of_peers_are_shown() {
     let running = stage.start(&get, 0);
     let last =
         |running: &Swarmlet| -> Value { crate::common::json::last(&running.stdout(), "status").unwrap_or_default() };
-    wait_until("it says that nobody is there", PATIENCE, || {
+    wait_until("swarmlet says that nobody is there", PATIENCE, || {
         last(&running)["why"] == "no peers: none in the local network, and the torrent names no tracker"
     });
     // A peer that connects to nobody: we must connect to it.
@@ -180,22 +180,6 @@ fn libtorrent_finds_us_and_we_find_libtorrent() {
 }
 
 #[test]
-fn a_link_without_trackers_is_enough() {
-    if !here(&[Tool::Libtorrent]) {
-        return;
-    }
-    let Some(stage) = Stage::new(Addresses::Both) else { return };
-    let link = format!("magnet:?xt=urn:btih:{}", hex(&stage.torrent.info_hash));
-    let get = Get::new("get", stage.path()).arg(link).with_lsd().arg("-vv");
-    let running = stage.start(&get, 0);
-    let mut command = libtorrent::python();
-    command.arg("lsd-seed").arg(&stage.torrent.file).arg(&stage.source).args(["0.0.0.0:7001", "0"]);
-    let _seed = Process::start("libtorrent", &mut stage.lan.command(1, &command), stage.path());
-    running.wait().assert_code(0);
-    stage.content.assert_same_in(&get.dir);
-}
-
-#[test]
 fn transmission_finds_us_and_we_find_transmission() {
     if !here(&[Tool::Transmission]) {
         return;
@@ -251,7 +235,7 @@ fn a_flood_costs_nothing_and_names_no_victim() {
     stage.content.assert_same_in(&get.dir);
 }
 
-/// A listener hears only the public one. What others say about the private one is not heard.
+/// A listener hears only the public torrent. Packets of others about the private torrent are ignored.
 #[test]
 fn private_torrents_are_neither_announced_nor_looked_for() {
     let Some(stage) = Stage::new(Addresses::Both) else { return };
@@ -282,9 +266,9 @@ fn it_can_be_switched_off_and_is_quiet_without_a_network() {
     let off = Get::new("off", stage.path()).torrent(&stage.torrent).arg("-vv").arg("--json");
     let silent = off.start_after(&stage.lan.on(0));
     wait_until("it says why", PATIENCE, || silent.stdout().contains("so peers must connect to us"));
-    // Here is only the loopback interface, which has no multicast.
+    // There is only the loopback interface, which is not used for multicast.
     let alone = stage.get().arg("--json").start_after("exec unshare --net \"$@\"");
-    wait_until("it says so once", PATIENCE, || alone.stderr().contains("no interface has multicast"));
+    wait_until("it says so once", PATIENCE, || alone.stderr().contains("no interface supports multicast"));
     wait_until("it says why", PATIENCE, || alone.stdout().contains("so peers must connect to us"));
     assert!(!searches(&silent) && searches(&alone));
     assert!(!listener.stdout().contains("10.77.0.1"));

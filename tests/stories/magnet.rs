@@ -1,4 +1,4 @@
-//! Stories of magnet links: what a torrent contains is asked of its peers.
+//! Stories of magnet links: swarmlet asks peers for the description of a torrent.
 
 use crate::common::content::Content;
 use crate::common::http::Server;
@@ -29,13 +29,13 @@ fn link_to(torrent: &Torrent, peer: SocketAddr) -> String {
     link(torrent, &format!("&x.pe={peer}"))
 }
 
-/// The only file whose name ends with `.torrent` in the folder of the states.
+/// The names of the `.torrent` files in the folder of the states.
 fn saved(scratch: &Path) -> Vec<String> {
     let names = fs::read_dir(scratch.join("state/swarmlet")).into_iter().flatten().flatten();
     names.filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| name.ends_with(".torrent")).collect()
 }
 
-/// Downloads from `program` by a link that names it and nothing else.
+/// Downloads from `program` with a link that names only its address.
 fn from(program: Program) {
     if !here(&[program.tool()]) {
         return;
@@ -47,7 +47,7 @@ fn from(program: Program) {
     let plan = Plan::seed(program, &torrent, &source, scratch.path());
     let mut seed = plan.start();
     let get = Get::new("leecher", scratch.path()).arg(link_to(&torrent, plan.address())).arg("--json");
-    // It may still check its content; then it is tried again.
+    // The program may still check its content; then swarmlet tries again.
     let ran = get.run();
     seed.must_run();
     ran.assert_code(0);
@@ -100,7 +100,7 @@ fn a_link_with_a_tracker_needs_nothing_else_and_the_next_run_needs_no_peer() {
     let started = json::first(&ran.stdout, "start").unwrap();
     assert_eq!((started["name"].as_str(), started["state"].as_str()), (Some("a lie"), Some("learning")));
     assert_eq!(ran.json("metadata")["name"], "a tree");
-    // One `started`, and the end: the announces of the machine that learned belong to the torrent too.
+    // There is only one `started`, because the torrent continues the announces of the machine that learned.
     let announces = stage.announces_from(&get);
     let events: Vec<&str> = announces.iter().map(|announce| announce.event.as_str()).collect();
     assert_eq!(events, ["started", "completed", "stopped"]);
@@ -114,13 +114,13 @@ fn a_link_with_a_tracker_needs_nothing_else_and_the_next_run_needs_no_peer() {
     again.assert_code(0);
     assert_eq!(again.json("complete")["fetched"], 0);
     assert!(json::first(&again.stdout, "metadata").is_none(), "no peer was asked");
-    // Nor does the tracker in it get lost.
+    // The tracker of the link is not lost either.
     assert_eq!(stage.announces_from(&get).len(), announces.len() + 2);
 }
 
 /// A torrent whose `info` has this many bytes, in pieces of 16 KiB.
 fn of_info_length(length: usize, scratch: &Path) -> (Torrent, Content) {
-    // 20 bytes a piece; what is left is the name's.
+    // 20 bytes for each piece; the name takes the rest.
     let made = |pieces: usize, name: usize| {
         let content = Content::one_file(&"n".repeat(name), pieces * 16 * KIB);
         let source = scratch.join(format!("source-{pieces}-{name}"));
@@ -184,7 +184,7 @@ fn only_the_torrent_is_fetched_and_nothing_of_the_person_is_overwritten() {
     fs::write(&printed, ran.stdout).unwrap();
     assert_eq!(Torrent::read(&printed).info_hash, stage.torrent.info_hash);
 
-    // The list is the same as that of the file.
+    // The list is the same as with the .torrent file.
     fs::remove_dir_all(stage.path().join("state")).unwrap();
     let list = get(&["--list", "--exclude", "z/"]).run();
     list.assert_code(0);
@@ -282,7 +282,7 @@ fn a_link_that_names_two_torrents_is_refused_in_words() {
     assert!(saved(stage.path()).is_empty());
 }
 
-/// Waits until a link has been asked for in vain, and returns the reason that it gives.
+/// Waits until swarmlet gives the `expected` reason why no description arrives.
 fn reason(running: &mut Swarmlet, expected: &str) {
     wait_until(expected, PATIENCE, || {
         running.must_run();
@@ -306,7 +306,7 @@ fn the_reason_is_told_when_nothing_arrives() {
     let mut running = Get::new("lost", stage.path()).arg(link_of_nobody(&stage)).arg("--json").start();
     reason(&mut running, "none of 1 known peer can be reached now");
     running.interrupt().assert_code(75);
-    // A script gets an end, and the reason.
+    // For a script, there is an end, with the reason.
     let given_up = Get::new("patient", stage.path()).arg(link_of_nobody(&stage)).args(&["--stop-timeout", "2"]).run();
     given_up.assert_code(75);
     let why = "given up, no progress for 2 s: none of 1 known peer can be reached now";
@@ -314,7 +314,7 @@ fn the_reason_is_told_when_nothing_arrives() {
     assert!(given_up.stderr.contains("given up before the torrent's description came"), "{}", given_up.stderr);
 }
 
-/// A link that names a peer that does not listen.
+/// A link that names only a peer that does not listen.
 fn link_of_nobody(stage: &Stage) -> String {
     link_to(&stage.torrent, (Ipv4Addr::LOCALHOST, 9).into())
 }
@@ -336,7 +336,7 @@ fn many_takes_links_from_its_folder() {
         json::first(&running.stdout(), "complete").is_some()
     });
     assert_eq!(fs::read(folder.join("a file")).unwrap(), stage.content.concatenated());
-    // The link goes, and its torrent with it.
+    // When the link is removed, its torrent is dropped.
     fs::remove_file(folder.join("one.magnet")).unwrap();
     wait_until("the torrent is dropped", PATIENCE, || {
         running.must_run();
@@ -357,7 +357,7 @@ fn a_description_of_four_mebibytes_with_a_hundred_thousand_files() {
     let content = Content::folder("many files", &files);
     let torrent = make_with_tiers(&content, &scratch.path().join("many.torrent"), 16 * KIB, &[]);
     assert!(torrent.info_length() > 4 << 20, "{}", torrent.info_length());
-    // It need not have the content to describe it.
+    // The program need not have the content to give the description.
     let plan = Plan::seed(Program::Libtorrent, &torrent, scratch.path(), scratch.path());
     let _seed = plan.start();
     let get = Get::new("leecher", scratch.path()).arg(link_to(&torrent, plan.address())).arg("--metadata-only");
@@ -373,7 +373,7 @@ fn a_private_torrent_is_downloaded_from_the_peers_of_its_tracker() {
     if !here(&[Tool::Aria2]) {
         return;
     }
-    // libtorrent and transmission do not describe private torrents to strangers; aria2 does.
+    // libtorrent and transmission do not give descriptions of private torrents; aria2 does.
     let scratch = tempfile::tempdir().unwrap();
     let tracker = Tracker::start();
     let content = Content::one_file("a secret", 200_000);

@@ -1,4 +1,4 @@
-//! Stories of links among peers that lie about what the torrent contains: raw sockets, beside one honest peer.
+//! Stories of magnet links among peers that lie about the description: raw sockets, and one honest peer.
 
 use crate::common::content::Content;
 use crate::common::hostile::{handshake, message};
@@ -23,13 +23,14 @@ enum Lie {
     Garbage(usize),
     /// It sends a bitfield of 256 KiB, haves of pieces that can't exist, and everything else that can come early.
     Early,
-    /// It sends blocks without end that nobody asked for.
+    /// It sends unrequested blocks without end.
     Unasked(usize),
 }
 
-/// Listens, does that to everybody who connects, and returns where.
+/// Listens, does that to every peer that connects, and returns its address.
 fn liar(lie: Lie, info_hash: [u8; 20], number: u32) -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    // Each has an address of its own, because few ports of an address in a link are tried.
+    let listener = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 10 + number as u8), 0)).unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for socket in listener.incoming().flatten() {
@@ -70,7 +71,7 @@ fn deceive(mut socket: TcpStream, lie: Lie, info_hash: &[u8; 20], number: u32) -
         socket.read_exact(&mut length)?;
         let mut body = vec![0; u32::from_be_bytes(length) as usize];
         socket.read_exact(&mut body)?;
-        // Our number of ut_metadata is 2, so theirs is the 3 that we named.
+        // Our id for ut_metadata is 2. The other side uses the 3 that we named.
         let asks = |body: &[u8]| body.starts_with(&[20, 3]);
         if let (Lie::Garbage(size), true) = (lie, asks(&body)) {
             let text = String::from_utf8_lossy(&body).into_owned();
@@ -130,7 +131,7 @@ fn liars_delay_a_description_by_less_than_ten_seconds_and_take_no_memory() {
     running.terminate();
 }
 
-/// `info` has the right hash, but no program should use it.
+/// A description with the right hash that no program should use.
 #[test]
 fn a_description_that_is_right_and_cannot_be_used_makes_nothing() {
     if !here(&[Tool::Libtorrent]) {
@@ -153,7 +154,7 @@ fn a_description_that_is_right_and_cannot_be_used_makes_nothing() {
     }
 }
 
-/// A peer that describes the torrent, whatever `info` is.
+/// A peer that sends `info` as the description, whatever it is.
 fn teller(info: Vec<u8>, info_hash: [u8; 20]) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();

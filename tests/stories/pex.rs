@@ -32,7 +32,7 @@ fn is_complete(ours: &Swarmlet) -> bool {
 }
 
 #[test]
-fn three_of_ours_in_a_line_meet_although_no_tracker_runs() {
+fn three_swarmlets_in_a_line_meet_without_a_tracker() {
     let stage = Stage::new(Content::one_file("a file.bin", 2 << 20), PIECE);
     let names = ["first", "second", "third"];
     let gets = names.map(|name| stage.get(name).args(&["--json", "-vv", "--seed", "--max-upload-rate", "100"]));
@@ -79,9 +79,9 @@ const LINE: [Option<Program>; 8] = [
 const LINE_OURS: usize = 4;
 
 #[test]
-fn two_of_each_program_in_a_line_become_a_swarm_although_no_tracker_runs() {
+fn two_of_each_program_in_a_line_become_a_swarm_without_a_tracker() {
     if !here(&Program::ALL.map(Program::tool))
-        || is_told_inside("pex::two_of_each_program_in_a_line_become_a_swarm_although_no_tracker_runs")
+        || is_told_inside("pex::two_of_each_program_in_a_line_become_a_swarm_without_a_tracker")
     {
         return;
     }
@@ -260,9 +260,9 @@ impl Listened {
     }
 }
 
-/// The public torrent, to which peers come last, shows that there was time enough.
+/// Peers come to the public torrent last. So when it has told them, there was enough time for the others.
 #[test]
-fn for_a_private_torrent_or_without_pex_nothing_is_offered_or_told_or_believed() {
+fn a_private_torrent_and_no_pex_offer_tell_and_believe_nothing() {
     let stage = Stage::new(Content::one_file("a file.bin", 100_000), PIECE);
     let mut private = fs::read(&stage.torrent.file).unwrap();
     let end = private.len() - 2;

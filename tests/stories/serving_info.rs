@@ -1,4 +1,4 @@
-//! Stories of a torrent's description that is given to peers that have only a link (BEP 9).
+//! Stories of peers that have only a link and get the torrent's description from swarmlet (BEP 9).
 
 use crate::common::content::Content;
 use crate::common::hostile::{is_closed, message};
@@ -18,7 +18,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const KIB: usize = 1024;
-/// The id of extended messages, that of the extended handshake, and the id by which a [`Stranger`] takes `ut_metadata`.
+/// The id of extended messages, the id of the extended handshake, and the id that a [`Stranger`] gives to
+/// `ut_metadata`.
 const EXTENDED: u8 = 20;
 const HANDSHAKE: u8 = 0;
 const TO_STRANGER: u8 = 7;
@@ -35,7 +36,7 @@ fn long_stage() -> Stage {
     stage
 }
 
-/// `program` downloads from us by a link that names the tracker and nothing else.
+/// `program` downloads from us with a link that names only the tracker.
 fn to(program: Program) {
     if !here(&[program.tool()]) {
         return;
@@ -61,8 +62,8 @@ fn to_libtorrent_by_a_link_with_a_tracker() {
     to(Program::Libtorrent);
 }
 
-/// While it has only a link, aria2 announces itself as a seed, and trackers introduce no seeds to it. So its tracker names
-/// us whoever asks.
+/// While aria2 has only a link, it announces itself as a seed, and most trackers name no seeds to it. This tracker
+/// names us to everybody.
 #[test]
 fn to_aria2_by_a_link_with_a_tracker() {
     if !here(&[Program::Aria2.tool()]) {
@@ -89,6 +90,7 @@ fn to_rtorrent_by_a_link_with_a_tracker() {
     to(Program::Rtorrent);
 }
 
+/// (aria2 1.36.0, transmission 3.00 and rtorrent 0.9.8 ignore `x.pe`.)
 #[test]
 fn to_libtorrent_by_a_link_that_names_us() {
     if !here(&[Program::Libtorrent.tool()]) {
@@ -111,7 +113,7 @@ fn by_link(stage: &Stage, name: &str, port: u16) -> Get {
 }
 
 #[test]
-fn what_was_learned_by_a_link_is_given_on() {
+fn a_description_that_came_by_a_link_is_given_to_others() {
     let stage = long_stage();
     let (seed, port) = stage.serve(&[]);
     let second = by_link(&stage, "second", port).args(&["--seed", "--json"]);
@@ -276,10 +278,10 @@ fn a_thousand_requests_a_second_are_answered_a_few_times_and_take_no_memory() {
         thread::sleep(Duration::from_millis(number as u64).saturating_sub(began.elapsed()));
     }
     assert!((6..=14).contains(&blocks), "{blocks} blocks");
-    // One that asks and never reads is closed, at the latest when what it was told fills the sockets and a queue.
+    // A peer that asks and never reads is closed, at the latest when the answers fill the sockets and a queue.
     let mut deaf = stranger(&stage, port, 3);
     let asked = (0..1_000_000).take_while(|number| deaf.ask(number % 3).is_ok()).count();
-    assert!(asked < 1_000_000 || is_closed(&mut deaf.socket, PATIENCE), "it may ask for ever");
+    assert!(asked < 1_000_000 || is_closed(&mut deaf.socket, PATIENCE), "it may ask forever");
     seed.must_run();
     let after = proc::status(seed.id(), "VmRSS");
     say(&format!(
@@ -329,7 +331,7 @@ fn is_not_given_after(name: &str, stage: &Stage, act: impl Fn(&Path)) {
 }
 
 #[test]
-fn a_torrent_file_that_changes_or_goes_is_not_given_any_more() {
+fn a_description_is_not_given_after_its_file_changed_or_is_gone() {
     let stage = long_stage();
     let rewrite = |path: &Path| {
         let bytes = fs::read(path).unwrap();

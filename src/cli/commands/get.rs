@@ -120,16 +120,16 @@ pub const COMMAND: Command = Command {
     run,
 };
 
-/// What a TORRENT is.
+/// The help for TORRENT.
 const TORRENT: &str = if IS_BUILT_IN {
     "TORRENT is a .torrent file, a magnet link, a file that contains one, the http or https URL of one, or - for \
-     standard input. What the torrent of a link contains is asked of its peers, and kept in the folder of the resume \
-     states."
+     standard input. The description of a link's torrent (its files and hashes) comes from peers, and is saved in the \
+     folder of the resume states."
 } else {
     "TORRENT is a .torrent file, the http or https URL of one, or - for standard input."
 };
 
-/// The last ones are about links.
+/// Examples for the help. The last [`LINK_EXAMPLES`] are about links.
 const EXAMPLES: &[&str] = &[
     "swarmlet get debian.torrent",
     "swarmlet get --dir /srv/iso --seed *.torrent",
@@ -184,8 +184,8 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
         .map(|(exit, _)| exit)
 }
 
-/// The wanted files of each torrent; `None`: it is left out, and that was reported. What a link stands for is not known
-/// yet.
+/// The wanted files of each torrent; `None`: the torrent is left out, and a message said so. The files of a link's
+/// torrent are not known yet.
 fn choose(files: &Files, all: &[Wanted], quiet: bool) -> Result<Vec<Option<Option<Choice>>>, Failure> {
     let mut choices = Vec::new();
     for wanted in all {
@@ -233,7 +233,7 @@ fn work(
                 let peers = link.filter(|_| IS_BUILT_IN).map(|link| link.peers.into()).unwrap_or_default();
                 work.jobs.push(Job { choice: choice.map(Box::new), peers, description, ..Job::new(metainfo, dir) });
             }
-            // They were refused.
+            // A build without links has refused them.
             Named::Link(_) if !IS_BUILT_IN => {}
             Named::Link(link) => work.links.push(wanted::job(&source, &link)?),
         }

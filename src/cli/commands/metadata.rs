@@ -4,7 +4,7 @@
 
 use super::wanted::Wanted;
 use crate::base::json::Object;
-use crate::base::path::for_terminal;
+use crate::base::path::{MAX_COMPONENT_BYTES, for_terminal};
 use crate::base::units::{count, size};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::command::Group;
@@ -17,14 +17,14 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// The options of `get` for this; none in a build without links.
+/// The options of `get` that belong to it; none in a build without links.
 pub const OPTIONS: Group = Group {
     title: "Magnet links",
     flags: if !IS_BUILT_IN {
         &[]
     } else {
         &[
-            Flag::switch("metadata-only", "Write the torrent as NAME.torrent into the download folder, and exit"),
+            Flag::switch("metadata-only", "Write NAME.torrent to the download folder, and exit"),
             Flag::with("output", "FILE", "With --metadata-only: the name of the file; - is standard output").short("o"),
         ]
     },
@@ -38,7 +38,7 @@ enum Place {
     Named,
 }
 
-/// What the options say about it.
+/// What the options say about the .torrent files.
 pub struct Saving {
     place: Place,
     overwrite: bool,
@@ -52,7 +52,7 @@ impl Saving {
         let output = run::path(given, "output", "a file, or - for standard output")?;
         if !given.has("metadata-only") {
             return match output {
-                Some(_) => Err(Failure::usage("--output names the .torrent file of --metadata-only")),
+                Some(_) => Err(Failure::usage("--output needs --metadata-only")),
                 None => Ok(None),
             };
         }
@@ -79,7 +79,7 @@ impl Saving {
         Ok(Some(saving))
     }
 
-    /// Writes the .torrent files; those without a name of their own into `dir`.
+    /// Writes the .torrent files: to `dir`, unless the options name another place.
     pub fn save(&self, all: &[Wanted], dir: &Path) -> Result<(), Failure> {
         for wanted in all {
             let Some(metainfo) = wanted.metainfo() else { continue };
@@ -91,7 +91,7 @@ impl Saving {
                 }
                 Place::File(path) => path,
                 Place::Named => {
-                    named = dir.join(format!("{}.torrent", metainfo.name));
+                    named = dir.join(file_name(&metainfo.name));
                     &named
                 }
             };
@@ -109,7 +109,7 @@ impl Saving {
         if self.overwrite {
             return output::write(path, bytes);
         }
-        // The name is taken before it is used, so that nothing that came meanwhile is lost.
+        // Creating the file first reserves the name, so no file that appeared meanwhile is overwritten.
         File::create_new(path).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => is_there(path),
             _ => output::cant_write(path, &error),
@@ -134,6 +134,13 @@ impl Saving {
         }
         Ok(())
     }
+}
+
+/// NAME.torrent. A name that is too long for a file is cut.
+fn file_name(name: &str) -> String {
+    let ends = name.char_indices().map(|(at, character)| at + character.len_utf8());
+    let end = ends.take_while(|end| end + ".torrent".len() <= MAX_COMPONENT_BYTES).last().unwrap_or(0);
+    format!("{}.torrent", &name[..end])
 }
 
 fn is_there(path: &Path) -> Failure {

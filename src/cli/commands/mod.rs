@@ -4,6 +4,9 @@
 
 pub mod check;
 pub mod completions;
+// Feature: dht.
+#[cfg(feature = "dht")]
+pub mod dht;
 // Feature: make.
 #[cfg(feature = "make")]
 pub mod edit;
@@ -42,10 +45,13 @@ pub static COMMANDS: &[Command] = &[
     #[cfg(feature = "make")]
     edit::COMMAND,
     link::COMMAND,
+    // Feature: dht.
+    #[cfg(feature = "dht")]
+    dht::COMMAND,
     // Commands that describe all commands need this table.
     Command { run: |given| completions::run(given, COMMANDS), ..completions::COMMAND },
     Command { run: |given| man::run(given, COMMANDS), ..man::COMMAND },
 ];
 
 /// Commands that a build can leave out, each with its Cargo feature.
-pub const OPTIONAL: &[(&str, &str)] = &[("make", "make"), ("edit", "make"), ("track", "tracker")];
+pub const OPTIONAL: &[(&str, &str)] = &[("make", "make"), ("edit", "make"), ("track", "tracker"), ("dht", "dht")];

@@ -1,7 +1,7 @@
-//! What `get` is asked for: torrents, and links to torrents.
+//! The arguments of `get`: torrents, and magnet links.
 //!
-//! Floor 4. What the torrent of a link contains is known if an earlier run saved it. Otherwise peers are asked, during
-//! the download or, for `--list` and `--metadata-only`, in a run of its own.
+//! Floor 4. If an earlier run saved the torrent of a link, its description is known. Otherwise peers are asked for it:
+//! during the download or, for `--list` and `--metadata-only`, in a run of its own.
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::flags::Parsed;
@@ -34,7 +34,7 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// The torrent, if it is known what it contains.
+    /// The torrent, if its description is known.
     pub fn metainfo(&self) -> Option<&Metainfo> {
         match &self.named {
             Named::Torrent(metainfo) => Some(metainfo),
@@ -42,7 +42,7 @@ impl Wanted {
         }
     }
 
-    /// How messages name it.
+    /// How messages name this argument.
     pub fn shown(&self) -> String {
         source::shown(&self.source)
     }
@@ -66,7 +66,7 @@ pub fn read(given: &Parsed) -> Result<Vec<Wanted>, Failure> {
         let bytes = source::bytes(&source)?;
         let named = match IS_BUILT_IN {
             true => named::of(&source, &bytes)?,
-            // A link is refused.
+            // `parse` refuses a link.
             false => Named::Torrent(source::parse(&source, &bytes)?.into()),
         };
         let link = match &named {
@@ -87,7 +87,7 @@ pub fn job(source: &OsStr, link: &Magnet) -> Result<LinkJob, Failure> {
     LinkJob::new(link.clone()).map_err(|why| Failure::new(Exit::BadTorrent, place + why))
 }
 
-/// Links whose torrents an earlier run saved become torrents.
+/// Replaces each link whose torrent an earlier run saved by that torrent.
 pub fn use_saved(all: &mut [Wanted], states: Option<&StateDir>) {
     for wanted in all {
         if IS_BUILT_IN
@@ -101,7 +101,7 @@ pub fn use_saved(all: &mut [Wanted], states: Option<&StateDir>) {
 
 /// Refuses arguments that name the same torrent, or torrents that would write to the same file.
 pub fn check_distinct(all: &[Wanted]) -> Result<(), Failure> {
-    // The check below is enough for torrents.
+    // In a build without links, the check below is enough.
     for (at, wanted) in all.iter().enumerate().filter(|_| IS_BUILT_IN) {
         let same = |other: &&Wanted| other.info_hash() == wanted.info_hash();
         if let (Some(other), Some(info_hash)) = (all[..at].iter().find(same), wanted.info_hash()) {
@@ -112,8 +112,8 @@ pub fn check_distinct(all: &[Wanted]) -> Result<(), Failure> {
     source::check_distinct(&known.collect::<Vec<_>>(), true)
 }
 
-/// Asks peers what the torrents of the links contain, and nothing else. The links of which that was found out become
-/// torrents. Returns the exit code, and the arguments that are torrents.
+/// Asks peers for the descriptions of the links' torrents, and downloads nothing else. A link whose description arrived
+/// becomes a torrent. Returns the exit code, and the arguments that are torrents.
 pub fn learn(
     mut all: Vec<Wanted>,
     config: Config,
@@ -147,7 +147,7 @@ pub fn learn(
     Ok((exit, all))
 }
 
-/// What is known of the torrents of a run, so that the torrent of a link is not in the way of another.
+/// The torrents of a run that are known at the start. The torrent of a link must not be in the way of any of them.
 pub fn running(all: &[Wanted], dir: &Path) -> Running {
     let mut running = Running::default();
     for wanted in all {

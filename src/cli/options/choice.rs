@@ -46,8 +46,8 @@ impl Files {
         Ok(Files { numbers, excluded })
     }
 
-    /// The wanted files of a torrent; `None`: all. Messages call the torrent `name`. If `--files` is not given, the files
-    /// count that the `link` selects.
+    /// The wanted files of a torrent; `None`: all. Messages call the torrent `name`. Without `--files`, the files that
+    /// the `link` selects are wanted.
     pub fn of(&self, metainfo: &Metainfo, name: &str, link: Option<&Magnet>) -> Result<Option<Choice>, Failure> {
         let files: Vec<usize> = numbered(metainfo).map(|(index, _)| index).collect();
         let last = files.len();
@@ -144,7 +144,7 @@ mod tests {
         chosen_of(arguments, is_folder, None)
     }
 
-    /// The same for the torrent of a link that selects these files.
+    /// The same for the torrent of a link that selects the files `selects`.
     fn chosen_of(arguments: &[&str], is_folder: bool, selects: Option<&str>) -> Result<Option<Vec<usize>>, String> {
         let link = |selects| Magnet::parse(&format!("magnet:?xt=urn:btih:{}&so={selects}", "0".repeat(40))).unwrap();
         let link = selects.map(link);
@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(chosen(&["x"], "1-2"), Ok(Some(vec![1, 2])));
         assert_eq!(chosen(&["x"], "0-4294967295"), Ok(None), "that is all of them");
         assert_eq!(chosen(&["x"], "0,9"), Ok(Some(vec![0])), "there is no file 9");
-        assert_eq!(chosen(&["--files", "3", "x"], "0"), Ok(Some(vec![3])), "the person decides");
+        assert_eq!(chosen(&["--files", "3", "x"], "0"), Ok(Some(vec![3])), "--files decides");
         assert_eq!(chosen(&["--exclude", "*.nfo", "x"], "0,2"), Ok(Some(vec![0])));
         let nothing = chosen(&["x"], "9,4294967295").unwrap_err();
         assert!(nothing.contains("because the link selects the files 9,4294967295 (counted from 0)"), "{nothing}");

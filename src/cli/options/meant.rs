@@ -16,6 +16,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("check", &["hash", "hash-check", "recheck", "test", "validate", "verify"]),
     ("edit", &["change", "modify", "reannounce", "rename", "set"]),
     ("link", &["magnet", "uri"]),
+    ("dht", &["kademlia", "node", "ping", "scrape"]),
     ("completions", &["complete", "completion"]),
     ("man", &["manual"]),
 ];

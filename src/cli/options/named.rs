@@ -1,6 +1,6 @@
-//! What an argument names: a torrent, or a magnet link, which does not say what the torrent contains.
+//! What an argument names: a torrent with its description, or only a magnet link.
 //!
-//! Floor 4. A link can be the argument itself, or be in a file, on standard input, or behind a URL.
+//! Floor 4. A link can be the argument itself, or come from a file, standard input or a URL.
 
 use super::source;
 use crate::cli::exit::{Exit, Failure};
@@ -10,24 +10,24 @@ use std::ffi::OsStr;
 
 /// A torrent or a link.
 pub enum Named {
-    /// A torrent that is described.
+    /// A torrent whose description is known.
     Torrent(Box<Metainfo>),
-    /// A link.
+    /// A magnet link.
     Link(Box<Magnet>),
 }
 
-/// Reads what the argument `source` names.
+/// Reads the torrent or the link that the argument `source` names.
 pub fn read(source: &OsStr) -> Result<Named, Failure> {
     of(source, &source::bytes(source)?)
 }
 
-/// Reads the `bytes` that came from `source`.
+/// Reads a torrent or a link from the `bytes` that came from `source`.
 pub fn of(source: &OsStr, bytes: &[u8]) -> Result<Named, Failure> {
     let text = source::beginning(bytes);
     if !source::is_magnet(text) {
         return source::parse(source, bytes).map(|metainfo| Named::Torrent(Box::new(metainfo)));
     }
-    // Whatever follows in a file is not part of the link.
+    // The link ends with its line.
     let line = text.split(|byte| b"\r\n".contains(byte)).next().unwrap_or(text);
     let link = Magnet::parse(&String::from_utf8_lossy(line));
     link.map(|link| Named::Link(Box::new(link))).map_err(|error| {

@@ -11,14 +11,16 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::run::{blocklist, log};
 use crate::cli::say;
 use crate::cli::show::view::View;
+use crate::engine::config::Dht;
 use crate::engine::{Config, DEFAULT_MAX_PEERS, DEFAULT_PORTS, RateLimits, Settings};
+use crate::proto::krpc;
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::pex;
 use crate::storage::description::Description;
 use crate::sys::in_words;
 use std::ffi::OsString;
 use std::io::ErrorKind;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -69,33 +71,49 @@ pub const HELP: Flag = Flag::switch("help", "Print this help").short("h");
 /// How peers are reached, and which peers.
 pub const NETWORK: Group = Group {
     title: "Network",
-    flags: &[
-        Flag::with(
-            "port",
-            "PORT",
-            "Listen on this port, or on the first free port of a range such as 7000-7010; 0: the system chooses",
-        )
-        .short("p")
-        .default("6881-6999"),
-        Flag::with(
-            "ip",
-            "ADDR",
-            "Ask trackers to give this address to other peers; many accept it only from their own network",
-        ),
-        Flag::with(
-            "blocklist",
-            "FILE",
-            "Never talk to peers whose address is in this file. A line is 1.2.3.0/24, 1.2.3.4-1.2.3.9 or \
-             2001:db8::/32, or a comment after #. SIGHUP makes swarmlet read it again",
-        ),
-        // Feature: pex.
-        #[cfg(feature = "pex")]
-        Flag::switch("no-pex", "Neither tell peers about other peers nor believe what they tell (peer exchange)"),
-        // Feature: lsd.
-        #[cfg(feature = "lsd")]
-        Flag::switch("no-lsd", "Do not look for peers in the local network, and do not tell it which torrents run"),
-    ],
+    flags: NETWORK_FLAGS.split_at(NETWORK_FLAGS.len() - if krpc::IS_BUILT_IN { 0 } else { DHT_FLAGS }).0,
 };
+/// The last of [`NETWORK_FLAGS`] are about the DHT.
+const DHT_FLAGS: usize = 3;
+const NETWORK_FLAGS: &[Flag] = &[
+    Flag::with(
+        "port",
+        "PORT",
+        "Listen on this port, or on the first free port of a range such as 7000-7010; 0: the system chooses",
+    )
+    .short("p")
+    .default("6881-6999"),
+    Flag::with(
+        "ip",
+        "ADDR",
+        "Ask trackers to give this address to other peers; many accept it only from their own network",
+    ),
+    Flag::with(
+        "blocklist",
+        "FILE",
+        "Never talk to peers whose address is in this file. A line is 1.2.3.0/24, 1.2.3.4-1.2.3.9 or \
+             2001:db8::/32, or a comment after #. SIGHUP makes swarmlet read it again",
+    ),
+    // Feature: pex.
+    #[cfg(feature = "pex")]
+    Flag::switch("no-pex", "Do not exchange addresses of peers with other peers (peer exchange, PEX)"),
+    // Feature: lsd.
+    #[cfg(feature = "lsd")]
+    Flag::switch(
+        "no-lsd",
+        "Do not look for peers in the local network, and do not announce torrents there (local service discovery, \
+             LSD)",
+    ),
+    Flag::switch("no-dht", "Do not look for peers in the DHT, and do not announce torrents there"),
+    Flag::switch("dht-read-only", "Ask in the DHT, but do not answer the questions of others"),
+    DHT_NODE,
+];
+/// `--dht-node`.
+pub const DHT_NODE: Flag = Flag::with(
+    "dht-node",
+    "HOST:PORT",
+    "Enter the DHT through this node, instead of well-known ones; may be given several times",
+);
 
 /// What a run shows.
 pub const OUTPUT: Group = Group {
@@ -125,8 +143,9 @@ pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
     told.iter().for_each(|line| say::problem(line));
     Ok(Config {
         blocklist,
-        // A build without this search does not know the option either.
+        // A build without LSD does not have the option either.
         lsd: cfg!(feature = "lsd") && !given.has("no-lsd"),
+        dht: dht(given)?,
         ports: given.value("port").map_or(Ok(DEFAULT_PORTS), |text| ports(&text.to_string_lossy()))?,
         torrent: Settings {
             max_peers: max_peers.map_or(DEFAULT_MAX_PEERS, |number| number as usize),
@@ -139,6 +158,40 @@ pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
         status_every: display_interval(given, view)?,
         ..Config::default()
     })
+}
+
+/// How the DHT is used. (A build without it does not have the options either.)
+fn dht(given: &Parsed) -> Result<Option<Dht>, Failure> {
+    if !krpc::IS_BUILT_IN {
+        return Ok(None);
+    }
+    let nodes: Vec<(String, u16)> = given.values("dht-node").iter().map(node).collect::<Result<_, _>>()?;
+    let read_only = given.has("dht-read-only");
+    let off = given.has("no-dht");
+    let useless =
+        [(!nodes.is_empty(), "dht-node"), (read_only, "dht-read-only")].into_iter().find(|(is, _)| *is && off);
+    match useless {
+        Some((_, other)) => Err(Failure::usage(format!("--no-dht and --{other} contradict each other"))),
+        None => Ok((!off).then_some(Dht { nodes, read_only })),
+    }
+}
+
+/// Reads `router.example:6881`, `192.0.2.7:6881` or `[2001:db8::7]:6881`.
+pub fn node(text: &OsString) -> Result<(String, u16), Failure> {
+    let text = text.to_string_lossy();
+    let parts =
+        text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok().filter(|port| *port > 0)?)));
+    let is_host = |host: &str| match host.strip_prefix('[') {
+        Some(v6) => v6.strip_suffix(']').is_some_and(|v6| v6.parse::<Ipv6Addr>().is_ok()),
+        None => !host.is_empty() && !host.contains([':', '/', '@']) && !host.contains(char::is_whitespace),
+    };
+    match parts.filter(|(host, _)| is_host(host)) {
+        Some((host, port)) => Ok((host.trim_matches(['[', ']']).to_string(), port)),
+        None => {
+            let expected = "expected a host and a port, such as router.example:6881 or [2001:db8::7]:6881";
+            Err(Failure::usage(format!("{}: {expected}", for_terminal(&text))))
+        }
+    }
 }
 
 /// Parses `7000`, `7000-7010` or `0`.
@@ -232,7 +285,8 @@ pub fn sources(command: &str, given: &Parsed) -> Result<Vec<OsString>, Failure> 
     Ok(sources)
 }
 
-/// Reads the torrents on the command line, and prints the warnings about them. Each comes with its argument.
+/// Reads the torrents on the command line, and prints the warnings about them. Each torrent comes with its argument,
+/// and with the place of its description.
 pub fn torrents(command: &str, given: &Parsed) -> Result<Vec<(OsString, Metainfo, Option<Description>)>, Failure> {
     let mut torrents = Vec::new();
     for source in sources(command, given)? {

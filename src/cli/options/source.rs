@@ -55,7 +55,7 @@ pub fn bytes(source: &OsStr) -> Result<Vec<u8>, Failure> {
     let bytes = match address(source) {
         _ if source == "-" => read_stdin(),
         _ if source.is_empty() => Err(Failure::usage("'' is not a torrent; expected a .torrent file, a URL or -")),
-        // A link is all that there is.
+        // The argument itself is the link.
         Some(link) if is_magnet(link.as_bytes()) => return Ok(link.into()),
         Some(url) => fetch(url),
         None => read_file(source),
@@ -65,7 +65,7 @@ pub fn bytes(source: &OsStr) -> Result<Vec<u8>, Failure> {
     unpacked(bytes, MAX_METAINFO_BYTES).ok_or_else(|| Failure::new(Exit::BadTorrent, wrong()))
 }
 
-/// Where the description can be read again of the torrent that was read from `source`, as `bytes`.
+/// Where the description of a torrent can be read again. The torrent was read from `source`, as `bytes`.
 pub fn description(
     source: &OsStr,
     bytes: &[u8],
@@ -90,7 +90,7 @@ pub fn parse(source: &OsStr, bytes: &[u8]) -> Result<Metainfo, Failure> {
         if is_magnet(begin) {
             let text = if IS_BUILT_IN {
                 "a magnet link, which does not say what the torrent contains; `swarmlet get --metadata-only` makes a \
-                 .torrent file of it"
+                 .torrent file from it"
             } else {
                 "a magnet link, which does not say what the torrent contains, and this build has no magnet links"
             };
@@ -117,7 +117,7 @@ pub fn parse(source: &OsStr, bytes: &[u8]) -> Result<Metainfo, Failure> {
     })
 }
 
-/// What comes after a byte order mark and blanks.
+/// The text without the byte order mark and the blanks before it.
 pub fn beginning(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start()
 }
@@ -144,7 +144,7 @@ pub fn shown(source: &OsStr) -> String {
     }
 }
 
-/// A link as messages name it: its name or its info-hash. The rest may contain secrets.
+/// How messages name a link: by its name or its info-hash. The rest of the link may contain secrets.
 pub fn shown_link(link: &Magnet) -> String {
     let hash = link.info_hash.map(|hash| hash.to_string());
     for_terminal(&link.name.clone().or(hash).unwrap_or("a magnet link".into()))

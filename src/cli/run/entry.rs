@@ -24,7 +24,7 @@ pub struct Entry {
     pub phase: Phase,
     /// The last figures. They stay after a failure.
     pub status: Option<Arc<Status>>,
-    /// How the download of its description went, if it was given up.
+    /// How far the download of its description came, if it was given up.
     pub learned: Option<Arc<LearningStatus>>,
     /// When it joined its swarm, and the verified bytes at that time.
     pub joined: Option<(Instant, u64)>,
@@ -32,7 +32,7 @@ pub struct Entry {
     pub hashed: u64,
     /// When it became complete.
     pub completed_at: Option<Instant>,
-    /// Its .torrent file is all that was wanted, and is there.
+    /// Only its .torrent file was wanted, and its description has arrived.
     pub described: bool,
     /// Its file in the folder that is watched.
     pub file: Option<Arc<Path>>,
@@ -95,7 +95,7 @@ impl Entry {
         }
     }
 
-    /// How the download of its description goes, while only its link is known.
+    /// How far the download of its description is, while only its link is known.
     pub fn learning(&self) -> Option<&LearningStatus> {
         match &self.phase {
             Phase::Learning(status) if IS_BUILT_IN => Some(status),
@@ -103,10 +103,10 @@ impl Entry {
         }
     }
 
-    /// The bytes of the description to download, or of the content to check, or to download.
+    /// The bytes of the description or of the content that are to be downloaded, or the bytes of content to check.
     pub fn length(&self) -> u64 {
         match self.learning() {
-            // Nothing is known of it.
+            // If the size is unknown, no bytes have come.
             Some(status) => status.size.map_or(1, |size| size.max(1)),
             None => self.checking().map_or(self.wanted, |_| self.size),
         }

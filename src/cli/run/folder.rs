@@ -38,9 +38,9 @@ const MOST_TORRENTS: usize = 20_000;
 pub enum Change {
     /// A torrent came, in this file.
     Came(Arc<Path>, Box<Job>),
-    /// A link came, in this file. What its torrent contains is not known yet.
+    /// A link has appeared in this file. The description of its torrent is not known yet.
     Link(Arc<Path>, LinkJob),
-    /// The description of the torrent has come whose link is in this file; or it can't be used.
+    /// The description of the torrent whose link is in this file has arrived; or it can't be used.
     Described(Arc<Path>, Result<Described, Failure>),
     /// A torrent came that can't be used, as these words say, because another one writes to the same files.
     LeftOut(Arc<Path>, Box<Job>, String),
@@ -54,7 +54,7 @@ pub enum Change {
 enum Fate {
     /// Its torrent runs. `content` is where its content is, and `trackers` the digest of its trackers.
     Runs { info_hash: InfoHash, content: Arc<Path>, trackers: Digest },
-    /// It is a link, and peers are asked what its torrent contains.
+    /// It is a link, and peers are asked for the description of its torrent.
     Learns { info_hash: InfoHash, link: Digest },
     /// It was not a torrent at the last look.
     Unsure,
@@ -171,7 +171,7 @@ impl Folder {
         }
     }
 
-    /// Notes whether a file may need something although its folder does not change.
+    /// Notes whether a file may need a new look although its folder does not change.
     fn note(&mut self, path: &Arc<Path>, fate: &Fate) {
         match fate {
             Fate::Runs { .. } | Fate::Learns { .. } => self.without_run.remove(path),

@@ -1,8 +1,8 @@
-//! What is done when the description of a torrent has come, of which only the magnet link was known: it is read, saved,
-//! and made a job of.
+//! When the description of a magnet link's torrent has arrived: it is read, saved as a .torrent file, and turned into a
+//! job.
 //!
-//! Floor 4. A disk may hang and a description may have 32 MiB, so the thread that draws the screen and hears ^C does
-//! none of this: the [watcher](super::watcher) does.
+//! Floor 4. A disk may hang, and a description may have 32 MiB. So this is done by the [watcher](super::watcher), not
+//! by the thread that draws the screen and handles ^C.
 
 use super::obstacles::{Obstacle, Running};
 use crate::base::sha256::sha256;
@@ -31,22 +31,22 @@ pub struct Plan {
     pub running: Running,
 }
 
-/// A torrent whose description has come.
+/// A torrent whose description has arrived.
 pub struct Described {
-    /// What is to be done with it.
+    /// The job for the engine.
     pub job: Box<Job>,
     /// The bytes of its .torrent file.
     pub bytes: Vec<u8>,
 }
 
 impl Plan {
-    /// Reads the description `info` of the torrent of `link`, and says what is to be done.
+    /// Reads the description `info` of the torrent of `link`, and makes a job from it.
     pub fn describe(&mut self, link: &Magnet, info: &[u8]) -> Result<Described, Failure> {
         let (metainfo, bytes) = describe(link, info, self.states.as_deref())?;
         let name = source::shown_link(link);
         let choice = self.files.of(&metainfo, &name, Some(link))?;
         let content: Arc<Path> = self.dir.join(&metainfo.name).into();
-        // It is in no folder of torrents, so it is nobody's content.
+        // The torrent is in no folder of torrents, so it can't be part of another torrent's content.
         if let Some(Obstacle { other, why, .. }) = self.running.in_the_way(Path::new(""), &content, &metainfo) {
             let other = source::shown(other.as_os_str());
             return Err(Failure::new(Exit::CantCreate, format!("it is not used: {other} {why}")));
@@ -62,7 +62,7 @@ impl Plan {
 /// and the bytes of the file.
 pub fn describe(link: &Magnet, info: &[u8], states: Option<&StateDir>) -> Result<(Box<Metainfo>, Vec<u8>), Failure> {
     if link.info_hash_v2.is_some_and(|hash| hash != sha256(info)) {
-        let why = "the link names two torrents: what xt=urn:btih: stands for is not what xt=urn:btmh: stands for";
+        let why = "the link names two torrents: xt=urn:btih: and xt=urn:btmh: are the hashes of different torrents";
         return Err(Failure::new(Exit::BadTorrent, why));
     }
     let bytes = link.torrent_file(info);
@@ -73,13 +73,13 @@ pub fn describe(link: &Magnet, info: &[u8], states: Option<&StateDir>) -> Result
         && let Err(error) = states.save_torrent(metainfo.info_hash, &bytes)
     {
         let (path, error) = (states.path.display(), in_words(&error));
-        log::warn!("can't save a .torrent file in {path}: {error}; the next start has to ask peers again");
+        log::warn!("can't save a .torrent file in {path}: {error}; the next run must ask peers again");
     }
     Ok((Box::new(metainfo), bytes))
 }
 
-/// The torrent of a link, if an earlier run saved it, and the bytes of its .torrent file. It has the trackers and web
-/// seeds of the link.
+/// The torrent of a link, if an earlier run saved it, and the bytes of its .torrent file. The trackers and web seeds of
+/// the link are added to it.
 pub fn saved(link: &Magnet, states: Option<&StateDir>) -> Option<(Box<Metainfo>, Vec<u8>)> {
     let (states, info_hash) = (states.filter(|_| IS_BUILT_IN)?, link.info_hash?);
     let mut bytes = states.saved_torrent(info_hash).ok()?;
@@ -89,14 +89,14 @@ pub fn saved(link: &Magnet, states: Option<&StateDir>) -> Option<(Box<Metainfo>,
         return None;
     }
     if let Some(more) = link.add_to(&mut metainfo, &bytes) {
-        // If that fails, the link says it again next time.
+        // If the save fails, the next run adds them again.
         let _ = states.save_torrent(info_hash, &more);
         bytes = more;
     }
     Some((Box::new(metainfo), bytes))
 }
 
-/// Where the torrent of a link can be read again.
+/// Where the torrent of a link is saved.
 fn place(states: Option<&StateDir>, link: &Magnet) -> Arc<Path> {
     let hash = link.info_hash.map(|hash| hash.to_string()).unwrap_or_default();
     states.map_or_else(|| PathBuf::from(&hash), |states| states.path.join(format!("{hash}.torrent"))).into()

@@ -90,16 +90,16 @@ fn has_served(entry: &Entry, ratio: u64) -> bool {
     entry.problem().is_some() || u128::from(sent) * 100 >= u128::from(entry.size) * u128::from(ratio)
 }
 
-/// What is to be done.
+/// The work of a run.
 #[derive(Default)]
 pub struct Work {
     /// Torrents.
     pub jobs: Vec<Job>,
-    /// Torrents of which only the links are known, and what is done when their descriptions have come.
+    /// Torrents of which only the links are known.
     pub links: Vec<LinkJob>,
-    /// See there.
+    /// How to download the torrents of the links when their descriptions have arrived.
     pub plan: Option<Plan>,
-    /// The descriptions are all that is wanted.
+    /// Only the descriptions are wanted.
     pub only_descriptions: bool,
 }
 
@@ -117,7 +117,7 @@ pub fn run_engine(
     run_all(Work { jobs, ..Work::default() }, config, view, until, watched).map(|(exit, _)| exit)
 }
 
-/// The same, also with links.
+/// The same, for torrents and links.
 pub fn run_all(
     work: Work,
     config: Config,
@@ -160,7 +160,7 @@ struct Run {
     watcher: Watcher,
     /// The torrents of the watched folder, by their files.
     files: BTreeMap<Arc<Path>, TorrentId>,
-    /// The descriptions that have come, if they are all that is wanted.
+    /// The descriptions that have arrived, if only descriptions are wanted.
     descriptions: Option<Descriptions>,
     /// The engine was told to stop.
     stopping: bool,
@@ -271,7 +271,7 @@ impl Run {
 }
 
 impl Run {
-    /// The description of a torrent has come. A thread that may wait for a disk reads it.
+    /// The description of a torrent has arrived. The watcher reads it, because its thread may wait for a disk.
     fn learned(&mut self, torrent: TorrentId, info: Vec<u8>) -> Vec<Update> {
         let link = self.session.links.remove(&torrent);
         if let Some(link) = link.filter(|_| IS_BUILT_IN) {

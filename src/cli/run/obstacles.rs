@@ -36,12 +36,12 @@ impl Running {
         self.by_content.insert((Arc::clone(content), Arc::clone(path)));
     }
 
-    /// The torrent of the link in the file `path` runs. It is not known yet what its content is.
+    /// The torrent of the link in the file `path` runs. Its content is not known yet.
     pub fn add_link(&mut self, info_hash: InfoHash, path: &Arc<Path>) {
         self.by_hash.insert(info_hash, Arc::clone(path));
     }
 
-    /// It does not run any more, or its content is known now.
+    /// The torrent of a link no longer runs, or its content is known now.
     pub fn remove_link(&mut self, info_hash: &InfoHash) {
         self.by_hash.remove(info_hash);
     }

@@ -7,7 +7,7 @@ use crate::base::units::sum;
 use crate::base::url;
 use crate::cli::exit::{Exit, Failure};
 use crate::engine::{
-    Command, Engine, Job, LinkJob, Notice, Phase, Problem, ProblemKind, RateLimits, Report, TorrentId,
+    Command, DhtReport, Engine, Job, LinkJob, Notice, Phase, Problem, ProblemKind, RateLimits, Report, TorrentId,
 };
 use crate::proto::magnet::Magnet;
 use crate::swarm::figures::Status;
@@ -25,7 +25,7 @@ pub enum Update {
     Started,
     /// There are new figures.
     Ticked,
-    /// The description of a torrent has come.
+    /// The description of a torrent has arrived.
     Learned(TorrentId),
     /// The existing content was checked.
     Checked(TorrentId),
@@ -85,10 +85,12 @@ pub struct Session {
     pub port: u16,
     /// The limits of all torrents together.
     pub limits: RateLimits,
+    /// How the DHT is.
+    pub dht: Option<DhtReport>,
     /// The torrents, in the order in which they were added.
     /// (In boxes, because the nodes of a map are half empty.)
     pub entries: BTreeMap<TorrentId, Box<Entry>>,
-    /// The links of torrents of which nothing else is known.
+    /// The links of the torrents whose descriptions have not arrived yet.
     pub links: BTreeMap<TorrentId, Box<Magnet>>,
     /// When the last torrent became complete or failed; `None` while some are neither.
     pub settled: Option<Instant>,
@@ -108,6 +110,7 @@ impl Session {
             settled: None,
             unsettled: BTreeSet::new(),
             limits: RateLimits::default(),
+            dht: None,
             first_failure: None,
         }
     }
@@ -129,7 +132,7 @@ impl Session {
         torrent
     }
 
-    /// The description of a torrent has come, and its content is checked now.
+    /// The description of a torrent has arrived; its content is checked now.
     pub fn begin(&mut self, torrent: TorrentId, job: Job, engine: &Engine) -> Option<Update> {
         let entry = self.entries.get_mut(&torrent)?;
         let Entry { name, wanted, size, .. } = entry_of(&job, Phase::Checking(0));
@@ -138,7 +141,7 @@ impl Session {
         Some(Update::Learned(torrent))
     }
 
-    /// The description of a torrent has come, and nothing else was wanted.
+    /// The description of a torrent has arrived, and nothing else was wanted.
     pub fn is_described(&mut self, torrent: TorrentId, job: &Job, engine: &Engine, now: Instant) -> Option<Update> {
         let entry = self.entries.get_mut(&torrent)?;
         (entry.name, entry.described) = (job.metainfo.name.clone(), true);
@@ -212,8 +215,8 @@ impl Session {
     pub fn take_in(&mut self, notice: Notice, now: Instant) -> Vec<Update> {
         let mut updates = Vec::new();
         match notice {
-            Notice::Status { reports, limits } => {
-                self.limits = limits;
+            Notice::Status { reports, limits, dht } => {
+                (self.limits, self.dht) = (limits, dht);
                 self.renew(reports, now, &mut updates);
                 updates.push(Update::Ticked);
             }
@@ -237,7 +240,7 @@ impl Session {
             Notice::Resumed { torrent, status } => {
                 updates.extend(self.stands(torrent, status).map(|_| Update::Resumed(torrent)));
             }
-            // The run takes it to the thread that reads it.
+            // The run passes it to the watcher.
             Notice::Learned { .. } => {}
             // It was shown when the engine was asked to remove it.
             Notice::Removed { .. } => {}
@@ -330,7 +333,7 @@ impl Session {
         for report in reports {
             let Report { torrent, phase } = report;
             let Phase::Running(status) = phase else {
-                // What came of its description may have overtaken the report.
+                // This report may be older than the result of the description.
                 let is_late =
                     |entry: &&mut Box<Entry>| matches!(phase, Phase::Learning(_)) && entry.learning().is_none();
                 if let Some(entry) = self.entries.get_mut(&torrent).filter(|entry| !is_late(entry)) {

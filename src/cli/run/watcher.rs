@@ -1,5 +1,5 @@
 //! The thread that watches files: the folder of [`many`](crate::cli::commands::many), and the blocklist. It also reads
-//! the descriptions of torrents that come.
+//! the descriptions that arrive from peers.
 //!
 //! Floor 4. A network disk may take minutes to answer, or never answer. Only this thread waits for it: the thread that
 //! draws the screen and hears ^C takes what this one sends.
@@ -25,7 +25,7 @@ const MOST_WAITING: usize = 8;
 pub enum Seen {
     /// A change in the folder.
     Change(Change),
-    /// The description of a torrent was read: what is to be done with it, or why it can't be used.
+    /// The description of a torrent was read: its job, or why it can't be used.
     Described(TorrentId, Result<Described, Failure>),
     /// The blocklist as it is now.
     Blocklist(Blocklist),
@@ -48,7 +48,7 @@ enum Order {
     Rescan,
     /// The torrent in this file has failed.
     Failed(Arc<Path>),
-    /// The description of a torrent has come, whose link is in this file of the folder, if it is in one.
+    /// The description of a torrent has arrived. If its link is in a file of the folder, this is the file.
     HasCome(TorrentId, Option<Arc<Path>>, Box<Magnet>, Vec<u8>),
 }
 
@@ -72,7 +72,8 @@ impl Watcher {
         self.tell(Order::Failed(path));
     }
 
-    /// The description of a torrent has come, whose `link` is in this file, if it is in one. This never waits.
+    /// The description of a torrent has arrived. If its `link` is in a file of the folder, `path` is that file. This
+    /// never waits.
     pub fn has_come(&self, torrent: TorrentId, path: Option<Arc<Path>>, link: Box<Magnet>, info: Vec<u8>) {
         self.tell(Order::HasCome(torrent, path, link, info));
     }
@@ -137,7 +138,7 @@ fn wait(
             (Ok(Order::Rescan), _) => rescan = true,
             (Ok(Order::Failed(path)), Some(folder)) => folder.has_failed(path),
             (Ok(Order::HasCome(_, Some(path), link, info)), Some(folder)) => {
-                // If the run is over, the next send tells.
+                // If the run is over, the next send notices it.
                 folder.has_come(&path, &link, &info, &mut |change| drop(sender.send(Seen::Change(change))));
             }
             (Ok(Order::HasCome(torrent, _, link, info)), _) => {

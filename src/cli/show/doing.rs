@@ -9,7 +9,7 @@ use crate::swarm::standing::Standing;
 /// What a torrent is doing, or how it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doing {
-    /// Peers are asked what it contains: only its link is known.
+    /// Only its link is known; peers are asked for its description.
     Learning,
     /// Its content is being checked.
     Checking,

@@ -79,6 +79,10 @@ pub fn draw(session: &Session, look: Look, ended: bool) -> Vec<Row> {
     } else {
         most_interesting(&entries, look, room.saturating_sub(1), ended)
     };
+    // The DHT is of all torrents, and the first row to be left out.
+    rows.truncate(look.rows);
+    let spare = look.rows.saturating_sub(rows.len() + usize::from(!alone));
+    rows.extend(trackers::dht(session).filter(|_| spare > 0 && !ended).map(|text| plain(format!("  {text}"), look)));
     if !alone {
         rows.push(total(session, look, ended));
     }

@@ -44,7 +44,7 @@ fn lines(update: &Update, session: &Session, now: Instant) -> Vec<String> {
         Update::Learned(torrent) => {
             let entry = &session.entries[torrent];
             let size = if entry.described { String::new() } else { format!(": {}", size(entry.size)) };
-            vec![format!("{}: the torrent's description has come{size}", entry.name)]
+            vec![format!("{}: the torrent's description has arrived{size}", entry.name)]
         }
         Update::Checked(torrent) => {
             let entry = &session.entries[torrent];

@@ -13,7 +13,8 @@ use crate::cli::options::command::{Part, Section};
 use crate::cli::run::entry::Entry;
 use crate::cli::run::session::{Session, Update, exit_of};
 use crate::cli::say;
-use crate::engine::TorrentId;
+use crate::engine::{DhtReport, TorrentId};
+use crate::proto::krpc;
 use crate::swarm::meeting::source::Source;
 use std::time::Instant;
 
@@ -32,8 +33,8 @@ pub const EVENTS: Section = Section {
             ("start", "for each torrent, at the beginning: port"),
             (
                 "metadata",
-                "the description of a magnet link's torrent has come: from now on name, size and wanted are those of \
-                 the torrent",
+                "the description of a magnet link's torrent has arrived; from then on, name, size and wanted are those \
+                 of the torrent",
             ),
             ("checked", "after the existing content was checked: hashed (bytes that were read for this)"),
             (
@@ -41,9 +42,11 @@ pub const EVENTS: Section = Section {
                 "every second, for each torrent: checked (bytes checked so far), has_place (it downloads or waits for \
                  peers, and takes one of the places of --max-downloads), under_way (bytes that arrived but \
                  are not verified yet), why (the reason why nothing arrives; null: something arrives), known (peers \
-                 that can be tried), unchoking (peers that unchoke us), sources (how many connected peers are from \
-                 tracker, pex, link, lsd, and how many incoming), swarm_seeds, swarm_leechers, \
-                 swarm_completed (of the whole swarm, as trackers count; null: no tracker says)",
+                 that can be tried), unchoking (peers that unchoke us), sources (how we learned of the connected \
+                 peers: numbers for tracker, dht, pex, lsd, link and incoming), swarm_seeds, swarm_leechers, \
+                 swarm_completed (of the whole swarm, as trackers count; null: no tracker says), dht (our nodes of the \
+                 DHT, null: it is off or not needed yet: nodes, the good nodes that they know, lookups, and numbers per \
+                 second: queries_out, answers_in, queries_in, answers_out)",
             ),
             (
                 "tracker",
@@ -63,8 +66,9 @@ pub const EVENTS: Section = Section {
             ("stopped", "for each torrent, at the end: whole (true or false)"),
         ]),
         Part::Text(
-            "state is learning (peers are asked what the torrent of a magnet link contains), checking, waiting, paused, downloading, seeding, failed or removed. waits_for is null unless \
-             state is waiting. Otherwise the torrent waits",
+            "state is learning (swarmlet asks peers for the description of a magnet link's torrent), checking, \
+             waiting, paused, downloading, seeding, failed or removed. waits_for is null unless state is waiting. \
+             Otherwise the torrent waits",
         ),
         Part::Terms(&[
             ("disk", "until its disk works"),
@@ -92,6 +96,19 @@ pub fn show(update: &Update, session: &Session) -> Result<(), Failure> {
     if text.is_empty() { Ok(()) } else { say::write_out(&text) }
 }
 
+/// The field `dht`.
+fn dht(report: Option<DhtReport>) -> String {
+    let Some(report) = report else { return "null".into() };
+    let mut object = Object::plain();
+    object.number("nodes", report.nodes as u64);
+    object.number("lookups", report.lookups as u64);
+    object.number("queries_out", report.queries_out);
+    object.number("answers_in", report.answers_in);
+    object.number("queries_in", report.queries_in);
+    object.number("answers_out", report.answers_out);
+    object.so_far() + "}"
+}
+
 fn objects(update: &Update, session: &Session, now: Instant) -> String {
     let all = |name: &str, more: fn(&mut Object, &Session, &Entry)| -> String {
         let entries = session.all();
@@ -103,7 +120,7 @@ fn objects(update: &Update, session: &Session, now: Instant) -> String {
     };
     match update {
         Update::Started => all("start", |object, session, _| object.number("port", session.port.into())),
-        Update::Ticked => all("status", |object, _, entry| {
+        Update::Ticked => all("status", |object, session, entry| {
             let running = entry.running();
             object.number("checked", entry.checking().unwrap_or(entry.size));
             object.flag("has_place", running.is_some_and(|status| status.has_place));
@@ -127,6 +144,9 @@ fn objects(update: &Update, session: &Session, now: Instant) -> String {
             object.number_or_null("swarm_seeds", most(trackers, |tracker| tracker.seeds));
             object.number_or_null("swarm_leechers", most(trackers, |tracker| tracker.leechers));
             object.number_or_null("swarm_completed", most(trackers, |tracker| tracker.completed));
+            if krpc::IS_BUILT_IN {
+                object.raw("dht", &dht(session.dht));
+            }
         }),
         Update::Added(torrent) => one("start", *torrent, &|object, _| object.number("port", session.port.into())),
         Update::Removed(torrent) => one("removed", *torrent, &|_, _| {}),
@@ -206,8 +226,9 @@ mod tests {
              \"wanted\":691011584,\"had\":432013312,\"state\":\"downloading\",\"waits_for\":null,\"downloaded\":432000000,\"uploaded\":9000000,\"ratio\":0.01,\"wasted\":0,\
              \"down_rate\":5460000,\"up_rate\":122880,\"peers\":12,\"seeds\":8,\"eta\":48,\"checked\":691011584,\
              \"has_place\":true,\"under_way\":0,\"why\":null,\"known\":40,\"unchoking\":3,\"sources\":{{\"tracker\":8,\"incoming\":4}},\
-             \"swarm_seeds\":12,\"swarm_leechers\":3,\"swarm_completed\":null}}\n",
-            "ab".repeat(20)
+             \"swarm_seeds\":12,\"swarm_leechers\":3,\"swarm_completed\":null{}}}\n",
+            "ab".repeat(20),
+            if krpc::IS_BUILT_IN { ",\"dht\":null" } else { "" }
         );
         assert_eq!(objects(&Update::Ticked, &run, run.began), expected);
     }
@@ -253,8 +274,9 @@ mod tests {
     /// The book lists every field of every event, and no others.
     #[test]
     fn the_book_has_every_field_of_every_event() {
-        let every_source = Status { sources: [1, 0, 1, 1, 1, 1], ..status(2) };
-        let run = session(vec![("a", 5, Phase::Running(every_source.into()))]);
+        let every_source = Status { sources: [1; 6], ..status(2) };
+        let mut run = session(vec![("a", 5, Phase::Running(every_source.into()))]);
+        run.dht = Some(DhtReport::default());
         let (torrent, host) = (TorrentId(0), "t.example".to_string());
         let updates = [
             Update::Started,

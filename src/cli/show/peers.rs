@@ -5,16 +5,21 @@
 use super::layout::{Look, Row, ellipsis, plain, shown};
 use crate::base::units::rate;
 use crate::base::width::{pad, shorten_end, shorten_middle};
+use crate::proto::krpc;
 use crate::swarm::figures::PeerStatus;
 use crate::swarm::meeting::source::Source;
 
 /// What the flags mean, in one row of the screen. (The letters are transmission's, which many users know.)
-pub const FLAGS: &str = "D/d sends/chokes, U/u we do, K idle, S mute, T/X/L/M/I tracker/PEX/LAN/link/in";
+pub const FLAGS: &str = if krpc::IS_BUILT_IN {
+    "D/d sends/chokes, U/u we do, K idle, S mute, T/H/X/L/M tracker/DHT/PEX/LAN/link"
+} else {
+    "D/d sends/chokes, U/u we do, K idle, S mute, T/X/L/M/I tracker/PEX/LAN/link/in"
+};
 /// The same, for the help.
 pub const FLAGS_HELP: &str = "Flags in the peers view: D it sends to us, d it chokes us, U we send to it, u we choke \
-                              it, K it unchokes us but has nothing we want, S snubbed: it stopped sending; its \
-                              address came from T a tracker, X another peer (PEX), L the local network, M a magnet \
-                              link, or I it connected to us.";
+                              it, K it unchokes us but has nothing we want, S snubbed: it stopped sending. Its \
+                              address came from: T a tracker, H the DHT, X another peer (PEX), L the local network \
+                              (LSD), M a magnet link. I it connected to us.";
 
 /// Columns of the client's name.
 const CLIENT: usize = 18;

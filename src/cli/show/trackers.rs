@@ -1,20 +1,30 @@
-//! The trackers of a torrent in words: what they say, why they introduce no peers, and when they are asked next.
+//! The trackers of a torrent in words: what they say, why they introduce no peers, and when they are asked next. The
+//! local network and the DHT stand beside them.
 //!
 //! Floor 4. As in [`words`](super::words), nothing here is escaped for a terminal yet, though strangers wrote a part.
 
+use super::doing::Doing;
 use crate::base::units::{count, duration};
-use crate::cli::run::session::host;
+use crate::cli::run::entry::Entry;
+use crate::cli::run::session::{Session, host};
+use crate::proto::krpc;
 use crate::swarm::meeting::announcer::Tracker;
+use crate::swarm::meeting::source::Asked;
 use std::time::Duration;
 
-/// Why no peer is known. `asked_locally`: the local network was asked too.
-pub fn why_no_peers(trackers: &[Tracker], asked_locally: bool) -> String {
-    // The words for it are left out of a build that does not ask.
-    let locally = cfg!(feature = "lsd") && asked_locally;
+/// Why no peer is known. `asked_locally`: the local network was asked too. `dht`: so was the DHT.
+pub fn why_no_peers(trackers: &[Tracker], asked_locally: bool, dht: Asked) -> String {
+    // A build without LSD or the DHT leaves these words out.
+    let locally = (cfg!(feature = "lsd") && asked_locally).then_some("the local network");
+    let dht = if krpc::IS_BUILT_IN { dht } else { Asked::Not };
+    let elsewhere: Vec<&str> = locally.into_iter().chain((dht == Asked::Before).then_some("the DHT")).collect();
+    if dht == Asked::Now && trackers.iter().all(|tracker| !tracker.asking) {
+        return "no peers yet: asking the DHT".into();
+    }
     if trackers.is_empty() {
-        return match locally {
-            true => "no peers: none in the local network, and the torrent names no tracker".into(),
-            false => "no peers: the torrent names no tracker, so peers must connect to us".into(),
+        return match elsewhere.join(" or ") {
+            none if none.is_empty() => "no peers: the torrent names no tracker, so peers must connect to us".into(),
+            places => format!("no peers: none in {places}, and the torrent names no tracker"),
         };
     }
     let asked: Vec<&Tracker> =
@@ -24,24 +34,63 @@ pub fn why_no_peers(trackers: &[Tracker], asked_locally: bool) -> String {
     // A tracker that refuses says more than one that can't be reached.
     let problem = failing().find(|tracker| tracker.refuses).or_else(|| failing().next());
     let rest = || warning(trackers) + &next(trackers);
-    let elsewhere = if locally { "none in the local network, " } else { "" };
+    let all = |first: String| and(std::iter::once(first.as_str()).chain(elsewhere.iter().copied()));
+    let none = match elsewhere.join(" or ") {
+        none if none.is_empty() => none,
+        places => format!("none in {places}, "),
+    };
     match (problem, asked.len()) {
         _ if trackers.iter().any(|other| other.asking && other.problem.is_none() && !answers(other)) => {
             "no peers yet: asking the trackers".into()
         }
-        (None, 0) if locally => format!("no peers yet: only the local network was asked{}", next(trackers)),
-        (None, 0) => format!("no peers yet: no tracker was asked{}", next(trackers)),
-        (None, 1) if locally => format!("no peers: the tracker and the local network asked, none knows one{}", rest()),
-        (None, 1) => format!("no peers: the tracker knows none{}", rest()),
-        (None, all) if locally => {
-            format!("no peers: {all} trackers and the local network asked, none knows one{}", rest())
+        (None, 0) if elsewhere.is_empty() => format!("no peers yet: no tracker was asked{}", next(trackers)),
+        (None, 0) => {
+            let were = if elsewhere.len() == 1 { "was" } else { "were" };
+            format!("no peers yet: only {} {were} asked{}", and(elsewhere.iter().copied()), next(trackers))
         }
-        (None, all) => format!("no peers: {all} trackers asked, none knows a peer{}", rest()),
-        (Some(only), 1) => format!("no peers: {elsewhere}{}", tracker(only)),
-        (Some(one), all) if answering == 0 => format!("no peers: {elsewhere}all {all} trackers fail; {}", tracker(one)),
+        (None, 1) => match elsewhere.split_last() {
+            None => format!("no peers: the tracker knows none{}", rest()),
+            Some((last, [])) => format!("no peers: neither the tracker nor {last} knows one{}", rest()),
+            Some((last, others)) => {
+                format!("no peers: neither the tracker, {} nor {last} knows one{}", others.join(", "), rest())
+            }
+        },
+        (None, number) => {
+            format!("no peers: {} asked, none knows a peer{}", all(format!("{number} trackers")), rest())
+        }
+        (Some(only), 1) => format!("no peers: {none}{}", tracker(only)),
+        (Some(one), all) if answering == 0 => format!("no peers: {none}all {all} trackers fail; {}", tracker(one)),
         (Some(one), all) => {
-            format!("no peers: {elsewhere}{answering} of {all} trackers answer, none knows a peer; {}", tracker(one))
+            format!("no peers: {none}{answering} of {all} trackers answer, none knows a peer; {}", tracker(one))
         }
+    }
+}
+
+/// `DHT: 214 nodes, asking for peers`, while a torrent needs peers from there.
+pub fn dht(session: &Session) -> Option<String> {
+    if !krpc::IS_BUILT_IN {
+        return None;
+    }
+    let report = session.dht?;
+    let needs = |entry: &Entry| match (entry.learning(), entry.running()) {
+        (Some(status), _) => !status.paused && status.dht != Asked::Not,
+        (None, Some(status)) => Doing::of(entry) == Doing::Waiting && !status.queued && status.dht != Asked::Not,
+        (None, None) => false,
+    };
+    let nodes = match report.nodes {
+        0 => "no nodes yet".into(),
+        nodes => count(nodes, "node"),
+    };
+    let asking = if report.lookups > 0 { ", asking for peers" } else { "" };
+    session.all().any(needs).then(|| format!("DHT: {nodes}{asking}"))
+}
+
+/// `3 trackers, the local network and the DHT`.
+fn and<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let words: Vec<&str> = words.collect();
+    match words.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => words.concat(),
     }
 }
 
@@ -138,28 +187,40 @@ mod tests {
     #[test]
     fn the_reason_may_be_the_trackers() {
         let mut all = trackers(&["http://a.example/x", "http://b.example/x", "http://c.example/x"]);
-        assert_eq!(why_no_peers(&[], false), "no peers: the torrent names no tracker, so peers must connect to us");
-        assert_eq!(why_no_peers(&all[..1], false), "no peers: the tracker knows none");
-        assert_eq!(why_no_peers(&all, false), "no peers: 3 trackers asked, none knows a peer");
+        assert_eq!(
+            why_no_peers(&[], false, Asked::Not),
+            "no peers: the torrent names no tracker, so peers must connect to us"
+        );
+        assert_eq!(why_no_peers(&all[..1], false, Asked::Not), "no peers: the tracker knows none");
+        assert_eq!(why_no_peers(&all, false, Asked::Not), "no peers: 3 trackers asked, none knows a peer");
         all[1].warning = Some("your client is old".into());
         all[2].next_in = Some(Duration::from_millis(1_450_900));
         let words = "no peers: 3 trackers asked, none knows a peer; b.example warns: your client is old; next announce in \
                      24 min 10 s";
-        assert_eq!(why_no_peers(&all, false), words);
+        assert_eq!(why_no_peers(&all, false, Asked::Not), words);
         (all[1].warning, all[2].next_in) = (None, None);
         (all[0].problem, all[0].refuses) = (Some("not registered".into()), true);
-        assert_eq!(why_no_peers(&all[..1], false), "no peers: a.example refuses: not registered");
+        assert_eq!(why_no_peers(&all[..1], false, Asked::Not), "no peers: a.example refuses: not registered");
         let words = "no peers: 2 of 3 trackers answer, none knows a peer; a.example refuses: not registered";
-        assert_eq!(why_no_peers(&all, false), words);
+        assert_eq!(why_no_peers(&all, false, Asked::Not), words);
         all[1].problem = Some("no answer in time".into());
         (all[2].knows_us, all[2].seeds, all[2].asking) = (false, None, true);
-        assert_eq!(why_no_peers(&all, false), "no peers yet: asking the trackers");
-        assert_eq!(why_no_peers(&all[..2], false), "no peers: all 2 trackers fail; a.example refuses: not registered");
+        assert_eq!(why_no_peers(&all, false, Asked::Not), "no peers yet: asking the trackers");
+        assert_eq!(
+            why_no_peers(&all[..2], false, Asked::Not),
+            "no peers: all 2 trackers fail; a.example refuses: not registered"
+        );
         // The third is of a tier in which another one is asked.
         all[2].asking = false;
-        assert_eq!(why_no_peers(&all, false), "no peers: all 2 trackers fail; a.example refuses: not registered");
+        assert_eq!(
+            why_no_peers(&all, false, Asked::Not),
+            "no peers: all 2 trackers fail; a.example refuses: not registered"
+        );
         all[2].next_in = Some(Duration::from_secs(5));
-        assert_eq!(why_no_peers(&all[2..], false), "no peers yet: no tracker was asked; next announce in 5 s");
+        assert_eq!(
+            why_no_peers(&all[2..], false, Asked::Not),
+            "no peers yet: no tracker was asked; next announce in 5 s"
+        );
     }
 
     // Feature: lsd.
@@ -167,10 +228,10 @@ mod tests {
     #[test]
     fn the_local_network_counts_too() {
         let mut all = trackers(&["http://a.example/x", "http://b.example/x", "http://c.example/x"]);
-        let words = |trackers: &[Tracker]| why_no_peers(trackers, true);
+        let words = |trackers: &[Tracker]| why_no_peers(trackers, true, Asked::Not);
         assert_eq!(words(&[]), "no peers: none in the local network, and the torrent names no tracker");
-        assert_eq!(words(&all[..1]), "no peers: the tracker and the local network asked, none knows one");
-        assert_eq!(words(&all[..2]), "no peers: 2 trackers and the local network asked, none knows one");
+        assert_eq!(words(&all[..1]), "no peers: neither the tracker nor the local network knows one");
+        assert_eq!(words(&all[..2]), "no peers: 2 trackers and the local network asked, none knows a peer");
         all[0].problem = Some("no answer in time".into());
         let fails = "a.example fails: no answer in time";
         assert_eq!(words(&all[..1]), format!("no peers: none in the local network, {fails}"));
@@ -180,6 +241,34 @@ mod tests {
         assert_eq!(words(&all[..2]), format!("no peers: none in the local network, all 2 trackers fail; {fails}"));
         (all[2].knows_us, all[2].seeds, all[2].next_in) = (false, None, Some(Duration::from_secs(5)));
         assert_eq!(words(&all[2..]), "no peers yet: only the local network was asked; next announce in 5 s");
+    }
+
+    #[test]
+    fn the_dht_counts_beside_trackers() {
+        if !krpc::IS_BUILT_IN {
+            return;
+        }
+        let mut all = trackers(&["http://a.example/x", "http://b.example/x"]);
+        let words = |trackers: &[Tracker], dht| why_no_peers(trackers, false, dht);
+        assert_eq!(words(&[], Asked::Now), "no peers yet: asking the DHT");
+        assert_eq!(words(&[], Asked::Before), "no peers: none in the DHT, and the torrent names no tracker");
+        assert_eq!(words(&all[..1], Asked::Before), "no peers: neither the tracker nor the DHT knows one");
+        assert_eq!(words(&all, Asked::Before), "no peers: 2 trackers and the DHT asked, none knows a peer");
+        if cfg!(feature = "lsd") {
+            let words = |trackers: &[Tracker]| why_no_peers(trackers, true, Asked::Before);
+            let none = "no peers: none in the local network or the DHT, and the torrent names no tracker";
+            assert_eq!(words(&[]), none);
+            let neither = "no peers: neither the tracker, the local network nor the DHT knows one";
+            assert_eq!(words(&all[..1]), neither);
+            let asked = "no peers: 2 trackers, the local network and the DHT asked, none knows a peer";
+            assert_eq!(words(&all), asked);
+        }
+        all[0].problem = Some("no answer in time".into());
+        let fails = "no peers: none in the DHT, a.example fails: no answer in time";
+        assert_eq!(words(&all[..1], Asked::Before), fails);
+        (all[1].knows_us, all[1].seeds, all[1].next_in) = (false, None, Some(Duration::from_secs(5)));
+        let only = "no peers yet: only the DHT was asked; next announce in 5 s";
+        assert_eq!(words(&all[1..], Asked::Before), only);
     }
 
     #[test]

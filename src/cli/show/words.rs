@@ -10,6 +10,7 @@ use crate::cli::run::session::Session;
 use crate::engine::ProblemKind;
 use crate::proto::peer::metadata::IS_BUILT_IN;
 use crate::swarm::figures::{LearningStatus, Status};
+use crate::swarm::meeting::source::Asked;
 use crate::swarm::standing::DiskTrouble;
 use crate::swarm::standing::Standing;
 use std::time::{Duration, Instant};
@@ -64,7 +65,7 @@ pub fn waits_for(entry: &Entry) -> Option<&'static str> {
     })
 }
 
-/// Who is asked for the description of a torrent, of which only the link is known; or why nobody is.
+/// How many peers are asked for the description of a link's torrent; or why none is asked.
 pub fn learning(status: &LearningStatus) -> String {
     if !IS_BUILT_IN {
         return String::new();
@@ -79,8 +80,8 @@ pub fn learning(status: &LearningStatus) -> String {
         let what = match (status.offering, status.wrong) {
             (0, _) if status.peers == 1 => ", which does not offer the torrent's description".into(),
             (0, _) => ", none offers the torrent's description".into(),
-            (_, 0) => format!("; {} said no or nothing when asked for the torrent's description", status.resting),
-            (_, wrong) => format!("; the torrent's description came {wrong} times and was wrong"),
+            (_, 0) => format!("; {} refused to send the torrent's description or did not answer", status.resting),
+            (_, wrong) => format!("; {} of the torrent came", count(wrong as usize, "wrong description")),
         };
         format!("connected to {}{what}", peers(status.peers))
     } else if status.connecting > 0 {
@@ -90,10 +91,10 @@ pub fn learning(status: &LearningStatus) -> String {
         format!("none of {} can be reached now", count(status.known, "known peer"))
     } else if status.liars > 0 {
         format!("no peers except {} that sent a wrong description", status.liars)
-    } else if status.trackers.is_empty() {
+    } else if status.trackers.is_empty() && !status.asked_locally && status.dht == Asked::Not {
         "no peers: the link names no tracker, so peers must connect to us".into()
     } else {
-        trackers::why_no_peers(&status.trackers, status.asked_locally)
+        trackers::why_no_peers(&status.trackers, status.asked_locally, status.dht)
     }
 }
 
@@ -132,7 +133,7 @@ pub fn why_waiting(status: &Status) -> String {
     } else if status.liars > 0 {
         format!("no peers except {} that sent corrupt data", status.liars)
     } else {
-        trackers::why_no_peers(&status.trackers, status.asked_locally)
+        trackers::why_no_peers(&status.trackers, status.asked_locally, status.dht)
     }
 }
 
@@ -178,7 +179,7 @@ pub fn closing(session: &Session, now: Instant) -> String {
     let entries = session.all();
     let all = |is: fn(&Entry) -> bool| entries.len() > 0 && entries.clone().all(is);
     if IS_BUILT_IN && all(|entry| entry.described) {
-        return "done: the torrent's description has come".into();
+        return "done: the torrent's description has arrived".into();
     }
     if IS_BUILT_IN && all(|entry| entry.learning().is_some() || entry.learned.is_some()) {
         let how = if session.failed() > 0 { "given up" } else { "interrupted" };
@@ -251,9 +252,9 @@ mod tests {
         let nobody = |status: &mut LearningStatus| (status.asked, status.offering, status.peers) = (0, 0, 4);
         assert_eq!(told(nobody), "connected to 4 peers, none offers the torrent's description");
         let silent = |status: &mut LearningStatus| (status.asked, status.resting) = (0, 3);
-        assert_eq!(told(silent), "connected to 4 peers; 3 said no or nothing when asked for the torrent's description");
+        assert_eq!(told(silent), "connected to 4 peers; 3 refused to send the torrent's description or did not answer");
         let wrong = |status: &mut LearningStatus| (status.asked, status.wrong) = (0, 2);
-        assert_eq!(told(wrong), "connected to 4 peers; the torrent's description came 2 times and was wrong");
+        assert_eq!(told(wrong), "connected to 4 peers; 2 wrong descriptions of the torrent came");
         let alone = |status: &mut LearningStatus| *status = LearningStatus::default();
         assert_eq!(told(alone), "no peers: the link names no tracker, so peers must connect to us");
         let known = |status: &mut LearningStatus| *status = LearningStatus { known: 2, ..Default::default() };

@@ -1,4 +1,4 @@
-//! How much of what other programs send counts, because nothing proves that a packet comes from its sender's address.
+//! Limits on what other programs send, because any packet may have a forged sender address.
 //!
 //! Floor 3, part of [`lsd`](super), but pure: time is an argument.
 
@@ -6,8 +6,8 @@ use crate::base::time::Time;
 use core::net::IpAddr;
 use std::collections::BTreeMap;
 
-/// How many packets are read in all (transmission's numbers). The rest is thrown away unread, so that a flood costs
-/// nothing.
+/// How many packets are read in all (transmission's numbers). The kernel drops what does not fit into its buffer, so a
+/// flood costs nothing.
 #[derive(Default)]
 pub struct Allowance {
     since: Time,
@@ -18,7 +18,7 @@ impl Allowance {
     const PACKETS: u32 = 50;
     const PERIOD: Time = Time::from_secs(5);
 
-    /// Whether a packet that came may be read.
+    /// Whether a packet that arrived may be read.
     pub fn take(&mut self, now: Time) -> bool {
         if now.saturating_sub(self.since) >= Allowance::PERIOD {
             *self = Allowance { since: now, read: 0 };
@@ -27,14 +27,14 @@ impl Allowance {
         self.read <= Allowance::PACKETS
     }
 
-    /// Until when no packet is read; `None`: the next one is.
+    /// Until when no packet is read; `None`: the next one may be read.
     pub fn used_up_until(&self, now: Time) -> Option<Time> {
         let end = self.since + Allowance::PERIOD;
         (self.read >= Allowance::PACKETS && now < end).then_some(end)
     }
 }
 
-/// Which ports of each address were named. Otherwise somebody could make us try all ports of a victim.
+/// The ports of each address that packets named. Without this limit, anybody could make us try all ports of a victim.
 #[derive(Default)]
 pub struct Ports {
     since: Time,
@@ -42,7 +42,7 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Ports of one address. Several programs on a machine are normal.
+    /// Ports of one address that may be tried. Several programs on a machine are normal.
     const OF_ONE: usize = 8;
     /// Addresses that are remembered. If there are more, all are forgotten.
     const ADDRESSES: usize = 256;

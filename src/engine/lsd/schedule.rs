@@ -1,8 +1,8 @@
 //! Which torrents are announced in the local network, and when.
 //!
 //! Floor 3, part of [`lsd`](super), but pure: time is an argument. All torrents share one packet a second. A packet
-//! names one torrent, because older programs understand no other (transmission 3 reads 200 bytes, rqbit one info-hash),
-//! unless there are so many torrents that the last would have to wait for more than a minute.
+//! names one torrent, because some programs read no more (transmission 3 reads 200 bytes, rqbit one info-hash). It
+//! names several only if there are so many torrents that the last one would otherwise wait for more than a minute.
 
 use crate::base::time::Time;
 use crate::proto::id::InfoHash;
@@ -14,13 +14,15 @@ use std::collections::BTreeMap;
 const EVERY: Time = Time::from_secs(300);
 /// A packet may be lost, so a new torrent is announced again after these pauses (libtorrent).
 const REPEATS: [Time; 2] = [Time::from_secs(2), Time::from_secs(4)];
+/// If a packet could not be sent on any interface, it is sent again after this, because the network may be coming up.
+const AGAIN_AFTER: Time = Time::from_secs(15);
 /// The pause between two packets.
 const APART: Time = Time::from_secs(1);
-/// More torrents than this share packets: with one in each, the last would wait for more than a minute.
+/// If there are more torrents than this, they share packets. Otherwise the last one would wait for more than a minute.
 const ALONE: usize = 60;
-/// If another program announces a torrent so soon after us, it heard us, or will hear us repeat it.
+/// If another program announces a torrent this soon after us, it has heard us, or will hear us repeat it.
 const HEARD: Time = Time::from_secs(5);
-/// The least time between two answers for one torrent. Without it, two programs would answer each other for ever.
+/// The least time between two answers for one torrent. Without it, two programs would answer each other forever.
 const ANSWERS_APART: Time = Time::from_secs(60);
 
 /// The torrents that are announced.
@@ -36,7 +38,7 @@ pub struct Schedule {
 struct Moment(u32);
 
 impl Moment {
-    /// That time or a little later.
+    /// The moment of `time`, or a little later.
     fn of(time: Time) -> Moment {
         Moment(u32::try_from(time.as_millis().div_ceil(100)).unwrap_or(u32::MAX))
     }
@@ -50,17 +52,16 @@ impl Moment {
 struct Turn {
     torrent: TorrentId,
     at: Moment,
-    /// How often it was announced, as far as that matters for the pause.
+    /// How often it was announced. Only the first times matter, for [`REPEATS`].
     repeats: u8,
     /// No answer is sent before this.
     answer_from: Moment,
-    /// It was announced, and the torrent knows that.
+    /// The torrent was told that it is announced.
     told: bool,
 }
 
 impl Schedule {
-    /// A torrent is to be announced, and is not to be heard of before `at`. One that was announced already keeps its
-    /// turn.
+    /// Adds a torrent, which must not be announced before `at`. A torrent that is already announced keeps its turn.
     pub fn add(&mut self, torrent: TorrentId, info_hash: InfoHash, at: Time) {
         let at = Moment::of(at);
         let new = || Turn { torrent, at, repeats: 0, answer_from: at, told: false };
@@ -73,7 +74,7 @@ impl Schedule {
         }
     }
 
-    /// A torrent is no longer announced.
+    /// Removes a torrent.
     pub fn remove(&mut self, info_hash: &InfoHash) {
         self.torrents.remove(info_hash);
     }
@@ -93,7 +94,7 @@ impl Schedule {
         at.max(self.next_packet)
     }
 
-    /// The torrents of a packet that is sent now, those that waited longest first; none: it is not time for one.
+    /// The torrents of a packet that is to be sent now, those that have waited longest first. Empty: no packet is due.
     pub fn packet(&mut self, now: Time) -> Vec<InfoHash> {
         if now < self.next_packet {
             return Vec::new();
@@ -105,30 +106,35 @@ impl Schedule {
         if !due.is_empty() {
             self.next_packet = now + APART;
         }
-        let announce = |(info_hash, turn): (&InfoHash, &mut Turn)| {
+        due.into_iter().map(|(info_hash, _)| *info_hash).collect()
+    }
+
+    /// A packet with these torrents was sent. Returns the torrents that were announced for the first time.
+    pub fn sent(&mut self, info_hashes: &[InfoHash], now: Time) -> Vec<TorrentId> {
+        let mut first = Vec::new();
+        for info_hash in info_hashes {
+            let Some(turn) = self.torrents.get_mut(info_hash) else { continue };
             turn.at = Moment::of(now + REPEATS.get(usize::from(turn.repeats)).copied().unwrap_or(EVERY));
             turn.repeats = turn.repeats.saturating_add(1);
             turn.answer_from = turn.answer_from.max(Moment::of(now + HEARD));
-            *info_hash
-        };
-        due.into_iter().map(announce).collect()
-    }
-
-    /// A packet with these torrents was sent. Returns those of which that is the first.
-    pub fn sent(&mut self, info_hashes: &[InfoHash]) -> Vec<TorrentId> {
-        let mut first = Vec::new();
-        for info_hash in info_hashes {
-            if let Some(turn) = self.torrents.get_mut(info_hash)
-                && !std::mem::replace(&mut turn.told, true)
-            {
+            if !std::mem::replace(&mut turn.told, true) {
                 first.push(turn.torrent);
             }
         }
         first
     }
 
-    /// Another program announces this torrent: if it is ours, which one. We may have to answer soon, because that
-    /// program is new and has not heard us.
+    /// A packet with these torrents could not be sent.
+    pub fn unsent(&mut self, info_hashes: &[InfoHash], now: Time) {
+        for info_hash in info_hashes {
+            if let Some(turn) = self.torrents.get_mut(info_hash) {
+                turn.at = Moment::of(now + AGAIN_AFTER);
+            }
+        }
+    }
+
+    /// Another program announced this torrent. Returns our torrent, if we have it. We may answer soon, because that
+    /// program may be new and may not have heard us.
     pub fn heard(&mut self, info_hash: &InfoHash, now: Time) -> Option<TorrentId> {
         let turn = self.torrents.get_mut(info_hash)?;
         if turn.answer_from.time() <= now {
@@ -160,11 +166,18 @@ mod tests {
         schedule
     }
 
+    /// Sends the packet that is due.
+    fn announce(schedule: &mut Schedule, now: Time) -> Vec<InfoHash> {
+        let packet = schedule.packet(now);
+        schedule.sent(&packet, now);
+        packet
+    }
+
     /// The packets until `end`: when each is sent, and how many torrents are in it.
     fn packets(schedule: &mut Schedule, end: Time) -> Vec<(u64, Vec<InfoHash>)> {
         let mut packets = Vec::new();
         while let Some(now) = schedule.next().filter(|at| *at < end) {
-            let packet = schedule.packet(now);
+            let packet = announce(schedule, now);
             assert!(!packet.is_empty(), "there is something to send at {now:?}");
             packets.push((now.as_secs(), packet));
         }
@@ -210,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn others_are_answered_but_not_for_ever() {
+    fn others_are_answered_at_most_once_a_minute() {
         let mut schedule = schedule(1);
         assert_eq!(packets(&mut schedule, at(10)).len(), 3);
         assert_eq!(schedule.heard(&hash(7), at(10)), None, "it is not ours");
@@ -218,16 +231,16 @@ mod tests {
         assert_eq!(schedule.next(), Some(at(306)), "it has just heard us");
         schedule.heard(&hash(0), at(11));
         assert_eq!(schedule.next(), Some(at(11)));
-        assert_eq!(schedule.packet(at(11)), [hash(0)]);
+        assert_eq!(announce(&mut schedule, at(11)), [hash(0)]);
         assert!((11..71).all(|second| schedule.heard(&hash(0), at(second)).is_some()));
         assert_eq!(schedule.next(), Some(at(311)), "one answer a minute");
         schedule.heard(&hash(0), at(71));
-        assert_eq!(schedule.packet(at(71)), [hash(0)]);
+        assert_eq!(announce(&mut schedule, at(71)), [hash(0)]);
     }
 
     /// Two programs that hear each other fall silent.
     #[test]
-    fn two_programs_do_not_answer_each_other_in_a_circle() {
+    fn two_programs_do_not_answer_each_other_forever() {
         let mut programs = [schedule(1), schedule(0)];
         let mut sent = 0;
         for second in 0..3600 {
@@ -235,7 +248,7 @@ mod tests {
                 programs[1].add(TorrentId(0), hash(0), at(second));
             }
             for from in 0..2 {
-                let packet = programs[from].packet(at(second));
+                let packet = announce(&mut programs[from], at(second));
                 sent += packet.len();
                 for info_hash in packet {
                     programs[1 - from].heard(&info_hash, at(second));
@@ -243,6 +256,19 @@ mod tests {
             }
         }
         assert!((24..=50).contains(&sent), "{sent} packets in an hour");
+    }
+
+    /// The process may start before the network does.
+    #[test]
+    fn a_packet_that_could_not_be_sent_is_tried_again_soon_and_does_not_count() {
+        let mut schedule = schedule(1);
+        for second in [0, 15, 30] {
+            assert_eq!(schedule.next(), Some(at(second)));
+            let packet = schedule.packet(at(second));
+            schedule.unsent(&packet, at(second));
+        }
+        let times: Vec<u64> = packets(&mut schedule, at(400)).iter().map(|(at, _)| *at).collect();
+        assert_eq!(times, [45, 47, 51, 351]);
     }
 
     /// A link may be that of a private torrent.
@@ -259,12 +285,12 @@ mod tests {
     #[test]
     fn a_torrent_is_told_once_that_it_was_announced() {
         let mut schedule = schedule(2);
-        assert_eq!(schedule.sent(&[hash(0), hash(9)]), [TorrentId(0)]);
-        assert_eq!(schedule.sent(&[hash(0), hash(1)]), [TorrentId(1)]);
+        assert_eq!(schedule.sent(&[hash(0), hash(9)], at(0)), [TorrentId(0)]);
+        assert_eq!(schedule.sent(&[hash(0), hash(1)], at(1)), [TorrentId(1)]);
         schedule.add(TorrentId(0), hash(0), at(1));
-        assert!(schedule.sent(&[hash(0)]).is_empty(), "it was there already");
+        assert!(schedule.sent(&[hash(0)], at(1)).is_empty(), "it was there already");
         schedule.add(TorrentId(5), hash(0), at(1));
-        assert_eq!(schedule.sent(&[hash(0)]), [TorrentId(5)], "another torrent has its info-hash now");
+        assert_eq!(schedule.sent(&[hash(0)], at(1)), [TorrentId(5)], "another torrent has its info-hash now");
         assert_eq!(schedule.heard(&hash(0), at(1)), Some(TorrentId(5)));
     }
 }

@@ -1,11 +1,11 @@
-//! The sockets for the local network: two of each family, one that hears what is sent to the group, and one that sends.
+//! The sockets for the local network. Each address family has two: one receives from the multicast group, one sends.
 //!
-//! Floor 3, part of [`lsd`](super). The one that hears is bound to the group's address, so nothing else arrives there;
-//! all programs of a machine share its port, and each gets every packet. The one that sends has a port of its own. There
-//! the answers of programs arrive that send them only to the program that asked (rqbit).
+//! Floor 3, part of [`lsd`](super). The receiving socket is bound to the group's address, so nothing else arrives
+//! there. All programs of a machine share its port, and each gets every packet. The sending socket has a port of its
+//! own. Answers that a program sends only to the program that asked (rqbit) arrive there.
 //!
-//! The system sends to a group with a time to live of 1, unless it is told otherwise: our packets stay in the network.
-//! It also hands them to the other programs of this machine.
+//! By default, the kernel sends to a group with a time to live of 1, so our packets stay in the local network. It also
+//! delivers them to the other programs of this machine.
 
 use crate::proto::lsd::{GROUP_V4, GROUP_V6};
 use crate::sys::in_words;
@@ -20,25 +20,25 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-/// The sockets, and the networks that they are for.
+/// The sockets, and the networks in which they are used.
 pub struct Sockets {
     families: Vec<Family>,
     networks: Vec<LocalAddress>,
-    /// What is wrong with the network, as the log has it already.
+    /// What is wrong with the network, as the log already says.
     trouble: Option<String>,
 }
 
-/// The sockets of IPv4 or of IPv6.
+/// The sockets for IPv4 or for IPv6.
 struct Family {
     group: SocketAddr,
     hears: UdpSocket,
     sends: UdpSocket,
-    /// The interfaces on which the group is heard.
+    /// The interfaces on which we are in the group.
     joined: BTreeSet<u32>,
 }
 
 impl Sockets {
-    /// Opens those that can be opened.
+    /// Opens the sockets. A family whose sockets can't be opened is left out.
     pub fn open() -> Sockets {
         let mut sockets = Sockets { families: Vec::new(), networks: Vec::new(), trouble: None };
         for group in [GROUP_V4, GROUP_V6] {
@@ -50,33 +50,33 @@ impl Sockets {
         sockets
     }
 
-    /// All of them, to be polled.
+    /// All sockets, for polling.
     pub fn all(&self) -> impl Iterator<Item = &UdpSocket> {
         self.families.iter().flat_map(|family| [&family.hears, &family.sends])
     }
 
-    /// Looks which interfaces there are now.
+    /// Finds out which interfaces there are now, and joins the groups there.
     pub fn look(&mut self) {
         let found = interfaces::with_multicast();
         let trouble = match &found {
-            Ok(networks) if networks.is_empty() => Some("no interface has multicast".into()),
+            Ok(networks) if networks.is_empty() => Some("no interface supports multicast".into()),
             Ok(_) => None,
             Err(error) => Some(in_words(error)),
         };
         if trouble != self.trouble {
             match &trouble {
-                Some(trouble) => log::info!("no peers are looked for in the local network: {trouble}"),
-                None => log::info!("peers are looked for in the local network again"),
+                Some(trouble) => log::info!("can't look for peers in the local network: {trouble}"),
+                None => log::info!("looking for peers in the local network again"),
             }
             self.trouble = trouble;
         }
-        // If the kernel does not answer, what was there is still the best guess.
+        // If the kernel does not answer, the networks found before are the best guess.
         self.networks = found.unwrap_or_else(|_| std::mem::take(&mut self.networks));
         self.families.iter_mut().for_each(|family| family.join(&self.networks));
     }
 
-    /// Sends a packet to the group on each interface; `emit` makes it for the address of the group. Returns whether
-    /// any could be sent.
+    /// Sends a packet to the group on each interface; `emit` makes the packet for the group's address. Returns whether
+    /// at least one packet could be sent.
     pub fn send(&self, emit: impl Fn(SocketAddr) -> Vec<u8>) -> bool {
         let mut sent = false;
         for family in &self.families {
@@ -91,7 +91,7 @@ impl Sockets {
         sent
     }
 
-    /// Reads a packet that waits in one of [`all`](Sockets::all) into `buffer`. Returns its sender and its length.
+    /// Reads a packet from one of [`all`](Sockets::all) sockets into `buffer`. Returns its sender and its length.
     pub fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> Option<(SocketAddr, usize)> {
         loop {
             match socket.recv_from(buffer) {
@@ -111,9 +111,8 @@ impl Sockets {
             })
     }
 
-    /// Whether a packet from there comes from one of our networks. An address that is valid only on its link (of IPv6)
-    /// names the interface. For others, the system does not tell us by which interface a packet came (see
-    /// `IP_PKTINFO`) without code that the compiler can't check.
+    /// Whether the sender `from` is in one of our networks. A link-local IPv6 address names its interface. For other
+    /// addresses, we can't find out on which interface a packet arrived (`IP_PKTINFO`) without `unsafe` code.
     pub fn is_local(&self, from: SocketAddr) -> bool {
         self.networks.iter().any(|network| match from {
             SocketAddr::V6(from) if from.ip().is_unicast_link_local() => network.interface == from.scope_id(),
@@ -128,12 +127,12 @@ impl Family {
         Ok(Family { group, hears: bind(group)?, sends: bind((all, 0).into())?, joined: BTreeSet::new() })
     }
 
-    /// Listens on the interfaces that have an address of this family, and no longer on those that had one.
+    /// Joins the group on the interfaces that have an address of this family, and leaves it on the others.
     fn join(&mut self, networks: &[LocalAddress]) {
         let of_family = networks.iter().filter(|network| network.ip.is_ipv4() == self.group.is_ipv4());
         let wanted: BTreeSet<u32> = of_family.map(|network| network.interface).collect();
         for interface in self.joined.difference(&wanted) {
-            // If the interface is gone, so is its place in the group.
+            // This fails if the interface is gone; then the kernel has left the group already.
             let _ = match self.group.ip() {
                 IpAddr::V4(group) => {
                     set_ip_drop_membership_with_ifindex(&self.hears, &group, &Ipv4Addr::UNSPECIFIED, *interface)
@@ -149,7 +148,7 @@ impl Family {
                 IpAddr::V6(group) => set_ipv6_add_membership(&self.hears, &group, *interface),
             };
             if let Err(error) = joined {
-                // We can still announce there. (Linux allows a socket 20 interfaces of IPv4.)
+                // We can still announce there. (Linux allows a socket to join groups on 20 IPv4 interfaces.)
                 log::debug!("interface {interface}: can't listen to {}: {error}", self.group);
             }
         }
@@ -168,7 +167,7 @@ impl Family {
     }
 }
 
-/// A socket at `at` that does not wait, and shares its port with those of other programs.
+/// A non-blocking socket bound to `at`, which shares a fixed port with the sockets of other programs.
 fn bind(at: SocketAddr) -> io::Result<UdpSocket> {
     let family = if at.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = net::socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
@@ -225,7 +224,7 @@ mod tests {
         assert!(!sockets.is_own((Ipv4Addr::new(10, 1, 2, 3), port ^ 1).into()), "another program");
     }
 
-    /// Many programs of a machine share the port.
+    /// All programs of a machine share the port.
     #[test]
     fn several_programs_can_listen() {
         let (first, second) = (Sockets::open(), Sockets::open());

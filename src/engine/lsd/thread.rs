@@ -32,7 +32,7 @@ pub struct Search {
     manager: Sender<Input>,
     /// The port that we listen on for peers.
     port: u16,
-    /// By this we know our own packets. Eight hex digits, because libtorrent expects a number.
+    /// Marks our own packets. It has eight hex digits, because libtorrent expects a number.
     cookie: String,
     started: Instant,
     /// Wakes the thread, because the schedule has changed.
@@ -49,12 +49,12 @@ struct Plan {
     wakes: Option<Time>,
 }
 
-/// Announces a torrent when `after` has passed. If the thread does not run, it is started.
+/// Announces a torrent once `after` has passed. Starts the thread if it does not run.
 pub fn add(search: &Arc<Search>, torrent: TorrentId, info_hash: InfoHash, after: Time) {
     let (mut plan, at) = (lock(&search.plan), search.started.elapsed() + after);
     plan.schedule.add(torrent, info_hash, at);
     if plan.runs {
-        // If thousands are added at once, the first of them wakes it.
+        // If thousands of torrents are added at once, only the first wakes the thread.
         return if plan.wakes.is_none_or(|wakes| plan.schedule.soonest(at) < wakes) {
             search.wake()
         };
@@ -68,30 +68,32 @@ pub fn add(search: &Arc<Search>, torrent: TorrentId, info_hash: InfoHash, after:
 }
 
 impl Search {
-    /// Nothing is announced yet, and no thread runs.
+    /// A search that announces nothing yet, and whose thread does not run.
     pub fn new(port: u16, manager: Sender<Input>) -> io::Result<Arc<Search>> {
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let (cookie, plan) = (to_hex(&random::bytes::<4>()), Mutex::default());
         Ok(Arc::new(Search { manager, port, cookie, started: Instant::now(), wake, plan }))
     }
 
-    /// Announces a torrent no longer.
+    /// Stops announcing a torrent.
     pub fn remove(&self, info_hash: &InfoHash) {
         let mut plan = lock(&self.plan);
         plan.schedule.remove(info_hash);
         if plan.runs && plan.schedule.is_empty() {
-            // It ends.
+            // The thread wakes and ends.
             self.wake();
         }
     }
 
     fn wake(&self) {
-        // It can only fail if the thread was woken very often and has not noticed yet.
+        // This fails only if the thread was woken very often and has not noticed it yet.
         let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
     }
 
     fn run(&self) {
         let mut sockets = Sockets::open();
+        // We listen before the first packet is sent, because that may have to wait.
+        sockets.look();
         let mut caps = (Allowance::default(), Ports::default());
         loop {
             let now = self.started.elapsed();
@@ -102,11 +104,12 @@ impl Search {
                     return;
                 }
                 let packet = plan.schedule.packet(now);
-                plan.wakes = plan.schedule.next();
+                plan.wakes = if packet.is_empty() { plan.schedule.next() } else { Some(now) };
                 (packet, plan.wakes)
             };
             if !packet.is_empty() {
                 self.announce(&mut sockets, packet);
+                continue;
             }
             let deaf_until = caps.0.used_up_until(now);
             for ready in self.wait(&sockets, deaf_until.is_some(), sooner(next, deaf_until)) {
@@ -115,20 +118,22 @@ impl Search {
         }
     }
 
-    /// Sends a packet with these torrents to each network.
+    /// Sends a packet with these torrents on each interface.
     fn announce(&self, sockets: &mut Sockets, info_hashes: Vec<InfoHash>) {
         // Interfaces come and go.
         sockets.look();
         let packet = Packet { port: self.port, info_hashes, cookie: Some(&self.cookie) };
-        if sockets.send(|group| packet.emit(group)) {
-            log::debug!("announced {} in the local network", packet.info_hashes.len());
-            let first = lock(&self.plan).schedule.sent(&packet.info_hashes);
-            first.into_iter().for_each(|torrent| self.found(torrent, Vec::new()));
+        let (sent, now) = (sockets.send(|group| packet.emit(group)), self.started.elapsed());
+        if !sent {
+            return lock(&self.plan).schedule.unsent(&packet.info_hashes, now);
         }
+        log::debug!("announced {} in the local network", packet.info_hashes.len());
+        let first = lock(&self.plan).schedule.sent(&packet.info_hashes, now);
+        first.into_iter().for_each(|torrent| self.found(torrent, Vec::new()));
     }
 
-    /// Waits for packets until `until`, or until the schedule changes. `deaf`: packets may wait. Returns the numbers of
-    /// the sockets that have some.
+    /// Waits until a packet arrives, until the schedule changes, or until `until`. With `deaf`, it does not wait for
+    /// packets. Returns the numbers of the sockets that have packets.
     fn wait(&self, sockets: &Sockets, deaf: bool, until: Option<Time>) -> Vec<usize> {
         let mut polled = vec![PollFd::new(&self.wake, PollFlags::IN)];
         if !deaf {
@@ -146,10 +151,10 @@ impl Search {
         ready.enumerate().filter(|(_, ready)| *ready).map(|(number, _)| number).collect()
     }
 
-    /// Reads what waits in a socket, as far as that is allowed.
+    /// Reads the packets that wait in a socket, as far as the limits allow.
     fn read(&self, sockets: &Sockets, number: usize, (allowance, ports): &mut (Allowance, Ports)) {
         let Some(socket) = sockets.all().nth(number) else { return };
-        // One byte more than the longest packet, so that one that is too long is not taken for that.
+        // One byte more than the longest packet, so that a packet that is too long is recognized.
         let mut buffer = [0; MOST_BYTES + 1];
         let now = self.started.elapsed();
         while allowance.used_up_until(now).is_none()
@@ -169,13 +174,13 @@ impl Search {
         for info_hash in packet.info_hashes {
             let ours = lock(&self.plan).schedule.heard(&info_hash, now);
             if let Some(torrent) = ours.filter(|_| ports.may_try(peer.ip(), peer.port(), now)) {
-                log::debug!("{peer} has {info_hash}, it says in the local network");
+                log::debug!("{peer} has {info_hash}, as its packet in the local network says");
                 self.found(torrent, vec![peer]);
             }
         }
     }
 
-    /// Tells a torrent what was found. No address at all says that it was announced, and nobody answered yet.
+    /// Tells a torrent which addresses were found. An empty list says that the torrent was announced.
     fn found(&self, torrent: TorrentId, addrs: Vec<SocketAddr>) {
         // The manager is gone only when the process ends.
         let _ = self.manager.send(Input::Torrent { torrent, event: Event::Found { source: Source::Lsd, addrs } });

@@ -27,7 +27,7 @@ impl Manager {
             Some(State::Learning(stage, _)) => Some(Arc::new(stage.learning.status(now))),
             _ => None,
         };
-        // One that was added by a link is in its swarm already.
+        // A torrent that was added by a link is already in its swarm.
         self.stop_torrent(torrent, now);
         if self.end_torrent(torrent, Some(problem.clone())) {
             self.news.tell(Notice::Failed { torrent, problem, status: None, learning });
@@ -44,7 +44,7 @@ impl Manager {
         let Slot { state, .. } = *slot;
         if let Some(info_hash) = state.listed() {
             self.peers.around.directory.remove(&info_hash);
-            self.lsd.remove(&info_hash);
+            self.searches.remove(&info_hash);
         }
         match state {
             State::Running(torrent, content) => {
@@ -96,7 +96,7 @@ impl Manager {
         let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
         let state = self.torrents.get_mut(&id).map(|slot| &mut slot.state);
         if let Some(info_hash) = state.as_ref().and_then(|state| state.listed()) {
-            self.lsd.remove(&info_hash);
+            self.searches.remove(&info_hash);
         }
         match state {
             Some(State::Running(torrent, content)) => {
@@ -146,6 +146,7 @@ impl Manager {
             self.peers.around.directory.remove(&info_hash);
         }
         self.peers.close_all();
+        self.searches.dht.end();
         let now = self.started.elapsed();
         self.save_all(now);
         // This is the only time that this thread waits for a disk: nobody waits for it any more.

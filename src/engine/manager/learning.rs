@@ -1,10 +1,12 @@
 //! The part of the manager for torrents of which only the link is known: they look for peers and ask them for the
-//! description. When it has come and the content is checked, they join their swarm with the peers they have.
+//! description. When the description has arrived and the content is checked, they join their swarm with the peers that
+//! they have.
 //!
 //! Floor 3, part of the [`manager`](super). [`Learning`] decides which peer is asked for what.
 
 use super::Manager;
-use super::slot::{Checking, Slot, State};
+use super::checking::Checking;
+use super::slot::{Slot, State};
 use super::stage::Stage;
 use crate::base::time::Time;
 use crate::engine::checker::Check;
@@ -12,12 +14,14 @@ use crate::engine::config::{Job, LinkJob};
 use crate::engine::input::Input;
 use crate::engine::notice::Problem;
 use crate::engine::peer::directory::Unknown;
+use crate::engine::udp::Wanted;
 use crate::proto::magnet::Magnet;
 use crate::proto::peer::metadata::IS_BUILT_IN;
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
 use crate::swarm::learning::Learning;
 use crate::swarm::meeting::source::{Source, TRACKERS_ALONE};
+use crate::swarm::shared::Turn;
 use crate::sys::lookup;
 use std::sync::Arc;
 use std::thread;
@@ -26,7 +30,7 @@ use std::thread;
 const STACK_BYTES: usize = 64 * 1024;
 
 impl Manager {
-    /// A person added a torrent of which only the link is known.
+    /// The user added a torrent of which only the link is known.
     pub(super) fn learn(&mut self, id: TorrentId, job: LinkJob, now: Time) {
         let settings = Arc::clone(&self.settings);
         let (info_hash, rng) = (job.info_hash(), &mut self.shared.rng);
@@ -34,9 +38,9 @@ impl Manager {
         let unknown = Unknown::new(id);
         let stage = Stage::new(learning, info_hash, Arc::clone(&unknown), self.settings.stop_timeout, now);
         let slot = Slot::new(State::Learning(Box::new(stage), job.present), self.paused);
-        // If it turns out to be private, nobody is to hear of it before its trackers have had the time to answer.
+        // The torrent may turn out to be private. So it is not announced before its trackers have had time to answer.
         let after = if slot.trackers().is_empty() { Time::ZERO } else { TRACKERS_ALONE };
-        self.lsd.add(id, info_hash, after);
+        self.searches.add(&Wanted { torrent: id, info_hash, is_seed: false, after });
         let paused = slot.paused;
         self.torrents.insert(id, Box::new(slot));
         self.peers.around.directory.add_unknown(info_hash, unknown, job.present);
@@ -44,22 +48,27 @@ impl Manager {
         self.look_up(id, &job.link);
     }
 
-    /// The description of a torrent has come, and this is to be done with it.
-    pub(super) fn begin(&mut self, id: TorrentId, mut job: Box<Job>) {
-        // It may have been removed meanwhile.
+    /// The description of a torrent has arrived; `job` is the job for it.
+    pub(super) fn begin(&mut self, id: TorrentId, mut job: Box<Job>, now: Time) {
+        // The torrent may have been removed meanwhile.
         let Some(State::Learning(stage, _)) = self.torrents.get_mut(&id).map(|slot| &mut slot.state) else { return };
         if !stage.learning.is_learned() || stage.info_hash != job.metainfo.info_hash || stage.check.is_some() {
-            let problem = Problem::io("this is not what its link stands for");
+            let problem = Problem::io("the description is not that of the link");
             return self.failed_at_start(id, problem);
+        }
+        if job.metainfo.private {
+            let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
+            stage.learning.becomes_private(turn);
         }
         let check = Checking::of(&mut job);
         let progress = Arc::clone(&check.progress);
         stage.check = Some(check);
         self.news.touched(id);
         self.disks.check(Check::New { torrent: id, job, progress });
+        self.carry_out(id, now);
     }
 
-    /// A torrent meets the peers that its link names.
+    /// Gives a torrent the peers that its link names.
     pub(super) fn meet(&mut self, id: TorrentId, peers: &[String], now: Time) {
         if IS_BUILT_IN && !peers.is_empty() {
             let link = Magnet { peers: peers.to_vec(), ..Magnet::default() };
@@ -68,7 +77,7 @@ impl Manager {
         }
     }
 
-    /// Looks up the peers that a link names by host.
+    /// Looks up the peers that a link names by host name.
     fn look_up(&self, torrent: TorrentId, link: &Magnet) {
         let (hosts, manager) = (link.hosts(), self.peers.around.manager.clone());
         if hosts.is_empty() {
@@ -80,7 +89,7 @@ impl Manager {
             let _ = manager.send(Input::Torrent { torrent, event });
         };
         if let Err(error) = thread::Builder::new().name("lookup".into()).stack_size(STACK_BYTES).spawn(run) {
-            log::warn!("can't start a thread to look up the peers of a link: {error}");
+            log::warn!("can't start a thread to look up the hosts in a link: {error}");
         }
     }
 }

@@ -5,8 +5,10 @@
 
 use super::slot::{Slot, State};
 use crate::base::time::Time;
-use crate::engine::notice::{Notice, Phase, Problem, RateLimits, Report, Watch};
+use crate::engine::notice::{DhtReport, Notice, Phase, Problem, RateLimits, Report, Watch};
+use crate::engine::udp::Dht;
 use crate::storage::TorrentId;
+use crate::swarm::dht::Figures;
 use crate::swarm::event::News;
 use crate::swarm::standing::Standing;
 use crossbeam_channel::Sender;
@@ -26,12 +28,21 @@ pub struct Reporter {
     pub due: Option<Time>,
     /// Torrents that may look different from what was reported last. Of thousands that are idle, none is.
     changed: BTreeSet<TorrentId>,
+    /// When the DHT was reported last, and its figures then.
+    dht: (Time, Figures),
 }
 
 impl Reporter {
     /// All figures are reported every `every`.
     pub fn new(notices: Sender<Notice>, every: Option<Duration>) -> Reporter {
-        Reporter { notices, watch: Watch::default(), every, due: every.map(|_| Time::ZERO), changed: BTreeSet::new() }
+        Reporter {
+            notices,
+            watch: Watch::default(),
+            every,
+            due: every.map(|_| Time::ZERO),
+            changed: BTreeSet::new(),
+            dht: Default::default(),
+        }
     }
 
     /// Tells the person something.
@@ -96,11 +107,16 @@ impl Reporter {
     }
 
     /// Reports all figures that may have changed, if that is due.
-    pub fn report_all(&mut self, torrents: &BTreeMap<TorrentId, Box<Slot>>, limits: RateLimits, now: Time) {
+    pub fn report_all(&mut self, torrents: &BTreeMap<TorrentId, Box<Slot>>, limits: RateLimits, dht: &Dht, now: Time) {
         if self.due.is_some_and(|due| due <= now) {
             self.due = self.every.map(|every| now.saturating_add(every));
             let reports = self.reports(torrents, now);
-            self.tell(Notice::Status { reports, limits });
+            let dht = dht.figures().map(|figures| {
+                let report = DhtReport::new(&figures, &self.dht.1, now.saturating_sub(self.dht.0));
+                self.dht = (now, figures);
+                report
+            });
+            self.tell(Notice::Status { reports, limits, dht });
         }
     }
 

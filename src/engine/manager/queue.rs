@@ -5,12 +5,14 @@
 //! requests nothing and serves nothing.
 
 use super::Manager;
-use super::slot::{Checking, Slot, State};
+use super::checking::Checking;
+use super::slot::{Slot, State};
 use crate::base::time::Time;
 use crate::engine::checker::Check;
 use crate::engine::config::Job;
 use crate::engine::keeper::Kept;
 use crate::engine::notice::Notice;
+use crate::engine::udp::Wanted;
 use crate::storage::TorrentId;
 use crate::storage::check::CheckedContent;
 use crate::storage::error::ContentError;
@@ -66,7 +68,7 @@ impl Manager {
         let mut peers = Box::default();
         match std::mem::replace(&mut slot.state, State::Checking(Box::default())) {
             State::Learning(stage, _) => {
-                // Its peers need the number of pieces to read on.
+                // The readers of its peers need the number of pieces to continue.
                 stage.unknown.is(&content);
                 self.shared.budget.turn_to(content.device(), self.disks.disk.devices.len() > 1);
                 let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
@@ -82,7 +84,9 @@ impl Manager {
         slot.kept = known.map(|known| Kept::new(&content, known));
         slot.state = State::Running(Box::new(torrent), Arc::clone(&content));
         if !content.metainfo.private {
-            self.lsd.add(id, content.metainfo.info_hash, Time::ZERO);
+            let info_hash = content.metainfo.info_hash;
+            self.searches.add(&Wanted { torrent: id, info_hash, is_seed: is_complete, after: Time::ZERO });
+            self.searches.dht.look_up(&content.metainfo.about().nodes);
         }
         self.peers.around.directory.add(content);
         self.news.tell(Notice::Joined { torrent: id, had_bytes, hashed_bytes, is_complete });

@@ -1,5 +1,5 @@
-//! The part of the manager for memory: the budget of blocks may grow into free memory, and torrents that wait for it
-//! request again when some is free.
+//! The part of the manager for memory: the budget for blocks may grow into free memory, and torrents that wait for the
+//! budget request blocks again when some of it is free.
 //!
 //! Floor 3, part of the [`manager`](super). [`Budget`](crate::swarm::picking::budget::Budget) decides how much may be
 //! used.

@@ -4,9 +4,9 @@
 //! keeps its slot, so that a person can read why.
 
 use super::agenda::Plan;
+use super::checking::Checking;
 use super::stage::Stage;
 use crate::base::time::{Time, sooner};
-use crate::engine::config::Job;
 use crate::engine::keeper::Kept;
 use crate::engine::notice::{Phase, Problem, Report, Watch};
 use crate::proto::id::InfoHash;
@@ -19,7 +19,6 @@ use crate::swarm::meeting::announcer::Tracker;
 use crate::swarm::shared::Shared;
 use crate::swarm::torrent::Torrent;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// A torrent of the process.
@@ -55,7 +54,7 @@ pub struct Saved {
 pub enum State {
     /// Its content is being checked.
     Checking(Box<Checking>),
-    /// Only its link was known, and its content is not checked yet.
+    /// The torrent was added by a link, and its content is not checked yet.
     Learning(Box<Stage>, Present),
     /// It is in its swarm.
     Running(Box<Torrent>, Arc<Content>),
@@ -63,35 +62,8 @@ pub enum State {
     Failed(Box<Problem>),
 }
 
-/// A check of content.
-#[derive(Default)]
-pub struct Checking {
-    /// Counts the pieces that are done. (With 32 bits, because many routers' processors have no larger atomics.)
-    pub progress: Arc<AtomicU32>,
-    /// Bytes of the content.
-    pub size: u64,
-    /// Bytes of a piece.
-    pub piece_length: u32,
-    /// Peers that a link names. The torrent meets them when it joins its swarm.
-    pub peers: Box<[String]>,
-}
-
-impl Checking {
-    /// The check of the content of `job`, from which it takes the peers.
-    pub fn of(job: &mut Job) -> Box<Checking> {
-        let (size, piece_length) = (job.metainfo.length, job.metainfo.piece_length);
-        Box::new(Checking { progress: Arc::default(), size, piece_length, peers: std::mem::take(&mut job.peers) })
-    }
-
-    /// How far it is.
-    fn phase(&self) -> Phase {
-        let bytes = u64::from(self.progress.load(Ordering::Relaxed)) * u64::from(self.piece_length);
-        Phase::Checking(bytes.min(self.size))
-    }
-}
-
 impl State {
-    /// The info-hash under which peers find it.
+    /// The info-hash under which peers find the torrent, if they can.
     pub fn listed(&self) -> Option<InfoHash> {
         match self {
             State::Learning(stage, _) => Some(stage.info_hash),
@@ -115,7 +87,7 @@ impl Slot {
         }
     }
 
-    /// Its trackers, if it has joined its swarm.
+    /// The torrent's trackers, if it has joined its swarm.
     pub fn trackers(&self) -> &[Tracker] {
         match &self.state {
             State::Running(torrent, _) => torrent.trackers(),
@@ -129,7 +101,7 @@ impl Slot {
     pub fn next_plan(&self, now: Time, shared: &Shared, save_every: Option<Duration>) -> Plan {
         let torrent = match &self.state {
             State::Running(torrent, _) => torrent,
-            // It takes no place among the downloads: a link that no peer knows would keep it for ever.
+            // A link takes no place among the downloads: a link that no peer knows would keep the place forever.
             State::Learning(stage, _) => {
                 let wake = sooner(stage.learning.next_wake(now, shared), stage.gives_up_at(self.paused));
                 return Plan { wake, ..Plan::default() };

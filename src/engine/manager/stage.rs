@@ -1,8 +1,8 @@
-//! A torrent from its link until its content is checked.
+//! A torrent that was added by a link, until its content is checked.
 //!
 //! Floor 3, part of the [`manager`](super).
 
-use super::slot::Checking;
+use super::checking::Checking;
 use crate::base::time::Time;
 use crate::engine::notice::{Problem, ProblemKind};
 use crate::engine::peer::directory::Unknown;
@@ -12,30 +12,30 @@ use crate::swarm::learning::Learning;
 use crate::swarm::shared::Turn;
 use std::sync::Arc;
 
-/// A torrent from its link until its content is checked.
+/// A torrent that was added by a link, until its content is checked.
 pub struct Stage {
     /// The machine that asks peers for the description, and keeps the connections afterwards.
     pub learning: Learning,
     /// The info-hash.
     pub info_hash: InfoHash,
-    /// Where the threads of its peers find the content when it is known.
+    /// The place where the threads of its peers find the content, once it is known.
     pub unknown: Arc<Unknown>,
-    /// The description has come, and the content is being checked.
+    /// While the content is being checked: the progress.
     pub check: Option<Box<Checking>>,
     patience: Patience,
 }
 
-/// When it is given up (`--stop-timeout`): if more of the description did not come for so long.
+/// Decides when the torrent is given up (`--stop-timeout`): when no more of the description has arrived for that long.
 struct Patience {
     timeout: Option<Time>,
-    /// The most bytes of the description that ever were there.
+    /// The most bytes of the description that were there at any time.
     most: u64,
-    /// When there were more than before, or a pause was over.
+    /// When that number last grew, or a pause ended.
     progressed: Time,
 }
 
 impl Stage {
-    /// A torrent of which only the link is known, from `now` on. Without progress it is given up after `timeout`.
+    /// A torrent whose link was added at `now`. Without progress it is given up after `timeout`.
     pub fn new(
         learning: Learning,
         info_hash: InfoHash,
@@ -47,13 +47,14 @@ impl Stage {
         Stage { learning, info_hash, unknown, check: None, patience }
     }
 
-    /// When it is given up if nothing more comes. A pause does not count, nor does what is done with the description.
+    /// When the torrent is given up if nothing more arrives. Pauses do not count, nor does the time after the
+    /// description has arrived.
     pub fn gives_up_at(&self, paused: bool) -> Option<Time> {
         let excused = paused || self.learning.is_learned();
         self.patience.timeout.filter(|_| !excused).map(|timeout| self.patience.progressed.saturating_add(timeout))
     }
 
-    /// Hands it events. If it is given up, returns why.
+    /// Handles events. If the torrent is given up, returns why.
     pub fn handle_all(
         &mut self,
         events: impl IntoIterator<Item = Event>,
@@ -62,7 +63,7 @@ impl Stage {
     ) -> Option<Problem> {
         for event in events {
             if matches!(event, Event::Paused(_)) {
-                // The time of a pause does not count.
+                // A pause does not count.
                 self.patience.progressed = turn.now;
             }
             self.learning.handle(event, turn);
@@ -70,7 +71,7 @@ impl Stage {
         self.give_up(paused, turn.now)
     }
 
-    /// Looks whether there was progress. If it is given up, returns why.
+    /// Checks for progress. If the torrent is given up, returns why.
     fn give_up(&mut self, paused: bool, now: Time) -> Option<Problem> {
         self.patience.timeout?;
         let bytes = self.learning.bytes();

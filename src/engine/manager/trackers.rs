@@ -95,6 +95,7 @@ impl Trackers {
                 Action::Connect { .. }
                 | Action::Peer(..)
                 | Action::Close { .. }
+                | Action::Node(_)
                 | Action::Disk(_)
                 | Action::Learned { .. }
                 | Action::News(_) => {}

@@ -32,12 +32,14 @@ pub struct Surroundings {
     pub blocklist: Arc<RwLock<Blocklist>>,
     /// Our own peer id.
     pub peer_id: PeerId,
+    /// The extensions that we speak.
+    pub reserved: Reserved,
 }
 
 impl Surroundings {
     /// The bytes of our handshake.
     pub fn handshake(&self, info_hash: InfoHash) -> [u8; handshake::LEN] {
-        Handshake { reserved: Reserved::ours(), info_hash, peer_id: self.peer_id }.emit()
+        Handshake { reserved: self.reserved, info_hash, peer_id: self.peer_id }.emit()
     }
 
     /// Whether a peer at `ip` is on the blocklist.

@@ -1,7 +1,7 @@
 //! The torrents that peers may ask for, the connections that are being opened for them, and keys for connections.
 //!
-//! Floor 3. Of a torrent that was added by a link, the content is unknown at first. Its peers stay connected when it
-//! becomes known, so their threads share a place in which it will be.
+//! Floor 3. The content of a torrent that was added by a link is unknown at first. Its peers stay connected when the
+//! content becomes known, so their threads share a place where they will find it.
 
 use super::shaking::Opening;
 use crate::proto::id::InfoHash;
@@ -36,9 +36,9 @@ impl Unknown {
         Arc::new(Unknown { torrent, content: OnceLock::new() })
     }
 
-    /// Now its content is known, and checked.
+    /// The content is known and checked now.
     pub fn is(&self, content: &Arc<Content>) {
-        // It becomes known once.
+        // The content becomes known only once.
         let _ = self.content.set(Arc::clone(content));
     }
 }
@@ -52,7 +52,7 @@ impl Listed {
         }
     }
 
-    /// Its content, if that is known by now.
+    /// The content, if it is known by now.
     pub fn content(&self) -> Option<&Content> {
         match self {
             Listed::Content(content) => Some(content),

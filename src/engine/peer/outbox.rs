@@ -65,7 +65,7 @@ pub enum Work {
     Granted(BlockSpec),
     /// Send this block, which the manager ordered.
     Ordered(BlockSpec),
-    /// Send this block of the description, to the peer that gave these ids.
+    /// Send this block of the description to the peer, with the ids that it gave.
     Metadata(u32, Ids),
 }
 
@@ -284,7 +284,7 @@ impl State {
                 PeerOrder::Handshake => out.extend(self.handshake.take().iter().flatten()),
                 PeerOrder::Message(message) => message.emit(&mut out),
                 PeerOrder::Haves(pieces) => pieces.into_iter().for_each(|piece| Message::Have(piece).emit(&mut out)),
-                // The first two are no messages, and the others are carried out when they come.
+                // The first two are not messages, and the others are carried out when they arrive.
                 PeerOrder::Upload(_) | PeerOrder::Metadata { .. } | PeerOrder::Grant(_) | PeerOrder::Revoke => {}
             }
         }

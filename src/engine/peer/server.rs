@@ -34,7 +34,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// The number of the torrent's pieces, if it is known by now.
+    /// The number of pieces, if it is known by now.
     pub fn pieces(&self) -> Option<u32> {
         self.listed.content().map(|content| content.metainfo.piece_count())
     }
@@ -94,8 +94,8 @@ impl Server {
         self.content()?.read(offset, bytes).map_err(|error| self.cannot_serve(block, error))
     }
 
-    /// The message with block `piece` of the description, for a peer that gave these ids; a reject if the block can't be
-    /// read.
+    /// The message with block `piece` of the description, for a peer that gave the ids `ids`; a reject if the block
+    /// can't be read.
     pub fn describe(&self, piece: u32, ids: Ids) -> Vec<u8> {
         if !metadata::IS_BUILT_IN {
             return Vec::new();
@@ -107,7 +107,7 @@ impl Server {
             match description.read(info_hash, piece, &mut payload) {
                 Ok(()) => Some(payload),
                 Err(unread) => {
-                    log::warn!("the description of a torrent can't be given to peers: {}", unread.why);
+                    log::warn!("can't give a torrent's description to peers: {}", unread.why);
                     if unread.is_gone {
                         self.tell(Event::DescriptionGone);
                     }

@@ -36,16 +36,16 @@ const BATCH: usize = 16;
 /// hundred.)
 const BATCH_BYTES: usize = 4 * 1024;
 
-/// Bytes of the longest bitfield of a torrent whose description we would fetch: each piece has a hash of 20 bytes in it.
+/// Bytes of the longest bitfield of a torrent whose description we accept: it has a hash of 20 bytes for each piece.
 const LONGEST_BITFIELD: u32 = (metadata::MOST_BYTES / 20).div_ceil(8);
-/// Long messages are read in parts of so many bytes, so that nothing is allocated for a length that is only claimed.
+/// Long messages are read in parts of this size, so that nothing is allocated for a length that a peer only claims.
 const PART_BYTES: usize = 16 * 1024;
 
 /// Reads a peer's socket.
 pub struct Wire<'a> {
     source: Source<'a>,
     addr: SocketAddr,
-    /// Pieces of the torrent, if their number was known when the peer connected.
+    /// The number of pieces, if it was known when the peer connected.
     pieces: Option<u32>,
     blocks: &'a Blocks,
     /// Bytes that were read and not used yet: `start..end`.
@@ -134,11 +134,18 @@ impl Wire<'_> {
                 }
                 BodyKind::Extended(count) => {
                     let [id] = self.bytes()?;
-                    if extended::limit(id).is_none_or(|most| count > most) {
-                        self.skip(count as usize)?;
-                        continue;
+                    match extended::limit(id) {
+                        Some(most) if count <= most => Message::Extended(Extended::received(id, self.gather(count)?)),
+                        // It is too long to be read, but it counts as a message.
+                        Some(_) => {
+                            self.skip(count as usize)?;
+                            Message::Extended(Extended::received(id, Vec::new()))
+                        }
+                        None => {
+                            self.skip(count as usize)?;
+                            continue;
+                        }
                     }
-                    Message::Extended(Extended::received(id, self.gather(count)?))
                 }
                 BodyKind::Skip(count) => {
                     self.skip(count as usize)?;
@@ -153,8 +160,8 @@ impl Wire<'_> {
         }
     }
 
-    /// The number of the torrent's pieces, for a message of `length` bytes. While it is unknown, a bitfield may have any
-    /// length that a torrent's bitfield can have, and the torrent judges it later.
+    /// The number of pieces, for reading a message of `length` bytes. While it is unknown, a bitfield may have any
+    /// length that a bitfield can have, and the torrent judges it later.
     fn pieces(&self, length: u32) -> u32 {
         let known = self.pieces.or_else(|| self.source.server.and_then(Server::pieces));
         known.unwrap_or_else(|| (length - 1).min(LONGEST_BITFIELD) * 8)

@@ -4,12 +4,12 @@ use super::Magnet;
 use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeMap;
 
-/// Ports of one address that are used. A stranger wrote the link, and could make us try all ports of a machine in the
-/// local network.
+/// The most ports of one address that are used. A stranger may have written the link, and could otherwise make us try
+/// all ports of a machine in the local network.
 const MOST_OF_ADDRESS: usize = 8;
 
 impl Magnet {
-    /// The peers that are named by their address.
+    /// The peers that the link names by address.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         let mut of_host: BTreeMap<IpAddr, usize> = BTreeMap::new();
         let mut has_room = |addr: &SocketAddr| {
@@ -20,14 +20,15 @@ impl Magnet {
         self.peers.iter().filter_map(|peer| peer.parse().ok()).filter(|addr| has_room(addr)).collect()
     }
 
-    /// The peers that are named by a host, with their ports.
+    /// The peers that the link names by host name, with their ports.
     pub fn hosts(&self) -> Vec<(String, u16)> {
         let named = self.peers.iter().filter(|peer| peer.parse::<SocketAddr>().is_err());
         named.filter_map(|peer| host_and_port(peer)).collect()
     }
 }
 
-/// `host:port`. (An address of IPv6 without brackets could have its end taken for a port, so it names no host.)
+/// The host and the port of `host:port`. (An IPv6 address without brackets is ignored, because its end could be taken
+/// for a port.)
 fn host_and_port(peer: &str) -> Option<(String, u16)> {
     let (host, port) = peer.rsplit_once(':')?;
     let is_name = !host.is_empty() && !host.contains([':', '/', '[', ']', '@']) && !host.contains(char::is_whitespace);

@@ -1,7 +1,7 @@
-//! The .torrent file that is made of a link and of the `info` that peers sent.
+//! The .torrent file that is made from a link and from the `info` that peers sent.
 //!
-//! Trackers and web seeds are not in `info`: they are the word of the link. So they are written into the file, and a
-//! later run needs neither the link nor a peer. Each tracker of a link is a tier of its own, in the order of the link
+//! Trackers and web seeds are not in `info`; the link names them. So they are written to the file, and a later run
+//! needs neither the link nor a peer. Each tracker of a link is a tier of its own, in the order of the link
 //! (libtorrent, transmission).
 
 use super::Magnet;
@@ -10,14 +10,14 @@ use crate::proto::metainfo::Metainfo;
 use crate::proto::metainfo::emit::{emit_tiers, emit_urls};
 
 impl Magnet {
-    /// The bytes of a .torrent file with this `info`, which stays byte for byte.
+    /// The bytes of a .torrent file with exactly these bytes of `info`.
     pub fn torrent_file(&self, info: &[u8]) -> Vec<u8> {
         let tiers: Vec<Vec<String>> = self.trackers.iter().map(|url| vec![url.clone()]).collect();
         torrent_file(&tiers, &self.web_seeds, info)
     }
 
-    /// Adds the trackers and web seeds of the link to `metainfo`, which was read from the .torrent file `bytes`. If some
-    /// are new, returns the bytes of a file that has them too.
+    /// Adds the trackers and web seeds of the link to `metainfo`, which was read from the .torrent file `bytes`. If any
+    /// of them is new, returns the bytes of a file that contains them too.
     pub fn add_to(&self, metainfo: &mut Metainfo, bytes: &[u8]) -> Option<Vec<u8>> {
         let new = |url: &&String| !metainfo.tiers.iter().flatten().any(|known| known == *url);
         let trackers: Vec<String> = self.trackers.iter().filter(new).cloned().collect();
@@ -52,7 +52,7 @@ mod tests {
     const INFO: &str = "d6:lengthi40000e4:name5:a.txt12:piece lengthi65536e6:pieces20:xxxxxxxxxxxxxxxxxxxx1:zi1ee";
 
     #[test]
-    fn the_file_has_the_trackers_of_the_link_in_their_order_and_info_as_it_came() {
+    fn the_file_has_the_trackers_of_the_link_in_order_and_info_unchanged() {
         let link =
             "magnet:?xt=urn:btih:0000000000000000000000000000000000000000&tr=http://b/&tr=udp://a:1&ws=http://w/";
         let link = Magnet::parse(link).unwrap();
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_without_trackers_makes_a_file_of_info_alone() {
+    fn a_link_without_trackers_makes_a_file_with_info_alone() {
         let bytes = Magnet::default().torrent_file(INFO.as_bytes());
         assert_eq!(bytes, format!("d4:info{INFO}e").as_bytes());
     }

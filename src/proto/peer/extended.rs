@@ -4,8 +4,8 @@
 //! **A new extended message goes here:** a variant of [`Extension`], its place in [`Extension::ALL`] and its row in
 //! `Extension::row`; a variant of [`Incoming`], and how [`Extended::parse`] reads it. In
 //! `swarm/torrent/introducing.rs`, `Torrent::offers` decides whether it is offered, and `Torrent::extended` what to do
-//! about it. The rest follows from the table: one that is longer than its limit is skipped before anything is allocated,
-//! and it can be sent only to a peer whose `m` names it.
+//! about it. The rest follows from the table: a message that is longer than its limit is skipped before anything is
+//! allocated, and a message can be sent only to a peer whose `m` names it.
 
 use super::metadata::{self, Metadata};
 use super::pex::Pex;
@@ -24,7 +24,7 @@ const MAX_HANDSHAKE_BYTES: u32 = 32 * 1024;
 /// The extended messages that we understand, besides the handshake.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Extension {
-    /// Addresses of peers that its sender met (BEP 11).
+    /// Addresses of peers that its sender is connected to (BEP 11).
     Pex,
     /// Blocks of the description of the torrent (BEP 9).
     Metadata,
@@ -50,9 +50,9 @@ impl Extension {
     /// The table of extended messages.
     const fn row(self) -> Row {
         match self {
-            // A message of libtorrent, with 100 added and 100 dropped addresses, has fewer than 4 KiB.
+            // A message from libtorrent, with 100 added and 100 dropped addresses, has fewer than 4 KiB.
             Extension::Pex => Row { name: "ut_pex", our_id: 1, most_bytes: 32 * 1024 },
-            // A block, and the dict before it. libtorrent closes a connection at a longer one.
+            // A block, and the dict before it. libtorrent closes a connection that sends more.
             Extension::Metadata => Row { name: "ut_metadata", our_id: 2, most_bytes: 17 * 1024 },
             Extension::UploadOnly => Row { name: "upload_only", our_id: 3, most_bytes: 1 },
         }
@@ -71,7 +71,7 @@ pub fn limit(id: u8) -> Option<u32> {
     Extension::of_our_id(id).map(|extension| extension.row().most_bytes)
 }
 
-/// Which of the extended messages are offered that not every torrent uses.
+/// Which extended messages are offered, of those that not every torrent uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Offers {
     /// [`Extension::Pex`].
@@ -163,7 +163,8 @@ impl Extended {
             return ExtendedHandshake::parse(&self.payload).map(Incoming::Handshake);
         }
         match Extension::of_our_id(self.id)? {
-            Extension::Pex => Pex::parse(&self.payload).map(Incoming::Pex),
+            // A message that cannot be read names nobody, but it counts: a peer may not send many.
+            Extension::Pex => Some(Incoming::Pex(Pex::parse(&self.payload).unwrap_or_default())),
             Extension::Metadata => Metadata::parse(&self.payload).map(Incoming::Metadata),
             Extension::UploadOnly => self.payload.first().map(|byte| Incoming::UploadOnly(*byte != 0)),
         }
@@ -198,17 +199,17 @@ pub struct ExtendedHandshake {
     pub your_ip: Option<IpAddr>,
     /// It downloads nothing (any more): a seed, or a peer that has all it wants (BEP 21). `None`: it does not say.
     pub upload_only: Option<bool>,
-    /// The bytes of the description of the torrent, if it has that and the number can be true (BEP 9).
+    /// The size of the torrent's description in bytes, if the peer offers it and the number is possible (BEP 9).
     pub metadata_size: Option<u32>,
 }
 
 impl ExtendedHandshake {
-    /// A handshake of ours, which offers the extended messages of the table that are always offered, and `offers`.
+    /// Our handshake. It offers the extended messages that are always offered, and `offers`.
     pub fn ours(offers: Offers) -> ExtendedHandshake {
         ExtendedHandshake { ids: Ids::ours(offers), ..ExtendedHandshake::default() }
     }
 
-    /// A later handshake of ours: `extension` is not accepted any more, and `offers` still are.
+    /// A later handshake: we no longer accept `extension`, and still accept `offers`.
     pub fn withdrawing(extension: Extension, offers: Offers) -> ExtendedHandshake {
         let Ids(mut ids) = Ids::ours(offers);
         for (other, id) in Extension::ALL.into_iter().zip(&mut ids) {

@@ -33,6 +33,12 @@ impl Reserved {
         Reserved([0, 0, 0, 0, 0, Reserved::EXTENSION, 0, Reserved::FAST])
     }
 
+    /// These, and the DHT if we have a node (BEP 5).
+    pub fn with_dht(mut self, has_node: bool) -> Reserved {
+        self.0[7] |= if has_node { Reserved::DHT } else { 0 };
+        self
+    }
+
     /// Whether the sender speaks the fast extension (BEP 6).
     pub fn fast(self) -> bool {
         self.0[7] & Reserved::FAST != 0

@@ -1,7 +1,7 @@
-//! The messages by which peers give each other the description of a torrent: the dict `info` of its metainfo, in blocks
-//! of 16 KiB (`ut_metadata`, BEP 9).
+//! The messages by which peers give each other the description of a torrent, which BEP 9 calls metadata: the dict
+//! `info` of its metainfo, in blocks of 16 KiB (`ut_metadata`).
 //!
-//! A message is a dict, and a block stands behind the dict:
+//! A message is a dict. In a message with a block, the block follows the dict:
 //!
 //! ```
 //! use swarmlet::proto::peer::metadata::{Metadata, data_head};
@@ -15,19 +15,19 @@
 
 use crate::proto::bencode::{self, Bencode, Value};
 
-/// Whether this build has magnet links, and gives and takes descriptions. (What follows from it is left out by the
-/// compiler.)
+/// Whether this build can download from magnet links and give descriptions to peers. (If it can't, the compiler leaves
+/// out the code for it.)
 // Feature: magnet.
 pub const IS_BUILT_IN: bool = cfg!(feature = "magnet");
 
-/// The most bytes of a description that is fetched. The largest that is known from the field has 24 MB; rqbit takes 32
-/// MiB, libtorrent and rain 30.
+/// The most bytes of a description that we accept or give. The largest known one has 24 MB; rqbit accepts 32 MiB,
+/// libtorrent and rain 30.
 pub const MOST_BYTES: u32 = 32 << 20;
 
 /// Bytes of a block, except the last one.
 pub const BLOCK_BYTES: u32 = 16 << 10;
 
-/// What is under `msg_type`.
+/// The values of `msg_type`.
 const REQUEST: i64 = 0;
 const DATA: i64 = 1;
 const REJECT: i64 = 2;
@@ -44,12 +44,12 @@ pub enum Metadata {
     Data {
         /// The number of the block.
         piece: u32,
-        /// The bytes of the whole description, if the message says so and it can be true.
+        /// The size of the whole description, if the message names it and it is possible.
         size: Option<u32>,
         /// The bytes of the block.
         block: Vec<u8>,
     },
-    /// I do not send this block.
+    /// I will not send this block.
     Reject {
         /// The number of the block.
         piece: u32,
@@ -57,7 +57,7 @@ pub enum Metadata {
 }
 
 impl Metadata {
-    /// Reads the payload of a message; `None` for nonsense, and for types that BEP 9 does not know.
+    /// Reads the payload of a message; `None` for nonsense, and for types that are not in BEP 9.
     pub fn parse(payload: &[u8]) -> Option<Metadata> {
         if !IS_BUILT_IN {
             return None;
@@ -83,7 +83,7 @@ impl Metadata {
     }
 }
 
-/// What comes before the bytes of block `piece` of a description of `size` bytes.
+/// The dict before the bytes of block `piece` of a description of `size` bytes.
 pub fn data_head(piece: u32, size: u32) -> Vec<u8> {
     head(DATA, piece, Some(size))
 }
@@ -94,7 +94,7 @@ fn head(kind: i64, piece: u32, size: Option<u32>) -> Vec<u8> {
     Bencode::dict(entries).encode()
 }
 
-/// The bytes of the description that a peer names, if they can be true.
+/// The size of the description that a peer names, if it is possible.
 pub fn size_of(value: Value) -> Option<u32> {
     value.as_int()?.try_into().ok().filter(|size| (1..=MOST_BYTES).contains(size))
 }

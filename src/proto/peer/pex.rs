@@ -1,8 +1,8 @@
-//! Peer exchange (BEP 11): peers tell each other which peers they met.
+//! Peer exchange (PEX, BEP 11): peers tell each other which peers they are connected to.
 //!
 //! The payload of `ut_pex` is a dict of strings. `added` and `dropped` are compact lists of IPv4 peers, `added6` and
 //! `dropped6` of IPv6 peers; `added.f` and `added6.f` have a byte of [`Flags`] for each added peer. The first message
-//! on a connection names all, each later one what has changed since.
+//! on a connection names all peers, each later one only the changes since then.
 //!
 //! ```
 //! use swarmlet::proto::peer::pex::{Flags, Pex};
@@ -24,15 +24,15 @@ use crate::proto::tracker::compact::{self, V4_BYTES, V6_BYTES};
 use core::net::SocketAddr;
 use core::ops::BitOr;
 
-/// Whether this build exchanges peers. (What follows from it is left out by the compiler.)
+/// Whether this build exchanges peers. (If it does not, the compiler leaves out the code for it.)
 // Feature: pex.
 pub const IS_BUILT_IN: bool = cfg!(feature = "pex");
 
-/// The most peers that a message adds, and the most that it drops (BEP 11); of a longer list of one address family, as
-/// many are read. (libtorrent and transmission read 50 as well.)
+/// The most peers that a message adds, and the most that it drops (BEP 11). Of a longer list, the first 50 of each
+/// address family are read. (libtorrent and transmission read 50 as well.)
 pub const MOST: usize = 50;
 
-/// What the sender knows of a peer that it added.
+/// What the sender knows about a peer that it added.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Flags(u8);
 
@@ -41,13 +41,13 @@ impl Flags {
     pub const NONE: Flags = Flags(0);
     /// It prefers encrypted connections.
     pub const PREFERS_ENCRYPTION: Flags = Flags(0x01);
-    /// It downloads nothing: it is a seed, or has all that it wants.
+    /// It downloads nothing: it is a seed, or has everything that it wants.
     pub const SEED: Flags = Flags(0x02);
     /// It speaks uTP (BEP 29).
     pub const UTP: Flags = Flags(0x04);
-    /// It helps others to connect through a NAT (BEP 55).
+    /// It supports connections through a NAT (holepunch, BEP 55).
     pub const HOLEPUNCH: Flags = Flags(0x08);
-    /// The sender connected to it, so it can be reached.
+    /// The sender opened the connection to it, so it can be reached.
     pub const REACHABLE: Flags = Flags(0x10);
 
     /// Whether all of `flags` are set.
@@ -55,7 +55,7 @@ impl Flags {
         self.0 & flags.0 == flags.0
     }
 
-    /// These flags if `is`, else none.
+    /// These flags if `is` is true, otherwise none.
     pub fn when(self, is: bool) -> Flags {
         if is { self } else { Flags::NONE }
     }
@@ -69,18 +69,18 @@ impl BitOr for Flags {
     }
 }
 
-/// A message. It comes from a stranger: which of its addresses are of use is for [`crate::swarm`] to decide.
+/// A message. It comes from a stranger, so [`crate::swarm`] decides which of its addresses to use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pex {
-    /// Peers that the sender met, with what it knows of each. They are [usable](compact::usable).
+    /// Peers that the sender is connected to, with what it knows about each. They are [usable](compact::usable).
     pub added: Vec<(SocketAddr, Flags)>,
-    /// Peers that left it.
+    /// Peers to which it is no longer connected.
     pub dropped: Vec<SocketAddr>,
 }
 
 impl Pex {
-    /// Reads a payload, of each list at most [`MOST`] entries; `None` if it is no dict. Flags count only if there is a
-    /// byte for each peer (as in libtorrent).
+    /// Reads a payload, at most [`MOST`] entries of each list; `None` if it is not a dict. Flags count only if there is
+    /// a byte for each peer (as in libtorrent).
     pub fn parse(payload: &[u8]) -> Option<Pex> {
         if !IS_BUILT_IN {
             return None;
@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(Pex::default().encode(), b"de");
     }
 
-    /// A byte of flags belongs to the peer at its place, also behind a peer that is left out.
+    /// A byte of flags belongs to the peer at the same place, even after a peer that is left out.
     #[test]
     fn flags_count_only_if_each_peer_has_some() {
         let read = |flags: &str| {

@@ -1,4 +1,4 @@
-//! Descriptions in files that change, go, or are something else.
+//! Descriptions in files that change, are deleted, or are not regular files.
 
 use super::*;
 use crate::storage::resume::StateDir;
@@ -29,7 +29,7 @@ fn file(bytes: &[u8]) -> (TempDir, Arc<Path>) {
     (dir, path)
 }
 
-/// All of the description; or the words of an error, and whether it stays.
+/// The whole description; or the words of an error, and whether the description is gone.
 fn read(description: &Description, metainfo: &Metainfo) -> Result<Vec<u8>, (String, bool)> {
     let mut all = Vec::new();
     for piece in 0..description.size().div_ceil(BLOCK_BYTES) {
@@ -39,7 +39,7 @@ fn read(description: &Description, metainfo: &Metainfo) -> Result<Vec<u8>, (Stri
 }
 
 #[test]
-fn it_is_read_from_the_file_that_the_torrent_is_in() {
+fn a_description_is_read_from_the_torrent_file() {
     let (metainfo, bytes, info) = made(false);
     let (_dir, path) = file(&bytes);
     let own = description(Some(Arc::clone(&path)), &bytes, &metainfo, None).unwrap();
@@ -57,7 +57,7 @@ fn a_private_torrent_has_none() {
 }
 
 #[test]
-fn what_is_in_no_file_is_saved_with_the_states_or_stays_in_memory() {
+fn without_a_file_it_is_saved_with_the_states_or_stays_in_memory() {
     let (metainfo, bytes, info) = made(false);
     let dir = tempfile::tempdir().unwrap();
     let states = StateDir::open(dir.path()).unwrap();
@@ -79,7 +79,7 @@ fn only_what_has_the_right_hash_is_read() {
     let (_dir, path) = file(&bytes);
     let own = description(Some(Arc::clone(&path)), &bytes, &metainfo, None).unwrap();
     read(&own, &metainfo).unwrap();
-    // Nothing else than its stamp has changed.
+    // Only its stamp has changed.
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     assert_eq!(read(&own, &metainfo), Ok(info));
 
@@ -98,7 +98,7 @@ fn only_what_has_the_right_hash_is_read() {
     fs::create_dir(&path).unwrap();
     assert!(read(&own, &metainfo).unwrap_err().1);
     fs::remove_dir(&path).unwrap();
-    // It would wait for somebody who writes into it.
+    // Opening a named pipe would wait for a writer.
     rustix::fs::mknodat(rustix::fs::CWD, &*path, rustix::fs::FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
     assert!(read(&own, &metainfo).unwrap_err().1);
     // An error that may pass.

@@ -1,7 +1,8 @@
-//! The .torrent files that were made of magnet links. They are in the folder of the resume states, so that a later run
-//! of the same link needs no peer to know what the torrent contains.
+//! The .torrent files that are saved in the folder of the resume states. A later run with the same magnet link then
+//! need not ask peers for the description, and descriptions can be read from there.
 //!
-//! Floor 3, a part of [`resume`](super). The folder is for our eyes only, because the trackers of a link may have a passkey.
+//! Floor 3, a part of [`resume`](super). Only the user can read the folder, because the trackers of a link may contain
+//! a passkey.
 
 use super::StateDir;
 use crate::proto::id::InfoHash;
@@ -16,8 +17,8 @@ use std::time::SystemTime;
 /// The end of the names of these files.
 const END: &str = ".torrent";
 
-/// Where the description can be read again of a torrent that was read from `bytes`, and these from the file `path`, if
-/// that is one. If not, the bytes are saved in `states`.
+/// Where the description of a torrent can be read again. The torrent was read from `bytes`, which came from the file
+/// `path`. If there is no such file, the bytes are saved in `states`.
 pub fn description(
     path: Option<Arc<Path>>,
     bytes: &[u8],
@@ -37,7 +38,7 @@ impl StateDir {
     /// The saved .torrent file of a torrent.
     pub fn saved_torrent(&self, info_hash: InfoHash) -> io::Result<Vec<u8>> {
         let file = self.folder.file(&format!("{info_hash}{END}"), For::Reading)?;
-        // A file that was not used for long is deleted.
+        // A file that was not used for a year is deleted.
         let _ = file.set_modified(SystemTime::now());
         let mut bytes = Vec::with_capacity(file.metadata()?.len().min(MAX_METAINFO_BYTES as u64) as usize);
         file.take(MAX_METAINFO_BYTES as u64 + 1).read_to_end(&mut bytes)?;
@@ -46,11 +47,11 @@ impl StateDir {
 
     /// Saves a .torrent file.
     pub fn save_torrent(&self, info_hash: InfoHash, bytes: &[u8]) -> io::Result<()> {
-        // If the power goes, peers are asked again.
+        // The file is not synced: after a power cut, peers are asked again.
         self.write(&format!("{info_hash}{END}"), bytes, false)
     }
 
-    /// Saves a .torrent file unless it is there. Returns its path.
+    /// Saves a .torrent file, unless it is already there. Returns its path.
     pub fn keep_torrent(&self, info_hash: InfoHash, bytes: &[u8]) -> io::Result<Arc<Path>> {
         if self.saved_torrent(info_hash).is_ok_and(|saved| saved == bytes) {
             return Ok(self.path_of_torrent(info_hash));
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_not_used_for_long_goes_and_one_that_is_used_stays() {
+    fn an_unused_torrent_is_deleted_and_a_used_one_stays() {
         let dir = tempfile::tempdir().unwrap();
         let states = StateDir::open(dir.path()).unwrap();
         let (used, unused) = (InfoHash([1; 20]), InfoHash([2; 20]));

@@ -1,5 +1,5 @@
-//! What stands in the place of [`learning`](super) in a build without magnet links. No value of these types exists, so the
-//! compiler leaves out all that would be done with one.
+//! The stand-in for [`learning`](super) in a build without magnet links. No value of these types exists, so the
+//! compiler leaves out the code for such values.
 
 use super::event::Event;
 use super::figures::{LearningStatus, PeerStatus};
@@ -12,22 +12,22 @@ use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use std::sync::Arc;
 
-/// What does not exist.
+/// A type without values.
 #[derive(Clone, Copy, Debug)]
 enum Nothing {}
 
-/// It can't be made. (Its field is not public, so that nobody is warned of code that is never reached.)
+/// Can't be made. (Its field is private, so that the compiler does not warn about unreachable code.)
 pub struct Learning {
     none: Nothing,
 }
 
-/// It can't be made either.
+/// Can't be made either.
 #[derive(Clone, Copy, Debug)]
 pub struct Present {
     _none: Nothing,
 }
 
-/// There is none.
+/// There is no proof.
 pub fn present() -> Option<Present> {
     None
 }
@@ -55,6 +55,10 @@ impl Learning {
     }
 
     pub fn next_wake(&self, _: Time, _: &Shared) -> Option<Time> {
+        match self.none {}
+    }
+
+    pub fn becomes_private(&mut self, _: &mut Turn) {
         match self.none {}
     }
 

@@ -1,8 +1,8 @@
 //! Which peer is asked for which block of the description, and what becomes of the answer.
 //!
-//! A part of [`Learning`]; BEP 9. A peer that answers gets the next request; a block that one peer does not send in time
-//! is asked of another, of those that brought something first. A liar that is silent delays a block by that time once
-//! or twice, because it is not asked for more before it answers.
+//! A part of [`Learning`]; BEP 9. A peer that answers gets the next request. If a peer does not send a block in time,
+//! another peer is asked for it, first those that have sent something. A silent liar delays a block only once or twice,
+//! because it is not asked for more before it answers.
 
 use super::attempt::Attempt;
 use super::{Learning, send};
@@ -14,35 +14,40 @@ use crate::proto::peer::metadata::{BLOCK_BYTES, Metadata};
 use crate::swarm::peer::PeerKey;
 use crate::swarm::shared::Turn;
 
-/// Blocks that a peer is asked for at once at first (libtorrent's number): a silent one holds back no more ...
+/// The blocks that a peer is asked for at first (libtorrent's number): a silent peer holds back no more than these ...
 const AT_ONCE: u64 = 2;
-/// ... and one more for each that it brings, up to this. libtorrent answers at once while less than 160 KiB wait to be
-/// sent, transmission queues 64 requests. (4 MiB from a peer 200 ms away take 6 s instead of 19.)
+/// ... and one more for each block that it sends, up to this. libtorrent answers at once while less than 160 KiB wait
+/// to be sent; transmission queues 64 requests. (4 MiB from a peer 200 ms away take 6 s instead of 19.)
 pub(super) const MOST_AT_ONCE: u64 = 8;
+/// The peer ids of rtorrent begin so. Version 0.9.8 answers no request that comes while it answers another one, and reads
+/// nothing more from that connection. So it is asked for one block at a time.
+const ONE_AT_A_TIME: &[u8] = b"-lt";
 /// A peer that owes us a block and sends none for this long is silent: a block takes that long at 1 KiB/s ...
 const SILENT_AFTER: Time = Time::from_secs(30);
-/// ... and is left alone for as long as one that rejects a request (libtorrent).
+/// ... and is left alone for this long, like a peer that rejects a request (libtorrent).
 const REST: Time = Time::from_secs(60);
-/// Peers that send all of the description by themselves at the same time.
+/// The most peers that send a whole description by themselves at the same time.
 pub(super) const MOST_ALONE: usize = 8;
-/// A peer that sends all by itself has this long if others wait for their turn; each time it fails, twice as long.
+/// The time that a peer has to send all by itself if others wait for their turn. It doubles each time the peer fails.
 pub(super) const FIRST_TURN: Time = Time::from_secs(20);
 /// The longest such turn.
 const LONGEST_TURN: Time = Time::from_secs(3600);
-/// Attempts of which no connected peer is a part any more, and something came: those that are kept.
+/// How long an attempt is kept after its last block, if no connected peer takes part in it.
+const KEPT_FOR: Time = Time::from_secs(600);
+/// The most attempts that are kept although all their peers have left, if blocks arrived for them.
 const MOST_ABANDONED: usize = 2;
 
-/// Which peers an attempt is of.
+/// The peers that take part in an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Of {
     /// All that name this size, except those that have to send all by themselves.
     Size(u32),
-    /// One that sends all by itself.
+    /// One peer, which sends all by itself.
     Peer(PeerKey),
 }
 
 impl Learning {
-    /// The attempt that a peer takes part in, if it may be asked now. It is begun if it need be.
+    /// The attempt that a peer takes part in, if the peer may be asked now. It is begun if necessary.
     fn attempt_of(&mut self, key: PeerKey, now: Time) -> Option<(Of, &mut Attempt)> {
         let guest = self.guests.get(&key).filter(|guest| guest.rests_until <= now)?;
         let size = guest.offers().filter(|_| !self.is_learned && !self.paused)?;
@@ -54,7 +59,7 @@ impl Learning {
         Some((of, self.attempts.entry(of).or_insert_with(|| Attempt::new(size, now))))
     }
 
-    /// Asks a peer for as much as it may be asked for.
+    /// Asks a peer for as many blocks as it may be asked for.
     pub(super) fn ask(&mut self, key: PeerKey, turn: &mut Turn) {
         self.give_turns(turn);
         self.ask_for_blocks(key, turn);
@@ -63,7 +68,11 @@ impl Learning {
     fn ask_for_blocks(&mut self, key: PeerKey, turn: &mut Turn) {
         loop {
             let Some(guest) = self.guests.get(&key) else { return };
-            let most = (AT_ONCE + guest.brought / u64::from(BLOCK_BYTES)).min(MOST_AT_ONCE);
+            let most = if guest.identity.id.0.starts_with(ONE_AT_A_TIME) {
+                1
+            } else {
+                (AT_ONCE + guest.brought / u64::from(BLOCK_BYTES)).min(MOST_AT_ONCE)
+            };
             if guest.asked.len() as u64 >= most {
                 return;
             }
@@ -82,19 +91,19 @@ impl Learning {
         }
     }
 
-    /// Asks all peers for as much as they may be asked for, those that brought something first.
+    /// Asks all peers for as many blocks as they may be asked for. Those that have sent something come first.
     pub(super) fn ask_all(&mut self, turn: &mut Turn) {
         self.give_turns(turn);
         let mut keys: Vec<(bool, PeerKey)> =
             self.guests.values().map(|guest| (guest.brought == 0, guest.key)).inspect(|_| step(1)).collect();
-        // Of equal ones another is the first each time, so that no silent peer is asked before all others for ever.
+        // Equal peers come in random order, so that no silent peer is always asked first.
         turn.shared.rng.shuffle(&mut keys);
         keys.sort_by_key(|(brought_nothing, _)| *brought_nothing);
         keys.into_iter().for_each(|(_, key)| self.ask_for_blocks(key, turn));
     }
 
-    /// Begins attempts of peers that have to send all by themselves: some at a time. One that takes too long loses its
-    /// turn if another waits for one.
+    /// Begins attempts of peers that have to send all by themselves, a few at a time. A peer that takes too long loses
+    /// its turn if another peer waits for one.
     fn give_turns(&mut self, turn: &mut Turn) {
         let now = turn.now;
         let has_turn = |key: PeerKey| self.attempts.contains_key(&Of::Peer(key));
@@ -116,7 +125,7 @@ impl Learning {
         }
     }
 
-    /// How many peers send all by themselves now.
+    /// How many peers now send all by themselves.
     fn alone(&self) -> usize {
         self.attempts.keys().filter(|of| matches!(of, Of::Peer(_))).count()
     }
@@ -135,7 +144,7 @@ impl Learning {
         true
     }
 
-    /// A peer sent a block. `size`: what it says the whole has.
+    /// A peer sent a block. `size` is the size of the whole description, as the message says.
     pub(super) fn block_came(&mut self, key: PeerKey, piece: u32, size: Option<u32>, block: Vec<u8>, turn: &mut Turn) {
         let Some(guest) = self.guests.get_mut(&key) else { return };
         if !take_out(&mut guest.asked, piece) && !take_out(&mut guest.late, piece) {
@@ -152,7 +161,7 @@ impl Learning {
             return self.ask_all(turn);
         }
         let bytes = block.len() as u64;
-        if attempt.put(piece, block, key, identity) {
+        if attempt.put(piece, block, key, identity, turn.now) {
             if let Some(guest) = self.guests.get_mut(&key) {
                 guest.brought += bytes;
                 guest.brought_at = turn.now;
@@ -164,7 +173,7 @@ impl Learning {
         self.look_at_guests(turn.now);
     }
 
-    /// A peer will not send a block.
+    /// A peer rejected a request.
     pub(super) fn rejected(&mut self, key: PeerKey, piece: u32, turn: &mut Turn) {
         let Some(guest) = self.guests.get_mut(&key) else { return };
         if guest.asked.contains(&piece) {
@@ -176,7 +185,8 @@ impl Learning {
         }
     }
 
-    /// A peer is asked for nothing for a while, which is `more` seconds longer at most. What it owes is asked of others.
+    /// Asks a peer for nothing for a while, which is at most `more` seconds longer than usual. Others are asked for the
+    /// blocks that it owes.
     pub(super) fn rest(&mut self, key: PeerKey, more: usize, turn: &mut Turn) {
         self.give_back(key);
         self.attempts.remove(&Of::Peer(key));
@@ -185,7 +195,7 @@ impl Learning {
         }
     }
 
-    /// What a peer was asked for is asked of others. It may still come.
+    /// Lets others be asked for the blocks that a peer owes. The peer may still send them.
     pub(super) fn give_back(&mut self, key: PeerKey) {
         let Some(guest) = self.guests.get_mut(&key) else { return };
         let of = match guest.offers() {
@@ -199,41 +209,54 @@ impl Learning {
         }
     }
 
-    /// Peers that owe blocks and send none lose their requests to others.
+    /// Lets others be asked for the blocks that silent peers owe.
     pub(super) fn rest_the_silent(&mut self, turn: &mut Turn) {
         let silent = |guest: &&super::Guest| !guest.asked.is_empty() && guest.answered + SILENT_AFTER <= turn.now;
         let keys: Vec<PeerKey> = self.guests.values().filter(silent).map(|guest| guest.key).collect();
         keys.into_iter().for_each(|key| self.rest(key, 0, turn));
     }
 
-    /// When a peer may be asked for something that it may not be asked for now, or has been silent for too long.
+    /// When a peer may next be asked for more, or will have been silent for too long.
     pub(super) fn asks_at(&self, now: Time) -> Option<Time> {
         if self.is_learned || self.paused {
             return None;
         }
         if self.attempts.values().any(Attempt::is_complete) {
-            // What of it is not hashed is hashed at once.
+            // A complete attempt is not hashed yet: continue at once.
             return Some(now);
         }
         let again = self.attempts.values().map(|attempt| attempt.again_at(now));
         let guests = self.guests.values().filter(|guest| guest.offers().is_some()).map(|guest| {
             let rested = Some(guest.rests_until).filter(|at| *at > now);
             let silent = (!guest.asked.is_empty()).then_some(guest.answered + SILENT_AFTER);
-            // It is of use only if others wait; if they do not, nothing happens then.
+            // A turn ends only if others wait; otherwise nothing happens at this time.
             let turn = guest.alone.and_then(|time| Some(self.attempts.get(&Of::Peer(guest.key))?.began + time));
             sooner(sooner(rested, silent), turn.filter(|at| *at > now))
         });
         again.chain(guests).fold(None, sooner)
     }
 
-    /// Forgets attempts of which no peer is a part any more, except those of which most came: their peers may be back.
-    pub(super) fn forget_attempts(&mut self) {
-        let is_part = |of: &Of| match of {
+    /// Whether a connected peer takes part in an attempt.
+    fn has_part(&self, of: &Of) -> bool {
+        match of {
             Of::Peer(key) => self.guests.get(key).is_some_and(|guest| guest.alone.is_some()),
             Of::Size(size) => self.guests.values().any(|guest| guest.offers() == Some(*size)),
-        };
-        let abandoned = self.attempts.iter().filter(|(of, _)| !is_part(of));
-        let mut abandoned: Vec<(u64, Of)> = abandoned.map(|(of, attempt)| (attempt.bytes(), *of)).collect();
+        }
+    }
+
+    /// When the next attempt without peers is forgotten.
+    pub(super) fn forgets_at(&self) -> Option<Time> {
+        let abandoned = self.attempts.iter().filter(|(of, _)| !self.has_part(of));
+        abandoned.map(|(_, attempt)| Some(attempt.last + KEPT_FOR)).fold(None, sooner)
+    }
+
+    /// Forgets attempts whose peers have all left, except those with the most recent blocks, because their peers may
+    /// come back.
+    pub(super) fn forget_attempts(&mut self, now: Time) {
+        let abandoned = self.attempts.iter().filter(|(of, _)| !self.has_part(of));
+        // The bytes of an attempt that is too old do not count.
+        let bytes = |attempt: &Attempt| if attempt.last + KEPT_FOR > now { attempt.bytes() } else { 0 };
+        let mut abandoned: Vec<(u64, Of)> = abandoned.map(|(of, attempt)| (bytes(attempt), *of)).collect();
         abandoned.sort_unstable();
         let keeps = |(bytes, of): &(u64, Of)| *bytes > 0 && matches!(of, Of::Size(_));
         let kept: Vec<Of> =

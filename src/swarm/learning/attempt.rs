@@ -1,6 +1,6 @@
-//! One try to put the description together: the blocks that came, and those that are under way.
+//! One attempt to put the description together: the blocks that arrived, and those that are under way.
 //!
-//! It takes memory for what came, never for what a peer says the size is.
+//! It takes memory for blocks that arrived, never for a size that a peer names.
 
 use crate::base::sha1::{Digest, Sha1};
 use crate::base::step;
@@ -9,39 +9,42 @@ use crate::proto::peer::metadata;
 use crate::swarm::peer::{Identity, PeerKey};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A block that was asked for and did not come for this long may be asked of others (libtorrent: of one more).
+/// If a requested block has not arrived after this time, other peers may be asked for it (libtorrent: one more).
 const AGAIN_AFTER: Time = Time::from_secs(3);
-/// It is asked of this many times as many more as before: several may be silent liars. (Of all, if nothing came at all.)
+/// Then this many times as many more peers may be asked as before, because several may be silent liars. (All, if
+/// nothing arrived at all.)
 const MORE_EACH_TIME: usize = 2;
 
-/// Blocks that are hashed at once (256 KiB): on a slow processor that takes 10 ms, and meanwhile the manager does nothing
+/// Blocks that are hashed at once (256 KiB). On a slow processor, this takes 10 ms, in which the manager does nothing
 /// else.
 const HASHED_AT_ONCE: usize = 16;
 
 /// A block that is under way.
 struct UnderWay {
-    /// When peers were last asked for it because it had not come; at first, when one was.
+    /// When further peers were last allowed; at first, when the first peer was asked.
     since: Time,
-    /// How many were asked for it ...
+    /// How many peers were asked for it ...
     peers: usize,
     /// ... and how many more may be asked now.
     more: usize,
 }
 
-/// A try for a description of one size.
+/// An attempt for a description of one size.
 pub(super) struct Attempt {
-    /// The bytes of the whole, as the peers say that send it.
+    /// The size of the whole description, as its peers say.
     size: u32,
-    /// When it began.
+    /// When the attempt began.
     pub began: Time,
+    /// When the last block arrived; at first, when the attempt began.
+    pub last: Time,
     blocks: BTreeMap<u32, Vec<u8>>,
-    /// Bytes that came.
+    /// Bytes that arrived.
     bytes: u64,
     /// The hash of the first blocks ...
     sha1: Sha1,
     /// ... and how many these are.
     hashed: u32,
-    /// The first block that no peer was asked for.
+    /// The first block that no peer was asked for yet.
     fresh: u32,
     /// Blocks that a peer was asked for and will not send.
     again: BTreeSet<u32>,
@@ -52,11 +55,12 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    /// Nothing of `size` bytes has come.
+    /// An attempt for a description of `size` bytes. Nothing has arrived.
     pub fn new(size: u32, now: Time) -> Attempt {
         Attempt {
             size,
             began: now,
+            last: now,
             blocks: BTreeMap::new(),
             bytes: 0,
             sha1: Sha1::new(),
@@ -68,22 +72,23 @@ impl Attempt {
         }
     }
 
-    /// The bytes of the whole.
+    /// The size of the whole description in bytes.
     pub fn size(&self) -> u32 {
         self.size
     }
 
-    /// The bytes that came.
+    /// The bytes that arrived.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Whether all of it came.
+    /// Whether all blocks arrived.
     pub fn is_complete(&self) -> bool {
         self.bytes == u64::from(self.size)
     }
 
-    /// A block to ask a peer for that was asked for the blocks `asked`. It is under way from now on.
+    /// Picks a block to request from a peer, which was already asked for the blocks `asked`. It is under way from now
+    /// on.
     pub fn pick(&mut self, asked: impl Fn(u32) -> bool, now: Time) -> Option<u32> {
         let given_back = self.again.iter().copied().find(|block| !asked(*block));
         let fresh = Some(self.fresh).filter(|block| *block < metadata::blocks(self.size));
@@ -106,7 +111,8 @@ impl Attempt {
         Some(block)
     }
 
-    /// When a block that is under way may be asked of further peers; `None`: each that is under way may be by now.
+    /// When further peers may be asked for a block that is under way; `None`: they may already be asked for all of
+    /// them.
     pub fn again_at(&self, now: Time) -> Option<Time> {
         self.under_way.values().map(|way| way.since + AGAIN_AFTER).filter(|at| *at > now).min()
     }
@@ -118,13 +124,14 @@ impl Attempt {
         }
     }
 
-    /// Takes a block. Returns whether it is of the right length and was lacking.
-    pub fn put(&mut self, block: u32, data: Vec<u8>, key: PeerKey, sender: Identity) -> bool {
+    /// Takes a block. Returns whether it has the right length and was missing.
+    pub fn put(&mut self, block: u32, data: Vec<u8>, key: PeerKey, sender: Identity, now: Time) -> bool {
         if !self.fits(block, &data) || self.blocks.contains_key(&block) {
             return false;
         }
         self.under_way.remove(&block);
         self.again.remove(&block);
+        self.last = now;
         self.bytes += data.len() as u64;
         self.blocks.insert(block, data);
         self.senders.insert(key, sender);
@@ -136,7 +143,7 @@ impl Attempt {
         !data.is_empty() && data.len() == metadata::block_bytes(self.size, block) as usize
     }
 
-    /// Hashes some of what came and was not hashed. Returns whether all of it came and is hashed.
+    /// Hashes some of the blocks that are not hashed yet. Returns whether all blocks arrived and are hashed.
     pub fn hash_some(&mut self) -> bool {
         for _ in 0..HASHED_AT_ONCE {
             let Some(block) = self.blocks.get(&self.hashed) else { break };
@@ -147,15 +154,15 @@ impl Attempt {
         self.hashed == metadata::blocks(self.size)
     }
 
-    /// The SHA-1 of what was hashed.
+    /// The SHA-1 of the blocks hashed so far.
     pub fn sha1(&self) -> Digest {
         self.sha1.clone().finish()
     }
 
-    /// What came, in one piece.
+    /// The whole description.
     pub fn join(self) -> Vec<u8> {
         let mut whole = Vec::with_capacity(self.bytes as usize);
-        // Each block is freed when it is copied, so that not all is there twice.
+        // Each block is freed after it is copied, so that memory is not needed twice.
         self.blocks.into_values().for_each(|block| whole.extend_from_slice(&block));
         whole
     }

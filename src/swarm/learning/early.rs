@@ -1,27 +1,27 @@
 //! What a peer says about pieces before we know how many there are.
 //!
-//! It cannot be judged yet, so it is kept and judged when the torrent begins. Nothing is kept that no torrent could need
-//! whose description we would fetch, and nothing grows by a number that a message names.
+//! These messages cannot be judged yet, so they are kept and judged when the torrent begins. No more is kept than a
+//! torrent with the largest description could need, and no memory is allocated by a number that a message names.
 
 use crate::proto::peer::message::Message;
 use crate::proto::peer::metadata;
 
-/// The most pieces of a torrent whose description we would fetch: each has a hash of 20 bytes in it.
+/// The most pieces of a torrent whose description we accept: it has a hash of 20 bytes for each piece.
 const MOST_PIECES: u32 = metadata::MOST_BYTES / 20;
 /// Bytes of the longest bitfield of such a torrent.
 pub(super) const MOST_BITFIELD: usize = MOST_PIECES.div_ceil(8) as usize;
-/// Pieces that a peer without a bitfield may get until we know the torrent. (It began from nothing as we do: a fast one
-/// gets a hundred in a second.)
+/// The most pieces that a peer may announce one by one until we know the torrent. (A peer without a bitfield began with
+/// nothing, as we do. A fast one gets a hundred in a second.)
 pub(super) const MOST_HAVES: usize = 16 << 10;
 /// Allowed fast pieces of a peer that are kept (BEP 6 proposes 10).
 const MOST_ALLOWED: usize = 32;
 
-/// What a peer has, as it said at once.
+/// The pieces that a peer has, as one message said.
 #[derive(Debug)]
 enum Pieces {
     All,
     Nothing,
-    /// The bytes of its bitfield.
+    /// The bytes of a bitfield.
     Bits(Vec<u8>),
 }
 
@@ -29,7 +29,7 @@ enum Pieces {
 #[derive(Debug)]
 pub(in crate::swarm) struct Early {
     pieces: Option<Pieces>,
-    /// The pieces that it named, and that its bitfield has no place for.
+    /// The pieces that it named and that are not in its bitfield.
     haves: Vec<u32>,
     allowed: Vec<u32>,
     chokes: bool,
@@ -42,13 +42,14 @@ impl Early {
         Early { pieces: None, haves: Vec::new(), allowed: Vec::new(), chokes: true, is_interested: false }
     }
 
-    /// Bytes that it takes beyond its own size.
+    /// The bytes that this takes on the heap.
     pub fn bytes(&self) -> usize {
         let bits = if let Some(Pieces::Bits(bits)) = &self.pieces { bits.capacity() } else { 0 };
         bits + (self.haves.capacity() + self.allowed.capacity()) * size_of::<u32>()
     }
 
-    /// Keeps what `message` says, if that is about pieces. An error says why it cannot be right, or is too much.
+    /// Keeps what `message` says about pieces, if it says anything. An error says why it cannot be right, or is too
+    /// much.
     pub fn take(&mut self, message: Message) -> Result<(), &'static str> {
         match message {
             Message::Choke => self.chokes = true,
@@ -57,7 +58,7 @@ impl Early {
             Message::NotInterested => self.is_interested = false,
             Message::AllowedFast(piece) if self.allowed.len() < MOST_ALLOWED => self.allowed.push(piece),
             Message::Have(piece) => self.have(piece)?,
-            Message::HaveNone if self.pieces.is_some() => return Err("a further have none says nothing new"),
+            Message::HaveNone if self.pieces.is_some() => return Err("it sends have none again"),
             Message::HaveNone => self.pieces = Some(Pieces::Nothing),
             Message::HaveAll => {
                 (self.pieces, self.haves) = (Some(Pieces::All), Vec::new());
@@ -77,14 +78,14 @@ impl Early {
             Some(Pieces::All) => {}
             Some(Pieces::Bits(bits)) => *bits.get_mut(piece as usize / 8).ok_or(WRONG)? |= 0x80 >> (piece % 8),
             Some(Pieces::Nothing) | None if self.haves.len() >= MOST_HAVES => {
-                return Err("it gets more pieces than can be remembered");
+                return Err("it announces more pieces than we remember");
             }
             Some(Pieces::Nothing) | None => self.haves.push(piece),
         }
         Ok(())
     }
 
-    /// A later bitfield only adds: it may have been made before a have that came first.
+    /// A later bitfield only adds pieces, because it may be older than a have that arrived first.
     fn bitfield(&mut self, bits: Vec<u8>) -> Result<(), &'static str> {
         const WRONG: &str = "its bitfield has a wrong length";
         if bits.len() > MOST_BITFIELD {
@@ -102,7 +103,7 @@ impl Early {
         Ok(())
     }
 
-    /// What it said, as the messages of a peer that says all of it now.
+    /// The same as messages, as if the peer sent them now.
     pub fn messages(self) -> Vec<Message> {
         let pieces = self.pieces.map(|pieces| match pieces {
             Pieces::All => Message::HaveAll,
@@ -166,8 +167,8 @@ mod tests {
             (vec![Message::Have(16), Message::Bitfield(vec![0; 2])], exists),
             (vec![Message::Bitfield(vec![0; MOST_BITFIELD + 1])], length),
             (vec![Message::Bitfield(vec![0; 2]), Message::Bitfield(vec![0; 3])], length),
-            (vec![Message::HaveNone, Message::HaveNone], "a further have none says nothing new"),
-            (vec![Message::Have(1); MOST_HAVES + 1], "it gets more pieces than can be remembered"),
+            (vec![Message::HaveNone, Message::HaveNone], "it sends have none again"),
+            (vec![Message::Have(1); MOST_HAVES + 1], "it announces more pieces than we remember"),
         ] {
             assert_eq!(early(messages).unwrap_err(), reason);
         }

@@ -1,4 +1,4 @@
-//! What is known of a peer while the torrent's description is being learned.
+//! A peer while the torrent's description is being learned.
 
 use super::early::Early;
 use crate::base::time::Time;
@@ -10,35 +10,35 @@ use core::net::SocketAddr;
 
 /// A peer that is connected.
 pub(in crate::swarm) struct Guest {
-    /// The name of its connection.
+    /// The key of its connection.
     pub key: PeerKey,
-    /// Enough to recognise it.
+    /// Its address and peer id.
     pub identity: Identity,
     /// How we learned of it.
     pub source: Source,
-    /// What it speaks.
+    /// The extensions that it supports.
     pub reserved: Reserved,
     /// When it connected.
     pub joined: Time,
-    /// When something was last sent to it.
+    /// When we last sent it something.
     pub spoken: Time,
     /// Where it listens, if that is known.
     pub listens: Option<SocketAddr>,
-    /// What it said about itself, all its extended handshakes together (without its version).
+    /// What it said about itself in all its extended handshakes (without its version).
     pub told: ExtendedHandshake,
     /// What it said about pieces.
     pub early: Early,
 
-    /// How often it named another size.
+    /// How often it named a new size.
     pub(super) claims: u32,
-    /// `Some`: it sent a block of a description that was wrong, as others did, so next it has to send all of one by
-    /// itself, in this time if others wait for their turn.
+    /// `Some`: it and others sent blocks of a description that was wrong. So it has to send the next one alone, in this
+    /// time if others wait for their turn.
     pub(super) alone: Option<Time>,
     /// The blocks that it is asked for.
     pub(super) asked: Vec<u32>,
-    /// Those that it was asked for last, and that others were asked for since.
+    /// The blocks that it did not send in time, and that others may be asked for since.
     pub(super) late: Vec<u32>,
-    /// When it last sent a block or, if nothing was asked before, was asked for one.
+    /// When it last sent a block. If nothing had been requested from it before: when it was asked for one.
     pub(super) answered: Time,
     /// It is asked for nothing before this.
     pub(super) rests_until: Time,
@@ -46,8 +46,10 @@ pub(in crate::swarm) struct Guest {
     pub(super) brought: u64,
     /// When it last sent a block.
     pub(super) brought_at: Time,
-    /// Messages that nobody asked for.
+    /// Messages from it that we did not ask for.
     pub(super) unasked: u32,
+    /// When it began to ask us for the description, and how many rejects we have sent it since.
+    pub(super) rejects: (Time, u32),
 }
 
 impl Guest {
@@ -72,10 +74,11 @@ impl Guest {
             brought: 0,
             brought_at: now,
             unasked: 0,
+            rejects: (now, 0),
         }
     }
 
-    /// The size of the description, if it offers that.
+    /// The size of the description, if the peer offers it.
     pub(super) fn offers(&self) -> Option<u32> {
         self.told.metadata_size.filter(|_| self.told.ids.has(Extension::Metadata))
     }

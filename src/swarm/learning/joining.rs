@@ -1,10 +1,11 @@
-//! Which peers are connected, and what they say of themselves.
+//! Which peers are connected, and what they say about themselves.
 //!
-//! A part of [`Learning`]. A peer that has the description is worth a place; one that has not may get it, or may be worth
-//! one when the download begins.
+//! A part of [`Learning`]. A peer that has the description is worth a place. A peer that lacks it may get it, or may be
+//! useful when the download begins.
 
 use super::{Guest, Learning, Of, send};
 use crate::base::time::{Time, sooner};
+use crate::proto::krpc;
 use crate::proto::peer::extended::{Extended, ExtendedHandshake, Extension, Incoming, Offers};
 use crate::proto::peer::handshake::Reserved;
 use crate::proto::peer::message::Message;
@@ -16,13 +17,22 @@ use crate::swarm::peer::{Identity, PeerKey};
 use crate::swarm::shared::{Shared, Turn};
 use core::net::SocketAddr;
 
-/// What all peers together may say about pieces, in bytes. Fifty peers of a torrent with 300,000 pieces say as much.
+/// The most bytes that are kept of what all peers say about pieces: as much as fifty peers of a torrent with 300,000
+/// pieces say.
 pub(super) const MOST_EARLY: usize = 2 << 20;
-/// How often a peer may name another size: once when it has learned the size itself, and mistakes.
+/// The bytes that are always kept of what the peers of a torrent say, however much those of other torrents said: the
+/// longest bitfield.
+const ALWAYS_EARLY: usize = 256 << 10;
+/// How often a peer may name a new size: once when it has learned the size itself, and a few mistakes.
 const MOST_CLAIMS: u32 = 4;
-/// Messages that make no sense here after which a peer is closed, as for unrequested blocks of content.
+/// A peer that sends more pointless messages than this is disconnected. The limit is that for unrequested blocks of
+/// content.
 pub(super) const MOST_UNASKED: u32 = 64;
-/// A peer that brought nothing for this long may have to give way ...
+/// The most rejects that a peer gets because we lack the description ...
+pub(super) const MOST_REJECTS: u32 = 64;
+/// ... within this time.
+const REJECTS_IN: Time = Time::from_secs(60);
+/// A peer that sent nothing useful for this long may have to give way ...
 const USELESS_AFTER: Time = Time::from_secs(20);
 /// ... but not more than one in this time.
 const MAKE_ROOM_EVERY: Time = Time::from_secs(2);
@@ -56,17 +66,17 @@ impl Learning {
         Some(self.meeting.due(shared)?.max(soonest).max(self.meeting.made_room + MAKE_ROOM_EVERY))
     }
 
-    /// Lets a peer go for an address that waits to be tried.
+    /// Closes a peer, so that an address that waits can be tried.
     pub(super) fn make_room(&mut self, turn: &mut Turn) {
         if !self.has_room() && self.connect_at(turn.now, turn.shared).is_some_and(|at| at <= turn.now) {
             self.meeting.made_room = turn.now;
             if let Some(least) = self.least_useful(turn.now) {
-                self.close(least, "others have more use for its place", turn);
+                self.close(least, "another peer needs its place", turn);
             }
         }
     }
 
-    /// The peer that is missed the least: of those that brought nothing for long, one that has nothing.
+    /// The least useful of the peers that sent nothing useful for long. Those without the description come first.
     fn least_useful(&self, now: Time) -> Option<PeerKey> {
         let idle = self.guests.values().filter(|guest| gives_way_at(guest) <= now);
         idle.min_by_key(|guest| (guest.brought, guest.offers().is_some(), guest.joined)).map(|guest| guest.key)
@@ -93,12 +103,23 @@ impl Learning {
             send(&mut guest, Message::HaveNone, turn);
         }
         if reserved.extension() {
-            // It has to be offered, because by the id that we give it peers send us the blocks.
-            let told = introduction(&self.settings, &identity, Offers { metadata: true, ..Offers::default() });
+            // We offer the extension until we have the description, because peers send us the blocks with the id that
+            // we give it.
+            let told =
+                introduction(&self.settings, &identity, Offers { metadata: !self.is_learned, ..Offers::default() });
             send(&mut guest, Message::Extended(told.message()), turn);
+        }
+        if self.has_node(turn.now) && reserved.dht() {
+            send(&mut guest, Message::Port(self.settings.port), turn);
         }
         self.guests.insert(key, guest);
         self.look_at_guests(turn.now);
+    }
+
+    /// Whether peers are told that we have a node of the DHT, and may tell us of theirs (BEP 5). If the torrent may be
+    /// private, its trackers must have had time to answer.
+    fn has_node(&self, now: Time) -> bool {
+        krpc::IS_BUILT_IN && self.settings.dht && !self.is_private && self.strangers_at <= now
     }
 
     /// Why a peer that shook hands can't stay.
@@ -107,8 +128,11 @@ impl Learning {
         if let Some(reason) = self.meeting.unwanted(identity, ours) {
             return Some(reason);
         }
+        if self.is_private && !self.meeting.source_of(identity).is_for_private() {
+            return Some("the torrent is private, and none of its trackers named this peer");
+        }
         if self.paused || self.meeting.announcer.stopping {
-            return Some("it is paused, or ends");
+            return Some("the torrent is paused or ends");
         }
         if let Some(other) = self.guests.values().find(|other| other.identity.id == identity.id) {
             if !keeps_new(&other.identity, identity, ours, other.brought > 0) {
@@ -127,15 +151,19 @@ impl Learning {
             return None;
         }
         let Some(least) = self.least_useful(turn.now) else { return Some("there are enough peers") };
-        self.close(least, "others have more use for its place", turn);
+        self.close(least, "another peer needs its place", turn);
         None
     }
 
     pub(super) fn heard(&mut self, key: PeerKey, message: Message, turn: &mut Turn) {
+        let has_node = self.has_node(turn.now);
         let Some(guest) = self.guests.get_mut(&key) else { return };
         match message {
             Message::Extended(message) => self.extended(key, &message, turn),
             Message::Request(_) => self.close(key, "it asks for a block of content although we have none", turn),
+            Message::Port(port) if has_node => {
+                turn.actions.push(Action::Node(SocketAddr::new(guest.identity.addr.ip(), port)));
+            }
             Message::KeepAlive | Message::Port(_) | Message::Suggest(_) | Message::Cancel(_) | Message::Reject(_) => {}
             message => match guest.early.take(message) {
                 Ok(()) => self.bound_early(turn),
@@ -144,20 +172,26 @@ impl Learning {
         }
     }
 
-    /// If peers have said too much together, the one that said the most is closed.
+    /// If all peers together said too much, closes the peer that said the most.
     fn bound_early(&mut self, turn: &mut Turn) {
-        let bytes = || self.guests.values().map(|guest| guest.early.bytes());
-        if bytes().sum::<usize>() > MOST_EARLY
+        let by_others = turn.shared.early - self.counted_early;
+        if self.early_bytes() > MOST_EARLY.saturating_sub(by_others).max(ALWAYS_EARLY)
             && let Some(most) = self.guests.values().max_by_key(|guest| guest.early.bytes())
         {
-            self.close(most.key, "it says more about pieces than can be remembered", turn);
+            self.close(most.key, "it says more about pieces than we remember", turn);
         }
     }
 
-    /// An extended message came. One that cannot be read, or that only a torrent understands, is ignored.
+    /// The bytes that are kept of what the peers said about pieces.
+    pub(super) fn early_bytes(&self) -> usize {
+        self.guests.values().map(|guest| guest.early.bytes()).sum()
+    }
+
+    /// Handles an extended message. A message that cannot be read, or that only a torrent can use, is ignored.
     fn extended(&mut self, key: PeerKey, message: &Extended, turn: &mut Turn) {
         match message.parse() {
             Some(Incoming::Handshake(theirs)) => self.introduced(key, theirs, turn),
+            Some(Incoming::Metadata(_)) if self.is_private => {}
             Some(Incoming::Metadata(Metadata::Request { piece })) => self.reject(key, piece, turn),
             Some(Incoming::Metadata(Metadata::Data { piece, size, block })) => {
                 self.block_came(key, piece, size, block, turn);
@@ -177,7 +211,7 @@ impl Learning {
         let mut ids = guest.told.ids;
         ids.update(theirs.ids);
         if guest.offers().is_some() && !ids.has(Extension::Metadata) {
-            // It offers the description no longer, so what it owes is asked of others.
+            // It no longer offers the description, so others are asked for the blocks that it owes.
             self.rest(key, 0, turn);
             self.ask_all(turn);
         }
@@ -195,7 +229,7 @@ impl Learning {
         if theirs.metadata_size.is_some() && theirs.metadata_size != guest.told.metadata_size {
             guest.claims += 1;
             if guest.claims > MOST_CLAIMS {
-                return self.close(key, "it names one size of the torrent's description after another", turn);
+                return self.close(key, "it keeps naming new sizes of the torrent's description", turn);
             }
             self.give_back(key);
             self.attempts.remove(&Of::Peer(key));
@@ -203,26 +237,30 @@ impl Learning {
                 guest.told.metadata_size = theirs.metadata_size;
                 guest.late.clear();
             }
-            self.forget_attempts();
+            self.forget_attempts(turn.now);
         }
         self.ask(key, turn);
         self.look_at_guests(turn.now);
     }
 
-    /// A peer asks for a block of the description, which we lack. It is told so, as often as it may do what makes no
-    /// sense.
+    /// Rejects a request for a block of the description, which we lack. The number of rejects is limited. (transmission
+    /// asks each peer for each block every 3 s.)
     fn reject(&mut self, key: PeerKey, piece: u32, turn: &mut Turn) {
-        if self.does_nonsense(key, turn) {
+        let Some(guest) = self.guests.get_mut(&key) else { return };
+        if turn.now >= guest.rejects.0 + REJECTS_IN {
+            guest.rejects = (turn.now, 0);
+        }
+        if guest.rejects.1 == MOST_REJECTS {
             return;
         }
-        let Some(guest) = self.guests.get_mut(&key) else { return };
+        guest.rejects.1 += 1;
         let reject = Metadata::Reject { piece }.emit();
         if let Some(message) = guest.told.ids.message(Extension::Metadata, reject) {
             send(guest, Message::Extended(message), turn);
         }
     }
 
-    /// A peer sent what nobody asked for. Returns whether it is closed for that.
+    /// A peer sent a pointless message. Returns whether it is closed because of too many of them.
     pub(super) fn does_nonsense(&mut self, key: PeerKey, turn: &mut Turn) -> bool {
         let Some(guest) = self.guests.get_mut(&key) else { return true };
         guest.unasked += 1;
@@ -233,7 +271,7 @@ impl Learning {
         is_too_much
     }
 
-    /// Ends the connection with a peer.
+    /// Closes the connection to a peer.
     pub(super) fn close(&mut self, key: PeerKey, reason: &'static str, turn: &mut Turn) {
         if self.guests.contains_key(&key) {
             turn.actions.push(Action::Close { peer: key, reason });
@@ -251,13 +289,13 @@ impl Learning {
         let Some(guest) = self.guests.remove(&key) else { return };
         turn.shared.connected = turn.shared.connected.saturating_sub(1);
         self.meeting.left(guest.listens, guest.brought > 0, guest.joined, turn.now);
-        self.forget_attempts();
+        self.forget_attempts(turn.now);
         self.ask_all(turn);
         self.look_at_guests(turn.now);
     }
 }
 
-/// When a peer may have to give way if it brings nothing until then.
+/// When a peer may have to give way if it sends nothing useful until then.
 fn gives_way_at(guest: &Guest) -> Time {
     guest.brought_at + USELESS_AFTER
 }

@@ -1,15 +1,16 @@
-//! A torrent of which only the link is known learns the rest from its peers: `(event, now) -> actions`, like
+//! A torrent of which only the magnet link is known learns its description from peers: `(event, now) -> actions`, like
 //! [`Torrent`](super::torrent::Torrent), which it becomes.
 //!
-//! Floor 2. The description of a torrent is the dict `info` of its metainfo, and its hash is the info-hash in the link
-//! (BEP 9). Peers send it in blocks, and a block alone proves nothing, so the machine has to cope with liars:
+//! Floor 2. The description of a torrent is the dict `info` of its metainfo (BEP 9 calls it metadata). Its hash is the
+//! info-hash in the link. Peers send it in blocks. A single block proves nothing, so the machine has to cope with
+//! liars:
 //!
 //! ```text
 //!            a peer says: "I have it, it has N bytes"
 //!                              |
 //!                              v
 //!   +------------------------------------------------+  the hash is right
-//!   | an attempt for N: all peers that say N send    |------------------------> learned
+//!   | an attempt for N: all peers that name N send   |------------------------> learned
 //!   +------------------------------------------------+                            ^
 //!       | the hash is wrong        | the hash is wrong                            |
 //!       | one peer sent all        | several sent                                 |
@@ -20,21 +21,23 @@
 //!    the hash is wrong +-----------------------------------+
 //! ```
 //!
-//! Peers that name another size are another attempt, so none of them delays the others. What an attempt takes of the
-//! memory is what came of it; no number that a peer names takes any.
+//! Peers that name different sizes take part in different attempts, so they do not delay each other. An attempt takes
+//! memory only for the blocks that arrived, never for a size that a peer names.
 //!
 //! The parts: `joining` (which peers are connected), `early` (what they say about pieces meanwhile), `asking` (which
-//! peer is asked for which block), `attempt` (what came of it), `proving` (whether it is right), `report`. How the
-//! torrent takes over the peers is in `torrent/adopting`.
+//! peer is asked for which block), `attempt` (the blocks that arrived), `proving` (whether they are right), `report`.
+//! `torrent/links/adopting` hands the peers over to the torrent.
 //!
-//! While a torrent's description is unknown, nobody knows whether it is private. If its link names trackers, peers that
-//! others found are kept back for [`TRACKERS_ALONE`]: in that time the trackers of a private site have answered.
+//! While a torrent's description is unknown, nobody knows whether the torrent is private. If its link names trackers,
+//! addresses from other sources are kept back for [`TRACKERS_ALONE`]. By then, the trackers of a private site have
+//! answered.
 
 mod asking;
 mod attempt;
 mod early;
 mod guest;
 mod joining;
+mod privacy;
 mod proving;
 mod report;
 #[cfg(test)]
@@ -61,15 +64,15 @@ use std::sync::Arc;
 
 /// We send a keep-alive after this silence, as for a torrent.
 const KEEP_ALIVE_AFTER: Time = Time::from_secs(100);
-/// What trackers are told is missing while the size is unknown (libtorrent). 0 would count us as a seed.
+/// The missing bytes that we announce while the size is unknown (libtorrent). With 0 we would count as a seed.
 const LEFT: u64 = 16 << 10;
 
-/// The proof that this build can learn. In a build that can't, nothing that holds one can be made, and the compiler
-/// leaves out what would be done with it.
+/// Proof that this build can use magnet links. In other builds, no value that contains it can be made, so the compiler
+/// leaves out the code for such values.
 #[derive(Clone, Copy, Debug)]
 pub struct Present(());
 
-/// The proof; `None` in a build that can't.
+/// The proof; `None` in a build without magnet links.
 pub fn present() -> Option<Present> {
     Some(Present(()))
 }
@@ -82,16 +85,20 @@ pub struct Learning {
     /// The peers that are connected.
     guests: BTreeMap<PeerKey, Guest>,
     attempts: BTreeMap<Of, Attempt>,
-    /// Bytes of `attempts`, as [`Shared`] has counted them.
+    /// Bytes of `attempts`, as [`Shared`] has counted them ...
     counted: u64,
-    /// When addresses of all sources may be tried.
+    /// ... and the bytes of what peers said about pieces.
+    counted_early: usize,
+    /// When addresses from all sources may be tried.
     strangers_at: Time,
-    /// Addresses that were found before.
+    /// Addresses that other sources found before that.
     kept_back: Vec<(Source, SocketAddr)>,
-    /// The description is there: nothing more is asked.
+    /// The description is complete: nothing more is requested.
     is_learned: bool,
+    /// The description says that the torrent is private.
+    is_private: bool,
     paused: bool,
-    /// How many descriptions came that were wrong.
+    /// How many wrong descriptions arrived.
     wrong: u32,
     /// When a guest needs the timer.
     guests_wake: Option<Time>,
@@ -104,13 +111,12 @@ pub struct HandOver {
 }
 
 impl Learning {
-    /// The torrent of `link`. Each tracker of the link is a tier of its own, and peers that it names by address are tried
-    /// at once. `info_hash` is that of the link.
+    /// The torrent of `link`. Each tracker of the link is a tier of its own. Peers that the link names by address are
+    /// tried at once. `info_hash` is that of the link.
     pub fn new(info_hash: InfoHash, link: &Magnet, settings: Arc<Settings>, now: Time, rng: &mut Rng) -> Learning {
         let tiers: Vec<Vec<String>> = link.trackers.iter().map(|tracker| vec![tracker.clone()]).collect();
         let mut meeting = Meeting::new(&tiers, now, rng);
-        let peers: Vec<SocketAddr> = link.peers.iter().filter_map(|peer| peer.parse().ok()).collect();
-        meeting.found(Source::Link, &peers, now);
+        meeting.found(Source::Link, &link.addresses(), now);
         Learning {
             info_hash,
             settings,
@@ -118,9 +124,11 @@ impl Learning {
             guests: BTreeMap::new(),
             attempts: BTreeMap::new(),
             counted: 0,
+            counted_early: 0,
             strangers_at: if tiers.is_empty() { now } else { now + TRACKERS_ALONE },
             kept_back: Vec::new(),
             is_learned: false,
+            is_private: false,
             paused: false,
             wrong: 0,
             guests_wake: None,
@@ -138,11 +146,11 @@ impl Learning {
         Some(Learning::new(info_hash, link, settings, now, rng))
     }
 
-    /// Takes in an event and decides what to do. The contract is that of
-    /// [`Torrent::handle`](super::torrent::Torrent::handle); no events of the disk come.
+    /// Handles an event and decides what to do. The contract is that of
+    /// [`Torrent::handle`](super::torrent::Torrent::handle); there are no events from the disk.
     ///
-    /// When the description is there, [`Action::Learned`] follows, once. From then on the machine asks for nothing and
-    /// connects to nobody, but keeps its connections, until it is [handed over](Learning::hand_over).
+    /// When the description is complete, [`Action::Learned`] follows, once. From then on the machine requests nothing
+    /// and opens no connections, but keeps those that it has, until they are [handed over](Learning::hand_over).
     pub fn handle(&mut self, event: Event, turn: &mut Turn) {
         match event {
             Event::Announced { announcement, outcome } => {
@@ -186,7 +194,7 @@ impl Learning {
         self.meeting.announcer.is_announcing()
     }
 
-    /// Whether the description is there.
+    /// Whether the description is complete.
     pub fn is_learned(&self) -> bool {
         self.is_learned
     }
@@ -203,23 +211,27 @@ impl Learning {
     /// Gives the peers and the trackers to the torrent: see [`Torrent::adopt`](super::torrent::Torrent::adopt).
     pub fn hand_over(self) -> HandOver {
         let mut meeting = self.meeting;
-        // Now it is known whether the torrent is private, so nothing has to wait.
+        // The torrent knows whether it is private, so nothing has to be kept back.
         self.kept_back.iter().for_each(|(source, addr)| meeting.found(*source, &[*addr], Time::ZERO));
         HandOver { meeting, guests: self.guests.into_values().collect() }
     }
 
-    /// Pauses or goes on. During a pause no peer is connected, because there is nothing that it could do for us.
+    /// Pauses or continues. During a pause no peer is connected, because no peer could do anything for us.
     fn pause(&mut self, paused: bool, turn: &mut Turn) {
         self.paused = paused;
         if paused {
             self.close_all("we pause", turn);
         } else {
             self.meeting.candidates.hurry(turn.now);
+            self.look_at_guests(turn.now);
         }
     }
 
-    /// Takes in addresses.
+    /// Adds addresses, or keeps them back.
     fn found(&mut self, source: Source, addrs: &[SocketAddr], now: Time) {
+        if self.is_private && !source.is_for_private() {
+            return;
+        }
         if source.is_for_private() || now >= self.strangers_at {
             self.meeting.found(source, addrs, now);
         } else {
@@ -245,7 +257,7 @@ impl Learning {
         }
     }
 
-    /// What is due by now.
+    /// Does what is due by now.
     fn timer(&mut self, turn: &mut Turn) {
         if turn.now >= self.strangers_at {
             for (source, addr) in core::mem::take(&mut self.kept_back) {
@@ -259,6 +271,7 @@ impl Learning {
                 }
             }
             self.rest_the_silent(turn);
+            self.forget_attempts(turn.now);
             self.hash_the_complete(turn);
             self.ask_all(turn);
         }
@@ -269,7 +282,8 @@ impl Learning {
     /// Finds out when a guest needs the timer next.
     fn look_at_guests(&mut self, now: Time) {
         let spoken = self.guests.values().map(|guest| Some(guest.spoken + KEEP_ALIVE_AFTER));
-        self.guests_wake = spoken.fold(self.asks_at(now), sooner);
+        let others = [self.asks_at(now), self.forgets_at()].into_iter().fold(None, sooner);
+        self.guests_wake = spoken.fold(others, sooner);
     }
 }
 

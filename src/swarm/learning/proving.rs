@@ -1,8 +1,9 @@
-//! Whether a description that came is the one that the link names, and what becomes of those that sent a wrong one.
+//! Whether a description is the one that the link names, and what happens to the peers that sent a wrong one.
 //!
-//! A part of [`Learning`]. If one peer sent all of it, that peer lied and is banned. If several did, nobody knows which
-//! of them lied, so each has to send all of it by itself; whatever then is wrong has one sender. libtorrent lets the
-//! senders wait for 20 to 70 s instead, and then mixes their blocks again.
+//! A part of [`Learning`]. If one peer sent all of a wrong description, that peer lied and is banned. If several peers
+//! sent it, nobody knows which of them lied. So each of them has to send all of it by itself, and a wrong description
+//! then has only one sender. libtorrent instead lets the senders wait for 20 to 70 s, and then mixes their blocks
+//! again.
 
 use super::Learning;
 use super::asking::{FIRST_TURN, Of};
@@ -12,31 +13,31 @@ use crate::swarm::event::Action;
 use crate::swarm::peer::PeerKey;
 use crate::swarm::shared::Turn;
 
-/// The most bytes that are kept of all attempts together: the largest description, and some more.
+/// The most bytes that all attempts of a torrent keep together: the largest description, and a quarter more.
 pub(super) const MOST_HELD: u64 = (metadata::MOST_BYTES + metadata::MOST_BYTES / 4) as u64;
-/// The most bytes that are kept by all torrents together, unless each keeps no more than [`ALWAYS_HELD`].
+/// The most bytes that all torrents keep together. Beyond that, each may still keep [`ALWAYS_HELD`].
 const MOST_HELD_BY_ALL: u64 = MOST_HELD;
-/// What a torrent may keep although others keep much: most descriptions are smaller.
+/// The bytes that a torrent may always keep, however much others keep: most descriptions are smaller.
 const ALWAYS_HELD: u64 = 1 << 20;
-/// Peers whose blocks were thrown away because there were too many are not asked for up to this many seconds more.
+/// Peers whose blocks were dropped because there were too many are left alone for up to this many seconds longer.
 const SPREAD: usize = 50;
 
 impl Learning {
-    /// Hashes some of what came. If that is all of it, it is judged.
+    /// Hashes some of an attempt's blocks. If all of them are hashed now, judges the description.
     pub(super) fn hash_some(&mut self, of: Of, turn: &mut Turn) {
         if self.attempts.get_mut(&of).is_some_and(Attempt::hash_some) {
             self.prove(of, turn);
         }
     }
 
-    /// Goes on with attempts of which all came and not all is hashed.
+    /// Continues to hash the attempts that are complete.
     pub(super) fn hash_the_complete(&mut self, turn: &mut Turn) {
         let complete = self.attempts.iter().filter(|(_, attempt)| attempt.is_complete());
         let complete: Vec<Of> = complete.map(|(of, _)| *of).collect();
         complete.into_iter().for_each(|of| self.hash_some(of, turn));
     }
 
-    /// All of an attempt came and is hashed.
+    /// Judges an attempt that is complete and hashed.
     fn prove(&mut self, of: Of, turn: &mut Turn) {
         let Some(mut attempt) = self.attempts.remove(&of) else { return };
         let senders = core::mem::take(&mut attempt.senders);
@@ -67,7 +68,7 @@ impl Learning {
         self.look_at_guests(turn.now);
     }
 
-    /// If more came than is kept, the largest attempt is thrown away, and its senders wait.
+    /// If more arrived than may be kept, drops the largest attempt, and lets its senders wait.
     pub(super) fn bound_memory(&mut self, turn: &mut Turn) {
         let by_others = turn.shared.descriptions - self.counted;
         let most = MOST_HELD_BY_ALL.saturating_sub(by_others).max(ALWAYS_HELD);
@@ -79,11 +80,13 @@ impl Learning {
         }
     }
 
-    /// Tells the other torrents how much this one keeps.
+    /// Counts what this torrent keeps, for the limit of all torrents.
     pub(super) fn count_memory(&mut self, turn: &mut Turn) {
         let held = self.held();
         turn.shared.descriptions = turn.shared.descriptions - self.counted + held;
-        self.counted = held;
+        let early = self.early_bytes();
+        turn.shared.early = turn.shared.early - self.counted_early + early;
+        (self.counted, self.counted_early) = (held, early);
     }
 
     /// Bytes of blocks that are kept.

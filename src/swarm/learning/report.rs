@@ -1,6 +1,6 @@
-//! How the learning stands, for the screen and for `--json`.
+//! The progress of learning, for the screen and for `--json`.
 //!
-//! A part of [`Learning`]. It is computed only for somebody who looks.
+//! A part of [`Learning`]. It is computed only if somebody looks.
 
 use super::Learning;
 use super::attempt::Attempt;
@@ -10,23 +10,23 @@ use crate::swarm::meeting::announcer::Tracker;
 use crate::swarm::meeting::source::Source;
 
 impl Learning {
-    /// The trackers and how they stand.
+    /// The trackers and their states.
     pub fn trackers(&self) -> &[Tracker] {
         &self.meeting.announcer.trackers
     }
 
-    /// How many bytes of the description are there.
+    /// How many bytes of the description have arrived.
     pub fn bytes(&self) -> u64 {
         self.attempts.values().map(Attempt::bytes).max().unwrap_or(0)
     }
 
-    /// How it stands at `now`.
+    /// The status at `now`.
     pub fn status(&self, now: Time) -> LearningStatus {
         let guests = || self.guests.values();
         let offering = || guests().filter(|guest| guest.offers().is_some());
         let furthest = self.attempts.values().max_by_key(|attempt| attempt.bytes());
         LearningStatus {
-            // The engine knows.
+            // The engine sets it.
             paused: false,
             peers: self.guests.len(),
             sources: Source::ALL.map(|source| guests().filter(|guest| guest.source == source).count()),
@@ -40,12 +40,13 @@ impl Learning {
             known: self.meeting.candidates.usable() + self.kept_back.len(),
             liars: self.meeting.bans.liars(),
             asked_locally: self.meeting.asked_locally,
+            dht: self.meeting.dht,
             trackers: self.meeting.announcer.shown(now, self.wants_peers_early()),
             peer_list: Vec::new(),
         }
     }
 
-    /// The connected peers, those that brought most first.
+    /// The connected peers, first those that sent the most.
     pub fn peer_list(&self) -> Vec<PeerStatus> {
         let mut guests: Vec<_> = self.guests.values().collect();
         guests.sort_by_key(|guest| core::cmp::Reverse(guest.brought));

@@ -3,8 +3,8 @@
 //! An address is tried, left alone for longer each time it fails, and forgotten after [`MOST_FAILURES`] failures in a
 //! row, until something names it again. Our own address, once it is known, and banned ones are never tried. If the list
 //! is full, an address that failed makes room, so that peers that come and go, each with another address, cannot keep
-//! out those that a tracker names. What a peer names (BEP 11) may be invented: of each host one address is taken, and
-//! what one peer named fills a quarter of the list at most.
+//! out those that a tracker names. A peer may invent the addresses that it names (PEX, BEP 11). So only one address of
+//! each host is taken from peers, and the addresses that one peer named fill at most a quarter of the list.
 
 use super::host::{host, is_near};
 use super::source::Source;
@@ -16,12 +16,14 @@ use std::collections::BTreeMap;
 
 /// Addresses kept for a torrent: enough for the largest answers of several trackers.
 const MOST_CANDIDATES: usize = 1000;
-/// Of them, those that one peer named, or several at the same host.
+/// The most addresses in the list that one peer named, or several peers at the same host.
 const MOST_NAMED: usize = MOST_CANDIDATES / 4;
-/// Those that all peers together named. The rest is for trackers and for peers that are found otherwise.
+/// The most addresses in the list that all peers together named. The rest is for those that were found otherwise.
 const MOST_NAMED_IN_ALL: usize = MOST_CANDIDATES / 2;
 /// An address is forgotten after this number of failures in a row.
 const MOST_FAILURES: u32 = 6;
+/// The failures of an address that was dropped while a connection to it was opening or open. It is not tried again.
+const NEVER_AGAIN: u32 = u32::MAX;
 /// The wait after the first failure; it doubles with each further one. (A peer behind a full queue answers soon.)
 const FIRST_RETRY: Time = Time::from_secs(10);
 /// The wait before a peer that was connected and left is tried again.
@@ -44,7 +46,7 @@ struct Candidate {
     state: State,
     failures: u32,
     source: Source,
-    /// The host of the peer that named it, if one did, and what that said of it.
+    /// The host of the peer that named it, if one did, and the flags that this peer sent.
     named_by: Option<IpAddr>,
     flags: Flags,
 }
@@ -69,8 +71,8 @@ impl Candidates {
         self.known.values().filter(|candidate| candidate.state != State::Barred).count()
     }
 
-    /// `source` named `addr`. An address that nothing can listen on is ignored; one that is known keeps its
-    /// source, unless the new one would be good enough for a private torrent.
+    /// `source` named `addr`. An address on which nothing can listen is ignored. A known address keeps its source,
+    /// unless only the new source is allowed for a private torrent.
     pub fn add(&mut self, addr: SocketAddr, source: Source, now: Time) {
         let ip = addr.ip();
         if addr.port() == 0 || ip.is_unspecified() || ip.is_multicast() || !self.has_room_for(addr) {
@@ -82,6 +84,7 @@ impl Candidates {
         });
         if source.is_for_private() && !known.source.is_for_private() {
             known.source = source;
+            known.failures = if known.failures == NEVER_AGAIN { 0 } else { known.failures };
         }
     }
 
@@ -108,8 +111,9 @@ impl Candidates {
         }
     }
 
-    /// Whether a peer named an address of the same host, which did not fail so far: otherwise we could be made to try
-    /// all ports of a victim. (In the local network many peers at one address are normal.) One that failed makes room.
+    /// Whether a peer already named an address of the same host that has not failed. Without this check, peers could
+    /// make us try all ports of a victim. (In the local network, many peers at one address are normal.) An address that
+    /// failed makes room.
     fn is_named(&mut self, ip: IpAddr) -> bool {
         if is_near(ip) {
             return false;
@@ -127,14 +131,14 @@ impl Candidates {
         !failed || self.known.remove(&addr).is_none()
     }
 
-    /// We are a seed now: those that are called seeds are not to be tried while that is so.
+    /// We are a seed now: addresses that are called seeds are not tried while we are one.
     pub fn part_seeds(&mut self) {
         let seeds = self.known.values_mut().filter(|known| known.flags.has(Flags::SEED));
         let waiting = seeds.filter(|known| matches!(known.state, State::Waiting(_)));
         waiting.for_each(|known| known.state = State::Parted);
     }
 
-    /// What a peer said of `addr` when it named it.
+    /// The flags of `addr` from the peer that named it.
     pub fn flags(&self, addr: SocketAddr) -> Flags {
         self.known.get(&addr).map_or(Flags::NONE, |known| known.flags)
     }
@@ -186,7 +190,9 @@ impl Candidates {
 
     /// Lets a candidate wait until `at`, unless it is never tried.
     fn wait(&mut self, addr: SocketAddr, at: Time, failures: u32) {
-        if let Some(candidate) = self.known.get_mut(&addr).filter(|candidate| candidate.state != State::Barred) {
+        if self.known.get(&addr).is_some_and(|candidate| candidate.failures == NEVER_AGAIN) {
+            self.known.remove(&addr);
+        } else if let Some(candidate) = self.known.get_mut(&addr).filter(|candidate| candidate.state != State::Barred) {
             (candidate.state, candidate.failures) = (State::Waiting(at), failures);
             self.soonest = sooner(self.soonest, Some(at));
         }
@@ -225,7 +231,7 @@ impl Candidates {
     /// `addr` could not be connected to, or sent no handshake.
     pub fn failed(&mut self, addr: SocketAddr, now: Time) {
         let Some(failures) = self.known.get(&addr).map(|candidate| candidate.failures) else { return };
-        if failures + 1 < MOST_FAILURES {
+        if failures < MOST_FAILURES - 1 {
             self.wait(addr, now + FIRST_RETRY * 2u32.pow(failures), failures + 1);
         } else if !self.is_barred(addr) {
             self.known.remove(&addr);
@@ -244,11 +250,17 @@ impl Candidates {
         if was_of_use { self.wait(addr, now + RECONNECT, 0) } else { self.failed(addr, now) }
     }
 
-    /// Forgets the addresses of all sources but those that `is_kept`.
+    /// Forgets all addresses except those whose source `is_kept`.
     pub fn keep(&mut self, is_kept: impl Fn(Source) -> bool) {
-        // A connection that is being opened still has its source when it is open.
-        let stays = |state| matches!(state, State::Barred | State::Busy);
-        self.known.retain(|_, candidate| stays(candidate.state) || is_kept(candidate.source));
+        self.known.retain(|_, candidate| {
+            let goes = candidate.state != State::Barred && !is_kept(candidate.source);
+            if goes && candidate.state == State::Busy {
+                // The address stays until then, so that the source of the connection is known when it is open.
+                candidate.failures = NEVER_AGAIN;
+                return true;
+            }
+            !goes
+        });
     }
 
     /// `addr` is our own or that of a liar: never try it again.

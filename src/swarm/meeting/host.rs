@@ -20,14 +20,14 @@ pub fn is_near(ip: IpAddr) -> bool {
     }
 }
 
-/// Whether a peer at `ip` may name `addr` to us, or we to it. An address of a local network counts only inside of such
-/// a network, because elsewhere another host has it, and one of this machine only on this machine. So a stranger
-/// cannot lead us to the hosts around us.
+/// Whether a peer at `ip` may name `addr` to us, or we may name it to that peer. An address of a local network is named
+/// only between peers in local networks, because elsewhere it belongs to another host. A loopback address is named only
+/// on this machine. So a stranger cannot make us connect to the hosts around us.
 pub fn share_network(addr: IpAddr, ip: IpAddr) -> bool {
     (is_near(ip) || !(is_near(addr) || is_carriers(addr))) && (ip.is_loopback() || !addr.is_loopback())
 }
 
-/// Whether an address belongs to the network of a provider that has its customers behind a NAT (RFC 6598).
+/// Whether an address belongs to the shared network of a provider with a carrier-grade NAT (RFC 6598).
 fn is_carriers(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V4(ip) if ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64)
 }

@@ -1,10 +1,10 @@
-//! What we say about ourselves in the extended handshake, whatever the torrent does (BEP 10).
+//! The part of our extended handshake that does not depend on the torrent (BEP 10).
 
 use crate::proto::peer::extended::{ExtendedHandshake, Offers};
 use crate::swarm::peer::{Identity, MOST_WANTED};
 use crate::swarm::settings::Settings;
 
-/// What we call ourselves.
+/// Our name and version.
 const VERSION: &str = concat!("swarmlet ", env!("CARGO_PKG_VERSION"));
 
 /// Our extended handshake for `peer`.

@@ -1,8 +1,8 @@
 //! Meeting: how a torrent finds peers and which of them it talks to.
 //!
-//! Announces to trackers, addresses that wait for a connection, what peers tell each other, bans and the blocklist. A
-//! torrent owns one [`Meeting`]; if at first only its link is known, the
-//! [machine that learns the rest](crate::swarm::learning) has it before.
+//! Announces to trackers, addresses that wait for a connection, peer exchange, bans and the blocklist. A torrent owns
+//! one [`Meeting`]. If at first only the torrent's link is known, the [machine that learns the
+//! description](crate::swarm::learning) owns it until then.
 
 pub mod announcer;
 pub mod bans;
@@ -17,13 +17,14 @@ pub mod told;
 use self::announcer::Announcer;
 use self::bans::Bans;
 use self::candidates::Candidates;
-use self::source::Source;
+use self::source::{Asked, Source};
 use super::event::Action;
 use super::peer::{Identity, PeerKey};
 use super::shared::{Shared, Turn};
 use crate::base::rng::Rng;
 use crate::base::time::Time;
 use crate::proto::id::PeerId;
+use crate::proto::krpc;
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
 
@@ -31,31 +32,33 @@ use std::collections::BTreeMap;
 pub(super) const NUMWANT: u32 = 200;
 /// Below this many peers a download asks its trackers early (mainline's `min_peers` is 20, its re-announce mark 40).
 pub(super) const FEW_PEERS: usize = 20;
-/// Addresses taken at once: a longer answer than was asked for would leave no room for the answers of others. (Some
-/// trackers give that many of each address family.)
+/// The most addresses that are taken at once: a longer answer would leave no room for the answers of others. (Some
+/// trackers give [`NUMWANT`] addresses of each family.)
 pub(super) const MOST_FOUND: usize = 2 * NUMWANT as usize;
 /// Connections being opened at once by the process: cheap routers fail at more (libtorrent, transmission: 8 to 30).
 pub(super) const MOST_CONNECTING: usize = 16;
 /// If the process has no descriptor or thread left for one more connection, none is opened for this long: a peer may
 /// leave meanwhile.
 const HOLD: Time = Time::from_secs(10);
-/// If as many connections are being opened as may be, we look for places again after this ...
+/// If no more connections may be opened at the same time, we look for places again after this ...
 const LOOK_AGAIN: Time = Time::from_secs(1);
-/// ... and if the process has as many connections as it may have, after this.
+/// ... and if the process may have no more connections, after this.
 const LOOK_AGAIN_WHEN_FULL: Time = Time::from_secs(60);
-/// A peer that stays connected for this long did not just turn us away.
+/// A peer that stayed connected for at least this long did not just turn us away.
 const STAYED: Time = Time::from_secs(60);
 
-/// Where peers come from, and which of them are not wanted.
+/// The sources of a torrent's peers, and the peers that are not wanted.
 pub(super) struct Meeting {
     pub(super) candidates: Candidates,
     pub(super) bans: Bans,
-    /// Peers that are gone, and sent blocks that are not verified yet. (In boxes: maps from peers to boxes share their
+    /// Peers that are gone, but sent blocks that are not verified yet. (In boxes: maps from peers to boxes share their
     /// code.)
     pub(super) departed: BTreeMap<PeerKey, Box<Identity>>,
     pub(super) announcer: Announcer,
     /// The torrent was announced in the local network.
     pub(super) asked_locally: bool,
+    /// Whether the torrent was looked up in the DHT.
+    pub(super) dht: Asked,
     /// Connections being opened.
     pub(super) connecting: usize,
     /// When a peer last gave way to an address.
@@ -67,7 +70,7 @@ pub(super) struct Meeting {
 }
 
 impl Meeting {
-    /// Nobody is known yet but the trackers of `tiers`.
+    /// Only the trackers in `tiers` are known yet.
     pub(super) fn new(tiers: &[Vec<String>], now: Time, rng: &mut Rng) -> Meeting {
         Meeting {
             candidates: Candidates::default(),
@@ -75,6 +78,7 @@ impl Meeting {
             departed: BTreeMap::new(),
             announcer: Announcer::new(tiers, now, rng),
             asked_locally: false,
+            dht: Asked::Not,
             connecting: 0,
             made_room: now,
             look_for_room: now,
@@ -82,9 +86,13 @@ impl Meeting {
         }
     }
 
-    /// Takes in addresses.
+    /// Adds addresses that `source` named.
     pub(super) fn found(&mut self, source: Source, addrs: &[SocketAddr], now: Time) {
         self.asked_locally |= source == Source::Lsd;
+        if krpc::IS_BUILT_IN && source == Source::Dht && addrs.is_empty() {
+            // The first time says that the DHT is being asked, the next one that it has answered.
+            self.dht = if self.dht == Asked::Not { Asked::Now } else { Asked::Before };
+        }
         addrs.iter().take(MOST_FOUND).for_each(|&addr| self.candidates.add(addr, source, now));
     }
 
@@ -137,7 +145,7 @@ impl Meeting {
         turn.shared.connecting = turn.shared.connecting.saturating_sub(1);
     }
 
-    /// A connection could not be opened. With `our_fault` the peer is not to blame.
+    /// A connection could not be opened. If `our_fault`, the peer is not to blame.
     pub(super) fn connect_failed(&mut self, addr: SocketAddr, our_fault: bool, turn: &mut Turn) {
         self.connecting_ended(turn);
         if our_fault {
@@ -161,7 +169,7 @@ impl Meeting {
         banned.then_some("it is banned")
     }
 
-    /// A peer is proven a liar: it is not connected again.
+    /// A peer is proven to be a liar, and is never connected again.
     pub(super) fn ban(&mut self, liar: &Identity) {
         self.bans.add(liar.addr.ip(), liar.id);
         // We do not know the port that an incoming peer listens on.

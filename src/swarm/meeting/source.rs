@@ -2,8 +2,8 @@
 
 use crate::base::time::Time;
 
-/// If only the link of a torrent is known, and it names trackers, addresses that others found are not tried before this
-/// has passed: the torrent may be private, and then they are none of its peers.
+/// If only the link of a torrent is known, and the link names trackers, addresses from other sources are not tried
+/// before this time has passed. The torrent may be private, and then such an address may not take part.
 pub const TRACKERS_ALONE: Time = Time::from_secs(10);
 
 /// How we learned of a peer.
@@ -21,6 +21,18 @@ pub enum Source {
     Link,
     /// It connected to us.
     Incoming,
+}
+
+/// Whether a source was asked for peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Asked {
+    /// Not yet.
+    #[default]
+    Not,
+    /// It is being asked for the first time.
+    Now,
+    /// It has answered.
+    Before,
 }
 
 impl Source {

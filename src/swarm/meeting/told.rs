@@ -1,75 +1,75 @@
-//! What one peer was told about others (BEP 11), and when it told us something.
+//! What one peer was told about others (PEX, BEP 11), and when it told us something.
 //!
-//! The first message names all peers that it may know of, each later one only what has changed. What did not fit into a
-//! message stays for the next, because it is still a difference. So no address is ever added and dropped at once.
+//! The first message names all peers that this peer may know of, each later one only the changes. A change that did not
+//! fit into a message waits for the next. So no message both adds and drops an address.
 
 use crate::base::time::Time;
 use crate::proto::peer::pex::{Flags, MOST, Pex};
 use core::net::SocketAddr;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Between two messages to a peer (BEP 11: at most one a minute).
+/// The time between two messages to a peer (BEP 11: at most one a minute).
 pub const BETWEEN: Time = Time::from_secs(60);
-/// While fewer peers of an address family are connected, peers that left count too, up to this number (BEP 11). Without
-/// them, a swarm in which seeds part from each other would have nothing to tell.
+/// While fewer peers than this of an address family are connected, peers that left recently are named too, up to this
+/// number (BEP 11). Otherwise seeds, which disconnect from each other, would have nobody to name.
 pub const FEW: usize = 25;
-/// A peer knows at most this many of the connected peers from us: the two first messages. Each of p peers is remembered
-/// for each other one, and this is more than a program needs that keeps 50 connections.
+/// The most connected peers that we name to one peer: two messages. A program with 50 connections does not need more.
+/// (Without a limit, p peers would need memory for p² addresses.)
 const MOST_KNOWN: usize = 2 * MOST;
-/// A peer that sends one more message than this within [`BETWEEN`] is closed (libtorrent).
+/// A peer that sends more messages than this within [`BETWEEN`] is disconnected (libtorrent).
 const MOST_CAME: usize = 6;
-/// A message that comes sooner after the last one is not read. An honest peer sends one a minute; some send their second
-/// one sooner, because they wait for some seconds before the first.
+/// A message that arrives sooner after the last one is not read. An honest peer sends one a minute. Some send the
+/// second one sooner, because they delay the first by some seconds.
 const READ_EVERY: Time = Time::from_secs(45);
 
-/// A peer that left lately.
+/// A peer that left recently.
 #[derive(Clone, Copy, Debug)]
 pub struct Left {
     /// Where it listens.
     pub addr: SocketAddr,
-    /// What was known of it.
+    /// What was known about it.
     pub flags: Flags,
     /// When it left.
     pub at: Time,
 }
 
-/// What is to become of a message that came.
+/// What to do with a message that arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It is read.
     Read,
-    /// It comes too soon after another.
+    /// It is ignored, because it arrived too soon after another.
     TooSoon,
     /// The peer sends far too many.
     Flood,
 }
 
-/// The memory of one peer that speaks `ut_pex`.
+/// What is remembered about one peer that speaks `ut_pex`.
 #[derive(Default)]
 pub struct Told {
-    /// The peers that it was told of, and not told that they left.
+    /// The peers that were named to it, and not dropped since.
     known: BTreeSet<SocketAddr>,
-    /// There is more to tell than fitted into the last message.
+    /// Not everything fitted into the last message.
     has_more: bool,
-    /// When it was last looked for something to tell.
+    /// When we last looked for something to tell it.
     looked: Option<Time>,
-    /// When it was last sent something.
+    /// When a message was last sent to it.
     sent: Option<Time>,
-    /// When the last messages came from it.
+    /// When its last messages arrived.
     came: VecDeque<Time>,
-    /// When the last one that was read came from it.
+    /// When its last message that was read arrived.
     read: Option<Time>,
 }
 
 impl Told {
-    /// When it may be sent something.
+    /// When the next message may be sent to it.
     pub fn next(&self) -> Time {
         self.sent.map_or(Time::ZERO, |sent| sent + BETWEEN)
     }
 
-    /// What it is to be told now, when we `met` these peers and those `left` lately; `None` if there is nothing. It
-    /// `may_know` only some of them. The search begins behind the address of the peer `itself`, so that not all are told
-    /// of the same ones if there are very many.
+    /// The message to send to this peer now; `None` if there is nothing to tell. We are connected to the peers in
+    /// `met`; those in `left` left recently. The peer `may_know` only some of them. The search begins at the address of
+    /// the peer `itself`, so that different peers are told about different ones if there are very many.
     pub fn news(
         &mut self,
         met: &BTreeMap<SocketAddr, Flags>,
@@ -99,7 +99,7 @@ impl Told {
         Some(Pex { added, dropped })
     }
 
-    /// Those that left since the last look, if few are connected. They are dropped in the next message.
+    /// Peers that left since the last look, if few are connected. They are dropped in the next message.
     fn lately(
         &self,
         met: &BTreeMap<SocketAddr, Flags>,
@@ -126,7 +126,7 @@ impl Told {
         self.has_more
     }
 
-    /// A message came from it.
+    /// A message from this peer arrived.
     pub fn came(&mut self, now: Time) -> Verdict {
         if self.came.len() >= MOST_CAME && self.came.pop_front().is_some_and(|first| now < first + BETWEEN) {
             return Verdict::Flood;

@@ -1,4 +1,4 @@
-//! Two hundred members, each of which knows one other, and no tracker: peer exchange (BEP 11) makes them a swarm.
+//! Two hundred members without a tracker. Each knows one other; peer exchange (BEP 11) makes them a swarm.
 
 use super::parts::metainfo;
 use super::swarm::{Swarm, addr};
@@ -13,7 +13,7 @@ use crate::swarm::shared::Shared;
 
 const MEMBERS: usize = 200;
 const PIECES: u32 = 8;
-/// Each of them has this many connections at most.
+/// The most connections of each member.
 const MOST_PEERS: usize = 12;
 
 /// A line of members: each knows the one before it.
@@ -35,15 +35,15 @@ fn add(swarm: &mut Swarm, have: Bitfield, pex: bool, knows: Option<usize>) {
     }
 }
 
-/// The fewest and the most connections of those that are there.
+/// The fewest and the most connections of the members that have not left.
 fn connections(swarm: &Swarm) -> (usize, usize) {
     let here = swarm.members.iter().filter(|member| !member.left);
     let counts = here.map(|member| member.torrent.status(swarm.now).peers);
     counts.fold((usize::MAX, 0), |(least, most), count| (least.min(count), most.max(count)))
 }
 
-/// They meet, each tenth leaves (which cuts the line), and a seed comes that one of them knows. Returns whether all get
-/// everything.
+/// The members meet, every tenth leaves (which cuts the line), and a seed that one member knows comes. Returns whether
+/// all get everything.
 fn finishes(pex: bool) -> bool {
     let mut swarm = line(pex);
     swarm.run(Time::from_secs(150), |_| false);
@@ -60,12 +60,12 @@ fn finishes(pex: bool) -> bool {
 }
 
 #[test]
-fn two_hundred_that_know_one_other_each_hold_together_without_a_tracker() {
+fn two_hundred_members_hold_together_without_a_tracker() {
     assert!(finishes(true), "they did not become a swarm");
     assert!(!finishes(false), "the test shows nothing: the line would do");
 }
 
-/// Seeds part from each other, so a seed has nobody to tell of, but for those that it lately saw.
+/// Seeds disconnect from each other, so a seed can name only the seeds that left it recently.
 #[test]
 fn a_newcomer_learns_of_the_other_seeds_from_a_seed_that_parted_from_them() {
     let mut swarm = Swarm::new(metainfo(PIECES, 1, 0), Time::from_millis(50));

@@ -28,7 +28,7 @@ pub struct Stage {
     pub asked: Vec<(PeerKey, BlockSpec)>,
     /// The blocks that are sent, and to which peer.
     pub served: Vec<(u32, BlockSpec)>,
-    /// The blocks of the description that are sent, and to which peer.
+    /// The blocks of the description that were sent, and to which peer.
     pub described: Vec<(u32, u32)>,
     /// The peers that were closed, and why.
     pub closed: Vec<(PeerKey, &'static str)>,

@@ -1,8 +1,8 @@
 //! A swarm of our own torrents alone, in virtual time: wires with a delay, and disks without a delay.
 //!
 //! Floor 2, tests only. The members are numbered from 0 on and meet when a test says so or, if they dial, when they
-//! know of each other. Each does what its torrent decides, but for the faults that a test gives it. How fast it uploads
-//! is among its settings.
+//! know of each other. Each does what its torrent decides, except for the faults that a test gives it. Its settings say
+//! how fast it uploads.
 
 use super::parts::{connected, key};
 use crate::base::time::{Time, sooner};
@@ -77,9 +77,9 @@ pub struct Swarm {
     pub now: Time,
     pub metainfo: Metainfo,
     pub members: Vec<Member>,
-    /// Members exchange what they know of others, and connect to whom they know. It is set before they are added.
+    /// Members exchange addresses of others (PEX), and connect to them. Set it before members are added.
     pub dials: bool,
-    /// The pairs that are connected, or being connected, because one of them dialled; the lower number first.
+    /// The pairs of which one member dialled the other, and that are connected or connecting; the lower number first.
     links: BTreeSet<(usize, usize)>,
     /// One way of the wire.
     delay: Time,

@@ -306,10 +306,10 @@ impl Torrent {
         }
         turn.actions.push(Action::News(News::Complete));
         self.meeting.candidates.part_seeds();
-        let offers = self.offers();
+        let (offers, description) = (self.offers(), self.describing.size());
         for key in self.keys() {
             if let Some(peer) = self.peers.get_mut(&key) {
-                tell_upload_only(peer, offers, turn);
+                tell_upload_only(peer, offers, description, turn);
             }
             self.part_from_seed(key, turn);
         }

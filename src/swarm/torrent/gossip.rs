@@ -1,8 +1,9 @@
-//! Peer exchange (BEP 11): which peers are told of which others, and what is believed of what they tell.
+//! Peer exchange (PEX, BEP 11): which peers are told about which others, and which of the addresses that they name
+//! count.
 //!
-//! A part of [`Torrent`]. A peer may be known to others if it listens where we know it: we connected to it, or it told
-//! its port. Nothing is sent while nothing changes, and a torrent of p peers looks at each of them once a minute at
-//! most. A private torrent takes no part.
+//! A part of [`Torrent`]. A peer may be named to others if we know where it listens: we connected to it, or it told us
+//! its port. Nothing is sent while nothing changes, and a torrent looks at each of its peers at most once a minute. A
+//! private torrent takes no part.
 
 use super::{Torrent, Turn, send};
 use crate::base::step;
@@ -16,26 +17,27 @@ use crate::swarm::peer::{Peer, PeerKey};
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
 
-/// After a change others are told this much later, because peers often come together.
+/// Others are told about a change after this time, because peers often come together.
 const SOON: Time = Time::from_secs(1);
-/// Time between two rounds in which we look for something to tell: six rounds reach each peer once a minute.
+/// Time between two rounds in which we look for something to tell. With six rounds a minute, each peer can be told once
+/// a minute.
 const ROUND: Time = Time::from_secs(10);
 /// A peer that left is named for this long.
 const LATELY: Time = Time::from_secs(600);
 
-/// What a torrent remembers in order to tell its peers. A torrent that never had peers has none of it.
+/// What a torrent remembers in order to tell its peers. A torrent that never had peers remembers nothing.
 #[derive(Default)]
 pub(super) struct Gossip {
-    /// When to look for something to tell; `None`: all is told.
+    /// When to look for something to tell; `None`: everything was told.
     due: Option<Time>,
-    /// When that was last done.
+    /// When we last looked.
     looked: Time,
-    /// Peers that left lately, at most [`FEW`] of each address family, the oldest first.
+    /// Peers that left recently, at most [`FEW`] of each address family, the oldest first.
     left: Vec<Left>,
 }
 
 impl Torrent {
-    /// Whether peers are exchanged.
+    /// Whether this torrent takes part in peer exchange.
     pub(super) fn gossips(&self) -> bool {
         pex::IS_BUILT_IN && self.settings.pex && !self.private
     }
@@ -45,7 +47,7 @@ impl Torrent {
         self.gossip.as_ref()?.due.filter(|_| !self.peers.is_empty())
     }
 
-    /// The peers that others may know of, or the peers that want to be told, are others now.
+    /// The peers that may be named, or the peers that want to be told, have changed.
     pub(super) fn has_gossip(&mut self, now: Time) {
         if self.gossips() {
             let gossip = self.gossip.get_or_insert_default();
@@ -53,7 +55,7 @@ impl Torrent {
         }
     }
 
-    /// A peer said which extended messages it understands. Memory for what it is told is made only if it wants to know.
+    /// A peer said which extended messages it understands. Memory is allocated only for a peer that wants to be told.
     pub(super) fn offers_gossip(&mut self, key: PeerKey, now: Time) {
         let gossips = self.gossips();
         let Some(peer) = self.peers.get_mut(&key).filter(|peer| gossips && peer.extended.has(Extension::Pex)) else {
@@ -65,7 +67,7 @@ impl Torrent {
         }
     }
 
-    /// A peer is gone.
+    /// Remembers a peer that is gone, so that it can be named for a while.
     pub(super) fn remember_left(&mut self, peer: &Peer, now: Time) {
         let Some(addr) = peer.listens.filter(|_| self.gossips()) else { return };
         let left = &mut self.gossip.get_or_insert_default().left;
@@ -80,8 +82,11 @@ impl Torrent {
         self.has_gossip(now);
     }
 
-    /// Tells the peers that may be told again what has changed for them.
+    /// Sends the changes to each peer whose minute is over.
     pub(super) fn gossip(&mut self, turn: &mut Turn) {
+        if !self.gossips() {
+            return;
+        }
         let Some(gossip) = self.gossip.as_mut().filter(|gossip| gossip.due.is_some_and(|due| due <= turn.now)) else {
             return;
         };
@@ -102,14 +107,14 @@ impl Torrent {
         }
     }
 
-    /// Tells one peer which of the peers that we `met` it may know, if it is time. Returns when to do so again.
+    /// Tells one peer which of the peers in `met` it may know, if its minute is over. Returns when to do so again.
     fn tell_of(&mut self, met: &BTreeMap<SocketAddr, Flags>, key: PeerKey, turn: &mut Turn) -> Option<Time> {
         let peer = self.peers.get_mut(&key)?;
         let told = peer.told.as_mut()?;
         if turn.now < told.next() {
             return Some(told.next());
         }
-        // It is not told about itself.
+        // A peer is not told about itself.
         let (itself, ip) = (peer.listens, peer.identity.addr.ip());
         let may_know = |addr: SocketAddr| Some(addr) != itself && share_network(addr.ip(), ip);
         step(met.len());
@@ -122,17 +127,17 @@ impl Torrent {
         again
     }
 
-    /// A peer names others.
+    /// A peer named others.
     pub(super) fn got_pex(&mut self, key: PeerKey, pex: Pex, turn: &mut Turn) {
         let gossips = self.gossips();
         let Some(peer) = self.peers.get_mut(&key).filter(|_| gossips) else { return };
         match peer.told.get_or_insert_default().came(turn.now) {
             Verdict::Read => {}
             Verdict::TooSoon => return,
-            Verdict::Flood => return self.close(key, "it floods us with messages of peer exchange", turn),
+            Verdict::Flood => return self.close(key, "it floods us with peer exchange messages", turn),
         }
         let from = peer.identity.addr.ip();
-        // What it dropped may still be there: that it left this peer tells nothing about it.
+        // `dropped` is ignored: a peer that left this peer may still be there.
         let named = pex.added.into_iter().filter(|(addr, _)| share_network(addr.ip(), from));
         self.named(named.collect(), from, turn.now);
     }

@@ -77,6 +77,7 @@ impl Torrent {
             Message::Cancel(block) => self.cancelled(key, block, turn),
             Message::AllowedFast(piece) => self.got_allowed_fast(key, piece, turn),
             Message::Extended(message) => self.extended(key, &message, turn),
+            Message::Port(port) if self.has_node() => self.meet_node(key, port, turn),
             Message::KeepAlive | Message::Port(_) => {}
         }
     }

@@ -4,14 +4,16 @@
 //! each is decided here.
 
 use super::{Torrent, Turn, send};
+use crate::proto::krpc;
 use crate::proto::peer::extended::{Extended, ExtendedHandshake, Extension, Incoming, Offers};
 use crate::proto::peer::message::Message;
+use crate::swarm::event::Action;
 use crate::swarm::meeting::introduction::introduction;
 use crate::swarm::peer::{Peer, PeerKey};
 use core::net::SocketAddr;
 
 impl Torrent {
-    /// The extended messages that we offer to read. They depend on the torrent.
+    /// The extended messages that we offer to read and that depend on the torrent.
     pub(super) fn offers(&self) -> Offers {
         Offers { pex: self.gossips(), metadata: self.describing.size().is_some() }
     }
@@ -36,6 +38,18 @@ impl Torrent {
             Some(Incoming::UploadOnly(upload_only)) => self.got_upload_only(key, upload_only, turn),
             Some(Incoming::Metadata(message)) => self.got_metadata(key, &message, turn),
             None => {}
+        }
+    }
+
+    /// Whether peers are told that we have a node of the DHT, and may tell us of theirs (BEP 5).
+    pub(super) fn has_node(&self) -> bool {
+        krpc::IS_BUILT_IN && self.settings.dht && !self.private
+    }
+
+    /// The peer has a node at this UDP port.
+    pub(super) fn meet_node(&self, key: PeerKey, port: u16, turn: &mut Turn) {
+        if let Some(peer) = self.peers.get(&key) {
+            turn.actions.push(Action::Node(SocketAddr::new(peer.identity.addr.ip(), port)));
         }
     }
 
@@ -64,11 +78,13 @@ impl Torrent {
     }
 }
 
-/// Tells the peer that we download nothing any more. It need not know of all our pieces yet. A later handshake offers
-/// again what the first did, because libtorrent takes what it lacks for switched off.
-pub(super) fn tell_upload_only(peer: &mut Peer, offers: Offers, turn: &mut Turn) {
+/// Tells the peer that we no longer download anything. The peer need not know about all our pieces yet. A later
+/// handshake repeats the offers of the first, because libtorrent treats a missing one as switched off. It also repeats
+/// the size of the `description`, because aria2 closes the connection if that is missing.
+pub(super) fn tell_upload_only(peer: &mut Peer, offers: Offers, description: Option<u32>, turn: &mut Turn) {
     if peer.reserved.extension() {
-        let handshake = || ExtendedHandshake { upload_only: Some(true), ..ExtendedHandshake::ours(offers) }.message();
+        let again = ExtendedHandshake { metadata_size: description, ..ExtendedHandshake::ours(offers) };
+        let handshake = || ExtendedHandshake { upload_only: Some(true), ..again }.message();
         let message = peer.extended.message(Extension::UploadOnly, vec![1]).unwrap_or_else(handshake);
         send(peer, Message::Extended(message), turn);
     }

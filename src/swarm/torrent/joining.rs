@@ -44,6 +44,10 @@ impl Torrent {
         if let Some(message) = told {
             send(&mut peer, message, turn);
         }
+        // Nodes that have peers in common make a good beginning of a table.
+        if self.has_node() && reserved.dht() {
+            send(&mut peer, Message::Port(self.settings.port), turn);
+        }
         self.peers.insert(key, peer);
         self.wake_for(key);
         self.introduce(key, turn);
@@ -64,7 +68,7 @@ impl Torrent {
             return Some(reason);
         }
         if let Some(other) = self.peers.values().find(|other| other.identity.id == id) {
-            // (A seed does not wait for blocks: for a seed, an old connection that took nothing gives way.)
+            // A seed does not wait for blocks. So if we seed, an old connection that took nothing gives way.
             let of_use = if self.is_seeding() { &other.up } else { &other.down };
             if !keeps_new(&other.identity, &identity, ours, of_use.total() > 0) {
                 return Some("it is connected already");

@@ -37,15 +37,15 @@ impl Torrent {
             && self.peers.len() + self.meeting.connecting < self.settings.max_peers
     }
 
-    /// Takes in addresses. All of them come through here or [`named`](Torrent::named), so this is the place where a
-    /// private torrent refuses those that may be from strangers (BEP 27).
+    /// Adds addresses. All addresses come through here or [`named`](Torrent::named), so here a private torrent refuses
+    /// those that may belong to strangers (BEP 27).
     pub(super) fn found(&mut self, source: Source, addrs: &[SocketAddr], now: Time) {
         if self.accepts(source) {
             self.meeting.found(source, addrs, now);
         }
     }
 
-    /// Takes in addresses that a peer at `by` named.
+    /// Adds addresses that a peer at `by` named.
     pub(super) fn named(&mut self, named: Vec<(SocketAddr, Flags)>, by: IpAddr, now: Time) {
         if self.accepts(Source::Pex) {
             let we_seed = self.is_seeding();

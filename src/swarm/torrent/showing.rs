@@ -136,7 +136,7 @@ impl Torrent {
     }
 
     fn show_all(&mut self, key: PeerKey, turn: &mut Turn) {
-        let offers = self.offers();
+        let (offers, description) = (self.offers(), self.describing.size());
         let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.sees_little) else { return };
         peer.sees_little = false;
         let shown = core::mem::take(&mut peer.shown);
@@ -149,7 +149,7 @@ impl Torrent {
         let unseen = self.picker.have().iter_lacked_by(&peer.has).filter(|piece| !shown.contains(piece));
         peer.spoken = turn.now;
         turn.actions.push(Action::Peer(key, PeerOrder::Haves(unseen.collect())));
-        tell_upload_only(peer, offers, turn);
+        tell_upload_only(peer, offers, description, turn);
     }
 
     /// If there is nothing for one of them, there is nothing for any: none of them holds a piece that the others lack.

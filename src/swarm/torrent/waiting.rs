@@ -1,5 +1,5 @@
-//! What a torrent does during a pause, and while its disk does not work: it waits, says why, probes the disk, and goes on
-//! by itself. And what becomes of one that makes no progress: it gives its turn to others, and may be given up.
+//! What a torrent does during a pause, and while its disk does not work: it waits, says why, probes the disk, and goes
+//! on by itself. A torrent that makes no progress gives its turn to others, and may be given up.
 //!
 //! A part of [`Torrent`]. Peers stay connected and may download what can still be read. Nothing is requested from them,
 //! because it could not be written. Blocks that could not be written are forgotten and requested again later. If the
@@ -198,13 +198,13 @@ impl Torrent {
         self.ask_all(turn);
     }
 
-    /// When a download stalls if nothing useful comes: from then on it does not keep others from their turn. `None`
-    /// during a pause, which has another reason.
+    /// When a download stalls if nothing useful arrives; from then on, others may have its turn. `None` during a pause,
+    /// when nothing is expected.
     pub fn stalls_at(&self) -> Option<Time> {
         (self.is_downloading() && !self.paused).then(|| self.fetching.progressed + STALLS_AFTER)
     }
 
-    /// When the torrent is given up if nothing useful comes.
+    /// When the torrent is given up if nothing useful arrives.
     pub(super) fn gives_up_at(&self) -> Option<Time> {
         // A seed that waits for its disk waits for no block, and a check takes as long as it takes.
         let excuses = |wait: &Wait| wait.was_complete || wait.doubtful;

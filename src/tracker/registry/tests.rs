@@ -65,7 +65,7 @@ fn peers_are_introduced_to_each_other_and_never_to_themselves() {
     assert!(listed(&registry.announce(&elsewhere, secs(5)).unwrap()).is_empty());
 }
 
-/// So that aria2 and rqbit, which announce themselves so while they have only a link, get the torrent's description.
+/// aria2 and rqbit announce themselves as seeds while they have only a link. So they can get the torrent's description.
 #[test]
 fn a_seed_that_starts_is_told_of_a_few_seeds_if_there_is_nobody_else() {
     let mut registry = registry();

@@ -1,7 +1,7 @@
 //! The files of a folder that contain a magnet link.
 //!
-//! Floor 4, a part of [`folder`](super). What the torrent of a link contains is known if an earlier run saved it.
-//! Otherwise peers are asked, and then the file is judged as if it contained the torrent.
+//! Floor 4, a part of [`folder`](super). If an earlier run saved the torrent of a link, its description is known.
+//! Otherwise peers are asked for it; then the file is treated as if it contained the torrent.
 
 use super::{Change, Fate, Folder, Obstacle};
 use crate::base::path::for_terminal;
@@ -23,10 +23,10 @@ use std::sync::Arc;
 
 /// What a file contains.
 pub(super) enum Found {
-    /// A torrent, and where its description can be read again. If it is that of a link, the files that the link selects
-    /// and the peers that it names count.
+    /// A torrent, and where its description can be read again. If the torrent came from a link: also the files that the
+    /// link selects, and the peers that it names.
     Torrent(Box<Metainfo>, Option<Description>, Option<Box<Choice>>, Box<[String]>),
-    /// A link.
+    /// A link whose torrent is not known yet.
     Link(LinkJob),
 }
 
@@ -49,7 +49,7 @@ impl Folder {
         LinkJob::new(*link).map(Found::Link).map_err(refused)
     }
 
-    /// What becomes of a file with a link.
+    /// Decides what becomes of a file with a link.
     pub(super) fn judge_link(&mut self, path: &Arc<Path>, job: LinkJob, tell: &mut dyn FnMut(Change)) -> Fate {
         let before = self.seen.remove(path).map_or(Fate::Unsure, |file| file.1);
         let (info_hash, text) = (job.info_hash(), sha1(job.link.to_string().as_bytes()));
@@ -75,7 +75,7 @@ impl Folder {
         Fate::Learns { info_hash, link: text }
     }
 
-    /// The description of the torrent has come whose `link` is in the file `path`.
+    /// The description of the torrent whose `link` is in the file `path` has arrived.
     pub fn has_come(&mut self, path: &Arc<Path>, link: &Magnet, info: &[u8], tell: &mut dyn FnMut(Change)) {
         if !IS_BUILT_IN {
             return;
@@ -111,7 +111,7 @@ impl Folder {
         Ok(Described { job: Box::new(job), bytes })
     }
 
-    /// From now on this is what became of a file.
+    /// Stores the new fate of a file.
     fn put(&mut self, path: &Arc<Path>, now: Fate) {
         self.note(path, &now);
         if let Some(file) = self.seen.get_mut(path) {

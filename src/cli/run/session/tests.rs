@@ -6,7 +6,7 @@ use crate::base::time::Time;
 use crate::proto::id::{InfoHash, PeerId};
 use crate::swarm::figures::PeerStatus;
 use crate::swarm::meeting::announcer::{Announcer, Tracker};
-use crate::swarm::meeting::source::Source;
+use crate::swarm::meeting::source::{Asked, Source};
 
 /// Figures of a torrent of which `left` bytes are missing.
 pub fn status(left: u64) -> Status {
@@ -38,6 +38,7 @@ pub fn status(left: u64) -> Status {
         known: 40,
         liars: 0,
         asked_locally: false,
+        dht: Asked::Not,
         trackers: trackers(&["http://tracker.example/0123456789abcdef/announce"]),
         map: Vec::new(),
         peer_list: Vec::new(),
@@ -111,7 +112,7 @@ fn failed(torrent: u64, kind: ProblemKind) -> Notice {
 
 /// The figures of these torrents.
 fn figures(reports: Vec<Report>) -> Notice {
-    Notice::Status { reports, limits: RateLimits::default() }
+    Notice::Status { reports, limits: RateLimits::default(), dht: None }
 }
 
 #[test]

@@ -1,12 +1,12 @@
-//! The torrent takes over: connections, what was said early, trackers, addresses.
+//! The torrent takes over connections, early messages, trackers and addresses.
 
 use super::*;
 use crate::proto::bencode::Bencode;
+use crate::proto::krpc::IS_BUILT_IN;
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::extended::{Extension, Offers};
 use crate::proto::tracker::announce::{AnnounceEvent, AnnounceReply};
-use crate::swarm::meeting::announcer::{Announcement, Ask};
 use crate::swarm::torrent::Torrent;
 
 const PIECES: u32 = 24;
@@ -44,6 +44,9 @@ impl Table {
         assert!(self.is_learned());
         let (mut actions, settings) = (Vec::new(), Arc::clone(&self.learning.settings));
         let turn = &mut Turn { now: self.now, shared: &mut self.shared, actions: &mut actions };
+        if metainfo.private {
+            self.learning.becomes_private(turn);
+        }
         let mut torrent = Torrent::new(metainfo, have, settings, turn.now, &mut turn.shared.rng);
         torrent.adopt(self.learning.hand_over(), turn);
         torrent.handle(Event::Timer, turn);
@@ -87,7 +90,7 @@ fn a_peer_that_unchoked_us_early_is_asked_for_content_at_once() {
     assert_eq!((status.peers, status.seeds, adopted.shared.connected), (1, 1, 1));
 }
 
-/// A peer that is learned while the content is checked may say more meanwhile.
+/// A peer may say more while the content is checked.
 #[test]
 fn what_was_said_early_is_judged_and_wrong_claims_close() {
     let (mut table, metainfo) = Table::for_torrent(false, &[]);
@@ -132,7 +135,7 @@ fn a_private_torrent_lets_go_of_all_that_its_trackers_did_not_name() {
     closed.sort_unstable();
     // The sixth connected to us, perhaps because the torrent was announced in the local network.
     assert_eq!(closed, [2, 4, 5, 6]);
-    // Of the addresses those of the tracker are left, and three to which connections are being opened ...
+    // The addresses of the tracker are left, and three to which connections are being opened ...
     assert_eq!(adopted.torrent.status(adopted.now).known, 5);
     let takes_back =
         Message::Extended(ExtendedHandshake::withdrawing(Extension::Metadata, Offers::default()).message());
@@ -145,6 +148,119 @@ fn a_private_torrent_lets_go_of_all_that_its_trackers_did_not_name() {
         adopted.torrent.handle(Event::Peer(key(10 + u32::from(number)), connected), turn);
     }
     assert_eq!((adopted.closed().len(), adopted.shared.connected), (7, 1));
+    // No stranger is tried again.
+    let known = [at(3), SocketAddr::from(([9, 9, 9, 9], 3))];
+    for second in 0..600 {
+        adopted.now += Time::from_secs(1);
+        let turn = &mut Turn { now: adopted.now, shared: &mut adopted.shared, actions: &mut adopted.actions };
+        adopted.torrent.handle(Event::Timer, turn);
+        for action in core::mem::take(&mut adopted.actions) {
+            let Action::Connect { addr } = action else { continue };
+            assert!(known.contains(&addr), "{addr} after {second} s");
+            let turn = &mut Turn { now: adopted.now, shared: &mut adopted.shared, actions: &mut adopted.actions };
+            adopted.torrent.handle(Event::ConnectFailed { addr, our_fault: false }, turn);
+        }
+    }
+}
+
+#[test]
+fn a_stranger_that_can_not_be_reached_is_not_tried_again_for_a_private_torrent() {
+    let (mut table, metainfo) = Table::for_torrent(true, &["http://t/a"]);
+    table.seconds(11);
+    let stranger = SocketAddr::from(([9, 9, 9, 9], 5));
+    table.happen(Event::Found { source: Source::Lsd, addrs: vec![stranger] });
+    table.happen(Event::Found { source: Source::Tracker, addrs: vec![SocketAddr::from(([10, 1, 0, 2], 6002))] });
+    table.honest(2);
+    assert!(table.connecting.contains(&stranger));
+    table.answer(&[], &[]);
+    for our_fault in [false, true] {
+        let mut candidates = core::mem::take(&mut table.learning.meeting.candidates);
+        candidates.add(stranger, Source::Lsd, table.now);
+        candidates.busy(stranger);
+        table.learning.meeting.candidates = candidates;
+        let mut actions = Vec::new();
+        let turn = &mut Turn { now: table.now, shared: &mut table.shared, actions: &mut actions };
+        table.learning.becomes_private(turn);
+        assert!(table.learning.meeting.candidates.is_known(stranger), "it is still being connected to");
+        table.happen(Event::ConnectFailed { addr: stranger, our_fault });
+        assert!(!table.learning.meeting.candidates.is_known(stranger));
+    }
+    drop(metainfo);
+}
+
+/// The check of the content may take an hour.
+#[test]
+fn while_its_content_is_checked_a_private_torrent_talks_to_no_stranger_and_not_about_its_description() {
+    let (mut table, _) = Table::for_torrent(true, &["http://t/a"]);
+    table.seconds(11);
+    let stranger = SocketAddr::from(([10, 1, 0, 7], 6007));
+    table.happen(Event::Found { source: Source::Lsd, addrs: vec![stranger] });
+    table.happen(Event::Found { source: Source::Tracker, addrs: vec![SocketAddr::from(([10, 1, 0, 2], 6002))] });
+    table.honest(2);
+    table.answer(&[], &[]);
+    let mut actions = Vec::new();
+    let turn = &mut Turn { now: table.now, shared: &mut table.shared, actions: &mut actions };
+    table.learning.becomes_private(turn);
+    table.told.clear();
+    // The connection to the stranger opens, and another peer connects to us.
+    table.join(7, true);
+    assert_eq!(table.closed.last(), Some(&(7, "the torrent is private, and none of its trackers named this peer")));
+    table.join(8, false);
+    let Some((8, Message::Extended(told))) = table.told.last() else { panic!("{:?}", table.told) };
+    let Some(Incoming::Handshake(told)) = told.parse() else { panic!("{told:?}") };
+    assert!(!told.ids.has(Extension::Metadata) && !told.ids.has(Extension::Pex));
+    table.told.clear();
+    table.say(8, &ours());
+    [2, 8].into_iter().for_each(|number| table.metadata(number, &Metadata::Request { piece: 0 }));
+    assert!(table.told.is_empty() && table.asked.is_empty(), "{:?}", table.told);
+    let known = table.learning.status(table.now).known;
+    table.happen(Event::Found { source: Source::Lsd, addrs: vec![SocketAddr::from(([9, 9, 9, 9], 9))] });
+    assert_eq!(table.learning.status(table.now).known, known);
+}
+
+/// A peer that connects to us may have found us in the DHT, once we were announced there.
+#[test]
+fn if_it_was_announced_in_the_dht_a_private_torrent_keeps_no_peer_that_connected_to_us() {
+    for announced in [false, true] {
+        let (mut table, _) = Table::for_torrent(true, &["http://t/a"]);
+        table.seconds(11);
+        if announced {
+            table.happen(Event::Found { source: Source::Dht, addrs: Vec::new() });
+        }
+        table.join(3, false);
+        table.happen(Event::Found { source: Source::Tracker, addrs: vec![SocketAddr::from(([10, 1, 0, 2], 6002))] });
+        table.honest(2);
+        table.answer(&[], &[]);
+        let mut actions = Vec::new();
+        let turn = &mut Turn { now: table.now, shared: &mut table.shared, actions: &mut actions };
+        table.learning.becomes_private(turn);
+        let is_closed = |action: &Action| matches!(action, Action::Close { peer, .. } if *peer == key(3));
+        assert_eq!(actions.iter().any(is_closed), announced && IS_BUILT_IN);
+    }
+}
+
+#[test]
+fn a_torrent_that_is_complete_tells_its_trackers_so() {
+    let (mut table, metainfo) = Table::for_torrent(false, &["http://t/a"]);
+    table.happen(Event::Timer);
+    assert_eq!(table.announced.iter().map(|request| request.left).collect::<Vec<_>>(), [LEFT]);
+    let announcement = table.announcement.take().unwrap();
+    let reply = AnnounceReply { interval: Some(1800), ..AnnounceReply::default() };
+    table.happen(Event::Announced { announcement, outcome: Box::new(Ok(reply)) });
+    table.honest(2);
+    table.answer(&[], &[]);
+    let mut adopted = table.adopt(&metainfo, Bitfield::full(PIECES));
+    adopted.now += Time::from_secs(60);
+    let turn = &mut Turn { now: adopted.now, shared: &mut adopted.shared, actions: &mut adopted.actions };
+    adopted.torrent.handle(Event::Timer, turn);
+    let left = adopted.actions.iter().find_map(|action| match action {
+        Action::Announce(announcement) => match &announcement.ask {
+            Ask::Announce(request) => Some(request.left),
+            _ => None,
+        },
+        _ => None,
+    });
+    assert_eq!(left, Some(0));
 }
 
 #[test]

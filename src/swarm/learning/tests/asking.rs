@@ -17,6 +17,19 @@ fn a_description_of_any_size_comes_from_one_peer_in_blocks() {
     }
 }
 
+/// Its peer id is its number.
+#[test]
+fn rtorrent_is_asked_for_one_block_at_a_time() {
+    let mut table = Table::new(SIXTY_KIB);
+    let rtorrent = u32::from_be_bytes(*b"-lt0");
+    table.honest(rtorrent);
+    for block in 0..4 {
+        assert_eq!(table.asked.split_off(0), [(rtorrent, block)]);
+        table.send(rtorrent, block, false);
+    }
+    assert!(table.is_learned());
+}
+
 fn metadata_blocks(bytes: u32) -> usize {
     bytes.div_ceil(BLOCK_BYTES) as usize
 }

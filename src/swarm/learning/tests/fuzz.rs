@@ -1,4 +1,4 @@
-//! Whatever peers say in whatever order: nothing panics, nothing grows without bound, and nothing wrong is learned.
+//! Random messages in random order: nothing panics, nothing grows without bound, and nothing wrong is learned.
 
 use super::*;
 use proptest::prelude::*;
@@ -14,7 +14,7 @@ enum Step {
     Offers(u32, u32),
     Says(u32, Message),
     Babbles(u32, u8, Vec<u8>),
-    /// What it is asked for first, true or not.
+    /// A peer answers its first request, with the right bytes or with wrong ones.
     Answers(u32, bool),
     Sends(u32, u32, usize),
     Rejects(u32, u32),
@@ -94,7 +94,7 @@ proptest! {
         for step in steps {
             table.take(step);
         }
-        // An honest peer completes it, whatever was before.
+        // An honest peer completes it, whatever happened before.
         table.take(Step::Pauses(false));
         if !table.is_learned() {
             table.asked.clear();

@@ -1,4 +1,4 @@
-//! The machine on a table: a test plays its peers, in virtual time.
+//! The machine on a table: a test plays the peers, in virtual time.
 
 mod adopting;
 mod asking;
@@ -11,6 +11,7 @@ use super::*;
 use crate::base::sha1::sha1;
 use crate::proto::peer::extended::{Extended, ExtendedHandshake, Incoming, Offers};
 use crate::proto::peer::metadata::{BLOCK_BYTES, Metadata};
+use crate::swarm::meeting::announcer::{Announcement, Ask};
 use crate::swarm::picking::budget::Budget;
 use crate::swarm::simulation::parts::{connected, key};
 use core::net::IpAddr;
@@ -28,7 +29,9 @@ struct Table {
     told: Vec<(u32, Message)>,
     closed: Vec<(u32, &'static str)>,
     connecting: Vec<SocketAddr>,
+    nodes: Vec<SocketAddr>,
     announced: Vec<AnnounceRequest>,
+    announcement: Option<Box<Announcement>>,
     learned: Option<Vec<u8>>,
 }
 
@@ -58,7 +61,9 @@ impl Table {
             told: Vec::new(),
             closed: Vec::new(),
             connecting: Vec::new(),
+            nodes: Vec::new(),
             announced: Vec::new(),
+            announcement: None,
             learned: None,
         }
     }
@@ -78,12 +83,16 @@ impl Table {
             Action::Peer(peer, PeerOrder::Message(message)) => self.told.push((peer.0.get(), message)),
             Action::Close { peer, reason } => self.closed.push((peer.0.get(), reason)),
             Action::Connect { addr } => self.connecting.push(addr),
-            Action::Announce(announcement) => match announcement.ask {
-                crate::swarm::meeting::announcer::Ask::Announce(request) => self.announced.push(request),
-                other => panic!("{other:?}"),
+            Action::Announce(announcement) => match &announcement.ask {
+                Ask::Announce(request) => {
+                    self.announced.push(request.clone());
+                    self.announcement = Some(announcement);
+                }
+                Ask::Scrape(_) => {}
             },
             Action::Learned { info } => assert_eq!(self.learned.replace(info), None, "it was learned before"),
             Action::Peer(_, PeerOrder::Handshake) => {}
+            Action::Node(addr) => self.nodes.push(addr),
             other => panic!("{other:?}"),
         }
     }
@@ -92,7 +101,7 @@ impl Table {
         self.happen(Event::Peer(key(number), PeerEvent::Message(message)));
     }
 
-    /// A peer connects, as connection `number` and with a peer id and a host of this number.
+    /// A peer connects as connection `number`, with a peer id and a host of that number.
     fn join(&mut self, number: u32, outgoing: bool) {
         self.join_from(number, [10, 1, (number >> 8) as u8, number as u8], outgoing);
     }
@@ -133,8 +142,7 @@ impl Table {
         self.metadata(number, &Metadata::Data { piece, size: Some(self.info.len() as u32), block });
     }
 
-    /// The peers answer all that they are asked for, until nothing more is asked. Those in `liars` lie, those in `silent`
-    /// do not answer.
+    /// The peers answer all requests, until there are no more. Those in `liars` lie, those in `silent` do not answer.
     fn answer(&mut self, liars: &[u32], silent: &[u32]) {
         while !self.asked.is_empty() {
             for (number, piece) in core::mem::take(&mut self.asked) {
@@ -145,7 +153,7 @@ impl Table {
         }
     }
 
-    /// Lets time pass, and wakes the machine whenever it asked for it.
+    /// Lets time pass, and wakes the machine whenever it asks for that.
     fn pass(&mut self, time: Time) {
         let end = self.now + time;
         let mut wakes = 0;
@@ -166,7 +174,7 @@ impl Table {
         self.learned.as_ref() == Some(&self.info)
     }
 
-    /// Checks what always holds.
+    /// Checks what must always hold.
     fn audit(&self) {
         let learning = &self.learning;
         assert_eq!(self.shared.connected, learning.guests.len());

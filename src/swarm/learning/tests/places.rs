@@ -1,6 +1,7 @@
 //! Connections, places, trackers and the sources of addresses while a description is learned.
 
 use super::*;
+use crate::proto::krpc;
 use crate::proto::tracker::announce::{AnnounceEvent, AnnounceReply};
 use crate::swarm::meeting::announcer::Announcement;
 
@@ -102,7 +103,7 @@ fn a_pause_closes_the_peers_and_connects_to_nobody() {
     table.connecting.clear();
     found(&mut table, Source::Tracker, [3]);
     table.join(4, false);
-    assert_eq!(table.closed.last(), Some(&(4, "it is paused, or ends")));
+    assert_eq!(table.closed.last(), Some(&(4, "the torrent is paused or ends")));
     table.seconds(100);
     assert!(table.connecting.is_empty());
     table.happen(Event::Paused(false));
@@ -128,7 +129,7 @@ fn ourselves_double_connections_and_too_many_of_a_host_are_refused() {
     table.audit();
 }
 
-/// All places are taken by peers that have nothing, and that came by themselves; an honest address waits.
+/// Peers that have nothing and connected to us take all places; an honest address waits.
 #[test]
 fn a_peer_that_brings_nothing_gives_way_to_an_address_that_waits() {
     let mut table = Table::of(description(BYTES), Magnet::default(), Settings { max_peers: 4, ..Settings::default() });
@@ -156,5 +157,47 @@ fn what_peers_say_early_is_bounded_and_the_one_that_says_most_goes() {
         table.join(number, true);
         table.hear(number, message);
         assert_eq!(table.closed.last().map(|closed| closed.0), Some(number));
+    }
+}
+
+/// A stranger wrote the link.
+#[test]
+fn a_link_makes_us_try_few_ports_of_one_address() {
+    let peers = (1..=400).map(|port| format!("192.168.1.1:{port}")).collect();
+    let table = Table::of(description(100), Magnet { peers, ..Magnet::default() }, Settings::default());
+    assert_eq!(table.learning.status(Time::ZERO).known, 8);
+}
+
+/// Many links may each have fifty such peers.
+#[test]
+fn what_the_peers_of_all_links_say_early_is_bounded_together() {
+    let mut table = Table::new(100);
+    table.shared.early = 10 << 20;
+    for number in 2..12 {
+        table.join(number, true);
+        table.hear(number, Message::Bitfield(vec![0xff; 100 << 10]));
+    }
+    assert!(table.learning.early_bytes() <= 256 << 10 && !table.closed.is_empty());
+    assert_eq!(table.shared.early, (10 << 20) + table.learning.early_bytes());
+    table.learning.stop(&mut Turn { now: table.now, shared: &mut table.shared, actions: &mut Vec::new() });
+    assert_eq!(table.shared.early, 10 << 20);
+}
+
+/// As long as the torrent may be private and its trackers have not had time to answer, nothing is said about the DHT.
+#[test]
+fn peers_hear_of_our_node_when_strangers_may_come() {
+    let trackers = vec!["http://t/a".to_string()];
+    for (trackers, seconds, says) in [(vec![], 0, true), (trackers.clone(), 9, false), (trackers, 10, true)] {
+        let settings = Settings { dht: true, port: 7000, ..Settings::default() };
+        let mut table = Table::of(description(BYTES), Magnet { trackers, ..Magnet::default() }, settings);
+        table.pass(Time::from_secs(seconds));
+        let mut event = connected(table.learning.info_hash, addr(9), 2, true);
+        if let PeerEvent::Connected { handshake, .. } = &mut event {
+            handshake.reserved = handshake.reserved.with_dht(true);
+        }
+        table.happen(Event::Peer(key(2), event));
+        table.hear(2, Message::Port(5));
+        assert_eq!(table.told.contains(&(2, Message::Port(7000))), says && krpc::IS_BUILT_IN);
+        assert_eq!(table.nodes.contains(&addr(5)), says && krpc::IS_BUILT_IN);
     }
 }

@@ -1,5 +1,5 @@
-//! A torrent of which only the link is known, among peers that have its description, peers that have not, and liars, in
-//! virtual time. Then the torrent takes the peers over.
+//! A torrent of which only the link is known, among peers that have its description, peers that lack it, and liars, in
+//! virtual time. Then the torrent takes over the peers.
 
 use crate::base::rng::Rng;
 use crate::base::sha1::sha1;
@@ -30,21 +30,21 @@ const COMES_BACK: Time = Time::from_secs(1);
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Manners {
     Honest,
-    /// It has the description only after so many seconds.
+    /// It gets the description after this many seconds.
     LearnsLater(u64),
-    /// It has another size, and garbage.
+    /// It names this size, and sends garbage.
     OtherSize(u32),
-    /// So many of a hundred blocks are garbage.
+    /// This many of a hundred blocks are garbage.
     Garbage(usize),
     /// It sends one block of garbage, leaves, and comes back.
     HitsAndRuns,
     Silent,
     Rejects,
-    /// It sends a block of garbage each few seconds.
+    /// It sends a block of garbage every few seconds.
     Drips,
-    /// It names another size each second.
+    /// It names a new size every second.
     Claims,
-    /// With each block it sends blocks that nobody asked for, requests, and nonsense about pieces.
+    /// With each block it sends unrequested blocks, requests, and nonsense about pieces.
     Floods,
     /// It does not speak the extension protocol.
     Plain,
@@ -58,7 +58,7 @@ impl Manners {
 
 struct Remote {
     manners: Manners,
-    /// One way of the wire.
+    /// The delay of the wire in one direction.
     delay: Time,
     key: Option<u32>,
     lives: u32,
@@ -318,7 +318,7 @@ impl Lab {
     }
 }
 
-/// How long it takes among `peers`, in the worst of `seeds` swarms.
+/// The longest time that it takes among `peers`, in `seeds` swarms.
 fn worst(seeds: u64, bytes: usize, peers: &[Manners]) -> Time {
     let time = |seed| {
         let mut lab = Lab::new(seed, bytes, peers);
@@ -360,7 +360,7 @@ fn a_liar_among_honest_peers_delays_a_description_by_less_than_ten_seconds() {
     }
 }
 
-/// The largest that are known from the field have 4 MiB, and a few more.
+/// Apart from a few larger ones, the largest known descriptions have 4 MiB.
 #[test]
 fn a_liar_delays_a_large_description_by_less_than_ten_seconds() {
     let honest = vec![Manners::Honest; 3];

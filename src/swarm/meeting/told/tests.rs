@@ -13,7 +13,7 @@ fn at(seconds: u64) -> Time {
 }
 
 impl Told {
-    /// What a peer is told that may know all.
+    /// The message to a peer that may know all others.
     fn tell(&mut self, met: &BTreeMap<SocketAddr, Flags>, left: &[Left], now: Time) -> Option<Pex> {
         self.news(met, left, &|_| true, SocketAddr::from(([0; 4], 0)), now)
     }
@@ -56,9 +56,9 @@ fn what_does_not_fit_stays_for_the_next_message() {
     assert!(!told.has_more());
 }
 
-/// One that left and came back between two messages is no difference.
+/// A peer that left and came back between two messages is not a change.
 #[test]
-fn an_address_is_never_added_and_dropped_at_once_and_memory_is_bounded() {
+fn no_message_adds_and_drops_an_address_and_memory_is_bounded() {
     let mut told = Told::default();
     let mut rng = crate::base::rng::Rng::new(7);
     let mut model = BTreeSet::new();
@@ -101,9 +101,9 @@ fn while_few_are_connected_those_that_left_are_told_once_and_dropped_in_the_next
     assert_eq!(counts(told.tell(&peers(0..25), &all[..], at(10))), Some((25, 0)));
 }
 
-/// Each is remembered for each, so of very many a peer is told of some, and another of others.
+/// Memory is bounded, so if there are very many peers, each is told about some, and not all about the same ones.
 #[test]
-fn of_very_many_peers_each_is_told_of_others() {
+fn if_peers_are_very_many_each_is_told_about_different_ones() {
     let many = peers(0..250);
     let told_to = |itself: u8| {
         let mut told = Told::default();
@@ -121,7 +121,7 @@ fn of_very_many_peers_each_is_told_of_others() {
     assert!(told_to(0) != told_to(120));
 }
 
-/// There is a place for 25 of each address family.
+/// Each address family has 25 places.
 #[test]
 fn the_families_are_counted_apart() {
     let six = Left { addr: "[2001:db8::1]:1".parse().unwrap(), flags: Flags::NONE, at: at(1) };

@@ -1,4 +1,4 @@
-//! What stands in the place of [`links`](super) in a build without magnet links.
+//! The stand-in for [`links`](super) in a build without magnet links.
 
 use super::{Torrent, Turn};
 use crate::proto::peer::metadata::Metadata;
@@ -16,12 +16,12 @@ impl Describing {
 }
 
 impl Torrent {
-    /// It can't be called.
+    /// Can't be called.
     pub fn adopt(&mut self, from: HandOver, _: &mut Turn) {
         from.none()
     }
 
-    /// It is not called.
+    /// Is never called.
     pub fn describe(&mut self, _: u32) {}
 
     pub(super) fn got_metadata(&mut self, _: PeerKey, _: &Metadata, _: &mut Turn) {}

@@ -1,52 +1,39 @@
-//! Taking over what the machine that learned the torrent's description had: its trackers, addresses and bans, and its
+//! Takes over what the machine that learned the torrent's description had: its trackers, addresses and bans, and its
 //! peers, which stay connected.
 //!
-//! A part of [`Torrent`]. The peers said things about pieces that could not be judged before; now each is heard again. It
-//! is the other half of [`learning`](crate::swarm::learning).
+//! A part of [`Torrent`], and the other half of [`learning`](crate::swarm::learning). What the peers said about pieces
+//! could not be judged before, so it is handled now.
 
 use crate::proto::peer::message::Message;
 use crate::swarm::event::{Action, PeerEvent, PeerOrder};
 use crate::swarm::learning::{Guest, HandOver};
-use crate::swarm::meeting::source::Source;
 use crate::swarm::peer::Peer;
 use crate::swarm::shared::Turn;
 use crate::swarm::torrent::Torrent;
 
-/// If more pieces than this are on disk already, the peers are connected again, so that they are told by a bitfield: one
-/// can be sent only at the beginning, and a have for each of these pieces takes 9 KB.
+/// If more pieces than this are already on disk, we connect to the peers again, so that a bitfield can tell them. A
+/// bitfield can be sent only at the beginning of a connection; a have for each of 1,000 pieces takes 9 KB.
 const MOST_HAVES: u32 = 1000;
 
 impl Torrent {
-    /// Takes over from the machine that learned the description. It is called before the torrent knows any peer, and
-    /// before its first event. The trackers are those of the link, which know us already; a private torrent lets go of
-    /// all that its trackers did not name.
+    /// Takes over from the machine that learned the description. Call this before the torrent knows any peer, and
+    /// before its first event. The trackers are those of the link, which already know us. If the torrent is private,
+    /// the machine [knows that](crate::swarm::learning::Learning::becomes_private).
     pub fn adopt(&mut self, from: HandOver, turn: &mut Turn) {
-        let completed_announced = self.meeting.completed_announced;
+        let is_complete = self.meeting.completed_announced;
         self.meeting = from.meeting;
-        self.meeting.completed_announced = completed_announced;
-        // If it was announced in the local network, those that connected to us may come from there. Peers that a tracker
-        // named will come again.
-        let (private, asked_locally) = (self.private, self.meeting.asked_locally);
-        let is_stranger =
-            |source: Source| private && (!source.is_for_private() || asked_locally && source == Source::Incoming);
-        for mut guest in from.guests {
-            if guest.identity.outgoing && self.meeting.candidates.is_known(guest.identity.addr) {
-                // A tracker may have named it since.
-                guest.source = self.meeting.candidates.source(guest.identity.addr);
-            }
-            let stays = if is_stranger(guest.source) {
-                Err("the torrent is private, and no tracker of it named this peer")
-            } else if self.picker.have().count() > MOST_HAVES || self.is_super_seeding() {
-                Err("it is connected again, to be told what we have")
+        self.meeting.completed_announced = is_complete;
+        if is_complete {
+            // The trackers were told that something is missing, and would name us to seeds.
+            self.meeting.announcer.announce_now(turn.now);
+        }
+        for guest in from.guests {
+            if self.picker.have().count() > MOST_HAVES || self.is_super_seeding() {
+                self.let_go(&guest, "we connect to it again, to tell it which pieces we have", turn);
             } else {
-                Ok(())
-            };
-            match stays {
-                Ok(()) => self.adopt_one(guest, turn),
-                Err(reason) => self.let_go(&guest, reason, turn),
+                self.adopt_one(guest, turn);
             }
         }
-        self.meeting.candidates.keep(|source| !is_stranger(source));
     }
 
     fn let_go(&mut self, guest: &Guest, reason: &'static str, turn: &mut Turn) {
@@ -62,7 +49,7 @@ impl Torrent {
         let have = self.picker.have();
         let mut peer = Peer::new(key, identity, source, reserved, have.len(), turn.now);
         (peer.listens, peer.joined, peer.spoken) = (guest.listens, guest.joined, guest.spoken);
-        // Before, it was told that we have nothing.
+        // So far, the peer was told that we have nothing.
         let pieces: Vec<u32> = have.iter_ones().collect();
         if !pieces.is_empty() {
             peer.spoken = turn.now;
@@ -71,10 +58,6 @@ impl Torrent {
         self.peers.insert(key, peer);
         self.wake_for(key);
         self.introduce(key, turn);
-        if self.private {
-            // It was offered before we knew.
-            self.withdraw_metadata(key, turn);
-        }
         self.introduced(key, told, turn);
         let messages: Vec<Message> = guest.early.messages();
         messages.into_iter().for_each(|message| self.peer_did(key, PeerEvent::Message(message), turn));

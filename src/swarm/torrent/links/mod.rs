@@ -1,4 +1,4 @@
-//! What a torrent does about magnet links: it takes over what was there before its description came, and gives its
+//! The part of a torrent for magnet links. It takes over the peers from before the description arrived, and gives the
 //! description to peers that have only a link.
 //!
 //! A part of [`Torrent`](super::Torrent).

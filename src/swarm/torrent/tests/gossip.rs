@@ -1,4 +1,4 @@
-//! Which peers are told of which others, and what is believed of what they tell.
+//! Which peers are told about which others, and which of the addresses that they name count.
 
 use super::*;
 use crate::proto::peer::extended::{Extended, ExtendedHandshake, Extension, Incoming, Offers};
@@ -40,7 +40,7 @@ fn names(addrs: &[SocketAddr]) -> Pex {
     Pex { added: addrs.iter().map(|addr| (*addr, Flags::NONE)).collect(), dropped: Vec::new() }
 }
 
-/// The messages of peer exchange that the peers were sent since the last call.
+/// The peer exchange messages that were sent to the peers since the last call.
 fn told(stage: &mut Stage) -> Vec<(u32, Pex)> {
     let read = |(number, message): (u32, Message)| match message {
         Message::Extended(message) => match message.parse() {
@@ -52,7 +52,7 @@ fn told(stage: &mut Stage) -> Vec<(u32, Pex)> {
     std::mem::take(&mut stage.told).into_iter().filter_map(read).collect()
 }
 
-/// The addresses that `number` was sent as added.
+/// The addresses that were sent to `number` as added.
 fn told_to(told: &[(u32, Pex)], number: u32) -> Vec<(SocketAddr, Flags)> {
     told.iter().filter(|(to, _)| *to == number).flat_map(|(_, pex)| pex.added.clone()).collect()
 }
@@ -88,7 +88,7 @@ fn peers_are_told_soon_then_once_a_minute_and_only_what_changed() {
     assert!((2..=4).contains(&to_first), "{to_first} messages in three minutes");
 }
 
-/// A peer that connected to us has a port where nobody listens, unless it tells another.
+/// A peer that connected to us does not listen on the port of that connection. It may tell us another one.
 #[test]
 fn only_peers_that_can_be_reached_are_told() {
     let mut stage = stage();
@@ -113,7 +113,7 @@ fn only_peers_that_want_it_are_told_and_remembered() {
     let first = told(&mut stage);
     assert_eq!(first.iter().map(|(to, _)| *to).collect::<Vec<_>>(), [1]);
     assert!(stage.torrent.peers[&key(2)].told.is_none() && stage.torrent.peers[&key(1)].told.is_some());
-    // It wants no more.
+    // It wants to be told nothing more.
     stage.hear(1, Message::Extended(Extended::received(0, b"d1:md6:ut_pexi0eee".to_vec())));
     comes(&mut stage, 3, [8, 8, 8, 3], true);
     stage.pass(seconds(100));
@@ -137,7 +137,7 @@ fn a_peer_that_left_is_dropped_and_told_to_newcomers_while_few_are_there() {
     assert!(of_third[0].added.contains(&(public(3, 3), Flags::SEED | Flags::REACHABLE)), "{of_third:?}");
     assert_eq!(of_third[1], Pex { added: vec![], dropped: vec![public(3, 3)] });
     assert_eq!(of_third.len(), 2);
-    // A liar is not told, and one that left long ago is not either.
+    // Neither a liar nor a peer that left long ago is named.
     stage.torrent.meeting.candidates.bar(public(3, 3));
     comes(&mut stage, 6, [8, 8, 8, 6], true);
     stage.pass(seconds(15));
@@ -177,7 +177,7 @@ fn local_addresses_stay_between_local_peers() {
         hosts
     };
     assert_eq!([1, 2, 3, 4].map(hosts), [vec![2, 3], vec![1, 3], vec![], vec![1, 2, 3]]);
-    // And so for what we are told. (`Stage` lets us connect to whatever we know.)
+    // The same holds for addresses that we are told. (`Stage` lets us connect to every known address.)
     let local = [[10, 0, 0, 1], [127, 0, 0, 1], [169, 254, 0, 1]].map(|ip| SocketAddr::from((ip, 25)));
     stage.connecting.clear();
     stage.hear(3, pex(&names(&local)));
@@ -201,14 +201,14 @@ fn of_one_host_one_address_is_tried() {
     stage.hear(1, pex(&names(&six)));
     stage.pass(seconds(100));
     assert_eq!(stage.connecting, [ports[0], six[0]]);
-    // It failed, so another may be right. There is still only one.
+    // It failed, so another one may be right. Still only one is tried.
     stage.happen(Event::ConnectFailed { addr: ports[0], our_fault: false });
     stage.hear(1, pex(&names(&ports[30..])));
     stage.pass(seconds(100));
     assert_eq!(stage.connecting, [ports[0], six[0], ports[30]]);
 }
 
-/// HOSTILE: the list is not for one peer to fill, whatever ports it comes from.
+/// HOSTILE: one peer can't fill the list, whatever ports it comes from.
 #[test]
 fn one_host_fills_a_quarter_of_the_list() {
     let mut stage = stage();
@@ -233,7 +233,7 @@ fn a_flood_is_not_read_and_closes_the_peer() {
         stage.hear(1, pex(&names(&addrs)));
         stage.pass(seconds(1));
     }
-    assert_eq!(stage.closed, [(key(1), "it floods us with messages of peer exchange")]);
+    assert_eq!(stage.closed, [(key(1), "it floods us with peer exchange messages")]);
     assert_eq!(stage.torrent.meeting.candidates.usable(), 50, "one message of one address family");
 }
 
@@ -271,7 +271,7 @@ fn a_seed_tries_no_seeds() {
     assert_eq!(stage.connecting, [public(8, 8)]);
 }
 
-/// A private torrent, and with `--no-pex`: not offered, not sent, not read.
+/// For a private torrent, or with `--no-pex`, peer exchange is not offered, sent or read.
 #[test]
 fn a_private_torrent_is_silent_and_deaf() {
     for (private, pex_on) in [(true, true), (false, false)] {
@@ -281,7 +281,7 @@ fn a_private_torrent_is_silent_and_deaf() {
         comes(&mut stage, 2, [8, 8, 8, 2], true);
         stage.hear(1, pex(&names(&[public(7, 7)])));
         stage.pass(seconds(200));
-        // Completion is told in a further handshake.
+        // A further handshake says that the torrent is complete.
         stage.torrent.complete(&mut Turn { now: stage.now, shared: &mut stage.shared, actions: &mut Vec::new() });
         let said: Vec<Incoming> = stage
             .told

@@ -1,14 +1,41 @@
 //! Double connections, stolen peer ids, floods of addresses, and where addresses are from.
 
-use crate::proto::peer::bitfield::Bitfield;
-
-use crate::base::time::Time;
-use crate::swarm::event::{Event, PeerEvent};
+use super::*;
+use crate::proto::krpc::IS_BUILT_IN;
+use crate::proto::peer::message::Message;
+use crate::swarm::event::PeerOrder;
 use crate::swarm::meeting::source::Source;
-use crate::swarm::settings::Settings;
 use crate::swarm::simulation::parts::key;
 use crate::swarm::simulation::stage::Stage;
 use core::net::SocketAddr;
+
+/// Programs that have a node of the DHT tell each other its port (BEP 5), but not in a private torrent.
+#[test]
+fn peers_are_told_of_our_node_and_tell_of_theirs() {
+    let theirs: SocketAddr = ([10, 0, 0, 2], 9).into();
+    for (private, ours, has_node, told, met) in [
+        (false, true, true, true, true),
+        (false, true, false, false, true),
+        (false, false, true, false, false),
+        (true, true, true, false, false),
+    ] {
+        let settings = Settings { dht: ours, port: 7000, ..Settings::default() };
+        let (mut shared, mut actions) = (Shared::new(Rng::new(1), Budget::new(1 << 20)), Vec::new());
+        let metainfo = Metainfo { private, ..metainfo(8, 1, 0) };
+        let mut one = Torrent::new(&metainfo, Bitfield::new(8), settings.into(), Time::ZERO, &mut shared.rng);
+        let turn = &mut Turn { now: Time::ZERO, shared: &mut shared, actions: &mut actions };
+        let mut event = connected(metainfo.info_hash, ([10, 0, 0, 2], 5).into(), 2, false);
+        if let PeerEvent::Connected { handshake, .. } = &mut event {
+            handshake.reserved = handshake.reserved.with_dht(has_node);
+        }
+        one.handle(Event::Peer(key(2), event), turn);
+        one.handle(Event::Peer(key(2), PeerEvent::Message(Message::Port(9))), turn);
+        let is_port = |action: &Action| matches!(action, Action::Peer(_, PeerOrder::Message(Message::Port(7000))));
+        assert_eq!(actions.iter().any(is_port), told && IS_BUILT_IN, "{private} {ours} {has_node}");
+        let is_node = |action: &Action| matches!(action, Action::Node(addr) if *addr == theirs);
+        assert_eq!(actions.iter().any(is_node), met && IS_BUILT_IN, "{private} {ours} {has_node}");
+    }
+}
 
 /// Peer ids are no secret: a peer that takes the id of a seed and connects first does not keep the seed out.
 #[test]

@@ -74,7 +74,7 @@ fn a_peer_learns_the_size_and_gets_what_it_asks_for() {
     [2, 0, 1].into_iter().for_each(|piece| ask(&mut stage, 1, piece));
     assert_eq!(stage.described, [(1, 2), (1, 0), (1, 1)]);
     assert_eq!(told(&mut stage, 1), []);
-    // What it sends of its own accord says nothing.
+    // Messages that we did not ask for are ignored.
     stage.hear(1, to_us(&Metadata::Reject { piece: 0 }));
     stage.hear(1, to_us(&Metadata::Data { piece: 0, size: Some(SIZE), block: vec![7; 3] }));
     assert_eq!((stage.described.len(), stage.closed.len()), (3, 0));
@@ -113,7 +113,7 @@ fn few_blocks_wait_for_a_peer_that_does_not_read() {
     assert_eq!((stage.described.len(), stage.described.last()), (MOST_WAITING as usize + 1, Some(&(1, 999))));
 }
 
-/// Its description is for those that its trackers know.
+/// Only peers that its trackers know may have the description.
 #[test]
 fn a_private_torrent_neither_offers_nor_answers() {
     let mut stage = stage(true);
@@ -170,7 +170,7 @@ fn while_it_is_paused_requests_are_rejected() {
     assert_eq!(stage.described, [(1, 0)]);
 }
 
-/// A peer that does not say by which id it wants answers can't be sent any.
+/// Answers can't be sent to a peer that gave no id for them.
 #[test]
 fn a_peer_without_an_id_for_answers_gets_none() {
     let mut stage = stage(false);
@@ -189,4 +189,48 @@ fn what_it_sends_counts_under_a_limit() {
     [0, 1].into_iter().for_each(|piece| ask(&mut stage, 1, piece));
     assert_eq!(stage.described, [(1, 0), (1, 1)]);
     assert!(!stage.shared.upload.is_ready(stage.now), "the content waits");
+}
+
+/// A stranger that comes again and again must not exceed the limit, and must leave room for content.
+#[test]
+fn a_limit_holds_for_descriptions_too_and_leaves_half_to_the_content() {
+    let mut stage = stage(false);
+    stage.shared.upload.set_rate(Some(100_000), Time::ZERO);
+    let mut sent = 0;
+    for number in 1..=200u32 {
+        come(&mut stage, number);
+        for piece in 0..3 {
+            ask(&mut stage, number, piece);
+            stage.happen(Event::Peer(key(number), PeerEvent::Described));
+        }
+        sent += std::mem::take(&mut stage.described).len();
+        stage.happen(Event::Peer(key(number), PeerEvent::Gone));
+        stage.now += Time::from_millis(150);
+    }
+    let bytes = sent as u64 * u64::from(BLOCK_BYTES);
+    assert!((30 * 20_000..30 * 55_000).contains(&bytes), "{bytes} bytes in 30 s");
+    stage.now += Time::from_secs(2);
+    assert!(stage.shared.upload.is_ready(stage.now), "the debt is small");
+}
+
+/// aria2 closes a connection if a later handshake lacks the size.
+#[test]
+fn a_later_handshake_repeats_what_the_first_said_about_the_description() {
+    let mut stage = Stage::of(Bitfield::new(8), Settings::default());
+    stage.torrent.describe(SIZE);
+    come(&mut stage, 1);
+    // Without this, a message of its own would tell the peer.
+    let offers = Offers { metadata: true, ..Offers::default() };
+    stage.hear(1, Message::Extended(ExtendedHandshake::withdrawing(Extension::UploadOnly, offers).message()));
+    let mut actions = Vec::new();
+    stage.torrent.complete(&mut Turn { now: stage.now, shared: &mut stage.shared, actions: &mut actions });
+    let again = actions.iter().find_map(|action| match action {
+        Action::Peer(_, PeerOrder::Message(Message::Extended(message))) => match message.parse() {
+            Some(Incoming::Handshake(handshake)) if handshake.upload_only == Some(true) => Some(handshake),
+            _ => None,
+        },
+        _ => None,
+    });
+    let again = again.unwrap_or_else(|| panic!("{actions:?}"));
+    assert_eq!((again.metadata_size, again.ids.has(Extension::Metadata)), (Some(SIZE), true));
 }

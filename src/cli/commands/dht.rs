@@ -1,0 +1,322 @@
+//! `swarmlet dht`: looks around in the DHT, to learn how it works and to see what is wrong.
+//!
+//! Floor 4.
+
+use crate::base::hex::{from_base32, from_hex, to_hex};
+use crate::base::json::{self, Object};
+use crate::base::time::Time;
+use crate::base::units::count;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::options::command::{Command, Completes, Group, Part, Section};
+use crate::cli::options::flags::{Flag, Parsed};
+use crate::cli::options::named::{self, Named};
+use crate::cli::options::run::{self, DHT_NODE, HELP, STATE};
+use crate::cli::options::{source, states, typed};
+use crate::cli::say;
+use crate::engine::config::Dht as Options;
+use crate::engine::udp::visit::Visit;
+use crate::proto::id::InfoHash;
+use crate::proto::krpc::NodeId;
+use crate::swarm::dht::{Figures, Goal, Outcome, Output, Step};
+use crate::sys::in_words;
+use std::ffi::OsString;
+
+/// How often `dht run` prints its figures.
+const EVERY: Time = Time::from_secs(60);
+
+/// `dht`, described.
+pub const COMMAND: Command = Command {
+    name: "dht",
+    summary: "look around in the DHT",
+    usage: "ping HOST:PORT | find HASH | scrape HASH | run",
+    completes: Completes::Words(&["ping", "find", "scrape", "run"]),
+    about: &[
+        "Look around in the DHT, the directory in which peers find each other without a tracker.",
+        "`dht ping` asks whether there is a node at an address. `dht find` looks up a torrent, prints each step, and \
+         then the peers; it announces nothing. `dht scrape` estimates how many seeds and peers a torrent has. `dht run` \
+         is only a node: it answers the questions of others, and prints its figures every minute.",
+        "HASH is an info-hash, a magnet link or a .torrent file.",
+    ],
+    options: &[Group {
+        title: "Options",
+        flags: &[
+            Flag::with("port", "PORT", "Use this UDP port").short("p").default("the system chooses"),
+            DHT_NODE,
+            STATE,
+            Flag::switch("json", "Write one JSON object per line to standard output"),
+            HELP,
+        ],
+    }],
+    exits: &[
+        (Exit::Success, "the node answers, or a peer was found"),
+        (Exit::Incomplete, "the node does not answer, or no peer was found"),
+        (Exit::Usage, "the command line is wrong"),
+        (Exit::BadTorrent, "a file is not a torrent, or an invalid one"),
+        (Exit::NoInput, "a file does not exist or cannot be read"),
+        (Exit::Unavailable, "the port is not free, or no node of the DHT answers"),
+    ],
+    exit_note: "",
+    sections: &[Section {
+        title: "JSON (--json)",
+        parts: &[Part::Terms(&[
+            ("asked", "a node is asked: address, id (null: unknown), bits (that the id shares with the hash), again"),
+            ("answered", "it answers: address, id, bits, nodes, peers (numbers), token (it accepts announces)"),
+            ("silent", "it does not answer: address"),
+            ("peer", "a peer was found: address"),
+            ("done", "at the end: questions, answers, peers; of scrape: seeds, leechers (null: nobody knows)"),
+            (
+                "node",
+                "of run, every minute: port, good, nodes, queries_in, answers_out, queries_out, answers_in (numbers \
+                 since the start), torrents and peers (that are stored), read_only, external (null: unknown)",
+            ),
+        ])],
+    }],
+    examples: &[
+        "swarmlet dht ping router.bittorrent.com:6881",
+        "swarmlet dht find a2e914fed73839f22b6b0850fadf2036d4af38f2",
+        "swarmlet dht run --port 6881",
+    ],
+    run,
+};
+
+/// Runs the command.
+fn run(given: &Parsed) -> Result<Exit, Failure> {
+    let arguments = given.arguments();
+    let words: Vec<&OsString> = arguments.iter().collect();
+    let verb = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
+    match (verb.as_str(), &words[words.len().min(1)..]) {
+        ("ping", [node]) => ping(run::node(node)?, given),
+        ("find", [hash]) => find(info_hash(hash)?, given),
+        ("scrape", [hash]) => scrape(info_hash(hash)?, given),
+        ("run", []) => stay(given),
+        ("ping", _) => Err(Failure::usage("expected a node: swarmlet dht ping HOST:PORT")),
+        ("find" | "scrape", _) => Err(Failure::usage(format!("expected an info-hash: swarmlet dht {verb} HASH"))),
+        ("run", _) => Err(Failure::usage("`swarmlet dht run` takes no arguments")),
+        ("", _) => Err(Failure::usage("expected ping, find, scrape or run: try `swarmlet dht --help`")),
+        (other, _) => Err(Failure::usage(format!("dht {}: expected ping, find, scrape or run", typed::shown(other)))),
+    }
+}
+
+/// Reads an info-hash, a link or a torrent.
+fn info_hash(text: &OsString) -> Result<InfoHash, Failure> {
+    let hash = text.to_str().and_then(|text| from_hex(text).or_else(|| from_base32(text)));
+    if let Some(hash) = hash {
+        return Ok(InfoHash(hash));
+    }
+    match named::read(text)? {
+        Named::Torrent(metainfo) => Ok(metainfo.info_hash),
+        Named::Link(link) => link.info_hash.ok_or_else(|| {
+            Failure::new(Exit::BadTorrent, format!("{}: the link is for version 2 of BitTorrent", source::shown(text)))
+        }),
+    }
+}
+
+fn begin(given: &Parsed, read_only: bool) -> Result<(Visit, Options), Failure> {
+    let nodes = given.values("dht-node").iter().map(run::node).collect::<Result<_, _>>()?;
+    let options = Options { nodes, read_only };
+    let port = given.number("port", 0..=u64::from(u16::MAX), "the number of a port")?.unwrap_or(0) as u16;
+    let dir = states::dir(given)?;
+    let visit = Visit::begin(port, &options, dir.as_deref());
+    let refused = |error| Failure::new(Exit::Unavailable, format!("can't use UDP port {port}: {}", in_words(&error)));
+    Ok((visit.map_err(refused)?, options))
+}
+
+/// The same, and enters the DHT.
+fn enter(given: &Parsed) -> Result<Visit, Failure> {
+    let (mut visit, options) = begin(given, true)?;
+    match visit.enter(&options) {
+        0 => Err(Failure::new(Exit::Unavailable, "no node of the DHT answers; name one with --dht-node")),
+        _ => Ok(visit),
+    }
+}
+
+fn ping(node: (String, u16), given: &Parsed) -> Result<Exit, Failure> {
+    // Addresses of our own network are asked, too, if a person names them.
+    let local = Options { nodes: vec![node.clone()], read_only: true };
+    let addrs = Visit::addresses(node.clone());
+    let Some(addr) = addrs.first() else {
+        return Err(Failure::new(Exit::Unavailable, format!("{} has no address", typed::shown(node.0))));
+    };
+    let port = given.number("port", 0..=u64::from(u16::MAX), "the number of a port")?.unwrap_or(0) as u16;
+    let visit = Visit::begin(port, &local, None);
+    let mut visit = visit.map_err(|error| Failure::new(Exit::Unavailable, in_words(&error)))?;
+    let outcome = visit.seek(&Goal::Ping(*addr), &mut |_| {}).pop().unwrap_or_default();
+    let found = outcome.nearest.first();
+    if given.has("json") {
+        let mut object = Object::new(if found.is_some() { "answered" } else { "silent" });
+        object.text("address", &addr.to_string());
+        found.iter().for_each(|node| object.text("id", &to_hex(&node.id.0)));
+        say::write_out(object.end())?;
+    } else {
+        match found {
+            Some(node) => print(&format!("{addr} is a node, its id is {}", node.id))?,
+            None => print(&format!("{addr} does not answer"))?,
+        }
+    }
+    Ok(if found.is_some() { Exit::Success } else { Exit::Incomplete })
+}
+
+fn find(info_hash: InfoHash, given: &Parsed) -> Result<Exit, Failure> {
+    let (mut visit, is_json, target) = (enter(given)?, given.has("json"), NodeId::from(info_hash));
+    let (mut peers, mut written) = (Vec::new(), Ok(()));
+    let outcomes = visit.seek(&Goal::Peers { info_hash, announce: None }, &mut |output| match output {
+        Output::Step { step, .. } => {
+            let text = if is_json { object(&step, target) } else { line(&step, target) + "\n" };
+            written = std::mem::replace(&mut written, Ok(())).and_then(|()| say::write_out(text));
+        }
+        Output::Found { peers: more, .. } => peers.extend(more),
+        Output::Done { .. } | Output::Send { .. } | Output::Met(_) => {}
+    });
+    written?;
+    for peer in &peers {
+        if is_json {
+            let mut object = Object::new("peer");
+            object.text("address", &peer.to_string());
+            say::write_out(object.end())?;
+        } else {
+            say::write_out(format!("peer   {peer}\n"))?;
+        }
+    }
+    let (questions, answers) = sums(&outcomes);
+    if is_json {
+        let mut object = Object::new("done");
+        object.number("questions", questions);
+        object.number("answers", answers);
+        object.number("peers", peers.len() as u64);
+        say::write_out(object.end())?;
+    } else {
+        print(&format!(
+            "{}, {answers} answered; {} found",
+            count(questions as usize, "question"),
+            count(peers.len(), "peer")
+        ))?;
+    }
+    Ok(if peers.is_empty() { Exit::Incomplete } else { Exit::Success })
+}
+
+fn sums(outcomes: &[Outcome]) -> (u64, u64) {
+    let sum = |part: fn(&Outcome) -> u32| outcomes.iter().map(|outcome| u64::from(part(outcome))).sum();
+    (sum(|outcome| outcome.questions), sum(|outcome| outcome.answers))
+}
+
+/// Writes a line to standard output.
+fn print(text: &str) -> Result<(), Failure> {
+    say::write_out(format!("{text}\n"))
+}
+
+/// A step in words: whom we ask, how near it is, and what comes back.
+fn line(step: &Step, target: NodeId) -> String {
+    let near = |id: NodeId| format!("shares {} bits", id.shared_bits(target));
+    match step {
+        Step::Asked { id, addr, again } => {
+            let near = id.map_or("of unknown id".into(), near);
+            format!("ask    {addr}, {near}{}", if *again { ", again" } else { "" })
+        }
+        Step::Answered { from, nodes, peers, has_token } => {
+            let token = if *has_token { ", a token" } else { "" };
+            let (nodes, peers) = (count(*nodes, "node"), count(*peers, "peer"));
+            format!("answer {}, {}: {nodes}, {peers}{token}", from.addr, near(from.id))
+        }
+        Step::Silent { addr } => format!("silent {addr}"),
+        Step::Announced { to } => format!("tell   {}, {}", to.addr, near(to.id)),
+    }
+}
+
+/// The same as JSON.
+fn object(step: &Step, target: NodeId) -> String {
+    let (name, addr, id) = match step {
+        Step::Asked { id, addr, .. } => ("asked", addr, *id),
+        Step::Answered { from, .. } => ("answered", &from.addr, Some(from.id)),
+        Step::Silent { addr } => ("silent", addr, None),
+        Step::Announced { to } => ("announced", &to.addr, Some(to.id)),
+    };
+    let mut object = Object::new(name);
+    object.text("address", &addr.to_string());
+    if !matches!(step, Step::Silent { .. }) {
+        object.text_or_null("id", id.map(|id| to_hex(&id.0)).as_deref());
+        object.number_or_null("bits", id.map(|id| id.shared_bits(target)));
+    }
+    match step {
+        Step::Asked { again, .. } => object.flag("again", *again),
+        Step::Answered { nodes, peers, has_token, .. } => {
+            object.number("nodes", *nodes as u64);
+            object.number("peers", *peers as u64);
+            object.flag("token", *has_token);
+        }
+        Step::Silent { .. } | Step::Announced { .. } => {}
+    }
+    object.end()
+}
+
+fn scrape(info_hash: InfoHash, given: &Parsed) -> Result<Exit, Failure> {
+    let mut visit = enter(given)?;
+    let outcomes = visit.seek(&Goal::Scrape { info_hash }, &mut |_| {});
+    let (questions, answers) = sums(&outcomes);
+    // The families know different peers, but most peers have addresses of both.
+    let most = |one: (f64, f64), other: (f64, f64)| (one.0.max(other.0), one.1.max(other.1));
+    let counts = outcomes.iter().filter_map(|outcome| outcome.scrape).reduce(most);
+    let counts = counts.map(|(seeds, peers)| (seeds.round() as u32, peers.round() as u32));
+    if given.has("json") {
+        let mut object = Object::new("done");
+        object.number("questions", questions);
+        object.number("answers", answers);
+        object.number_or_null("seeds", counts.map(|(seeds, _)| seeds));
+        object.number_or_null("leechers", counts.map(|(_, peers)| peers));
+        say::write_out(object.end())?;
+    } else {
+        let asked = count(questions as usize, "question");
+        print(&match counts {
+            Some((seeds, peers)) => format!("about {seeds} seeds and {peers} leechers ({asked}, {answers} answered)"),
+            None => format!("nobody knows ({asked}, {answers} answered)"),
+        })?;
+    }
+    Ok(if counts.is_some_and(|(seeds, peers)| seeds + peers > 0) { Exit::Success } else { Exit::Incomplete })
+}
+
+/// Runs a node until the process is ended.
+fn stay(given: &Parsed) -> Result<Exit, Failure> {
+    let (mut visit, options) = begin(given, false)?;
+    visit.enter(&options);
+    let mut time = Time::ZERO;
+    loop {
+        let figures = visit.stay(time);
+        let text =
+            if given.has("json") { node_object(&figures, visit.port()) } else { node_line(&figures, visit.port()) };
+        say::write_out(text)?;
+        time = EVERY;
+    }
+}
+
+fn node_line(figures: &Figures, port: u16) -> String {
+    let Figures { good, nodes, queries_in, answers_out, queries_out, answers_in, .. } = figures;
+    let manner = if figures.answers { "" } else { "; read-only until strangers reach us" };
+    let external = figures.external.map_or(String::new(), |ip| format!("; others see us at {ip}"));
+    format!(
+        "port {port}: {good} good of {}; {queries_in} queries came, {answers_out} answered; {queries_out} sent, \
+         {answers_in} answered; {} of {} stored{external}{manner}\n",
+        count(*nodes, "node"),
+        count(figures.stored_peers, "peer"),
+        count(figures.stored_torrents, "torrent")
+    )
+}
+
+fn node_object(figures: &Figures, port: u16) -> String {
+    let mut object = Object::new("node");
+    object.number("port", port.into());
+    for (name, number) in [
+        ("good", figures.good as u64),
+        ("nodes", figures.nodes as u64),
+        ("queries_in", figures.queries_in),
+        ("answers_out", figures.answers_out),
+        ("queries_out", figures.queries_out),
+        ("answers_in", figures.answers_in),
+        ("torrents", figures.stored_torrents as u64),
+        ("peers", figures.stored_peers as u64),
+    ] {
+        object.number(name, number);
+    }
+    object.flag("read_only", !figures.answers);
+    let external = figures.external.map_or("null".into(), |ip| json::string(&ip.to_string()));
+    object.raw("external", &external);
+    object.end()
+}

@@ -1,0 +1,45 @@
+//! The searches for peers that need no tracker: in the local network and in the DHT.
+//!
+//! Floor 3, part of the [`manager`](super). They are for public torrents only.
+
+use crate::engine::config::Config;
+use crate::engine::input::Input;
+use crate::engine::lsd::Lsd;
+use crate::engine::udp::{Dht, Wanted};
+use crate::proto::id::InfoHash;
+use crate::swarm::event::News;
+use crossbeam_channel::Sender;
+use std::io;
+
+/// Both searches.
+pub struct Searches {
+    lsd: Lsd,
+    /// The DHT.
+    pub dht: Dht,
+}
+
+impl Searches {
+    /// Prepares those that `config` wants. Peers that they find go to `manager`. We announce `port`.
+    pub fn start(config: &Config, port: u16, manager: &Sender<Input>) -> io::Result<Searches> {
+        Ok(Searches { lsd: Lsd::start(config.lsd, port, manager)?, dht: Dht::start(config, port, manager)? })
+    }
+
+    /// Searches for peers of a torrent, and announces it.
+    pub fn add(&self, wanted: &Wanted) {
+        self.lsd.add(wanted.torrent, wanted.info_hash, wanted.after);
+        self.dht.add(wanted);
+    }
+
+    /// Something happened to a torrent.
+    pub fn told(&self, news: &News, info_hash: &InfoHash) {
+        if let News::Complete = news {
+            self.dht.is_complete(info_hash);
+        }
+    }
+
+    /// Ends the search for peers of a torrent, if there is one.
+    pub fn remove(&self, info_hash: &InfoHash) {
+        self.lsd.remove(info_hash);
+        self.dht.remove(info_hash);
+    }
+}

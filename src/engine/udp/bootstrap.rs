@@ -1,0 +1,124 @@
+//! The ways into the DHT: nodes that a person or a torrent names, and well-known ones, which are asked only if we know
+//! too few others.
+//!
+//! Floor 3, part of [`udp`](super). Names are looked up by a thread of their own, because the resolver may hang.
+
+use super::plan::Search;
+use crate::base::time::Time;
+use crate::engine::config::Dht as Options;
+use crate::sys::{lock, lookup};
+use core::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::thread;
+
+/// Well-known nodes of libtorrent, transmission, BitTorrent, uTorrent, Vuze, and one for IPv6. (libtorrent's and
+/// transmission's lists.)
+const ROUTERS: [(&str, u16); 6] = [
+    ("dht.libtorrent.org", 25401),
+    ("dht.transmissionbt.com", 6881),
+    ("router.bittorrent.com", 6881),
+    ("router.utorrent.com", 6881),
+    ("dht.aelitis.com", 6881),
+    ("router.silotis.us", 6881),
+];
+/// With fewer good nodes than this, others have to help.
+pub const FEW: usize = 8;
+/// The nodes of the last run have this much time to answer before others are asked.
+const SAVED_ALONE: Time = Time::from_secs(15);
+/// Hosts are looked up again after this time, which doubles ...
+const AGAIN: Time = Time::from_secs(15);
+/// ... up to this.
+const AGAIN_MOST: Time = Time::from_secs(3600);
+/// Stack of a thread that waits for a lookup.
+const STACK_BYTES: usize = 64 * 1024;
+
+/// When others have to help.
+pub struct Entrance {
+    next: Time,
+    pause: Time,
+}
+
+impl Entrance {
+    /// `saved` nodes are known of the last run; a `person` named others, which are asked at once.
+    pub fn new(saved: usize, person: bool, now: Time) -> Entrance {
+        let alone = if saved >= FEW && !person { SAVED_ALONE } else { Time::ZERO };
+        Entrance { next: now + alone, pause: AGAIN }
+    }
+
+    /// When to see again whether there are enough; `None`: there are `good` ones.
+    pub fn next(&self, good: usize) -> Option<Time> {
+        (good < FEW).then_some(self.next)
+    }
+
+    /// Whether others have to help now.
+    pub fn is_due(&mut self, good: usize, now: Time) -> bool {
+        if good >= FEW {
+            // If they are lost later, the network may be away: then it is tried at once, and less and less often.
+            self.pause = AGAIN;
+            return false;
+        }
+        let is_due = self.next <= now;
+        if is_due {
+            self.next = now + self.pause;
+            self.pause = (2 * self.pause).min(AGAIN_MOST);
+        }
+        is_due
+    }
+}
+
+/// The nodes that the person named; or the well-known ones if none is named, and `true`.
+pub fn hosts(options: &Options) -> (Vec<(String, u16)>, bool) {
+    match options.nodes.is_empty() {
+        true => (ROUTERS.map(|(host, port)| (host.to_string(), port)).into(), true),
+        false => (options.nodes.clone(), false),
+    }
+}
+
+/// Looks up the nodes through which the DHT is entered.
+pub fn enter(search: &Arc<Search>) {
+    let (hosts, are_routers) = hosts(&search.options);
+    look_up(search, hosts, are_routers);
+}
+
+/// A torrent names nodes. They are of use only if we know few.
+pub fn torrent_names(search: &Arc<Search>, hosts: &[(String, u16)]) {
+    let has_few = || lock(&search.plan).figures.as_ref().is_none_or(|figures| figures.good < FEW);
+    if !hosts.is_empty() && has_few() {
+        look_up(search, hosts.to_vec(), false);
+    }
+}
+
+fn look_up(search: &Arc<Search>, hosts: Vec<(String, u16)>, are_routers: bool) {
+    let addr = |(host, port): &(String, u16)| {
+        host.trim_matches(['[', ']']).parse().ok().map(|ip: IpAddr| SocketAddr::new(ip.to_canonical(), *port))
+    };
+    let literal: Vec<SocketAddr> = hosts.iter().filter_map(addr).collect();
+    let names: Vec<(String, u16)> = hosts.into_iter().filter(|host| addr(host).is_none()).collect();
+    search.meet(&literal, are_routers);
+    if names.is_empty() {
+        return;
+    }
+    let own = Arc::clone(search);
+    let run = move || own.meet(&lookup::look_up(names), are_routers);
+    if let Err(error) = thread::Builder::new().name("lookup".into()).stack_size(STACK_BYTES).spawn(run) {
+        log::warn!("can't start a thread to look up nodes of the DHT: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn others_help_at_once_later_or_less_and_less_often() {
+        let at = Time::from_secs;
+        let mut fresh = Entrance::new(0, false, Time::ZERO);
+        assert_eq!(fresh.next(0), Some(Time::ZERO));
+        let times: Vec<u64> = (0..20_000).filter(|second| fresh.is_due(0, at(*second))).collect();
+        assert_eq!(times, [0, 15, 45, 105, 225, 465, 945, 1905, 3825, 7425, 11025, 14625, 18225]);
+        assert!(!fresh.is_due(FEW, at(99_999)) && fresh.next(FEW).is_none());
+        let mut known = Entrance::new(300, false, Time::ZERO);
+        assert!(!known.is_due(0, at(14)) && known.is_due(7, at(15)));
+        assert!(Entrance::new(300, true, Time::ZERO).is_due(0, Time::ZERO), "a person knows better");
+    }
+}

@@ -1,0 +1,104 @@
+//! The file that remembers the nodes from one run to the next, so that no well-known node has to be asked.
+//!
+//! Floor 3, part of [`udp`](super). It is plain text, a line for each thing:
+//!
+//! ```text
+//! port 6881
+//! id4 9e3f...                  our ids, which fit the addresses that we had
+//! id6 04b1...
+//! 198.51.100.7:6881            nodes that answered lately
+//! [2001:db8::7]:51413
+//! ```
+//!
+//! An id belongs to its port: two processes that share a folder must not share an id.
+
+use crate::base::hex::{from_hex, to_hex};
+use crate::proto::krpc::NodeId;
+use core::net::SocketAddr;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// The file's name, in the folder of the states.
+pub const NAME: &str = "dht.nodes";
+/// Most nodes of a family that are saved and read (transmission: 300).
+const MOST: usize = 300;
+/// Bytes that are read: more than the longest file has.
+const MOST_BYTES: u64 = 64 * 1024;
+
+/// What the file says.
+#[derive(Clone, Default, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// The port of the run that wrote it.
+    pub port: u16,
+    /// Its ids, of IPv4 and of IPv6.
+    pub ids: [Option<NodeId>; 2],
+    /// The nodes.
+    pub nodes: Vec<SocketAddr>,
+}
+
+impl Saved {
+    /// Reads the file in `folder`. If it can't be read or is broken, what can be read of it counts.
+    pub fn load(folder: &Path) -> Saved {
+        let mut bytes = Vec::new();
+        match File::open(folder.join(NAME)).and_then(|file| file.take(MOST_BYTES).read_to_end(&mut bytes)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => log::warn!("can't read {NAME}: {error}"),
+            _ => {}
+        }
+        Saved::parse(&String::from_utf8_lossy(&bytes))
+    }
+
+    fn parse(text: &str) -> Saved {
+        let mut saved = Saved::default();
+        let id = |hex: &str| from_hex(hex).map(NodeId);
+        for line in text.lines() {
+            match line.split_once(' ') {
+                Some(("port", port)) => saved.port = port.parse().unwrap_or(0),
+                Some(("id4", hex)) => saved.ids[0] = id(hex),
+                Some(("id6", hex)) => saved.ids[1] = id(hex),
+                _ => saved.nodes.extend(line.parse::<SocketAddr>()),
+            }
+        }
+        let mut counts = [0; 2];
+        saved.nodes.retain(|node| {
+            counts[usize::from(node.is_ipv6())] += 1;
+            counts[usize::from(node.is_ipv6())] <= MOST
+        });
+        saved
+    }
+
+    /// The file's text.
+    pub fn text(&self) -> String {
+        let mut text = format!("port {}\n", self.port);
+        for (name, id) in ["id4", "id6"].into_iter().zip(self.ids) {
+            id.iter().for_each(|id| text += &format!("{name} {}\n", to_hex(&id.0)));
+        }
+        self.nodes.iter().for_each(|node| text += &format!("{node}\n"));
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_saved_is_read_again() {
+        let nodes: Vec<SocketAddr> = ["1.2.3.4:5", "[2001:db8::1]:6881"].map(|node| node.parse().unwrap()).into();
+        let saved = Saved { port: 6881, ids: [Some(NodeId([7; 20])), None], nodes };
+        assert_eq!(Saved::parse(&saved.text()), saved);
+        let broken = "port x\nid4 12\nid6\n\nhello\n1.2.3.4:5\n1.2.3.4:99999\nport 7 8\n";
+        assert_eq!(Saved::parse(broken), Saved { nodes: vec!["1.2.3.4:5".parse().unwrap()], ..Saved::default() });
+        let many: String = (0..2000).map(|number| format!("10.0.{}.{}:1\n", number / 256, number % 256)).collect();
+        assert_eq!(Saved::parse(&many).nodes.len(), MOST);
+        assert!(
+            Saved {
+                nodes: vec!["[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535".parse().unwrap(); 2 * MOST],
+                ..saved
+            }
+            .text()
+            .len()
+                < MOST_BYTES as usize
+        );
+    }
+}

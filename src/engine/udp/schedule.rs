@@ -1,0 +1,187 @@
+//! Which torrents are looked up in the DHT and announced, and when.
+//!
+//! Floor 3, part of [`udp`](super), but pure: time is an argument. A lookup takes about 40 packets and some seconds, so
+//! lookups begin one after the other: thousands of torrents are spread over the 15 minutes.
+
+use super::wanted::Wanted;
+use crate::base::time::Time;
+use crate::proto::id::InfoHash;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How often a torrent is looked up and announced (libtorrent). Others keep an announce for 30 minutes or longer.
+const EVERY: Time = Time::from_secs(900);
+/// If a lookup was in vain, it is repeated after these times, in seconds: those who have the torrent may come soon, and
+/// our table is poor at first.
+const REPEATS: [u64; 7] = [5, 10, 20, 40, 80, 160, 320];
+/// Most lookups at a time.
+const AT_ONCE: usize = 100;
+/// Two lookups begin this far apart, or less if there are so many torrents that [`EVERY`] would not suffice.
+const APART: Time = Time::from_millis(500);
+
+/// The torrents.
+#[derive(Default)]
+pub struct Schedule {
+    torrents: BTreeMap<InfoHash, Turn>,
+    /// Those that wait, by the time of their turn.
+    queue: BTreeSet<(Time, InfoHash)>,
+    /// No lookup begins before this.
+    from: Time,
+}
+
+struct Turn {
+    wanted: Wanted,
+    /// When it is its turn; `None`: it is being looked up.
+    at: Option<Time>,
+    /// How often it was looked up in vain.
+    vain: u8,
+}
+
+impl Schedule {
+    /// Adds a torrent, which must not be looked up before `at`. A torrent that is there already keeps its turn, unless
+    /// it has not been looked up yet.
+    pub fn add(&mut self, wanted: &Wanted, at: Time) {
+        let (info_hash, is_new) = (wanted.info_hash, !self.torrents.contains_key(&wanted.info_hash));
+        let turn = self.torrents.entry(info_hash).or_insert(Turn { wanted: *wanted, at: None, vain: 0 });
+        turn.wanted = *wanted;
+        if is_new || turn.at.is_some_and(|before| before > at && turn.vain == 0) {
+            self.wait_until(info_hash, at);
+        }
+    }
+
+    fn wait_until(&mut self, info_hash: InfoHash, at: Time) {
+        let Some(turn) = self.torrents.get_mut(&info_hash) else { return };
+        if let Some(before) = turn.at.replace(at) {
+            self.queue.remove(&(before, info_hash));
+        }
+        self.queue.insert((at, info_hash));
+    }
+
+    /// A torrent is complete.
+    pub fn is_complete(&mut self, info_hash: &InfoHash) {
+        if let Some(turn) = self.torrents.get_mut(info_hash) {
+            turn.wanted.is_seed = true;
+        }
+    }
+
+    /// Removes a torrent.
+    pub fn remove(&mut self, info_hash: &InfoHash) {
+        if let Some(Turn { at: Some(at), .. }) = self.torrents.remove(info_hash) {
+            self.queue.remove(&(at, *info_hash));
+        }
+    }
+
+    /// When the next lookup begins, if no other one ends before.
+    pub fn next(&self) -> Option<Time> {
+        let (at, _) = self.queue.first().filter(|_| self.torrents.len() - self.queue.len() < AT_ONCE)?;
+        Some((*at).max(self.from))
+    }
+
+    /// The torrent that is looked up now; `None`: no lookup is due.
+    pub fn begin(&mut self, now: Time) -> Option<Wanted> {
+        self.next().filter(|at| *at <= now)?;
+        let (_, info_hash) = self.queue.pop_first()?;
+        self.from = now + APART.min(EVERY / u32::try_from(self.torrents.len()).unwrap_or(u32::MAX).max(1));
+        let turn = self.torrents.get_mut(&info_hash)?;
+        turn.at = None;
+        Some(turn.wanted)
+    }
+
+    /// A lookup has ended. For a seed it is in vain if nobody took the announce, otherwise if no peer was found.
+    pub fn ended(&mut self, info_hash: InfoHash, found: bool, announced: bool, now: Time) {
+        let Some(turn) = self.torrents.get_mut(&info_hash).filter(|turn| turn.at.is_none()) else { return };
+        let is_vain = if turn.wanted.is_seed { !announced } else { !found };
+        let pause =
+            REPEATS.get(usize::from(turn.vain)).filter(|_| is_vain).map_or(EVERY, |pause| Time::from_secs(*pause));
+        turn.vain = if is_vain { turn.vain.saturating_add(1) } else { 0 };
+        self.wait_until(info_hash, now + pause);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::time::sooner;
+    use crate::storage::TorrentId;
+
+    fn hash(number: u64) -> InfoHash {
+        let mut bytes = [0; 20];
+        bytes[..8].copy_from_slice(&number.to_be_bytes());
+        InfoHash(bytes)
+    }
+
+    fn wanted(number: u64, is_seed: bool) -> Wanted {
+        Wanted { torrent: TorrentId(number), info_hash: hash(number), is_seed, after: Time::ZERO }
+    }
+
+    fn schedule(torrents: u64, is_seed: bool) -> Schedule {
+        let mut schedule = Schedule::default();
+        (0..torrents).for_each(|number| schedule.add(&wanted(number, is_seed), Time::ZERO));
+        schedule
+    }
+
+    /// When lookups begin until `end`, if each takes `takes`.
+    fn lookups(schedule: &mut Schedule, takes: Time, found: bool, end: Time) -> Vec<(u64, TorrentId)> {
+        let (mut begun, mut running, mut now) = (Vec::new(), BTreeSet::new(), Time::ZERO);
+        loop {
+            let ends = running.first().map(|(at, _)| *at);
+            let Some(next) = sooner(schedule.next(), ends).filter(|at| *at < end) else { return begun };
+            now = next.max(now);
+            if let Some((at, info_hash)) = running.first().copied().filter(|(at, _)| *at <= now) {
+                running.pop_first();
+                schedule.ended(info_hash, found, true, at);
+            } else {
+                let due = schedule.begin(now).expect("it is due");
+                begun.push((now.as_secs(), due.torrent));
+                running.insert((now + takes, due.info_hash));
+                assert!(running.len() <= AT_ONCE);
+            }
+        }
+    }
+
+    #[test]
+    fn a_torrent_is_announced_every_fifteen_minutes_and_sooner_as_long_as_nobody_has_it() {
+        let times = |is_seed, found| -> Vec<u64> {
+            let begun = lookups(&mut schedule(1, is_seed), Time::from_secs(1), found, Time::from_secs(3600));
+            begun.into_iter().map(|(at, _)| at).collect()
+        };
+        assert_eq!(times(false, true), [0, 901, 1802, 2703]);
+        assert_eq!(times(true, false), [0, 901, 1802, 2703]);
+        assert_eq!(times(false, false), [0, 6, 17, 38, 79, 160, 321, 642, 1543, 2444, 3345]);
+    }
+
+    #[test]
+    fn thousands_of_torrents_take_turns() {
+        let mut many = schedule(5000, true);
+        let begun = lookups(&mut many, Time::from_secs(10), false, Time::from_secs(1900));
+        let first: BTreeSet<u64> = begun.iter().take(5000).map(|(_, torrent)| torrent.0).collect();
+        assert_eq!(first.len(), 5000, "each once before one comes again");
+        assert!((890..=910).contains(&begun[4999].0), "{:?}", begun[4999]);
+        assert!((9_900..=10_600).contains(&begun.len()), "{}", begun.len());
+        let slow = lookups(&mut schedule(5000, true), Time::from_secs(60), false, Time::from_secs(600));
+        assert!((990..=1000).contains(&slow.len()), "a hundred at a time: {}", slow.len());
+    }
+
+    #[test]
+    fn a_torrent_that_is_removed_is_not_looked_up_any_more() {
+        let mut one = schedule(1, false);
+        one.remove(&hash(0));
+        assert!(one.next().is_none() && one.begin(Time::ZERO).is_none());
+        let mut other = schedule(1, false);
+        other.is_complete(&hash(0));
+        assert!(other.begin(Time::ZERO).is_some_and(|due| due.is_seed));
+        other.remove(&hash(0));
+        other.ended(hash(0), true, true, Time::ZERO);
+        assert_eq!(other.next(), None);
+    }
+
+    #[test]
+    fn a_link_waits_for_its_trackers_and_a_torrent_does_not() {
+        let mut one = Schedule::default();
+        one.add(&wanted(1, false), Time::from_secs(10));
+        assert_eq!(one.next(), Some(Time::from_secs(10)));
+        one.add(&wanted(1, false), Time::from_secs(3));
+        assert_eq!(one.next(), Some(Time::from_secs(3)));
+        one.add(&wanted(1, false), Time::from_secs(20));
+        assert_eq!((one.next(), one.queue.len()), (Some(Time::from_secs(3)), 1));
+    }
+}

@@ -1,0 +1,101 @@
+//! A visit to the DHT without a run: for the commands that look around there.
+//!
+//! Floor 3, part of [`udp`](super).
+
+use super::bootstrap;
+use super::nodes::Nodes;
+use super::saved::Saved;
+use crate::base::time::Time;
+use crate::engine::config::Dht as Options;
+use crate::swarm::dht::{Figures, Goal, Outcome, Output};
+use crate::sys::lookup;
+use core::net::SocketAddr;
+use std::io;
+use std::path::Path;
+use std::time::Instant;
+
+/// A lookup begins when this many good nodes are known ...
+const ENOUGH: usize = bootstrap::FEW;
+/// ... or after this time, ...
+const PATIENCE: Time = Time::from_secs(8);
+/// ... but not before this, because the first nodes have to answer.
+const LEAST: Time = Time::from_secs(1);
+/// Between two looks at whether enough nodes are known.
+const LOOK: Time = Time::from_millis(100);
+
+/// A visit. It ends when this is dropped.
+pub struct Visit {
+    nodes: Nodes,
+    started: Instant,
+    tickets: u64,
+}
+
+impl Visit {
+    /// Binds the UDP sockets to `port`; 0: the system chooses. `states`: the folder in which runs save their nodes.
+    pub fn begin(port: u16, options: &Options, states: Option<&Path>) -> io::Result<Visit> {
+        let (started, saved) = (Instant::now(), states.map_or_else(Saved::default, Saved::load));
+        let mut nodes = Nodes::open(port, options, &saved, started)?;
+        saved.nodes.iter().filter(|_| options.nodes.is_empty()).for_each(|addr| nodes.meet(*addr, false));
+        Ok(Visit { nodes, started, tickets: 0 })
+    }
+
+    /// Asks the nodes of `options`, or well-known ones. Waits until some nodes are known; returns how many.
+    pub fn enter(&mut self, options: &Options) -> usize {
+        let (hosts, are_routers) = bootstrap::hosts(options);
+        for addr in lookup::look_up(hosts) {
+            self.nodes.meet(addr, are_routers);
+        }
+        let end = self.started.elapsed() + PATIENCE;
+        let least = self.started.elapsed() + LEAST;
+        loop {
+            let (figures, now) = (self.nodes.figures(), self.started.elapsed());
+            let is_over = now >= least && (figures.lookups == 0 && figures.good > 0 || figures.good >= ENOUGH);
+            if is_over || now >= end {
+                return figures.good;
+            }
+            self.nodes.wait(None, Some(now + LOOK));
+            self.nodes.work();
+        }
+    }
+
+    /// Addresses of `host`.
+    pub fn addresses(host: (String, u16)) -> Vec<SocketAddr> {
+        lookup::look_up(vec![host])
+    }
+
+    /// Seeks, and tells `on` what happens, until it is over. Returns what came of it in each family that was asked.
+    pub fn seek(&mut self, goal: &Goal, on: &mut dyn FnMut(Output)) -> Vec<Outcome> {
+        self.tickets += 1;
+        let (mut open, mut outcomes) = (self.nodes.seek(self.tickets, goal, true), Vec::new());
+        while open > 0 {
+            for output in self.nodes.work() {
+                match output {
+                    Output::Done { ticket, outcome } if ticket == self.tickets => {
+                        open -= 1;
+                        outcomes.push(outcome);
+                    }
+                    other => on(other),
+                }
+            }
+            if open > 0 {
+                self.nodes.wait(None, Some(self.started.elapsed() + PATIENCE));
+            }
+        }
+        outcomes
+    }
+
+    /// Does what a node does, for this `time`. Returns how it is then.
+    pub fn stay(&mut self, time: Time) -> Figures {
+        let end = self.started.elapsed() + time;
+        while self.started.elapsed() < end {
+            self.nodes.work();
+            self.nodes.wait(None, Some(end));
+        }
+        self.nodes.figures()
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.nodes.port()
+    }
+}
