@@ -92,6 +92,11 @@ impl Lookup {
         Lookup { target, own, allow_local, candidates: Vec::new(), questions: 0 }
     }
 
+    /// The id.
+    pub fn target(&self) -> NodeId {
+        self.target
+    }
+
     /// Whether it knows no node.
     pub fn is_empty(&self) -> bool {
         self.candidates.is_empty()

@@ -99,7 +99,7 @@ fn a_thousand_nodes_find_what_was_announced() {
 
 #[test]
 fn a_third_of_liars_hides_little() {
-    let figures = measure(18, Manners { hostile_percent: 33, ..ORDINARY }, 100, minutes(10));
+    let figures = measure(18, Manners { nodes: 500, hostile_percent: 33, ..ORDINARY }, 100, minutes(10));
     assert_found(&figures, 100, 95);
     assert!(figures.secure >= 90, "{figures:?}");
 }

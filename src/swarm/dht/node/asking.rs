@@ -112,12 +112,10 @@ impl Node {
     /// Where a lookup starts: with the nodes that we know, or by our ways into the DHT.
     fn start(&mut self, key: Option<u64>) {
         let Some(wish) = self.wishes.get_mut(&key) else { return };
-        let target: NodeId = match wish.goal {
-            Goal::Ping(addr) => return wish.lookup.add(None, addr),
-            Goal::Peers { info_hash, .. } | Goal::Scrape { info_hash } => info_hash.into(),
-            Goal::Nodes { target } => target,
-        };
-        let known = self.table.nearest(target, START);
+        if let Goal::Ping(addr) = wish.goal {
+            return wish.lookup.add(None, addr);
+        }
+        let known = self.table.nearest(wish.lookup.target(), START);
         known.iter().for_each(|contact| wish.lookup.add(Some(contact.id), contact.addr));
         if known.len() < K {
             self.upkeep.ways_in(key.is_none()).into_iter().for_each(|addr| wish.lookup.add(None, addr));
@@ -190,28 +188,28 @@ impl Node {
         let Some(wish) = self.wishes.get_mut(&key) else { return };
         wish.outcome.nearest = wish.lookup.nearest(|_| true).into_iter().map(|(contact, _)| contact).take(K).collect();
         if let Goal::Scrape { .. } = wish.goal {
-            let counted = wish.lookup.nearest(|brought| brought.filters.is_some());
-            let filters = counted.iter().filter_map(|(_, brought)| brought.filters.as_deref());
-            let both = filters.copied().reduce(|(mut seeds, mut peers): (Bloom, Bloom), (more, others)| {
-                seeds.unite(&more);
-                peers.unite(&others);
-                (seeds, peers)
-            });
+            let mut both: Option<(Bloom, Bloom)> = None;
+            for (_, brought) in wish.lookup.nearest(|brought| brought.filters.is_some()) {
+                let Some(filters) = brought.filters.as_deref() else { continue };
+                let union = both.get_or_insert((Bloom::EMPTY, Bloom::EMPTY));
+                union.0.unite(&filters.0);
+                union.1.unite(&filters.1);
+            }
             wish.outcome.scrape = both.map(|(seeds, peers)| (seeds.estimate(), peers.estimate()));
         }
-        let (Goal::Peers { info_hash, announce: Some((port, seed)) }, Some(ticket)) = (&wish.goal, key) else {
+        let (Goal::Peers { info_hash, announce: Some((port, seed)) }, Some(ticket)) = (wish.goal.clone(), key) else {
             return self.done(key, turn);
         };
-        let (info_hash, port, seed) = (*info_hash, *port, *seed);
-        let takers = wish.lookup.nearest(|brought| brought.token.is_some());
-        let takers: Vec<(Contact, Vec<u8>)> =
-            takers.into_iter().filter_map(|(contact, brought)| Some((contact, brought.token.clone()?))).collect();
+        let takers = wish.lookup.nearest(|brought| brought.token.is_some()).into_iter();
+        let takers: Vec<(Contact, Option<Vec<u8>>)> = takers.map(|(to, brought)| (to, brought.token.clone())).collect();
         wish.announcing = Some(takers.len() as u32);
         wish.outcome.questions += takers.len() as u32;
         let steps = wish.steps;
         for (to, token) in takers {
             tell(key, steps, Step::Announced { to }, turn);
-            // Our UDP port is our TCP port; a NAT may have changed both, and who doesn't know that reads the port.
+            // Our UDP port is our TCP port. A NAT may have changed it, so the one that others see counts; a node that does
+            // not know of that reads `port`.
+            let token = token.unwrap_or_default();
             let query = Query::Announce { info_hash, port, implied_port: true, token, seed };
             self.ask(Some(to.id), to.addr, query, About::Announce(ticket), turn);
         }
@@ -255,16 +253,15 @@ impl Node {
         // and has no voice.
         let is_honest = question.id.is_none_or(|id| id == answer.id);
         let is_new = self.table.answered(contact, is_honest && self.may_enter(from), turn.now);
-        // Only nodes of our family are ours; the port of our address is left out, because a NAT may change it.
+        let allow_local = self.config.allow_local;
         let (ours, others): (Vec<Contact>, Vec<Contact>) =
             answer.nodes.iter().partition(|node| node.addr.is_ipv6() == self.config.is_v6);
-        let allow_local = self.config.allow_local;
+        let nodes: Vec<Contact> = ours.into_iter().filter(|node| self.is_ours(node.addr, from.ip())).collect();
         let met = others.iter().map(|node| node.addr).filter(|addr| !is_martian(*addr, from.ip(), allow_local));
-        let met: Vec<SocketAddr> = met.filter(|_| self.config.is_dual).collect();
-        if !met.is_empty() {
+        let met: Vec<SocketAddr> = met.collect();
+        if self.config.is_dual && !met.is_empty() {
             turn.out.push(Output::Met(met));
         }
-        let nodes: Vec<Contact> = ours.into_iter().filter(|node| self.is_ours(node.addr, from.ip())).collect();
         match question.about {
             About::Check => self.checked(is_new, &nodes),
             About::Lookup(key) => self.looked(key, contact, &mut answer, &nodes, turn),

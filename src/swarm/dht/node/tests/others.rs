@@ -1,0 +1,64 @@
+use super::*;
+
+#[test]
+fn nodes_of_the_other_family_are_handed_over_and_named() {
+    let mut stage = Stage::with(|config| config.is_dual = true);
+    let v6 = Contact { id: id(6), addr: "[2001:db8::6]:6881".parse().unwrap() };
+    let martian = Contact { id: id(7), addr: "[::1]:6881".parse().unwrap() };
+    stage.input(Input::Node(at(1)));
+    let (_, question) = sent(stage.input(Input::Timer)).remove(0);
+    assert!(matches!(
+        question.body,
+        Body::Query { query: Query::FindNode { want: Some(Want { n4: true, n6: true }), .. }, .. }
+    ));
+    let out = stage.answer_to(&question, at(1), Answer { nodes: vec![v6, martian], ..Answer::new(id(1)) });
+    assert!(matches!(&out[0], Output::Met(met) if *met == [v6.addr]), "{out:?}");
+    stage.input(Input::Others(vec![v6]));
+    let both = Some(Want { n4: true, n6: true });
+    assert!(answer(stage.query(at(2), Query::FindNode { target: id(1), want: both })).nodes.contains(&v6));
+    assert!(!answer(stage.query(at(2), Query::FindNode { target: id(1), want: None })).nodes.contains(&v6));
+}
+
+/// A table of 200 nodes is small enough to be searched from end to end; nothing else grows with what comes.
+#[test]
+fn what_an_answer_costs_does_not_grow() {
+    let mut stage = Stage::new();
+    stage.meet(1..100);
+    let asked = sent(stage.seek(Goal::Peers { info_hash: HASH, announce: None }));
+    let nodes = (0..16).map(|n| Contact { id: id(1000 + n), addr: at(1000 + n) }).collect();
+    let (to, question) = asked[0].clone();
+    let steps = steps::of(|| drop(stage.answer_to(&question, to, Answer { nodes, ..Answer::new(id(number(to))) })));
+    assert!((1..5_000).contains(&steps), "{steps}");
+}
+
+/// Whatever comes, from wherever, at whatever time.
+#[test]
+fn no_packet_does_harm() {
+    let mut stage = Stage::new();
+    stage.meet(1..20);
+    let mut seeds: Vec<Vec<u8>> = Vec::new();
+    for query in [Query::Ping, get_peers(HASH), announce(b"abcdefgh"), Query::Sample { target: id(1), want: None }] {
+        let body = Body::Query { from: id(1), read_only: false, query };
+        seeds.push(Packet { transaction: transaction(b"ab"), version: None, ip: None, body }.emit());
+    }
+    for round in 0..20_000 {
+        let mut bytes = seeds[stage.rng.below(seeds.len())].clone();
+        for _ in 0..stage.rng.below(4) {
+            let place = stage.rng.below(bytes.len());
+            bytes[place] = stage.rng.bits() as u8;
+        }
+        let from = at(stage.rng.below(300));
+        for output in stage.input(Input::Packet { from, bytes: &bytes }) {
+            if let Output::Send { bytes, .. } = output
+                && seeds.len() < 100
+            {
+                seeds.push(bytes);
+            }
+        }
+        stage.now += Time::from_millis(stage.rng.below(50) as u64);
+        if round % 100 == 0 {
+            stage.seek(Goal::Peers { info_hash: HASH, announce: Some((1, false)) });
+            stage.input(Input::Timer);
+        }
+    }
+}
