@@ -167,6 +167,7 @@ impl Stage {
         // Here the time itself is measured.
         thread::sleep(SEARCHED);
         process.must_run();
+        assert!(searches(process.id()), "it has no thread for the local network");
         Some(resident(process.id()))
     }
 
@@ -214,6 +215,13 @@ impl Stage {
 
 fn dict<const N: usize>(entries: [(&'static str, Value); N]) -> Value {
     Value::Dict(entries.into())
+}
+
+/// Whether a process has a thread for the local network.
+fn searches(id: u32) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{id}/task")).expect("the process runs").flatten();
+    let mut names = tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
+    names.any(|name| name.trim() == "lsd")
 }
 
 /// Waits until no thread has run for `time`. (One of them looks at the folder every few seconds.)
