@@ -7,6 +7,7 @@
 //! sending never waits. How torrents are added, removed and paused is in `queue.rs`, how they end in `ending.rs`.
 
 mod agenda;
+mod checking;
 mod disks;
 mod ending;
 mod learning;

@@ -29,7 +29,8 @@ enum Lie {
 
 /// Listens, does that to every peer that connects, and returns its address.
 fn liar(lie: Lie, info_hash: [u8; 20], number: u32) -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    // Each has an address of its own, because few ports of an address in a link are tried.
+    let listener = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 10 + number as u8), 0)).unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for socket in listener.incoming().flatten() {

@@ -5,7 +5,8 @@
 //! Floor 3, part of the [`manager`](super). [`Learning`] decides which peer is asked for what.
 
 use super::Manager;
-use super::slot::{Checking, Slot, State};
+use super::checking::Checking;
+use super::slot::{Slot, State};
 use super::stage::Stage;
 use crate::base::time::Time;
 use crate::engine::checker::Check;

@@ -5,7 +5,8 @@
 //! requests nothing and serves nothing.
 
 use super::Manager;
-use super::slot::{Checking, Slot, State};
+use super::checking::Checking;
+use super::slot::{Slot, State};
 use crate::base::time::Time;
 use crate::engine::checker::Check;
 use crate::engine::config::Job;

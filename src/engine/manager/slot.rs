@@ -4,9 +4,9 @@
 //! keeps its slot, so that a person can read why.
 
 use super::agenda::Plan;
+use super::checking::Checking;
 use super::stage::Stage;
 use crate::base::time::{Time, sooner};
-use crate::engine::config::Job;
 use crate::engine::keeper::Kept;
 use crate::engine::notice::{Phase, Problem, Report, Watch};
 use crate::proto::id::InfoHash;
@@ -19,7 +19,6 @@ use crate::swarm::meeting::announcer::Tracker;
 use crate::swarm::shared::Shared;
 use crate::swarm::torrent::Torrent;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// A torrent of the process.
@@ -61,33 +60,6 @@ pub enum State {
     Running(Box<Torrent>, Arc<Content>),
     /// It ended by itself.
     Failed(Box<Problem>),
-}
-
-/// A check of content.
-#[derive(Default)]
-pub struct Checking {
-    /// Counts the pieces that are done. (With 32 bits, because many routers' processors have no larger atomics.)
-    pub progress: Arc<AtomicU32>,
-    /// Bytes of the content.
-    pub size: u64,
-    /// Bytes of a piece.
-    pub piece_length: u32,
-    /// Peers that the torrent's link names. They are tried when the torrent joins its swarm.
-    pub peers: Box<[String]>,
-}
-
-impl Checking {
-    /// A check of the content of `job`. It takes the peers out of the job.
-    pub fn of(job: &mut Job) -> Box<Checking> {
-        let (size, piece_length) = (job.metainfo.length, job.metainfo.piece_length);
-        Box::new(Checking { progress: Arc::default(), size, piece_length, peers: std::mem::take(&mut job.peers) })
-    }
-
-    /// How far the check is.
-    fn phase(&self) -> Phase {
-        let bytes = u64::from(self.progress.load(Ordering::Relaxed)) * u64::from(self.piece_length);
-        Phase::Checking(bytes.min(self.size))
-    }
 }
 
 impl State {

@@ -2,7 +2,7 @@
 //!
 //! Floor 3, part of the [`manager`](super).
 
-use super::slot::Checking;
+use super::checking::Checking;
 use crate::base::time::Time;
 use crate::engine::notice::{Problem, ProblemKind};
 use crate::engine::peer::directory::Unknown;

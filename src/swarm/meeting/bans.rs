@@ -20,7 +20,13 @@ const MOST_HOSTS: usize = 1000;
 /// The liars of a torrent.
 #[derive(Default)]
 pub struct Bans {
-    hosts: BTreeMap<IpAddr, Vec<PeerId>>,
+    hosts: BTreeMap<IpAddr, Box<Liars>>,
+}
+
+/// The liars of a host, at most [`HOSTS_LIARS`]. (In a box: maps whose values have the same size share their code.)
+#[derive(Default)]
+struct Liars {
+    ids: Vec<PeerId>,
 }
 
 impl Bans {
@@ -30,7 +36,7 @@ impl Bans {
         if self.hosts.len() >= MOST_HOSTS && !self.hosts.contains_key(&host) {
             self.hosts.pop_first();
         }
-        let liars = self.hosts.entry(host).or_default();
+        let liars = &mut self.hosts.entry(host).or_default().ids;
         if liars.len() < HOSTS_LIARS && !liars.contains(&id) {
             liars.push(id);
         }
@@ -38,12 +44,12 @@ impl Bans {
 
     /// How many liars are remembered.
     pub fn liars(&self) -> usize {
-        self.hosts.values().map(Vec::len).sum()
+        self.hosts.values().map(|liars| liars.ids.len()).sum()
     }
 
     /// Whether a peer is banned. `outgoing`: we connected to it, so we know where it listens.
     pub fn is_banned(&self, ip: IpAddr, id: PeerId, outgoing: bool) -> bool {
-        let liars = self.hosts.get(&host(ip));
+        let liars = self.hosts.get(&host(ip)).map(|liars| &liars.ids);
         liars.is_some_and(|liars| liars.contains(&id) || (!outgoing && liars.len() >= HOSTS_LIARS))
     }
 }

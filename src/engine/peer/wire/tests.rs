@@ -23,8 +23,10 @@ enum Sent {
         begin: u32,
         data: Vec<u8>,
     },
-    /// Skipped: unknown, or longer than its limit.
+    /// Skipped because it is unknown.
     Other(Vec<u8>),
+    /// Extended, and longer than its limit: it arrives, but empty.
+    TooLong(u8, usize),
 }
 
 impl Sent {
@@ -39,6 +41,16 @@ impl Sent {
                 out.extend((body.len() as u32).to_be_bytes());
                 out.extend(body);
             }
+            Sent::TooLong(id, bytes) => Sent::Other([&[20, *id], &vec![7; *bytes][..]].concat()).emit(out),
+        }
+    }
+
+    /// What is reported of it.
+    fn arrives(self) -> Option<Sent> {
+        match self {
+            Sent::Other(_) => None,
+            Sent::TooLong(id, _) => Some(Sent::Message(Message::Extended(Extended::received(id, Vec::new())))),
+            as_it_is => Some(as_it_is),
         }
     }
 }
@@ -49,7 +61,8 @@ fn extended(id: u8, payload: Vec<u8>) -> Sent {
         Some(most) if payload.len() <= most as usize => {
             Sent::Message(Message::Extended(Extended::received(id, payload)))
         }
-        _ => Sent::Other([&[20, id], &payload[..]].concat()),
+        Some(_) => Sent::TooLong(id, payload.len()),
+        None => Sent::Other([&[20, id], &payload[..]].concat()),
     }
 }
 
@@ -169,8 +182,7 @@ proptest! {
             rest = later;
         }
         drop(near);
-        let mut expected = messages;
-        expected.retain(|message| !matches!(message, Sent::Other(_)));
+        let expected: Vec<Sent> = messages.into_iter().filter_map(Sent::arrives).collect();
         prop_assert_eq!(heard(&inbox), expected);
         prop_assert_eq!(wire.join().unwrap().kind(), ErrorKind::UnexpectedEof);
     }
@@ -235,18 +247,17 @@ fn a_length_of_four_gib_is_refused_before_its_first_byte() {
 }
 
 #[test]
-fn a_long_unknown_message_is_skipped() {
-    let mut bytes = Vec::new();
-    Sent::Other(vec![99; MAX_MESSAGE_BYTES as usize]).emit(&mut bytes);
-    Sent::Other(vec![99]).emit(&mut bytes);
-    extended(0, vec![0; 32 * 1024 + 1]).emit(&mut bytes);
-    // One that we did not name, and one longer than what its row in the table allows.
-    extended(200, vec![0; 1]).emit(&mut bytes);
-    extended(3, vec![0; 2]).emit(&mut bytes);
-    assert!(bytes.len() > MAX_MESSAGE_BYTES as usize);
+fn a_long_message_is_skipped_and_its_arrival_is_reported_if_we_know_its_kind() {
+    let long = Sent::Other(vec![99; MAX_MESSAGE_BYTES as usize]);
+    let unknown = [long, Sent::Other(vec![99]), extended(200, vec![0; 1])];
+    let too_long = [extended(0, vec![0; 32 * 1024 + 1]), extended(1, vec![0; 500 << 10]), extended(3, vec![0; 2])];
     let after = Sent::Message(Message::Have(7));
-    after.emit(&mut bytes);
-    assert_eq!(heard_of(&bytes).0, [after]);
+    let sent: Vec<Sent> = unknown.into_iter().chain(too_long).chain([after]).collect();
+    let mut bytes = Vec::new();
+    sent.iter().for_each(|message| message.emit(&mut bytes));
+    let arrived = heard_of(&bytes).0;
+    assert_eq!(arrived.len(), 4);
+    assert_eq!(arrived, sent.into_iter().filter_map(Sent::arrives).collect::<Vec<_>>());
 }
 
 /// Fifty peers that send nothing but the longest messages cost a few MiB.
