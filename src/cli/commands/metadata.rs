@@ -102,6 +102,16 @@ impl Saving {
     }
 
     fn must_not_be_there(&self, path: &Path) -> Result<(), Failure> {
+        let shown = || for_terminal(&path.to_string_lossy());
+        if path.is_dir() {
+            return Err(Failure::usage(format!(
+                "--output {}: a folder, expected a file; --dir names a folder",
+                shown()
+            )));
+        }
+        if path.parent().is_some_and(|parent| !parent.as_os_str().is_empty() && !parent.is_dir()) {
+            return Err(Failure::new(Exit::CantCreate, format!("--output {}: there is no such folder", shown())));
+        }
         if self.overwrite || fs::symlink_metadata(path).is_err() { Ok(()) } else { Err(is_there(path)) }
     }
 

@@ -7,14 +7,14 @@ use crate::cli::run::session::host;
 use crate::swarm::meeting::announcer::Tracker;
 use std::time::Duration;
 
-/// Why no peer is known. `asked_locally`: the local network was asked too.
-pub fn why_no_peers(trackers: &[Tracker], asked_locally: bool) -> String {
+/// Why no peer is known of a `what`, a torrent or a link. `asked_locally`: the local network was asked too.
+pub fn why_no_peers(what: &str, trackers: &[Tracker], asked_locally: bool) -> String {
     // A build without LSD leaves these words out.
     let locally = cfg!(feature = "lsd") && asked_locally;
     if trackers.is_empty() {
         return match locally {
-            true => "no peers: none in the local network, and the torrent names no tracker".into(),
-            false => "no peers: the torrent names no tracker, so peers must connect to us".into(),
+            true => format!("no peers: none in the local network, and the {what} names no tracker"),
+            false => format!("no peers: the {what} names no tracker, so peers must connect to us"),
         };
     }
     let asked: Vec<&Tracker> =
@@ -138,28 +138,40 @@ mod tests {
     #[test]
     fn the_reason_may_be_the_trackers() {
         let mut all = trackers(&["http://a.example/x", "http://b.example/x", "http://c.example/x"]);
-        assert_eq!(why_no_peers(&[], false), "no peers: the torrent names no tracker, so peers must connect to us");
-        assert_eq!(why_no_peers(&all[..1], false), "no peers: the tracker knows none");
-        assert_eq!(why_no_peers(&all, false), "no peers: 3 trackers asked, none knows a peer");
+        assert_eq!(
+            why_no_peers("torrent", &[], false),
+            "no peers: the torrent names no tracker, so peers must connect to us"
+        );
+        assert_eq!(why_no_peers("torrent", &all[..1], false), "no peers: the tracker knows none");
+        assert_eq!(why_no_peers("torrent", &all, false), "no peers: 3 trackers asked, none knows a peer");
         all[1].warning = Some("your client is old".into());
         all[2].next_in = Some(Duration::from_millis(1_450_900));
         let words = "no peers: 3 trackers asked, none knows a peer; b.example warns: your client is old; next announce in \
                      24 min 10 s";
-        assert_eq!(why_no_peers(&all, false), words);
+        assert_eq!(why_no_peers("torrent", &all, false), words);
         (all[1].warning, all[2].next_in) = (None, None);
         (all[0].problem, all[0].refuses) = (Some("not registered".into()), true);
-        assert_eq!(why_no_peers(&all[..1], false), "no peers: a.example refuses: not registered");
+        assert_eq!(why_no_peers("torrent", &all[..1], false), "no peers: a.example refuses: not registered");
         let words = "no peers: 2 of 3 trackers answer, none knows a peer; a.example refuses: not registered";
-        assert_eq!(why_no_peers(&all, false), words);
+        assert_eq!(why_no_peers("torrent", &all, false), words);
         all[1].problem = Some("no answer in time".into());
         (all[2].knows_us, all[2].seeds, all[2].asking) = (false, None, true);
-        assert_eq!(why_no_peers(&all, false), "no peers yet: asking the trackers");
-        assert_eq!(why_no_peers(&all[..2], false), "no peers: all 2 trackers fail; a.example refuses: not registered");
+        assert_eq!(why_no_peers("torrent", &all, false), "no peers yet: asking the trackers");
+        assert_eq!(
+            why_no_peers("torrent", &all[..2], false),
+            "no peers: all 2 trackers fail; a.example refuses: not registered"
+        );
         // The third is of a tier in which another one is asked.
         all[2].asking = false;
-        assert_eq!(why_no_peers(&all, false), "no peers: all 2 trackers fail; a.example refuses: not registered");
+        assert_eq!(
+            why_no_peers("torrent", &all, false),
+            "no peers: all 2 trackers fail; a.example refuses: not registered"
+        );
         all[2].next_in = Some(Duration::from_secs(5));
-        assert_eq!(why_no_peers(&all[2..], false), "no peers yet: no tracker was asked; next announce in 5 s");
+        assert_eq!(
+            why_no_peers("torrent", &all[2..], false),
+            "no peers yet: no tracker was asked; next announce in 5 s"
+        );
     }
 
     // Feature: lsd.
@@ -167,7 +179,7 @@ mod tests {
     #[test]
     fn the_local_network_counts_too() {
         let mut all = trackers(&["http://a.example/x", "http://b.example/x", "http://c.example/x"]);
-        let words = |trackers: &[Tracker]| why_no_peers(trackers, true);
+        let words = |trackers: &[Tracker]| why_no_peers("torrent", trackers, true);
         assert_eq!(words(&[]), "no peers: none in the local network, and the torrent names no tracker");
         assert_eq!(words(&all[..1]), "no peers: neither the tracker nor the local network knows one");
         assert_eq!(words(&all[..2]), "no peers: 2 trackers and the local network asked, none knows a peer");

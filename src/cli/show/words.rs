@@ -90,10 +90,8 @@ pub fn learning(status: &LearningStatus) -> String {
         format!("none of {} can be reached now", count(status.known, "known peer"))
     } else if status.liars > 0 {
         format!("no peers except {} that sent a wrong description", status.liars)
-    } else if status.trackers.is_empty() {
-        "no peers: the link names no tracker, so peers must connect to us".into()
     } else {
-        trackers::why_no_peers(&status.trackers, status.asked_locally)
+        trackers::why_no_peers("link", &status.trackers, status.asked_locally)
     }
 }
 
@@ -132,7 +130,7 @@ pub fn why_waiting(status: &Status) -> String {
     } else if status.liars > 0 {
         format!("no peers except {} that sent corrupt data", status.liars)
     } else {
-        trackers::why_no_peers(&status.trackers, status.asked_locally)
+        trackers::why_no_peers("torrent", &status.trackers, status.asked_locally)
     }
 }
 
@@ -256,6 +254,9 @@ mod tests {
         assert_eq!(told(wrong), "connected to 4 peers; 2 wrong descriptions of the torrent came");
         let alone = |status: &mut LearningStatus| *status = LearningStatus::default();
         assert_eq!(told(alone), "no peers: the link names no tracker, so peers must connect to us");
+        let local =
+            |status: &mut LearningStatus| *status = LearningStatus { asked_locally: true, ..Default::default() };
+        assert_eq!(told(local), "no peers: none in the local network, and the link names no tracker");
         let known = |status: &mut LearningStatus| *status = LearningStatus { known: 2, ..Default::default() };
         assert_eq!(told(known), "none of 2 known peers can be reached now");
     }
