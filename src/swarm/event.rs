@@ -33,7 +33,8 @@
 //! | the content was checked again | O(n) |
 //! | while a description is [learned](super::learning): a block arrives | O(p) |
 //! | while a description is learned: a peer comes, goes or refuses, or the timer | O(p log p) |
-//! | the last block of a description arrives | its hash |
+//! | a block of a description arrives, or the timer: blocks are hashed | 16 blocks |
+//! | the last block of a description was hashed | a copy of its bytes |
 //! | addresses are found, or one is tried | at most 1,000 for each of 400, or of 16 |
 //! | a peer names others, once a minute | at most 1,000, and a search for each of 100 |
 

@@ -13,7 +13,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// The network that the first `bits` bits of `ip` name; `None` if `ip` does not have so many bits.
+    /// The network of `ip` with a prefix of `bits` bits; `None` if the address has fewer bits.
     pub fn new(ip: IpAddr, bits: u32) -> Option<Network> {
         let ip = ip.to_canonical();
         (bits <= if ip.is_ipv4() { 32 } else { 128 }).then_some(Network { ip, bits })

@@ -8,7 +8,7 @@ use super::common::tools::say;
 use super::common::wait::{PATIENCE, wait_until};
 use super::measure::median;
 use super::repeated::Repeated;
-use super::report::{Report, seconds};
+use super::report::Report;
 use std::fs;
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ pub fn measure(report: &mut Report, builds: &Builds, rounds: usize) {
             });
             let moments = moments.expect("it is there");
             let both = (moments.described - moments.met, moments.content.saturating_sub(moments.described));
-            say(&format!("magnet: description {} s, then content {} s", seconds(both.0), seconds(both.1)));
+            say(&format!("magnet: description {} ms, then content {} ms", both.0.as_millis(), both.1.as_millis()));
             both
         })
         .collect();
@@ -58,12 +58,13 @@ pub fn measure(report: &mut Report, builds: &Builds, rounds: usize) {
     ] {
         let worst = each.iter().copied().max().expect("there is a round");
         let verdict = report.verdict(&format!("magnet, {what}"), worst <= target);
-        let median = seconds(median(each.into_iter()));
-        rows.push(vec![what, format!("<= {}", seconds(target)), seconds(worst), median, verdict]);
+        let median = median(each.into_iter());
+        let [worst, median] = [worst, median].map(|time| time.as_millis().to_string());
+        rows.push(vec![what, format!("<= {}", target.as_millis()), worst, median, verdict]);
     }
     report
         .section(&format!("A link: how soon the download begins, from libtorrent over loopback, {} runs", took.len()));
-    report.table(&["target", "s", "longest s", "median s", ""], &rows);
+    report.table(&["target", "ms", "longest ms", "median ms", ""], &rows);
 }
 
 /// Each run has states of its own, because otherwise the second would know the description.

@@ -44,8 +44,9 @@ const CHANGED: Duration = Duration::from_millis(1500);
 const DEADLINE: Duration = Duration::from_secs(180);
 /// In this time all torrents are announced in the local network, most of them twice.
 const SEARCHED: Duration = Duration::from_secs(90);
-/// Targets: the memory of [`FEW`] torrents with all that finds peers, in KiB; CPU of a start without and with states, in seconds; bytes that a torrent takes; the CPU of a transfer over
-/// that of the same alone, in hundredths; the growth after the first round, in KiB.
+/// Targets: the memory of [`FEW`] torrents with all that finds peers, in KiB; CPU of a start without and with states, in
+/// seconds; bytes that a torrent takes; the CPU of a transfer over that of the same alone, in hundredths; the growth after
+/// the first round, in KiB.
 const EVERYTHING: u64 = 12 << 10;
 const COLD: u64 = 5;
 const WARM: u64 = 2;
@@ -167,6 +168,7 @@ impl Stage {
         // Here the time itself is measured.
         thread::sleep(SEARCHED);
         process.must_run();
+        assert!(searches(process.id()), "it has no thread for the local network");
         Some(resident(process.id()))
     }
 
@@ -214,6 +216,13 @@ impl Stage {
 
 fn dict<const N: usize>(entries: [(&'static str, Value); N]) -> Value {
     Value::Dict(entries.into())
+}
+
+/// Whether a process has a thread for the local network.
+fn searches(id: u32) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{id}/task")).expect("the process runs").flatten();
+    let mut names = tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
+    names.any(|name| name.trim() == "lsd")
 }
 
 /// Waits until no thread has run for `time`. (One of them looks at the folder every few seconds.)

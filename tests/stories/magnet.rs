@@ -264,6 +264,12 @@ fn a_link_that_cannot_be_used_is_refused_in_words() {
     );
     run(&["--metadata-only", "--list", &one]).assert_refused(64);
     run(&["--output", "x", &one]).assert_refused(64);
+    // Before anybody is asked.
+    let folder = scratch.path().to_str().unwrap();
+    let refused = run(&["--metadata-only", "--overwrite", "--output", folder, &one]);
+    refused.assert_refused(64);
+    assert!(refused.stderr.contains("a folder, expected a file"), "{}", refused.stderr);
+    run(&["--metadata-only", "--output", &format!("{folder}/none/x"), &one]).assert_refused(73);
     run(&["magnet:?xt=urn:btih:zz"]).assert_refused(65);
 }
 

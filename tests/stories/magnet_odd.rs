@@ -14,7 +14,7 @@ use std::net::Ipv4Addr;
 const KIB: usize = 1024;
 /// The first and the last message about hashes of version 2: hash request, hashes, hash reject (BEP 52).
 const HASHES: std::ops::RangeInclusive<u8> = 21..=23;
-/// So many blocks that nobody asked for are borne, and so many requests are answered in a minute.
+/// A peer may send this many blocks that nobody asked for, and gets this many answers in a minute.
 const BORNE: usize = 64;
 
 /// The numbers of the blocks that it was asked for, in order.

@@ -74,7 +74,7 @@ impl Saving {
         }
         let saving = Saving { place, overwrite, json, quiet };
         if let Place::File(path) = &saving.place {
-            saving.must_not_be_there(path)?;
+            saving.must_be_usable(path)?;
         }
         Ok(Some(saving))
     }
@@ -101,7 +101,17 @@ impl Saving {
         Ok(())
     }
 
-    fn must_not_be_there(&self, path: &Path) -> Result<(), Failure> {
+    fn must_be_usable(&self, path: &Path) -> Result<(), Failure> {
+        let shown = || for_terminal(&path.to_string_lossy());
+        if path.is_dir() {
+            return Err(Failure::usage(format!(
+                "--output {}: a folder, expected a file; --dir names a folder",
+                shown()
+            )));
+        }
+        if path.parent().is_some_and(|parent| !parent.as_os_str().is_empty() && !parent.is_dir()) {
+            return Err(Failure::new(Exit::CantCreate, format!("--output {}: there is no such folder", shown())));
+        }
         if self.overwrite || fs::symlink_metadata(path).is_err() { Ok(()) } else { Err(is_there(path)) }
     }
 
@@ -146,4 +156,17 @@ fn file_name(name: &str) -> String {
 fn is_there(path: &Path) -> Failure {
     let text = format!("{} exists already; --overwrite replaces it, --output names another file", output::shown(path));
     Failure::new(Exit::CantCreate, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_too_long_for_a_file_is_cut_between_characters() {
+        assert_eq!(file_name("a.iso"), "a.iso.torrent");
+        assert_eq!(file_name(&"x".repeat(247)).len(), 255);
+        assert_eq!(file_name(&"x".repeat(255)).len(), 255);
+        assert_eq!(file_name(&"\u{e4}".repeat(127)), "\u{e4}".repeat(123) + ".torrent");
+    }
 }

@@ -64,10 +64,11 @@ pub fn read(given: &Parsed) -> Result<Vec<Wanted>, Failure> {
     let mut all: Vec<Wanted> = Vec::new();
     for source in run::sources("get", given)? {
         let bytes = source::bytes(&source)?;
-        let named = match IS_BUILT_IN {
-            true => named::of(&source, &bytes)?,
-            // `parse` refuses a link.
-            false => Named::Torrent(source::parse(&source, &bytes)?.into()),
+        let named = if IS_BUILT_IN {
+            named::of(&source, &bytes)?
+        } else {
+            // This refuses a link.
+            Named::Torrent(source::parse(&source, &bytes)?.into())
         };
         let link = match &named {
             Named::Link(link) if IS_BUILT_IN => {

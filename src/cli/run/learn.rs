@@ -44,7 +44,11 @@ impl Plan {
     pub fn describe(&mut self, link: &Magnet, info: &[u8]) -> Result<Described, Failure> {
         let (metainfo, bytes) = describe(link, info, self.states.as_deref())?;
         let name = source::shown_link(link);
-        let choice = self.files.of(&metainfo, &name, Some(link))?;
+        let choice = self.files.of(&metainfo, &name, Some(link)).map_err(|failure| {
+            // The name of the torrent is put before it anyway.
+            let text = failure.text.strip_prefix(&format!("{name}: ")).map(str::to_string);
+            Failure { text: text.unwrap_or(failure.text), ..failure }
+        })?;
         let content: Arc<Path> = self.dir.join(&metainfo.name).into();
         // The torrent is in no folder of torrents, so it can't be part of another torrent's content.
         if let Some(Obstacle { other, why, .. }) = self.running.in_the_way(Path::new(""), &content, &metainfo) {

@@ -10,7 +10,8 @@ use crate::engine::{
     Command, DhtReport, Engine, Job, LinkJob, Notice, Phase, Problem, ProblemKind, RateLimits, Report, TorrentId,
 };
 use crate::proto::magnet::Magnet;
-use crate::swarm::figures::Status;
+use crate::swarm::figures::{LearningStatus, Status};
+use crate::swarm::meeting::announcer::Tracker;
 use crate::swarm::standing::DiskTrouble;
 use crate::swarm::standing::Standing;
 use std::collections::{BTreeMap, BTreeSet};
@@ -125,7 +126,15 @@ impl Session {
     pub fn learn(&mut self, job: LinkJob, engine: &Engine) -> TorrentId {
         let (info_hash, size) = (job.info_hash(), job.link.length.unwrap_or(0));
         let name = job.link.name.clone().unwrap_or_else(|| info_hash.to_string());
-        let entry = Entry { phase: Phase::Learning(Arc::default()), ..Entry::new(name, info_hash, size, size) };
+        // Until the engine reports, this is how it stands.
+        let asked = |url: &String| {
+            let mut tracker = Tracker::default();
+            (tracker.url, tracker.asking) = (url.clone(), true);
+            tracker
+        };
+        let trackers = job.link.trackers.iter().map(asked).collect();
+        let status = LearningStatus { trackers, ..LearningStatus::default() };
+        let entry = Entry { phase: Phase::Learning(Arc::new(status)), ..Entry::new(name, info_hash, size, size) };
         let link = Box::new(job.link.clone());
         let torrent = self.enter(entry, engine.learn(job));
         self.links.insert(torrent, link);

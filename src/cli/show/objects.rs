@@ -122,7 +122,8 @@ fn objects(update: &Update, session: &Session, now: Instant) -> String {
         Update::Started => all("start", |object, session, _| object.number("port", session.port.into())),
         Update::Ticked => all("status", |object, session, entry| {
             let running = entry.running();
-            object.number("checked", entry.checking().unwrap_or(entry.size));
+            let checked = if entry.learning().is_some() { 0 } else { entry.size };
+            object.number("checked", entry.checking().unwrap_or(checked));
             object.flag("has_place", running.is_some_and(|status| status.has_place));
             object.number("under_way", running.map_or(0, |status| status.under_way));
             object.text_or_null("why", words::why(entry).as_deref());

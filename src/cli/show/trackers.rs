@@ -12,8 +12,9 @@ use crate::swarm::meeting::announcer::Tracker;
 use crate::swarm::meeting::source::Asked;
 use std::time::Duration;
 
-/// Why no peer is known. `asked_locally`: the local network was asked too. `dht`: so was the DHT.
-pub fn why_no_peers(trackers: &[Tracker], asked_locally: bool, dht: Asked) -> String {
+/// Why no peer is known of a `what`, a torrent or a link. `asked_locally`: the local network was asked too. `dht`: so was
+/// the DHT.
+pub fn why_no_peers(what: &str, trackers: &[Tracker], asked_locally: bool, dht: Asked) -> String {
     // A build without LSD or the DHT leaves these words out.
     let locally = (cfg!(feature = "lsd") && asked_locally).then_some("the local network");
     let dht = if krpc::IS_BUILT_IN { dht } else { Asked::Not };
@@ -26,8 +27,8 @@ pub fn why_no_peers(trackers: &[Tracker], asked_locally: bool, dht: Asked) -> St
     }
     if trackers.is_empty() {
         return match elsewhere.is_empty() {
-            true => "no peers: the torrent names no tracker, so peers must connect to us".into(),
-            false => format!("no peers: none in {}, and the torrent names no tracker", elsewhere.join(" or ")),
+            true => format!("no peers: the {what} names no tracker, so peers must connect to us"),
+            false => format!("no peers: none in {}, and the {what} names no tracker", elsewhere.join(" or ")),
         };
     }
     let asked: Vec<&Tracker> =
@@ -191,37 +192,40 @@ mod tests {
     fn the_reason_may_be_the_trackers() {
         let mut all = trackers(&["http://a.example/x", "http://b.example/x", "http://c.example/x"]);
         assert_eq!(
-            why_no_peers(&[], false, Asked::Not),
+            why_no_peers("torrent", &[], false, Asked::Not),
             "no peers: the torrent names no tracker, so peers must connect to us"
         );
-        assert_eq!(why_no_peers(&all[..1], false, Asked::Not), "no peers: the tracker knows none");
-        assert_eq!(why_no_peers(&all, false, Asked::Not), "no peers: 3 trackers asked, none knows a peer");
+        assert_eq!(why_no_peers("torrent", &all[..1], false, Asked::Not), "no peers: the tracker knows none");
+        assert_eq!(why_no_peers("torrent", &all, false, Asked::Not), "no peers: 3 trackers asked, none knows a peer");
         all[1].warning = Some("your client is old".into());
         all[2].next_in = Some(Duration::from_millis(1_450_900));
         let words = "no peers: 3 trackers asked, none knows a peer; b.example warns: your client is old; next announce in \
                      24 min 10 s";
-        assert_eq!(why_no_peers(&all, false, Asked::Not), words);
+        assert_eq!(why_no_peers("torrent", &all, false, Asked::Not), words);
         (all[1].warning, all[2].next_in) = (None, None);
         (all[0].problem, all[0].refuses) = (Some("not registered".into()), true);
-        assert_eq!(why_no_peers(&all[..1], false, Asked::Not), "no peers: a.example refuses: not registered");
+        assert_eq!(
+            why_no_peers("torrent", &all[..1], false, Asked::Not),
+            "no peers: a.example refuses: not registered"
+        );
         let words = "no peers: 2 of 3 trackers answer, none knows a peer; a.example refuses: not registered";
-        assert_eq!(why_no_peers(&all, false, Asked::Not), words);
+        assert_eq!(why_no_peers("torrent", &all, false, Asked::Not), words);
         all[1].problem = Some("no answer in time".into());
         (all[2].knows_us, all[2].seeds, all[2].asking) = (false, None, true);
-        assert_eq!(why_no_peers(&all, false, Asked::Not), "no peers yet: asking the trackers");
+        assert_eq!(why_no_peers("torrent", &all, false, Asked::Not), "no peers yet: asking the trackers");
         assert_eq!(
-            why_no_peers(&all[..2], false, Asked::Not),
+            why_no_peers("torrent", &all[..2], false, Asked::Not),
             "no peers: all 2 trackers fail; a.example refuses: not registered"
         );
         // The third is of a tier in which another one is asked.
         all[2].asking = false;
         assert_eq!(
-            why_no_peers(&all, false, Asked::Not),
+            why_no_peers("torrent", &all, false, Asked::Not),
             "no peers: all 2 trackers fail; a.example refuses: not registered"
         );
         all[2].next_in = Some(Duration::from_secs(5));
         assert_eq!(
-            why_no_peers(&all[2..], false, Asked::Not),
+            why_no_peers("torrent", &all[2..], false, Asked::Not),
             "no peers yet: no tracker was asked; next announce in 5 s"
         );
     }
@@ -231,7 +235,7 @@ mod tests {
     #[test]
     fn the_local_network_counts_too() {
         let mut all = trackers(&["http://a.example/x", "http://b.example/x", "http://c.example/x"]);
-        let words = |trackers: &[Tracker]| why_no_peers(trackers, true, Asked::Not);
+        let words = |trackers: &[Tracker]| why_no_peers("torrent", trackers, true, Asked::Not);
         assert_eq!(words(&[]), "no peers: none in the local network, and the torrent names no tracker");
         assert_eq!(words(&all[..1]), "no peers: neither the tracker nor the local network knows one");
         assert_eq!(words(&all[..2]), "no peers: 2 trackers and the local network asked, none knows a peer");
@@ -252,13 +256,13 @@ mod tests {
             return;
         }
         let mut all = trackers(&["http://a.example/x", "http://b.example/x"]);
-        let words = |trackers: &[Tracker], dht| why_no_peers(trackers, false, dht);
+        let words = |trackers: &[Tracker], dht| why_no_peers("torrent", trackers, false, dht);
         assert_eq!(words(&[], Asked::Now), "no peers yet: asking the DHT");
         assert_eq!(words(&[], Asked::Before), "no peers: none in the DHT, and the torrent names no tracker");
         assert_eq!(words(&all[..1], Asked::Before), "no peers: neither the tracker nor the DHT knows one");
         assert_eq!(words(&all, Asked::Before), "no peers: 2 trackers and the DHT asked, none knows a peer");
         if cfg!(feature = "lsd") {
-            let words = |trackers: &[Tracker]| why_no_peers(trackers, true, Asked::Before);
+            let words = |trackers: &[Tracker]| why_no_peers("torrent", trackers, true, Asked::Before);
             let none = "no peers: none in the local network or the DHT, and the torrent names no tracker";
             assert_eq!(words(&[]), none);
             let neither = "no peers: neither the tracker, the local network nor the DHT knows one";

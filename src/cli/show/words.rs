@@ -10,7 +10,6 @@ use crate::cli::run::session::Session;
 use crate::engine::ProblemKind;
 use crate::proto::peer::metadata::IS_BUILT_IN;
 use crate::swarm::figures::{LearningStatus, Status};
-use crate::swarm::meeting::source::Asked;
 use crate::swarm::standing::DiskTrouble;
 use crate::swarm::standing::Standing;
 use std::time::{Duration, Instant};
@@ -91,10 +90,8 @@ pub fn learning(status: &LearningStatus) -> String {
         format!("none of {} can be reached now", count(status.known, "known peer"))
     } else if status.liars > 0 {
         format!("no peers except {} that sent a wrong description", status.liars)
-    } else if status.trackers.is_empty() && !status.asked_locally && status.dht == Asked::Not {
-        "no peers: the link names no tracker, so peers must connect to us".into()
     } else {
-        trackers::why_no_peers(&status.trackers, status.asked_locally, status.dht)
+        trackers::why_no_peers("link", &status.trackers, status.asked_locally, status.dht)
     }
 }
 
@@ -133,7 +130,7 @@ pub fn why_waiting(status: &Status) -> String {
     } else if status.liars > 0 {
         format!("no peers except {} that sent corrupt data", status.liars)
     } else {
-        trackers::why_no_peers(&status.trackers, status.asked_locally, status.dht)
+        trackers::why_no_peers("torrent", &status.trackers, status.asked_locally, status.dht)
     }
 }
 
@@ -257,6 +254,9 @@ mod tests {
         assert_eq!(told(wrong), "connected to 4 peers; 2 wrong descriptions of the torrent came");
         let alone = |status: &mut LearningStatus| *status = LearningStatus::default();
         assert_eq!(told(alone), "no peers: the link names no tracker, so peers must connect to us");
+        let local =
+            |status: &mut LearningStatus| *status = LearningStatus { asked_locally: true, ..Default::default() };
+        assert_eq!(told(local), "no peers: none in the local network, and the link names no tracker");
         let known = |status: &mut LearningStatus| *status = LearningStatus { known: 2, ..Default::default() };
         assert_eq!(told(known), "none of 2 known peers can be reached now");
     }

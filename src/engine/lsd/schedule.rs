@@ -1,8 +1,8 @@
 //! Which torrents are announced in the local network, and when.
 //!
 //! Floor 3, part of [`lsd`](super), but pure: time is an argument. All torrents share one packet a second. A packet
-//! names one torrent, because some programs read no more (transmission 3 reads 200 bytes, rqbit one info-hash). It
-//! names several only if there are so many torrents that the last one would otherwise wait for more than a minute.
+//! names one torrent, because some programs read no more (transmission 3 reads 200 bytes, rqbit one info-hash). With
+//! more than 60 torrents, a packet names several. Otherwise the last torrent would wait for more than a minute.
 
 use crate::base::time::Time;
 use crate::proto::id::InfoHash;
@@ -100,7 +100,7 @@ impl Schedule {
             return Vec::new();
         }
         let most = self.torrents.len().div_ceil(ALONE).min(MOST_HASHES);
-        let mut due: Vec<_> = self.torrents.iter_mut().filter(|(_, turn)| turn.at.time() <= now).collect();
+        let mut due: Vec<_> = self.torrents.iter().filter(|(_, turn)| turn.at.time() <= now).collect();
         due.sort_by_key(|(_, turn)| turn.at);
         due.truncate(most);
         if !due.is_empty() {

@@ -72,7 +72,8 @@ impl Manager {
                 stage.unknown.is(&content);
                 self.shared.budget.turn_to(content.device(), self.disks.disk.devices.len() > 1);
                 let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
-                torrent.adopt(stage.learning.hand_over(), turn);
+                let taken_over = stage.learning.hand_over(turn);
+                torrent.adopt(taken_over, turn);
             }
             State::Checking(check) => peers = check.peers,
             State::Running(..) | State::Failed(_) => {}

@@ -74,7 +74,7 @@ impl Learning {
         match self.none {}
     }
 
-    pub fn hand_over(self) -> HandOver {
+    pub fn hand_over(self, _: &mut Turn) -> HandOver {
         HandOver { none: self }
     }
 

@@ -208,8 +208,10 @@ impl Learning {
         self.count_memory(turn);
     }
 
-    /// Gives the peers and the trackers to the torrent: see [`Torrent::adopt`](super::torrent::Torrent::adopt).
-    pub fn hand_over(self) -> HandOver {
+    /// Gives the peers and the trackers to the torrent, and keeps no memory any more: see [`Torrent::adopt`](super::torrent::Torrent::adopt).
+    pub fn hand_over(self, turn: &mut Turn) -> HandOver {
+        turn.shared.descriptions -= self.counted;
+        turn.shared.early -= self.counted_early;
         let mut meeting = self.meeting;
         // The torrent knows whether it is private, so nothing has to be kept back.
         self.kept_back.iter().for_each(|(source, addr)| meeting.found(*source, &[*addr], Time::ZERO));

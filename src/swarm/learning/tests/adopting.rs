@@ -48,7 +48,9 @@ impl Table {
             self.learning.becomes_private(turn);
         }
         let mut torrent = Torrent::new(metainfo, have, settings, turn.now, &mut turn.shared.rng);
-        torrent.adopt(self.learning.hand_over(), turn);
+        let taken_over = self.learning.hand_over(turn);
+        torrent.adopt(taken_over, turn);
+        assert_eq!((turn.shared.early, turn.shared.descriptions), (0, 0), "other links may have the memory");
         torrent.handle(Event::Timer, turn);
         torrent.audit();
         Adopted { torrent, actions, shared: self.shared, now: self.now }
@@ -165,7 +167,7 @@ fn a_private_torrent_lets_go_of_all_that_its_trackers_did_not_name() {
 
 #[test]
 fn a_stranger_that_can_not_be_reached_is_not_tried_again_for_a_private_torrent() {
-    let (mut table, metainfo) = Table::for_torrent(true, &["http://t/a"]);
+    let (mut table, _) = Table::for_torrent(true, &["http://t/a"]);
     table.seconds(11);
     let stranger = SocketAddr::from(([9, 9, 9, 9], 5));
     table.happen(Event::Found { source: Source::Lsd, addrs: vec![stranger] });
@@ -185,7 +187,6 @@ fn a_stranger_that_can_not_be_reached_is_not_tried_again_for_a_private_torrent()
         table.happen(Event::ConnectFailed { addr: stranger, our_fault });
         assert!(!table.learning.meeting.candidates.is_known(stranger));
     }
-    drop(metainfo);
 }
 
 /// The check of the content may take an hour.

@@ -306,7 +306,10 @@ impl Lab {
         let turn = &mut Turn { now: self.now, shared: &mut self.shared, actions: &mut actions };
         let have = Bitfield::new(metainfo.piece_count());
         let mut torrent = Torrent::new(&metainfo, have, self.settings, self.now, &mut turn.shared.rng);
-        torrent.adopt(self.learning.hand_over(), turn);
+        {
+            let taken_over = self.learning.hand_over(turn);
+            torrent.adopt(taken_over, turn)
+        };
         torrent.audit();
         for action in &actions {
             if let Action::Close { peer, reason } = action {

@@ -222,6 +222,18 @@ fn one_host_fills_a_quarter_of_the_list() {
     assert_eq!(stage.torrent.meeting.candidates.usable(), 250);
 }
 
+#[test]
+fn all_peers_together_fill_half_of_the_list() {
+    let mut stage = stage();
+    for number in 1..=20u8 {
+        stage.join(number.into(), [8, 8, number / 5, 1], number + 1, true);
+        let addrs: Vec<SocketAddr> = (0..50).map(|host| SocketAddr::from(([20, number, host, 1], 80))).collect();
+        stage.hear(number.into(), pex(&names(&addrs)));
+        stage.happen(Event::Peer(key(number.into()), PeerEvent::Gone));
+    }
+    assert_eq!(stage.torrent.meeting.candidates.usable(), 500);
+}
+
 /// HOSTILE: a message each second, and far too many addresses.
 #[test]
 fn a_flood_is_not_read_and_closes_the_peer() {
