@@ -27,6 +27,11 @@ pub mod notice;
 pub mod peer;
 #[cfg(test)]
 pub mod testkit;
+// Feature: dht.
+#[cfg(feature = "dht")]
+pub mod udp;
+#[cfg(not(feature = "dht"))]
+#[path = "udp/absent.rs"]
 pub mod udp;
 
 pub use crate::storage::{Duty, TorrentId};
