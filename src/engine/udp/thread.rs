@@ -16,7 +16,7 @@ use crate::swarm::dht::{Figures, Goal, Output};
 use crate::swarm::event::Event;
 use crate::swarm::meeting::source::Source;
 use crate::sys::{in_words, lock};
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use crossbeam_channel::{Receiver, Sender};
 use rustix::event::{EventfdFlags, eventfd};
 use std::collections::BTreeMap;
@@ -185,8 +185,9 @@ impl Work {
         match output {
             Output::Found { ticket, peers } => {
                 let Some(lookup) = self.lookups.get_mut(&ticket) else { return };
-                // Nodes also name us, once we were announced.
-                lookup.found |= peers.iter().any(|peer| peer.port() != self.thread.port);
+                // Nodes also name us, once we were announced. (Many others have the same port.)
+                let is_us = |ip: IpAddr| self.nodes.figures().external.is_none_or(|external| external == ip);
+                lookup.found |= peers.iter().any(|peer| peer.port() != self.thread.port || !is_us(peer.ip()));
                 log::debug!("{} peers of {} found in the DHT", peers.len(), lookup.info_hash);
                 let torrent = lookup.torrent;
                 self.tell(torrent, peers);
