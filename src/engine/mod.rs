@@ -27,6 +27,11 @@ pub mod notice;
 pub mod peer;
 #[cfg(test)]
 pub mod testkit;
+// Feature: dht.
+#[cfg(feature = "dht")]
+pub mod udp;
+#[cfg(not(feature = "dht"))]
+#[path = "udp/absent.rs"]
 pub mod udp;
 
 pub use crate::storage::{Duty, TorrentId};
@@ -35,6 +40,7 @@ pub use input::Command;
 pub use notice::{DhtReport, Notice, Phase, Problem, ProblemKind, RateLimits, Report, Watch};
 
 use crate::proto::id::PeerId;
+use crate::proto::krpc;
 pub use crate::swarm::settings::{MAX_PEERS as DEFAULT_MAX_PEERS, Settings};
 use crate::sys::{lock, random};
 use crossbeam_channel::{Receiver, Sender};
@@ -54,7 +60,7 @@ pub struct Engine {
 impl Engine {
     /// Listens, and starts the threads. What happens is reported as notices. An error says why it can't start.
     pub fn start(config: Config) -> Result<(Engine, Receiver<Notice>), String> {
-        let (listeners, port) = listener::bind(&config.ports)?;
+        let (listeners, port) = listener::bind(&config.ports, krpc::IS_BUILT_IN && config.dht.is_some())?;
         let (notices, notice_receiver) = crossbeam_channel::unbounded();
         let settings = Settings {
             peer_id: PeerId::new(random::bytes()),

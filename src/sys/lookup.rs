@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Most host names that are looked up at once.
-const MOST_HOSTS: usize = 8;
+/// Most host names that are looked up at once; others are ignored.
+pub const MOST_HOSTS: usize = 8;
 /// How long a lookup may take. Usually it takes less than a second.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// Most threads that look up names, with those that were left behind.

@@ -14,7 +14,6 @@ use crate::engine::config::{Job, LinkJob};
 use crate::engine::input::Input;
 use crate::engine::notice::Problem;
 use crate::engine::peer::directory::Unknown;
-use crate::engine::udp::Wanted;
 use crate::proto::magnet::Magnet;
 use crate::proto::peer::metadata::IS_BUILT_IN;
 use crate::storage::TorrentId;
@@ -40,7 +39,7 @@ impl Manager {
         let slot = Slot::new(State::Learning(Box::new(stage), job.present), self.paused);
         // The torrent may turn out to be private. So it is not announced before its trackers have had time to answer.
         let after = if slot.trackers().is_empty() { Time::ZERO } else { TRACKERS_ALONE };
-        self.searches.add(&Wanted { torrent: id, info_hash, is_seed: false, after });
+        self.searches.add(id, info_hash, false, after);
         let paused = slot.paused;
         self.torrents.insert(id, Box::new(slot));
         self.peers.around.directory.add_unknown(info_hash, unknown, job.present);

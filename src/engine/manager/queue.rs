@@ -12,7 +12,6 @@ use crate::engine::checker::Check;
 use crate::engine::config::Job;
 use crate::engine::keeper::Kept;
 use crate::engine::notice::Notice;
-use crate::engine::udp::Wanted;
 use crate::storage::TorrentId;
 use crate::storage::check::CheckedContent;
 use crate::storage::error::ContentError;
@@ -86,7 +85,7 @@ impl Manager {
         slot.state = State::Running(Box::new(torrent), Arc::clone(&content));
         if !content.metainfo.private {
             let info_hash = content.metainfo.info_hash;
-            self.searches.add(&Wanted { torrent: id, info_hash, is_seed: is_complete, after: Time::ZERO });
+            self.searches.add(id, info_hash, is_complete, Time::ZERO);
             self.searches.dht.look_up(&content.metainfo.about().nodes);
         }
         self.peers.around.directory.add(content);

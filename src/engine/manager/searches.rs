@@ -2,11 +2,13 @@
 //!
 //! Floor 3, part of the [`manager`](super). They are for public torrents only.
 
+use crate::base::time::Time;
 use crate::engine::config::Config;
 use crate::engine::input::Input;
 use crate::engine::lsd::Lsd;
-use crate::engine::udp::{Dht, Wanted};
+use crate::engine::udp::Dht;
 use crate::proto::id::InfoHash;
+use crate::storage::TorrentId;
 use crate::swarm::event::News;
 use crossbeam_channel::Sender;
 use std::io;
@@ -21,13 +23,13 @@ pub struct Searches {
 impl Searches {
     /// Prepares those that `config` wants. Peers that they find go to `manager`. We announce `port`.
     pub fn start(config: &Config, port: u16, manager: &Sender<Input>) -> io::Result<Searches> {
-        Ok(Searches { lsd: Lsd::start(config.lsd, port, manager)?, dht: Dht::start(config, port, manager)? })
+        Ok(Searches { lsd: Lsd::start(config.lsd, port, manager)?, dht: Dht::prepare(config, port, manager)? })
     }
 
-    /// Searches for peers of a torrent, and announces it.
-    pub fn add(&self, wanted: &Wanted) {
-        self.lsd.add(wanted.torrent, wanted.info_hash, wanted.after);
-        self.dht.add(wanted);
+    /// Searches for peers of a torrent, and announces it, once `after` has passed.
+    pub fn add(&mut self, torrent: TorrentId, info_hash: InfoHash, is_seed: bool, after: Time) {
+        self.lsd.add(torrent, info_hash, after);
+        self.dht.add(torrent, info_hash, is_seed, after);
     }
 
     /// Something happened to a torrent.

@@ -7,9 +7,9 @@ use super::around::{STACK_BYTES, Surroundings};
 use super::reader;
 use super::shaking::Places;
 use crate::sys::{in_words, listen};
-use core::net::SocketAddr;
+use core::net::{Ipv4Addr, SocketAddr};
 use std::io;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::thread;
@@ -18,14 +18,19 @@ use std::time::Duration;
 /// How long to wait if the system has no descriptor or memory for a connection; trying again at once would spin.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Listens on the first free port of `ports`, on all addresses. Returns the port too, or says why there is none.
-pub fn bind(ports: &RangeInclusive<u16>) -> Result<(Vec<TcpListener>, u16), String> {
-    let mut last = io::Error::other("no port was named");
+/// Listens on the first free port of `ports`, on all addresses. Returns the port too, or says why there is none. The DHT
+/// needs the same number `with_udp`: a port that is free for both goes before.
+pub fn bind(ports: &RangeInclusive<u16>, with_udp: bool) -> Result<(Vec<TcpListener>, u16), String> {
+    let (mut last, mut without_udp) = (io::Error::other("no port was named"), None);
     for port in ports.clone() {
         match listen::tcp(port) {
-            Ok(bound) => return Ok(bound),
+            Ok(bound) if !with_udp || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, bound.1)).is_ok() => return Ok(bound),
+            Ok(bound) => without_udp = without_udp.or(Some(bound)),
             Err(error) => last = error,
         }
+    }
+    if let Some(bound) = without_udp {
+        return Ok(bound);
     }
     let (first, end) = (ports.start(), ports.end());
     let which = if first == end { format!("port {first}") } else { format!("any port from {first} to {end}") };

@@ -1,9 +1,10 @@
-//! The stand-in for `search.rs` in a build without the DHT: it does nothing.
+//! The stand-in for the folder `udp` in a build without the DHT: it does nothing.
 
-use super::wanted::Wanted;
-use crate::engine::config::Config;
-use crate::engine::input::Input;
+use super::config::Config;
+use super::input::Input;
+use crate::base::time::Time;
 use crate::proto::id::InfoHash;
+use crate::storage::TorrentId;
 use crate::swarm::dht::Figures;
 use core::net::SocketAddr;
 use crossbeam_channel::Sender;
@@ -14,11 +15,11 @@ pub struct Dht;
 
 #[expect(missing_docs, reason = "they are those of the other build")]
 impl Dht {
-    pub fn start(_: &Config, _: u16, _: &Sender<Input>) -> io::Result<Dht> {
+    pub fn prepare(_: &Config, _: u16, _: &Sender<Input>) -> io::Result<Dht> {
         Ok(Dht)
     }
 
-    pub fn add(&self, _: &Wanted) {}
+    pub fn add(&self, _: TorrentId, _: InfoHash, _: bool, _: Time) {}
     pub fn is_complete(&self, _: &InfoHash) {}
     pub fn remove(&self, _: &InfoHash) {}
     pub fn meet(&self, _: SocketAddr) {}

@@ -3,12 +3,10 @@
 //!
 //! Floor 3, part of [`udp`](super). Names are looked up by a thread of their own, because the resolver may hang.
 
-use super::plan::Search;
 use crate::base::time::Time;
 use crate::engine::config::Dht as Options;
-use crate::sys::{lock, lookup};
-use core::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use crate::sys::lookup;
+use core::net::SocketAddr;
 use std::thread;
 
 /// Well-known nodes of libtorrent, transmission, BitTorrent, uTorrent, Vuze, and one for IPv6. (libtorrent's and
@@ -40,9 +38,9 @@ pub struct Entrance {
 
 impl Entrance {
     /// `saved` nodes are known of the last run; a `person` named others, which are asked at once.
-    pub fn new(saved: usize, person: bool, now: Time) -> Entrance {
-        let alone = if saved >= FEW && !person { SAVED_ALONE } else { Time::ZERO };
-        Entrance { next: now + alone, pause: AGAIN }
+    pub fn new(saved: usize, person: bool) -> Entrance {
+        let next = if saved >= FEW && !person { SAVED_ALONE } else { Time::ZERO };
+        Entrance { next, pause: AGAIN }
     }
 
     /// When to see again whether there are enough; `None`: there are `good` ones.
@@ -74,32 +72,9 @@ pub fn hosts(options: &Options) -> (Vec<(String, u16)>, bool) {
     }
 }
 
-/// Looks up the nodes through which the DHT is entered.
-pub fn enter(search: &Arc<Search>) {
-    let (hosts, are_routers) = hosts(&search.options);
-    look_up(search, hosts, are_routers);
-}
-
-/// A torrent names nodes. They are of use only if we know few.
-pub fn torrent_names(search: &Arc<Search>, hosts: &[(String, u16)]) {
-    let has_few = || lock(&search.plan).figures.as_ref().is_none_or(|figures| figures.good < FEW);
-    if !hosts.is_empty() && has_few() {
-        look_up(search, hosts.to_vec(), false);
-    }
-}
-
-fn look_up(search: &Arc<Search>, hosts: Vec<(String, u16)>, are_routers: bool) {
-    let addr = |(host, port): &(String, u16)| {
-        host.trim_matches(['[', ']']).parse().ok().map(|ip: IpAddr| SocketAddr::new(ip.to_canonical(), *port))
-    };
-    let literal: Vec<SocketAddr> = hosts.iter().filter_map(addr).collect();
-    let names: Vec<(String, u16)> = hosts.into_iter().filter(|host| addr(host).is_none()).collect();
-    search.meet(&literal, are_routers);
-    if names.is_empty() {
-        return;
-    }
-    let own = Arc::clone(search);
-    let run = move || own.meet(&lookup::look_up(names), are_routers);
+/// Looks up hosts, and tells `found` their addresses.
+pub fn look_up(hosts: Vec<(String, u16)>, found: impl Fn(Vec<SocketAddr>) + Send + 'static) {
+    let run = move || hosts.chunks(lookup::MOST_HOSTS).for_each(|some| found(lookup::look_up(some.to_vec())));
     if let Err(error) = thread::Builder::new().name("lookup".into()).stack_size(STACK_BYTES).spawn(run) {
         log::warn!("can't start a thread to look up nodes of the DHT: {error}");
     }
@@ -112,13 +87,13 @@ mod tests {
     #[test]
     fn others_help_at_once_later_or_less_and_less_often() {
         let at = Time::from_secs;
-        let mut fresh = Entrance::new(0, false, Time::ZERO);
+        let mut fresh = Entrance::new(0, false);
         assert_eq!(fresh.next(0), Some(Time::ZERO));
         let times: Vec<u64> = (0..20_000).filter(|second| fresh.is_due(0, at(*second))).collect();
         assert_eq!(times, [0, 15, 45, 105, 225, 465, 945, 1905, 3825, 7425, 11025, 14625, 18225]);
         assert!(!fresh.is_due(FEW, at(99_999)) && fresh.next(FEW).is_none());
-        let mut known = Entrance::new(300, false, Time::ZERO);
+        let mut known = Entrance::new(300, false);
         assert!(!known.is_due(0, at(14)) && known.is_due(7, at(15)));
-        assert!(Entrance::new(300, true, Time::ZERO).is_due(0, Time::ZERO), "a person knows better");
+        assert!(Entrance::new(300, true).is_due(0, Time::ZERO), "a person knows better");
     }
 }

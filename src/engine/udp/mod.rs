@@ -3,40 +3,123 @@
 //! Floor 3. [`Dht`] is the manager's handle. From the first public torrent on, a thread owns one socket for each
 //! address family, on the TCP port's number, and a [node](crate::swarm::dht::Node) for each. It looks up and announces
 //! the torrents by turns, and remembers the nodes that it knows. Peers that it finds go to the manager as
-//! [`Event::Found`](crate::swarm::event::Event::Found). In a build without the feature `dht`, the handle does nothing.
+//! [`Event::Found`](crate::swarm::event::Event::Found). In a build without the feature `dht`, `absent.rs` takes the
+//! place of this folder.
 
-// Feature: dht.
-#[cfg(feature = "dht")]
-mod bootstrap;
-// Feature: dht.
-#[cfg(feature = "dht")]
-mod nodes;
-// Feature: dht.
-#[cfg(feature = "dht")]
-mod plan;
-// Feature: dht.
-#[cfg(feature = "dht")]
-mod saved;
-// Feature: dht.
-#[cfg(feature = "dht")]
+pub mod bootstrap;
+pub mod nodes;
+pub mod saved;
 mod schedule;
-// Feature: dht.
-#[cfg(feature = "dht")]
-mod search;
-// Feature: dht.
-#[cfg(feature = "dht")]
 mod sockets;
-// Feature: dht.
-#[cfg(feature = "dht")]
 mod thread;
-// Feature: dht.
-#[cfg(feature = "dht")]
-pub mod visit;
-mod wanted;
 
-#[cfg(not(feature = "dht"))]
-#[path = "absent.rs"]
-mod search;
+use self::thread::{Order, Orders, Thread};
+use crate::base::time::Time;
+use crate::engine::config::Config;
+use crate::engine::input::Input;
+use crate::proto::id::InfoHash;
+use crate::storage::TorrentId;
+use crate::swarm::dht::Figures;
+use crate::sys::lock;
+use core::net::SocketAddr;
+use crossbeam_channel::{Receiver, Sender};
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-pub use self::search::Dht;
-pub use self::wanted::Wanted;
+/// Stack size of the thread: a packet that is read, one that is written, and filters.
+const STACK_BYTES: usize = 128 * 1024;
+/// The end of the process waits this long for the last save: a disk that hangs does not hold it up.
+const LAST_SAVE: Duration = Duration::from_millis(500);
+/// Most orders that wait before nodes that peers name are ignored.
+const MOST_WAITING: usize = 400;
+
+/// A handle to the DHT; `None`: it is switched off.
+pub struct Dht(Option<Handle>);
+
+struct Handle {
+    orders: Orders,
+    /// How the nodes are; `None`: they have no sockets yet.
+    figures: Arc<Mutex<Option<Figures>>>,
+    /// The thread, until it is started.
+    thread: Option<Box<Thread>>,
+    /// The thread was started. This is disconnected when it has ended.
+    ended: Option<Receiver<()>>,
+}
+
+impl Dht {
+    /// Prepares the DHT, if `config` wants it. Peers that it finds go to `manager`. We announce `port`.
+    pub fn prepare(config: &Config, port: u16, manager: &Sender<Input>) -> io::Result<Dht> {
+        let Some(options) = config.dht.clone() else { return Ok(Dht(None)) };
+        let (orders, inbox) = Orders::new()?;
+        let (figures, states, manager) = (Arc::default(), config.states.clone(), manager.clone());
+        let (own, shown) = (orders.clone(), Arc::clone(&figures));
+        let thread = Box::new(Thread { options, port, states, manager, orders: own, inbox, figures: shown });
+        Ok(Dht(Some(Handle { orders, figures, thread: Some(thread), ended: None })))
+    }
+
+    /// Starts the thread, if it does not run.
+    pub fn start(&mut self) {
+        let Some(handle) = &mut self.0 else { return };
+        let Some(thread) = handle.thread.take() else { return };
+        let (ends, ended) = crossbeam_channel::bounded(0);
+        let run = move || {
+            thread.run();
+            drop(ends);
+        };
+        match std::thread::Builder::new().name("dht".into()).stack_size(STACK_BYTES).spawn(run) {
+            Ok(_) => handle.ended = Some(ended),
+            Err(error) => log::warn!("can't start a thread for the DHT: {error}"),
+        }
+    }
+
+    /// Looks up and announces a torrent, again and again, once `after` has passed. The torrent must not be private.
+    pub fn add(&mut self, torrent: TorrentId, info_hash: InfoHash, is_seed: bool, after: Time) {
+        self.start();
+        self.order(Order::Add { torrent, info_hash, is_seed, after });
+    }
+
+    /// A torrent is complete now, and is announced as a seed from the next time on.
+    pub fn is_complete(&self, info_hash: &InfoHash) {
+        self.order(Order::Complete(*info_hash));
+    }
+
+    /// Ends the lookup of a torrent and announces it no longer, if it was announced.
+    pub fn remove(&self, info_hash: &InfoHash) {
+        self.order(Order::Remove(*info_hash));
+    }
+
+    /// There may be a node at `addr`: a peer says so.
+    pub fn meet(&self, addr: SocketAddr) {
+        if self.0.as_ref().is_some_and(|handle| handle.orders.waiting() < MOST_WAITING) {
+            self.order(Order::Meet(vec![addr], false));
+        }
+    }
+
+    /// There may be nodes at these hosts: a torrent says so.
+    pub fn look_up(&self, hosts: &[(String, u16)]) {
+        if !hosts.is_empty() {
+            self.order(Order::LookUp(hosts.to_vec()));
+        }
+    }
+
+    /// How the nodes of both families are, together; `None`: there are none.
+    pub fn figures(&self) -> Option<Figures> {
+        lock(&self.0.as_ref()?.figures).clone()
+    }
+
+    /// The process ends: saves the nodes, and waits a moment for that.
+    pub fn end(&self) {
+        self.order(Order::End);
+        if let Some(ended) = self.0.as_ref().and_then(|handle| handle.ended.as_ref()) {
+            let _ = ended.recv_timeout(LAST_SAVE);
+        }
+    }
+
+    /// Orders what has to do with torrents, of which there is none before the thread is started.
+    fn order(&self, order: Order) {
+        if let Some(handle) = self.0.as_ref().filter(|handle| handle.ended.is_some()) {
+            handle.orders.give(order);
+        }
+    }
+}

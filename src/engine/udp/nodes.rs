@@ -35,7 +35,7 @@ const PERIOD: Time = Time::from_millis(100);
 pub struct Nodes {
     families: Vec<Family>,
     rng: Rng,
-    started: Instant,
+    began: Instant,
     /// What the nodes have found or done, for others.
     found: Vec<Output>,
     exchange: Time,
@@ -53,76 +53,67 @@ struct Family {
 
 impl Nodes {
     /// Binds the sockets. The ids are those of the last run.
-    pub fn open(port: u16, options: &Options, saved: &Saved, started: Instant) -> io::Result<Nodes> {
-        let (sockets, mut rng, now) = (sockets::open(port)?, Rng::new(random::bits()), started.elapsed());
+    pub fn open(port: u16, options: &Options, saved: &Saved) -> io::Result<Nodes> {
+        let (sockets, mut rng) = (sockets::open(port)?, Rng::new(random::bits()));
         let allow_local = !options.nodes.is_empty() && options.nodes.iter().all(|(host, _)| is_local(host));
         let is_dual = sockets.len() > 1 && (allow_local || sockets::has_v6());
         let mut families = Vec::new();
         for socket in sockets {
             let own = socket.local_addr()?;
-            let id = saved.ids[usize::from(own.is_ipv6())].filter(|_| saved.port == own.port());
+            let (is_v6, port) = (own.is_ipv6(), own.port());
+            let id = saved.ids[usize::from(is_v6)].filter(|_| saved.port == port);
             let config = Config {
-                is_v6: own.is_ipv6(),
+                is_v6,
                 is_dual,
                 id: id.unwrap_or_else(|| NodeId(random::bytes())),
                 secret: random::bytes(),
                 read_only: options.read_only,
-                port: own.port(),
+                port,
                 allow_local,
                 store_peers: STORE_PEERS,
             };
-            let node = Node::new(config, now, &mut rng);
-            families.push(Family { socket, node, is_v6: own.is_ipv6(), timer: Time::ZERO });
+            let node = Node::new(config, Time::ZERO, &mut rng);
+            families.push(Family { socket, node, is_v6, timer: Time::ZERO });
         }
-        Ok(Nodes { families, rng, started, found: Vec::new(), exchange: EXCHANGE, read: (Time::ZERO, 0) })
+        let (began, exchange) = (Instant::now(), EXCHANGE);
+        Ok(Nodes { families, rng, began, found: Vec::new(), exchange, read: (Time::ZERO, 0) })
     }
 
-    /// The port.
-    pub fn port(&self) -> u16 {
-        let addr = self.families.first().and_then(|family| family.socket.local_addr().ok());
-        addr.map_or(0, |addr| addr.port())
+    /// The moment, since they were opened.
+    pub fn now(&self) -> Time {
+        self.began.elapsed()
     }
 
     /// There may be a node at `addr`, or a well-known one.
     pub fn meet(&mut self, addr: SocketAddr, is_router: bool) {
-        self.tell(addr.is_ipv6(), if is_router { Input::Router(addr) } else { Input::Node(addr) });
+        if let Some(at) = self.families.iter().position(|family| family.is_v6 == addr.is_ipv6()) {
+            self.tell(at, if is_router { Input::Router(addr) } else { Input::Node(addr) });
+        }
     }
 
     /// Wants something of the families that know nodes; if none knows any, of both. Returns of how many: as many
     /// [`Output::Done`] follow.
     pub fn seek(&mut self, ticket: u64, what: &Goal, steps: bool) -> usize {
-        let now = self.started.elapsed();
+        let now = self.now();
         let knows = |family: &Family| match what {
             Goal::Ping(addr) => addr.is_ipv6() == family.is_v6,
             _ => family.node.figures(now).nodes > 0,
         };
-        let none = !self.families.iter().any(&knows);
-        let asked = self.families.iter().filter(|family| none || knows(family));
-        let asked: Vec<bool> = asked.map(|family| family.is_v6).collect();
-        for is_v6 in &asked {
-            self.tell(*is_v6, Input::Seek(Seek { ticket, what: what.clone(), steps }));
-        }
-        asked.len()
+        let know: Vec<bool> = self.families.iter().map(knows).collect();
+        let asked = (0..know.len()).filter(|at| know[*at] || !know.contains(&true));
+        asked.map(|at| self.tell(at, Input::Seek(Seek { ticket, what: what.clone(), steps }))).count()
     }
 
     /// Nothing is wanted any more under this ticket.
     pub fn cancel(&mut self, ticket: u64) {
-        [false, true].into_iter().for_each(|is_v6| self.tell(is_v6, Input::Cancel(ticket)));
+        (0..self.families.len()).for_each(|at| self.tell(at, Input::Cancel(ticket)));
     }
 
-    /// Tells a node something, and carries out what follows.
-    fn tell(&mut self, is_v6: bool, input: Input) {
-        let mut out = Vec::new();
-        let now = self.started.elapsed();
-        if let Some(family) = self.families.iter_mut().find(|family| family.is_v6 == is_v6) {
-            family.node.handle(input, now, &mut self.rng, &mut out);
-        }
-        self.carry_out(is_v6, out);
-    }
-
-    fn carry_out(&mut self, is_v6: bool, out: Vec<Output>) {
-        let Some(family) = self.families.iter().find(|family| family.is_v6 == is_v6) else { return };
-        let mut met = Vec::new();
+    /// Tells the node of a family something, and carries out what follows.
+    fn tell(&mut self, at: usize, input: Input) {
+        let (mut out, mut met, now) = (Vec::new(), Vec::new(), self.now());
+        let Some(family) = self.families.get_mut(at) else { return };
+        family.node.handle(input, now, &mut self.rng, &mut out);
         for output in out {
             match output {
                 Output::Send { to, bytes } => sockets::send(&family.socket, to, &bytes),
@@ -136,29 +127,29 @@ impl Nodes {
 
     /// Does what is due, and returns what was found since the last time.
     pub fn work(&mut self) -> Vec<Output> {
-        let now = self.started.elapsed();
-        for is_v6 in [false, true] {
-            let Some(family) = self.families.iter_mut().find(|family| family.is_v6 == is_v6) else { continue };
-            if family.next(now).is_some_and(|at| at <= now) {
+        let now = self.now();
+        for at in 0..self.families.len() {
+            let family = &mut self.families[at];
+            if family.next(now).is_some_and(|due| due <= now) {
                 family.timer = now;
-                self.tell(is_v6, Input::Timer);
+                self.tell(at, Input::Timer);
             }
         }
-        if self.exchange <= now {
+        if self.exchange <= now && self.families.len() == 2 {
             self.exchange = now + EXCHANGE;
-            for is_v6 in [false, true] {
-                let others = self.families.iter().find(|family| family.is_v6 != is_v6);
-                let others = others.map_or(Vec::new(), |family| family.node.contacts(now));
-                self.tell(is_v6, Input::Others(others));
-            }
+            let good: Vec<_> = self.families.iter().map(|family| family.node.contacts(now)).collect();
+            good.into_iter().rev().enumerate().for_each(|(at, others)| self.tell(at, Input::Others(others)));
         }
         std::mem::take(&mut self.found)
     }
 
     /// Waits until a packet comes, something is due, somebody wakes us, or until `until`. Reads the packets.
     pub fn wait(&mut self, wake: Option<&OwnedFd>, until: Option<Time>) {
-        let now = self.started.elapsed();
-        let deaf_until = Some(self.read.0 + PERIOD).filter(|end| self.read.1 >= PACKETS && now < *end);
+        let now = self.now();
+        if now >= self.read.0 + PERIOD {
+            self.read = (now, 0);
+        }
+        let deaf_until = (self.read.1 >= PACKETS).then_some(self.read.0 + PERIOD);
         let due = self.families.iter().map(|family| family.next(now)).fold(sooner(until, deaf_until), sooner);
         let mut polled: Vec<PollFd> = wake.into_iter().map(|wake| PollFd::new(wake, PollFlags::IN)).collect();
         if deaf_until.is_none() {
@@ -169,36 +160,32 @@ impl Nodes {
         if let Err(error) = poll(&mut polled, pause.as_ref()) {
             log::debug!("can't wait for the DHT: {error}");
         }
-        let ready: Vec<bool> = polled.iter().map(|fd| !fd.revents().is_empty()).collect();
-        if let Some(wake) = wake.filter(|_| ready.first() == Some(&true)) {
+        if let Some(wake) = wake {
             let _ = rustix::io::read(wake, &mut [0u8; 8]);
         }
-        let ready = ready.into_iter().skip(usize::from(wake.is_some())).enumerate().filter(|(_, ready)| *ready);
-        ready.for_each(|(number, _)| self.read(number));
+        if deaf_until.is_none() {
+            (0..self.families.len()).for_each(|at| self.read(at));
+        }
     }
 
     /// Reads the packets that wait in a socket, as far as the limit allows.
-    fn read(&mut self, number: usize) {
+    fn read(&mut self, at: usize) {
         // One byte more than the longest packet that is read, so that one that is longer is recognized.
         let mut buffer = [0; MOST_READ + 1];
-        let now = self.started.elapsed();
-        if now.saturating_sub(self.read.0) >= PERIOD {
-            self.read = (now, 0);
-        }
-        while self.read.1 < PACKETS {
-            let Some(family) = self.families.get(number) else { return };
-            let Some((from, length)) = sockets::receive(&family.socket, &mut buffer) else { return };
+        while self.read.1 < PACKETS
+            && let Some((from, length)) = sockets::receive(&self.families[at].socket, &mut buffer)
+        {
             self.read.1 += 1;
             let bytes = &buffer[..length];
             if length <= MOST_READ && sockets::is_of_dht(bytes) {
-                self.tell(family.is_v6, Input::Packet { from, bytes });
+                self.tell(at, Input::Packet { from, bytes });
             }
         }
     }
 
     /// How both are, together. What others see as our address is that of IPv4, if it is known.
     pub fn figures(&self) -> Figures {
-        let now = self.started.elapsed();
+        let now = self.now();
         let all = self.families.iter().map(|family| family.node.figures(now));
         all.reduce(|one, other| Figures {
             good: one.good + other.good,
@@ -218,10 +205,11 @@ impl Nodes {
 
     /// What is to be saved.
     pub fn saved(&self) -> Saved {
-        let (mut saved, now) = (Saved { port: self.port(), ..Saved::default() }, self.started.elapsed());
-        for family in &self.families {
-            saved.ids[usize::from(family.is_v6)] = Some(family.node.id());
-            saved.nodes.extend(family.node.contacts(now).into_iter().map(|contact| contact.addr));
+        let (mut saved, now) = (Saved::default(), self.now());
+        for Family { socket, node, is_v6, .. } in &self.families {
+            saved.port = socket.local_addr().map_or(0, |own| own.port());
+            saved.ids[usize::from(*is_v6)] = Some(node.id());
+            saved.nodes.extend(node.contacts(now).into_iter().map(|contact| contact.addr));
         }
         saved
     }
@@ -243,10 +231,14 @@ fn is_local(host: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn port(nodes: &Nodes) -> u16 {
+        nodes.saved().port
+    }
+
     fn nodes(named: &[(&str, u16)]) -> Nodes {
         let nodes = named.iter().map(|(host, port)| (host.to_string(), *port)).collect();
         let options = Options { nodes, read_only: false };
-        Nodes::open(0, &options, &Saved::default(), Instant::now()).unwrap()
+        Nodes::open(0, &options, &Saved::default()).unwrap()
     }
 
     #[test]
@@ -258,15 +250,15 @@ mod tests {
     #[test]
     fn a_node_finds_another_at_its_port() {
         let mut first = nodes(&[("127.0.0.1", 9)]);
-        let mut second = nodes(&[("127.0.0.1", first.port())]);
-        let addr: SocketAddr = ([127, 0, 0, 1], first.port()).into();
+        let mut second = nodes(&[("127.0.0.1", port(&first))]);
+        let addr: SocketAddr = ([127, 0, 0, 1], port(&first)).into();
         assert_eq!(second.seek(7, &Goal::Ping(addr), false), 1);
         let end = Instant::now() + Time::from_secs(20);
         let outcome = loop {
             assert!(Instant::now() < end, "it answers");
-            let soon = second.started.elapsed() + Time::from_millis(5);
+            let soon = second.now() + Time::from_millis(5);
             second.wait(None, Some(soon));
-            first.wait(None, Some(first.started.elapsed()));
+            first.wait(None, Some(first.now()));
             first.work();
             if let Some(Output::Done { ticket: 7, outcome }) = second.work().pop() {
                 break outcome;
@@ -282,14 +274,14 @@ mod tests {
         let mut flooded = nodes(&[("127.0.0.1", 9)]);
         let liar = UdpSocket::bind("127.0.0.1:0").unwrap();
         for _ in 0..3 * PACKETS {
-            liar.send_to(b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe", ("127.0.0.1", flooded.port()))
+            liar.send_to(b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe", ("127.0.0.1", port(&flooded)))
                 .unwrap();
         }
         flooded.wait(None, None);
         assert_eq!(flooded.read.1, PACKETS);
-        let began = flooded.started.elapsed();
+        let began = flooded.now();
         flooded.wait(None, None);
-        assert!(flooded.started.elapsed() - began < 2 * PERIOD);
+        assert!(flooded.now() - began < 2 * PERIOD);
         assert!(flooded.figures().answers_out < 60, "one address gets few answers");
     }
 }

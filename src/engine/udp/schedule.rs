@@ -3,16 +3,16 @@
 //! Floor 3, part of [`udp`](super), but pure: time is an argument. A lookup takes about 40 packets and some seconds, so
 //! lookups begin one after the other: thousands of torrents are spread over the 15 minutes.
 
-use super::wanted::Wanted;
 use crate::base::time::Time;
 use crate::proto::id::InfoHash;
+use crate::storage::TorrentId;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How often a torrent is looked up and announced (libtorrent). Others keep an announce for 30 minutes or longer.
 const EVERY: Time = Time::from_secs(900);
-/// If a lookup was in vain, it is repeated after these times, in seconds: those who have the torrent may come soon, and
-/// our table is poor at first.
-const REPEATS: [u64; 7] = [5, 10, 20, 40, 80, 160, 320];
+/// If a lookup was in vain, it is repeated after this, and the pause doubles up to [`EVERY`]: those who have the torrent
+/// may come soon, and our table is poor at first.
+const AGAIN: Time = Time::from_secs(5);
 /// Most lookups at a time.
 const AT_ONCE: usize = 100;
 /// Two lookups begin this far apart, or less if there are so many torrents that [`EVERY`] would not suffice.
@@ -23,49 +23,53 @@ const APART: Time = Time::from_millis(500);
 pub struct Schedule {
     torrents: BTreeMap<InfoHash, Turn>,
     /// Those that wait, by the time of their turn.
-    queue: BTreeSet<(Time, InfoHash)>,
+    queue: BTreeSet<(Second, InfoHash)>,
     /// No lookup begins before this.
     from: Time,
 }
 
+/// A moment, in seconds. (There may be thousands of torrents, and a [`Time`] has 16 bytes.)
+type Second = u32;
+
 struct Turn {
-    wanted: Wanted,
-    /// When it is its turn; `None`: it is being looked up.
-    at: Option<Time>,
+    torrent: TorrentId,
+    is_seed: bool,
     /// How often it was looked up in vain.
     vain: u8,
+    /// When it is its turn; `None`: it is being looked up.
+    at: Option<Second>,
 }
 
 impl Schedule {
-    /// Adds a torrent, which must not be looked up before `at`. A torrent that is there already keeps its turn, unless
-    /// it has not been looked up yet.
-    pub fn add(&mut self, wanted: &Wanted, at: Time) {
-        let (info_hash, is_new) = (wanted.info_hash, !self.torrents.contains_key(&wanted.info_hash));
-        let turn = self.torrents.entry(info_hash).or_insert(Turn { wanted: *wanted, at: None, vain: 0 });
-        turn.wanted = *wanted;
-        if is_new || turn.at.is_some_and(|before| before > at && turn.vain == 0) {
+    /// Adds a torrent, which must not be looked up before `at`. One that is there already, and has been looked up, keeps
+    /// its turn.
+    pub fn add(&mut self, torrent: TorrentId, info_hash: InfoHash, is_seed: bool, at: Time) {
+        let is_new = !self.torrents.contains_key(&info_hash);
+        let turn = self.torrents.entry(info_hash).or_insert(Turn { torrent, is_seed, vain: 0, at: None });
+        (turn.torrent, turn.is_seed) = (torrent, is_seed);
+        if is_new || turn.at.is_some_and(|before| before > second(at) && turn.vain == 0) {
             self.wait_until(info_hash, at);
         }
     }
 
     fn wait_until(&mut self, info_hash: InfoHash, at: Time) {
         let Some(turn) = self.torrents.get_mut(&info_hash) else { return };
-        if let Some(before) = turn.at.replace(at) {
+        if let Some(before) = turn.at.replace(second(at)) {
             self.queue.remove(&(before, info_hash));
         }
-        self.queue.insert((at, info_hash));
+        self.queue.insert((second(at), info_hash));
     }
 
     /// A torrent is complete.
     pub fn is_complete(&mut self, info_hash: &InfoHash) {
         if let Some(turn) = self.torrents.get_mut(info_hash) {
-            turn.wanted.is_seed = true;
+            turn.is_seed = true;
         }
     }
 
     /// Removes a torrent.
     pub fn remove(&mut self, info_hash: &InfoHash) {
-        if let Some(Turn { at: Some(at), .. }) = self.torrents.remove(info_hash) {
+        if let Some(at) = self.torrents.remove(info_hash).and_then(|turn| turn.at) {
             self.queue.remove(&(at, *info_hash));
         }
     }
@@ -73,35 +77,38 @@ impl Schedule {
     /// When the next lookup begins, if no other one ends before.
     pub fn next(&self) -> Option<Time> {
         let (at, _) = self.queue.first().filter(|_| self.torrents.len() - self.queue.len() < AT_ONCE)?;
-        Some((*at).max(self.from))
+        Some(Time::from_secs(u64::from(*at)).max(self.from))
     }
 
-    /// The torrent that is looked up now; `None`: no lookup is due.
-    pub fn begin(&mut self, now: Time) -> Option<Wanted> {
+    /// The torrent that is looked up now, and whether we are a seed of it; `None`: no lookup is due.
+    pub fn begin(&mut self, now: Time) -> Option<(TorrentId, InfoHash, bool)> {
         self.next().filter(|at| *at <= now)?;
         let (_, info_hash) = self.queue.pop_first()?;
-        self.from = now + APART.min(EVERY / u32::try_from(self.torrents.len()).unwrap_or(u32::MAX).max(1));
+        self.from = now + APART.min(EVERY / self.torrents.len() as u32);
         let turn = self.torrents.get_mut(&info_hash)?;
         turn.at = None;
-        Some(turn.wanted)
+        Some((turn.torrent, info_hash, turn.is_seed))
     }
 
-    /// A lookup has ended. For a seed it is in vain if nobody took the announce, otherwise if no peer was found.
+    /// A lookup has ended. For a seed it was in vain if nobody took the announce, otherwise if no peer was `found`.
     pub fn ended(&mut self, info_hash: InfoHash, found: bool, announced: bool, now: Time) {
         let Some(turn) = self.torrents.get_mut(&info_hash).filter(|turn| turn.at.is_none()) else { return };
-        let is_vain = if turn.wanted.is_seed { !announced } else { !found };
-        let pause =
-            REPEATS.get(usize::from(turn.vain)).filter(|_| is_vain).map_or(EVERY, |pause| Time::from_secs(*pause));
+        let is_vain = if turn.is_seed { !announced } else { !found };
+        let pause = if is_vain { EVERY.min(AGAIN * 2u32.pow(u32::from(turn.vain.min(8)))) } else { EVERY };
         turn.vain = if is_vain { turn.vain.saturating_add(1) } else { 0 };
         self.wait_until(info_hash, now + pause);
     }
+}
+
+/// The second that begins then, or after it.
+fn second(time: Time) -> Second {
+    u32::try_from(time.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::base::time::sooner;
-    use crate::storage::TorrentId;
 
     fn hash(number: u64) -> InfoHash {
         let mut bytes = [0; 20];
@@ -109,13 +116,13 @@ mod tests {
         InfoHash(bytes)
     }
 
-    fn wanted(number: u64, is_seed: bool) -> Wanted {
-        Wanted { torrent: TorrentId(number), info_hash: hash(number), is_seed, after: Time::ZERO }
+    fn add(schedule: &mut Schedule, number: u64, is_seed: bool, at: Time) {
+        schedule.add(TorrentId(number), hash(number), is_seed, at);
     }
 
     fn schedule(torrents: u64, is_seed: bool) -> Schedule {
         let mut schedule = Schedule::default();
-        (0..torrents).for_each(|number| schedule.add(&wanted(number, is_seed), Time::ZERO));
+        (0..torrents).for_each(|number| add(&mut schedule, number, is_seed, Time::ZERO));
         schedule
     }
 
@@ -130,9 +137,9 @@ mod tests {
                 running.pop_first();
                 schedule.ended(info_hash, found, true, at);
             } else {
-                let due = schedule.begin(now).expect("it is due");
-                begun.push((now.as_secs(), due.torrent));
-                running.insert((now + takes, due.info_hash));
+                let (torrent, info_hash, _) = schedule.begin(now).expect("it is due");
+                begun.push((now.as_secs(), torrent));
+                running.insert((now + takes, info_hash));
                 assert!(running.len() <= AT_ONCE);
             }
         }
@@ -146,7 +153,7 @@ mod tests {
         };
         assert_eq!(times(false, true), [0, 901, 1802, 2703]);
         assert_eq!(times(true, false), [0, 901, 1802, 2703]);
-        assert_eq!(times(false, false), [0, 6, 17, 38, 79, 160, 321, 642, 1543, 2444, 3345]);
+        assert_eq!(times(false, false), [0, 6, 17, 38, 79, 160, 321, 642, 1283, 2184, 3085]);
     }
 
     #[test]
@@ -168,7 +175,7 @@ mod tests {
         assert!(one.next().is_none() && one.begin(Time::ZERO).is_none());
         let mut other = schedule(1, false);
         other.is_complete(&hash(0));
-        assert!(other.begin(Time::ZERO).is_some_and(|due| due.is_seed));
+        assert!(other.begin(Time::ZERO).is_some_and(|(_, _, is_seed)| is_seed));
         other.remove(&hash(0));
         other.ended(hash(0), true, true, Time::ZERO);
         assert_eq!(other.next(), None);
@@ -177,11 +184,11 @@ mod tests {
     #[test]
     fn a_link_waits_for_its_trackers_and_a_torrent_does_not() {
         let mut one = Schedule::default();
-        one.add(&wanted(1, false), Time::from_secs(10));
+        add(&mut one, 1, false, Time::from_secs(10));
         assert_eq!(one.next(), Some(Time::from_secs(10)));
-        one.add(&wanted(1, false), Time::from_secs(3));
+        add(&mut one, 1, false, Time::from_secs(3));
         assert_eq!(one.next(), Some(Time::from_secs(3)));
-        one.add(&wanted(1, false), Time::from_secs(20));
+        add(&mut one, 1, false, Time::from_secs(20));
         assert_eq!((one.next(), one.queue.len()), (Some(Time::from_secs(3)), 1));
     }
 }

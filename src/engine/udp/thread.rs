@@ -1,31 +1,98 @@
 //! The thread that owns the UDP sockets: it looks up torrents, announces them, and answers the questions of others.
 //!
-//! Floor 3, part of [`udp`](super). It starts with the first torrent and ends with the process.
+//! Floor 3, part of [`udp`](super). It does what the manager orders, and ends with the process.
 
-use super::bootstrap::{self, Entrance};
+use super::bootstrap::{self, Entrance, FEW};
 use super::nodes::Nodes;
-use super::plan::Search;
-use super::saved::{NAME, Saved};
-use super::wanted::Wanted;
+use super::saved::{self, Saved};
+use super::schedule::Schedule;
 use crate::base::time::{Time, sooner};
+use crate::engine::config::Dht as Options;
 use crate::engine::input::Input;
+use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
+use crate::storage::resume::StateDir;
 use crate::swarm::dht::{Figures, Goal, Output};
 use crate::swarm::event::Event;
 use crate::swarm::meeting::source::Source;
 use crate::sys::{in_words, lock};
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
+use crossbeam_channel::{Receiver, Sender};
+use rustix::event::{EventfdFlags, eventfd};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex};
 
 /// The nodes are saved this often.
 const SAVE_EVERY: Time = Time::from_secs(900);
 
-/// The thread.
+/// What the thread is to do.
+pub enum Order {
+    /// Look up and announce a torrent, once `after` has passed.
+    Add { torrent: TorrentId, info_hash: InfoHash, is_seed: bool, after: Time },
+    /// Announce it as a seed.
+    Complete(InfoHash),
+    /// Announce it no longer.
+    Remove(InfoHash),
+    /// There may be nodes at these addresses; with `true`, well-known ones.
+    Meet(Vec<SocketAddr>, bool),
+    /// There may be nodes at these hosts.
+    LookUp(Vec<(String, u16)>),
+    /// Save the nodes, and end.
+    End,
+}
+
+/// Where orders are given.
+#[derive(Clone)]
+pub struct Orders {
+    sender: Sender<Order>,
+    /// It wakes the thread.
+    wake: Arc<OwnedFd>,
+}
+
+impl Orders {
+    /// There, and where the thread gets them.
+    pub fn new() -> io::Result<(Orders, Receiver<Order>)> {
+        let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        let (sender, inbox) = crossbeam_channel::unbounded();
+        Ok((Orders { sender, wake }, inbox))
+    }
+
+    /// Gives an order.
+    pub fn give(&self, order: Order) {
+        // Sending fails if the thread has ended because it got no socket; waking, if it was woken very often and has not
+        // noticed it yet.
+        let _ = self.sender.send(order);
+        let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
+    }
+
+    /// How many orders the thread has not seen yet.
+    pub fn waiting(&self) -> usize {
+        self.sender.len()
+    }
+}
+
+/// What the thread works with.
 pub struct Thread {
-    search: Arc<Search>,
+    pub options: Options,
+    /// The port that we listen on for peers.
+    pub port: u16,
+    /// Where the nodes are saved.
+    pub states: Option<Arc<StateDir>>,
+    pub manager: Sender<Input>,
+    pub orders: Orders,
+    pub inbox: Receiver<Order>,
+    /// How the nodes are, for the manager.
+    pub figures: Arc<Mutex<Option<Figures>>>,
+}
+
+/// What the thread does.
+struct Work {
+    thread: Thread,
     nodes: Nodes,
     entrance: Entrance,
+    schedule: Schedule,
     /// By their tickets.
     lookups: BTreeMap<u64, Lookup>,
     last_ticket: u64,
@@ -36,117 +103,100 @@ pub struct Thread {
 
 /// A lookup that runs.
 struct Lookup {
-    wanted: Wanted,
+    torrent: TorrentId,
+    info_hash: InfoHash,
     /// In so many families.
     open: usize,
     /// Somebody else has the torrent.
     found: bool,
-    /// One family is done.
-    is_done: bool,
 }
 
 impl Thread {
-    /// Does what `search` plans, until the process ends.
-    pub fn run(search: &Arc<Search>) {
-        let saved = search.states.as_ref().map_or_else(Saved::default, |states| Saved::load(&states.path));
-        let mut nodes = match Nodes::open(search.port, &search.options, &saved, search.started) {
+    /// Follows orders, until the process ends.
+    pub fn run(self) {
+        let saved = self.states.as_ref().map_or_else(Saved::default, |states| Saved::load(&states.path));
+        let mut nodes = match Nodes::open(self.port, &self.options, &saved) {
             Ok(nodes) => nodes,
             Err(error) => {
-                return log::warn!("there is no DHT: can't use UDP port {}: {}", search.port, in_words(&error));
+                return log::warn!("there is no DHT: can't use UDP port {}: {}", self.port, in_words(&error));
             }
         };
         saved.nodes.iter().for_each(|addr| nodes.meet(*addr, false));
-        lock(&search.plan).figures = Some(Figures::default());
-        let (now, known, by_person) = (search.started.elapsed(), saved.nodes.len(), !search.options.nodes.is_empty());
-        let mut thread = Thread {
-            search: Arc::clone(search),
-            nodes,
-            entrance: Entrance::new(known, by_person, now),
-            lookups: BTreeMap::new(),
-            last_ticket: 0,
-            known,
-            save_at: now + SAVE_EVERY,
-        };
-        while thread.turn() {}
-        thread.save();
+        let known = saved.nodes.len();
+        let entrance = Entrance::new(known, !self.options.nodes.is_empty());
+        let (schedule, lookups) = (Schedule::default(), BTreeMap::new());
+        let mut work =
+            Work { thread: self, nodes, entrance, schedule, lookups, last_ticket: 0, known, save_at: SAVE_EVERY };
+        while work.turn() {}
+        work.save();
     }
+}
 
+impl Work {
     /// Does what is due, and waits for more. Returns whether the process goes on.
     fn turn(&mut self) -> bool {
-        let now = self.search.started.elapsed();
-        if !self.follow_plan(now) {
-            return false;
+        while let Ok(order) = self.thread.inbox.try_recv() {
+            match order {
+                Order::Add { torrent, info_hash, is_seed, after } => {
+                    self.schedule.add(torrent, info_hash, is_seed, self.nodes.now() + after);
+                }
+                Order::Complete(info_hash) => self.schedule.is_complete(&info_hash),
+                Order::Remove(info_hash) => self.remove(&info_hash),
+                Order::Meet(addrs, is_router) => addrs.into_iter().for_each(|addr| self.nodes.meet(addr, is_router)),
+                // They are of use only if we know few.
+                Order::LookUp(hosts) if self.nodes.figures().good < FEW => self.look_up(hosts, false),
+                Order::LookUp(_) => {}
+                Order::End => return false,
+            }
+        }
+        let now = self.nodes.now();
+        while let Some((torrent, info_hash, is_seed)) = self.schedule.begin(now) {
+            self.begin(torrent, info_hash, is_seed);
         }
         for output in self.nodes.work() {
             self.take(output, now);
         }
         let figures = self.nodes.figures();
         if self.entrance.is_due(figures.good, now) {
-            bootstrap::enter(&self.search);
+            let (hosts, are_routers) = bootstrap::hosts(&self.thread.options);
+            self.look_up(hosts, are_routers);
         }
         if self.save_at <= now {
             self.save_at = now + SAVE_EVERY;
             self.save();
         }
         let next = sooner(self.entrance.next(figures.good), Some(self.save_at));
-        let next = {
-            let mut plan = lock(&self.search.plan);
-            plan.figures = Some(figures);
-            sooner(plan.schedule.next(), next)
-        };
-        self.nodes.wait(Some(&self.search.wake), next);
+        *lock(&self.thread.figures) = Some(figures);
+        self.nodes.wait(Some(&self.thread.orders.wake), sooner(self.schedule.next(), next));
         true
     }
 
-    /// Does what the manager wants. Returns whether the process goes on.
-    fn follow_plan(&mut self, now: Time) -> bool {
-        let (met, removed, wanted) = {
-            let mut plan = lock(&self.search.plan);
-            if plan.ends {
-                return false;
-            }
-            (std::mem::take(&mut plan.met), std::mem::take(&mut plan.removed), plan.schedule.begin(now))
-        };
-        met.into_iter().for_each(|(addr, is_router)| self.nodes.meet(addr, is_router));
-        let nodes = &mut self.nodes;
-        self.lookups.retain(|ticket, lookup| {
-            let stays = !removed.contains(&lookup.wanted.info_hash);
-            if !stays {
-                nodes.cancel(*ticket);
-            }
-            stays
-        });
-        wanted.into_iter().for_each(|wanted| self.begin(wanted));
-        true
-    }
-
-    fn begin(&mut self, wanted: Wanted) {
+    fn begin(&mut self, torrent: TorrentId, info_hash: InfoHash, is_seed: bool) {
         self.last_ticket += 1;
-        log::debug!("looking up {} in the DHT", wanted.info_hash);
+        log::debug!("looking up {info_hash} in the DHT");
         // It says that the DHT is asked.
-        self.tell(wanted.torrent, Vec::new());
-        let announce = Some((self.search.port, wanted.is_seed));
-        let goal = Goal::Peers { info_hash: wanted.info_hash, announce };
+        self.tell(torrent, Vec::new());
+        let goal = Goal::Peers { info_hash, announce: Some((self.thread.port, is_seed)) };
         let open = self.nodes.seek(self.last_ticket, &goal, false);
-        self.lookups.insert(self.last_ticket, Lookup { wanted, open, found: false, is_done: false });
+        self.lookups.insert(self.last_ticket, Lookup { torrent, info_hash, open, found: false });
     }
 
     fn take(&mut self, output: Output, now: Time) {
         match output {
             Output::Found { ticket, peers } => {
                 let Some(lookup) = self.lookups.get_mut(&ticket) else { return };
-                // Nodes also name us, once we were announced.
-                lookup.found |= peers.iter().any(|peer| peer.port() != self.search.port);
-                let Wanted { torrent, info_hash, .. } = lookup.wanted;
-                log::debug!("{} peers of {info_hash} found in the DHT", peers.len());
+                // Nodes also name us, once we were announced. (Many others have the same port.)
+                let is_us = |ip: IpAddr| self.nodes.figures().external.is_none_or(|external| external == ip);
+                lookup.found |= peers.iter().any(|peer| peer.port() != self.thread.port || !is_us(peer.ip()));
+                log::debug!("{} peers of {} found in the DHT", peers.len(), lookup.info_hash);
+                let torrent = lookup.torrent;
                 self.tell(torrent, peers);
             }
             Output::Done { ticket, outcome } => {
                 let Some(lookup) = self.lookups.get_mut(&ticket) else { return };
-                let (Wanted { torrent, info_hash, .. }, found) = (lookup.wanted, lookup.found);
                 lookup.open = lookup.open.saturating_sub(1);
-                let is_first = !std::mem::replace(&mut lookup.is_done, true);
-                if lookup.open == 0 {
+                let Lookup { torrent, info_hash, open, found } = *lookup;
+                if open == 0 {
                     self.lookups.remove(&ticket);
                 }
                 log::debug!(
@@ -156,30 +206,45 @@ impl Thread {
                     outcome.announced
                 );
                 // The first family that is done decides when the torrent is looked up again.
-                if is_first {
-                    lock(&self.search.plan).schedule.ended(info_hash, found, outcome.announced > 0, now);
-                }
+                self.schedule.ended(info_hash, found, outcome.announced > 0, now);
                 self.tell(torrent, Vec::new());
             }
             Output::Step { .. } | Output::Send { .. } | Output::Met(_) => {}
         }
     }
 
+    fn remove(&mut self, info_hash: &InfoHash) {
+        self.schedule.remove(info_hash);
+        let nodes = &mut self.nodes;
+        self.lookups.retain(|ticket, lookup| {
+            let stays = lookup.info_hash != *info_hash;
+            if !stays {
+                nodes.cancel(*ticket);
+            }
+            stays
+        });
+    }
+
+    fn look_up(&self, hosts: Vec<(String, u16)>, are_routers: bool) {
+        let orders = self.thread.orders.clone();
+        bootstrap::look_up(hosts, move |addrs| orders.give(Order::Meet(addrs, are_routers)));
+    }
+
     /// Tells a torrent which addresses were found.
     fn tell(&self, torrent: TorrentId, addrs: Vec<SocketAddr>) {
         // The manager is gone only when the process ends.
         let event = Event::Found { source: Source::Dht, addrs };
-        let _ = self.search.manager.send(Input::Torrent { torrent, event });
+        let _ = self.thread.manager.send(Input::Torrent { torrent, event });
     }
 
     /// Saves the nodes. If there are few now, a file with more of them stays.
     fn save(&mut self) {
-        let Some(states) = &self.search.states else { return };
+        let Some(states) = &self.thread.states else { return };
         let saved = self.nodes.saved();
-        if saved.nodes.len() < bootstrap::FEW.min(self.known.max(1)) {
+        if saved.nodes.len() < FEW.min(self.known.max(1)) {
             return;
         }
-        match states.write(NAME, saved.text().as_bytes(), false) {
+        match states.write(saved::NAME, saved.text().as_bytes(), false) {
             Ok(()) => self.known = saved.nodes.len(),
             Err(error) => log::warn!("can't save the nodes of the DHT: {}", in_words(&error)),
         }

@@ -2,6 +2,9 @@
 //!
 //! Floor 4.
 
+mod visit;
+
+use self::visit::Visit;
 use crate::base::hex::{from_base32, from_hex, to_hex};
 use crate::base::json::{self, Object};
 use crate::base::time::Time;
@@ -12,17 +15,22 @@ use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::named::{self, Named};
 use crate::cli::options::run::{self, DHT_NODE, HELP, STATE};
 use crate::cli::options::{source, states, typed};
+use crate::cli::run::request::UserRequest;
+use crate::cli::run::{log, signals};
 use crate::cli::say;
-use crate::engine::config::Dht as Options;
-use crate::engine::udp::visit::Visit;
+use crate::engine::config::{Config, DEFAULT_PORTS, Dht as Options};
+use crate::engine::udp::Dht;
 use crate::proto::id::InfoHash;
 use crate::proto::krpc::NodeId;
 use crate::swarm::dht::{Figures, Goal, Outcome, Output, Step};
 use crate::sys::in_words;
+use ::log::LevelFilter;
 use std::ffi::OsString;
 
-/// How often `dht run` prints its figures.
+/// `dht run` prints its figures this often, ...
 const EVERY: Time = Time::from_secs(60);
+/// ... and for the first time after this.
+const FIRST: Time = Time::from_secs(3);
 
 /// `dht`, described.
 pub const COMMAND: Command = Command {
@@ -40,7 +48,7 @@ pub const COMMAND: Command = Command {
     options: &[Group {
         title: "Options",
         flags: &[
-            Flag::with("port", "PORT", "Use this UDP port").short("p").default("the system chooses"),
+            Flag::with("port", "PORT", "Use this UDP port").short("p").default("the system chooses; of run: 6881"),
             DHT_NODE,
             STATE,
             Flag::switch("json", "Write one JSON object per line to standard output"),
@@ -48,12 +56,14 @@ pub const COMMAND: Command = Command {
         ],
     }],
     exits: &[
-        (Exit::Success, "the node answers, or a peer was found"),
+        (Exit::Success, "the node answers, a peer was found, or a signal ended `dht run`"),
         (Exit::Incomplete, "the node does not answer, or no peer was found"),
         (Exit::Usage, "the command line is wrong"),
         (Exit::BadTorrent, "a file is not a torrent, or an invalid one"),
         (Exit::NoInput, "a file does not exist or cannot be read"),
         (Exit::Unavailable, "the port is not free, or no node of the DHT answers"),
+        (Exit::Io, "the system refuses to report signals"),
+        (Exit::Interrupted, "a second signal ended `dht run` immediately"),
     ],
     exit_note: "",
     sections: &[Section {
@@ -111,19 +121,26 @@ fn info_hash(text: &OsString) -> Result<InfoHash, Failure> {
     }
 }
 
-fn begin(given: &Parsed, read_only: bool) -> Result<(Visit, Options), Failure> {
+fn port(given: &Parsed) -> Result<Option<u16>, Failure> {
+    Ok(given.number("port", 1..=u64::from(u16::MAX), "the number of a port")?.map(|port| port as u16))
+}
+
+fn options(given: &Parsed, read_only: bool) -> Result<Options, Failure> {
     let nodes = given.values("dht-node").iter().map(run::node).collect::<Result<_, _>>()?;
-    let options = Options { nodes, read_only };
-    let port = given.number("port", 0..=u64::from(u16::MAX), "the number of a port")?.unwrap_or(0) as u16;
-    let dir = states::dir(given)?;
-    let visit = Visit::begin(port, &options, dir.as_deref());
+    Ok(Options { nodes, read_only })
+}
+
+/// Begins a visit with these `options`, or with those that are given. It asks, and answers nobody.
+fn begin(given: &Parsed, options: &Options) -> Result<Visit, Failure> {
+    let (port, dir) = (port(given)?.unwrap_or(0), states::dir(given)?);
     let refused = |error| Failure::new(Exit::Unavailable, format!("can't use UDP port {port}: {}", in_words(&error)));
-    Ok((visit.map_err(refused)?, options))
+    Visit::begin(port, options, dir.as_deref()).map_err(refused)
 }
 
 /// The same, and enters the DHT.
 fn enter(given: &Parsed) -> Result<Visit, Failure> {
-    let (mut visit, options) = begin(given, true)?;
+    let options = options(given, true)?;
+    let mut visit = begin(given, &options)?;
     match visit.enter(&options) {
         0 => Err(Failure::new(Exit::Unavailable, "no node of the DHT answers; name one with --dht-node")),
         _ => Ok(visit),
@@ -137,9 +154,7 @@ fn ping(node: (String, u16), given: &Parsed) -> Result<Exit, Failure> {
     let Some(addr) = addrs.first() else {
         return Err(Failure::new(Exit::Unavailable, format!("{} has no address", typed::shown(node.0))));
     };
-    let port = given.number("port", 0..=u64::from(u16::MAX), "the number of a port")?.unwrap_or(0) as u16;
-    let visit = Visit::begin(port, &local, None);
-    let mut visit = visit.map_err(|error| Failure::new(Exit::Unavailable, in_words(&error)))?;
+    let mut visit = begin(given, &local)?;
     let outcome = visit.seek(&Goal::Ping(*addr), &mut |_| {}).pop().unwrap_or_default();
     let found = outcome.nearest.first();
     if given.has("json") {
@@ -273,18 +288,29 @@ fn scrape(info_hash: InfoHash, given: &Parsed) -> Result<Exit, Failure> {
     Ok(if counts.is_some_and(|(seeds, peers)| seeds + peers > 0) { Exit::Success } else { Exit::Incomplete })
 }
 
-/// Runs a node until the process is ended.
+/// Runs a node until a signal ends it. Nodes are saved as those of other runs.
 fn stay(given: &Parsed) -> Result<Exit, Failure> {
-    let (mut visit, options) = begin(given, false)?;
-    visit.enter(&options);
-    let mut time = Time::ZERO;
-    loop {
-        let figures = visit.stay(time);
-        let text =
-            if given.has("json") { node_object(&figures, visit.port()) } else { node_line(&figures, visit.port()) };
-        say::write_out(text)?;
-        time = EVERY;
+    log::begin_at(LevelFilter::Warn);
+    let (requests, inbox) = crossbeam_channel::unbounded();
+    signals::listen(&requests, false, false)?;
+    let port = port(given)?.unwrap_or(*DEFAULT_PORTS.start());
+    let states = states::open(states::dir(given)?, true);
+    let config = Config { dht: Some(options(given, false)?), states, ..Config::default() };
+    // It finds no peers, because no torrent is added.
+    let (finds, _) = crossbeam_channel::unbounded();
+    let unavailable = |error| Failure::new(Exit::Unavailable, in_words(&error));
+    let mut dht = Dht::prepare(&config, port, &finds).map_err(unavailable)?;
+    dht.start();
+    let mut pause = FIRST;
+    while inbox.recv_timeout(pause) != Ok(UserRequest::Interrupt) {
+        let Some(figures) = dht.figures() else {
+            return Err(Failure::new(Exit::Unavailable, format!("can't use UDP port {port}")));
+        };
+        say::write_out(if given.has("json") { node_object(&figures, port) } else { node_line(&figures, port) })?;
+        pause = EVERY;
     }
+    dht.end();
+    Ok(Exit::Success)
 }
 
 fn node_line(figures: &Figures, port: u16) -> String {

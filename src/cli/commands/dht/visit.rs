@@ -1,18 +1,17 @@
 //! A visit to the DHT without a run: for the commands that look around there.
 //!
-//! Floor 3, part of [`udp`](super).
+//! Floor 4, part of [`dht`](super).
 
-use super::bootstrap;
-use super::nodes::Nodes;
-use super::saved::Saved;
 use crate::base::time::Time;
 use crate::engine::config::Dht as Options;
-use crate::swarm::dht::{Figures, Goal, Outcome, Output};
+use crate::engine::udp::bootstrap;
+use crate::engine::udp::nodes::Nodes;
+use crate::engine::udp::saved::Saved;
+use crate::swarm::dht::{Goal, Outcome, Output};
 use crate::sys::lookup;
 use core::net::SocketAddr;
 use std::io;
 use std::path::Path;
-use std::time::Instant;
 
 /// A lookup begins when this many good nodes are known ...
 const ENOUGH: usize = bootstrap::FEW;
@@ -26,17 +25,16 @@ const LOOK: Time = Time::from_millis(100);
 /// A visit. It ends when this is dropped.
 pub struct Visit {
     nodes: Nodes,
-    started: Instant,
     tickets: u64,
 }
 
 impl Visit {
     /// Binds the UDP sockets to `port`; 0: the system chooses. `states`: the folder in which runs save their nodes.
     pub fn begin(port: u16, options: &Options, states: Option<&Path>) -> io::Result<Visit> {
-        let (started, saved) = (Instant::now(), states.map_or_else(Saved::default, Saved::load));
-        let mut nodes = Nodes::open(port, options, &saved, started)?;
+        let saved = states.map_or_else(Saved::default, Saved::load);
+        let mut nodes = Nodes::open(port, options, &saved)?;
         saved.nodes.iter().filter(|_| options.nodes.is_empty()).for_each(|addr| nodes.meet(*addr, false));
-        Ok(Visit { nodes, started, tickets: 0 })
+        Ok(Visit { nodes, tickets: 0 })
     }
 
     /// Asks the nodes of `options`, or well-known ones. Waits until some nodes are known; returns how many.
@@ -45,10 +43,10 @@ impl Visit {
         for addr in lookup::look_up(hosts) {
             self.nodes.meet(addr, are_routers);
         }
-        let end = self.started.elapsed() + PATIENCE;
-        let least = self.started.elapsed() + LEAST;
+        let end = self.nodes.now() + PATIENCE;
+        let least = self.nodes.now() + LEAST;
         loop {
-            let (figures, now) = (self.nodes.figures(), self.started.elapsed());
+            let (figures, now) = (self.nodes.figures(), self.nodes.now());
             let is_over = now >= least && (figures.lookups == 0 && figures.good > 0 || figures.good >= ENOUGH);
             if is_over || now >= end {
                 return figures.good;
@@ -78,24 +76,9 @@ impl Visit {
                 }
             }
             if open > 0 {
-                self.nodes.wait(None, Some(self.started.elapsed() + PATIENCE));
+                self.nodes.wait(None, Some(self.nodes.now() + PATIENCE));
             }
         }
         outcomes
-    }
-
-    /// Does what a node does, for this `time`. Returns how it is then.
-    pub fn stay(&mut self, time: Time) -> Figures {
-        let end = self.started.elapsed() + time;
-        while self.started.elapsed() < end {
-            self.nodes.work();
-            self.nodes.wait(None, Some(end));
-        }
-        self.nodes.figures()
-    }
-
-    /// The port.
-    pub fn port(&self) -> u16 {
-        self.nodes.port()
     }
 }
