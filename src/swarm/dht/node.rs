@@ -49,6 +49,8 @@ pub struct Node {
     upkeep: Upkeep,
     /// Good nodes of the other family.
     others: Vec<Contact>,
+    /// When [`Input::Timer`] came last: what was due by then is done.
+    timer: Time,
     /// When anything came last that made sense.
     heard: Time,
     is_reachable: bool,
@@ -77,6 +79,7 @@ impl Node {
             asked: VecDeque::new(),
             upkeep: Upkeep::new(now),
             others: Vec::new(),
+            timer: now,
             heard: now,
             is_reachable: false,
             counts: Figures::default(),
@@ -97,6 +100,7 @@ impl Node {
             Input::Others(contacts) => self.others = contacts.into_iter().take(OTHERS).collect(),
             Input::Reachable(is_reachable) => self.is_reachable = is_reachable,
             Input::Timer => {
+                self.timer = turn.now;
                 self.forget_questions(turn);
                 self.advance_all(turn);
                 self.keep_up(turn);
@@ -104,9 +108,9 @@ impl Node {
         }
     }
 
-    /// When [`Input::Timer`] is to come. After each input that may be another moment.
+    /// When [`Input::Timer`] is to come. After each input that may be another moment. It may have passed.
     pub fn next_wake(&self, now: Time) -> Option<Time> {
-        let wishes = self.wishes.values().map(|wish| wish.wake(now));
+        let wishes = self.wishes.values().map(|wish| wish.wake(self.timer));
         wishes.fold(sooner(self.forget_at(), self.keep_up_at(now)), sooner)
     }
 

@@ -160,6 +160,22 @@ fn answer(body: Option<Body>) -> Answer {
     }
 }
 
+/// The engine asks when the timer is to come, waits, and asks again whether the moment has come.
+#[test]
+fn a_timer_that_comes_late_is_not_forgotten() {
+    let mut stage = Stage::new();
+    assert_eq!(sent(stage.seek(Goal::Ping(at(1)))).len(), 1);
+    for (asked_again, silence) in [(true, 2_000), (false, 3_000)] {
+        let wake = stage.node.next_wake(stage.now);
+        assert_eq!(wake, Some(stage.now + Time::from_millis(silence)));
+        stage.now += Time::from_millis(silence + 7);
+        assert_eq!(stage.node.next_wake(stage.now), wake);
+        let out = stage.input(Input::Timer);
+        assert_eq!(outcome(&out).is_none(), asked_again);
+        assert_eq!(sent(out).len(), usize::from(asked_again));
+    }
+}
+
 /// "Answers with a guessed `t`, from elsewhere, twice, late."
 #[test]
 fn only_answers_to_our_questions_count() {
