@@ -1,7 +1,7 @@
 //! The manual and the other long chapters: how to use swarmlet, and what was measured.
 //!
 //! 1. First steps: [installation](install), [downloading](get), [the screen](screen), [uploading](seed), [many
-//!    torrents](many), [torrent files](makers), [the tracker](tracker), and [the tutorial of 2004](tutorial).
+//!    torrents](many), [torrent files](makers), [the tracker](tracker), [the DHT](dht), and [the tutorial of 2004](tutorial).
 //! 2. To look something up: [every file that is written](files), [disks and resume states](disks),
 //!    [blocklists](blocklist), [JSON and exit codes](json), [limits and safety](safety).
 //! 3. What was tried: [measurements] and [interoperability](interop).
@@ -18,7 +18,7 @@ pub mod install {}
 /// [states]: crate::book::disks#resume-states
 /// [json]: crate::book::json
 /// [lsd]: crate::book::get#peers-in-the-local-network
-/// [dht]: crate::book::get#the-dht
+/// [dht]: crate::book::dht
 /// [pex]: crate::book::safety#peer-exchange-pex
 /// [many]: crate::book::many
 /// [makers]: crate::book::makers
@@ -43,7 +43,7 @@ pub mod files {}
 /// [json]: crate::book::json
 /// [many]: crate::book::many
 /// [lsd]: crate::book::get#peers-in-the-local-network
-/// [dht]: crate::book::get#the-dht
+/// [dht]: crate::book::dht
 /// [pex]: crate::book::safety#peer-exchange-pex
 /// [links]: crate::book::get#magnet-links
 /// [states]: crate::book::disks#resume-states
@@ -68,6 +68,9 @@ pub mod json {}
 /// [json-files]: crate::book::json#commands-for-torrent-files
 #[doc = include_str!("makers.md")]
 pub mod makers {}
+
+#[doc = include_str!("dht.md")]
+pub mod dht {}
 
 #[doc = include_str!("tracker.md")]
 pub mod tracker {}

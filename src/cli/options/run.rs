@@ -111,7 +111,7 @@ const NETWORK_FLAGS: &[Flag] = &[
 /// `--dht-node`.
 pub const DHT_NODE: Flag = Flag::with(
     "dht-node",
-    "HOST:PORT",
+    "HOST:PORT...",
     "Enter the DHT through this node, instead of well-known ones; may be given several times",
 );
 
@@ -322,6 +322,12 @@ mod tests {
         for wrong in ["", "-", "x", "65536", "-1", "7010-7000", "0-10", "7000-", "1-2-3"] {
             assert_eq!(ports(wrong).unwrap_err().exit, Exit::Usage, "{wrong}");
         }
+    }
+
+    #[test]
+    fn several_nodes_of_the_dht_can_be_named() {
+        let dht = dht(&given(&["--dht-node", "a:1", "--dht-node", "[::1]:2"])).unwrap().unwrap();
+        assert_eq!(dht.nodes, [("a".into(), 1), ("::1".into(), 2)]);
     }
 
     #[test]

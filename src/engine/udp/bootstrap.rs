@@ -24,7 +24,7 @@ pub const FEW: usize = 8;
 /// The nodes of the last run have this much time to answer before others are asked.
 const SAVED_ALONE: Time = Time::from_secs(15);
 /// Hosts are looked up again after this time, which doubles ...
-const AGAIN: Time = Time::from_secs(15);
+const AGAIN: Time = Time::from_secs(5);
 /// ... up to this.
 const AGAIN_MOST: Time = Time::from_secs(3600);
 /// Stack of a thread that waits for a lookup.
@@ -90,7 +90,7 @@ mod tests {
         let mut fresh = Entrance::new(0, false);
         assert_eq!(fresh.next(0), Some(Time::ZERO));
         let times: Vec<u64> = (0..20_000).filter(|second| fresh.is_due(0, at(*second))).collect();
-        assert_eq!(times, [0, 15, 45, 105, 225, 465, 945, 1905, 3825, 7425, 11025, 14625, 18225]);
+        assert_eq!(times, [0, 5, 15, 35, 75, 155, 315, 635, 1275, 2555, 5115, 8715, 12315, 15915, 19515]);
         assert!(!fresh.is_due(FEW, at(99_999)) && fresh.next(FEW).is_none());
         let mut known = Entrance::new(300, false);
         assert!(!known.is_due(0, at(14)) && known.is_due(7, at(15)));

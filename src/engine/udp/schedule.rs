@@ -90,10 +90,11 @@ impl Schedule {
         Some((turn.torrent, info_hash, turn.is_seed))
     }
 
-    /// A lookup has ended. For a seed it was in vain if nobody took the announce, otherwise if no peer was `found`.
+    /// A lookup has ended. It was in vain if no peer was `found`, which does not matter to a seed, or if too few nodes
+    /// took the announce to be `announced` well: at first we know few nodes, and those next to the torrent are others.
     pub fn ended(&mut self, info_hash: InfoHash, found: bool, announced: bool, now: Time) {
         let Some(turn) = self.torrents.get_mut(&info_hash).filter(|turn| turn.at.is_none()) else { return };
-        let is_vain = if turn.is_seed { !announced } else { !found };
+        let is_vain = !announced || !(found || turn.is_seed);
         let pause = if is_vain { EVERY.min(AGAIN * 2u32.pow(u32::from(turn.vain.min(8)))) } else { EVERY };
         turn.vain = if is_vain { turn.vain.saturating_add(1) } else { 0 };
         self.wait_until(info_hash, now + pause);
@@ -154,6 +155,17 @@ mod tests {
         assert_eq!(times(false, true), [0, 901, 1802, 2703]);
         assert_eq!(times(true, false), [0, 901, 1802, 2703]);
         assert_eq!(times(false, false), [0, 6, 17, 38, 79, 160, 321, 642, 1283, 2184, 3085]);
+    }
+
+    #[test]
+    fn a_seed_that_few_nodes_know_is_announced_again_soon() {
+        let mut one = schedule(1, true);
+        let mut announced = |at: u64, announced| {
+            one.begin(Time::from_secs(at)).expect("it is due");
+            one.ended(hash(0), true, announced, Time::from_secs(at));
+            one.next().unwrap().as_secs()
+        };
+        assert_eq!([announced(0, false), announced(5, false), announced(15, true)], [5, 15, 915]);
     }
 
     #[test]

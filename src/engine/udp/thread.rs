@@ -12,6 +12,7 @@ use crate::engine::input::Input;
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crate::storage::resume::StateDir;
+use crate::swarm::dht::table::K;
 use crate::swarm::dht::{Figures, Goal, Output, Step};
 use crate::swarm::event::Event;
 use crate::swarm::meeting::source::Source;
@@ -206,7 +207,7 @@ impl Work {
                     outcome.announced
                 );
                 // The first family that is done decides when the torrent is looked up again.
-                self.schedule.ended(info_hash, found, outcome.announced > 0, now);
+                self.schedule.ended(info_hash, found, outcome.announced as usize >= K, now);
                 self.tell(torrent, Vec::new());
             }
             Output::Step { .. } | Output::Send { .. } | Output::Met(_) => {}

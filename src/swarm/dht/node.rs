@@ -109,7 +109,7 @@ impl Node {
         }
     }
 
-    /// When [`Input::Timer`] is to come. After each input that may be another moment.
+    /// When [`Input::Timer`] is to come. After each input that may be another moment. It may have passed.
     pub fn next_wake(&self, now: Time) -> Option<Time> {
         sooner(self.give_up_at(), self.keep_up_at(now))
     }

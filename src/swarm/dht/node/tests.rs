@@ -152,6 +152,19 @@ fn answer(body: Option<Body>) -> Answer {
     }
 }
 
+/// The engine asks when the timer is to come, waits, and asks again whether the moment has come.
+#[test]
+fn a_timer_that_comes_late_is_not_forgotten() {
+    let mut stage = Stage::new();
+    stage.run(Time::from_secs(3600), |_, _| None);
+    assert_eq!(sent(stage.seek(Goal::Ping(at(1)))).len(), 1);
+    let wake = stage.node.next_wake(stage.now);
+    assert_eq!(wake, Some(stage.now + Time::from_secs(2)));
+    stage.now += Time::from_millis(2_007);
+    assert_eq!(stage.node.next_wake(stage.now), wake);
+    assert!(outcome(&stage.input(Input::Timer)).is_some());
+}
+
 /// "Answers with a guessed `t`, from elsewhere, twice, late."
 #[test]
 fn only_answers_to_our_questions_count() {
