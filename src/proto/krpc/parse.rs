@@ -56,11 +56,11 @@ fn question(dict: Value<'_>) -> Result<Body, Unread> {
     let from = NodeId(hash(a, b"id").ok_or(wrong("no id"))?);
     let target = hash(a, b"target").map(NodeId).ok_or(wrong("no target"));
     let info_hash = hash(a, b"info_hash").map(InfoHash).ok_or(wrong("no info_hash"));
-    let names = |name: &[u8]| {
-        let mut wanted = a.get(b"want").and_then(Value::items).into_iter().flatten();
-        wanted.any(|item| item.as_bytes() == Some(name))
+    let wants = |family: &[u8]| {
+        let mut families = a.get(b"want").and_then(Value::items).into_iter().flatten().take(2);
+        families.any(|name| name.as_bytes() == Some(family))
     };
-    let want = Want { n4: names(b"n4"), n6: names(b"n6") };
+    let want = Want { n4: wants(b"n4"), n6: wants(b"n6") };
     let is_one = |key: &[u8]| integer(a, key) == Some(1);
     let query = match method {
         b"ping" => Query::Ping,
@@ -97,8 +97,8 @@ fn answer(dict: Value<'_>) -> Option<Body> {
     answer.nodes.extend(contacts(r, b"nodes", V4_BYTES));
     answer.nodes.extend(contacts(r, b"nodes6", V6_BYTES));
     answer.token = token(r);
-    let values = r.get(b"values").and_then(Value::items).into_iter().flatten();
-    answer.peers.extend(values.filter_map(Value::as_bytes).filter_map(compact::place).take(MOST_PEERS));
+    let values = r.get(b"values").and_then(Value::items).into_iter().flatten().take(MOST_PEERS);
+    answer.peers.extend(values.filter_map(Value::as_bytes).filter_map(compact::place));
     answer.samples = string(r, b"samples").map(|samples| Samples {
         num: integer(r, b"num").unwrap_or(0).max(0) as u64,
         info_hashes: samples.as_chunks().0.iter().copied().map(InfoHash).collect(),

@@ -77,7 +77,7 @@ impl Node {
 
     /// A new node is in the table, so there may be more of them: the next check comes soon.
     pub(super) fn hurry(&mut self, now: Time) {
-        self.checking.pace = (self.checking.pace / 4).max(QUICK);
+        self.checking.pace = (self.checking.pace / 2).max(QUICK);
         self.checking.at = self.checking.at.min(now + self.checking.pace);
     }
 
