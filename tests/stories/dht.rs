@@ -6,14 +6,16 @@ use crate::common::libtorrent;
 use crate::common::ports::free_port;
 use crate::common::process::Process;
 use crate::common::ran::swarmlet;
-use crate::common::swarmlet::{Get, Swarmlet};
+use crate::common::swarmlet::{Get, Swarmlet, program};
 use crate::common::tools::{Tool, here};
 use crate::common::torrent::{Torrent, make_private, make_with_tiers};
 use crate::common::wait::{PATIENCE, wait_until};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -228,4 +230,37 @@ fn the_command_shows_each_step() {
     assert!(scraped.objects()[0]["seeds"].as_u64().is_some(), "{}", scraped.text());
     swarmlet(dir, &["dht", "find", "abc", "--dht-node", &node]).code(66);
     swarmlet(dir, &["dht", "look"]).refused(64, "expected ping, find, scrape or run");
+}
+
+/// The chapter about the DHT: a net of nodes that are nothing else. Half of them end, and the torrent is still found.
+#[test]
+fn a_student_builds_a_dht() {
+    let stage = Stage::new();
+    let ports: Vec<u16> = (0..16).map(|_| free_port()).collect();
+    let first = format!("127.0.0.1:{}", ports[0]);
+    let start = |port: &u16| {
+        let (port, name) = (port.to_string(), format!("node-{port}"));
+        let mut command = Command::new(program());
+        command.args(["dht", "run", "--json", "--port", &port, "--dht-node", &first, "--state", &name]);
+        Process::start(&name, command.current_dir(stage.path()), stage.path())
+    };
+    let mut nodes: Vec<Process> = ports.iter().map(start).collect();
+    let mut seeding = stage.seed(ports[0]).start();
+    wait_until("8 nodes took its announce", PATIENCE, || {
+        seeding.must_run();
+        seeding.stderr().contains(" 8 nodes took our announce")
+    });
+    for (node, port) in nodes.iter_mut().zip(&ports).skip(1).step_by(2) {
+        node.signal(Signal::INT);
+        assert!(node.wait(PATIENCE).success(), "a signal ends it well");
+        let figures = json::last(&node.stdout(), "node").expect("it prints its figures");
+        assert!(figures["port"] == *port && figures["good"].as_u64() > Some(0), "{figures}");
+        assert!(fs::read_to_string(stage.path().join(format!("node-{port}/dht.nodes"))).unwrap().contains(&first));
+    }
+    let hash = stage.torrent.link("");
+    let args = ["dht", "find", &hash, "--dht-node", &first, "--state", "none", "--json"];
+    let steps = swarmlet(stage.path(), &args).code(0).objects();
+    let of = |event: &str| steps.iter().filter(|step| step["event"] == event).count();
+    assert!(of("asked") > 8 && of("answered") >= 8 && of("silent") > 0, "{steps:?}");
+    nodes.iter_mut().step_by(2).for_each(Process::must_run);
 }

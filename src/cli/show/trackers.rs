@@ -16,11 +16,12 @@ use std::time::Duration;
 /// the DHT.
 pub fn why_no_peers(what: &str, trackers: &[Tracker], asked_locally: bool, dht: Asked) -> String {
     // A build without LSD or the DHT leaves these words out.
-    let locally = (cfg!(feature = "lsd") && asked_locally).then_some("the local network");
     let dht = if krpc::IS_BUILT_IN { dht } else { Asked::Not };
-    let elsewhere: Vec<&str> = match cfg!(feature = "lsd") || krpc::IS_BUILT_IN {
-        true => locally.into_iter().chain((dht == Asked::Before).then_some("the DHT")).collect(),
-        false => Vec::new(),
+    let elsewhere: &[&str] = match (cfg!(feature = "lsd") && asked_locally, dht == Asked::Before) {
+        (true, true) => &["the local network", "the DHT"],
+        (true, false) => &["the local network"],
+        (false, true) => &["the DHT"],
+        (false, false) => &[],
     };
     if dht == Asked::Now && trackers.iter().all(|tracker| !tracker.asking) {
         return "no peers yet: asking the DHT".into();

@@ -47,8 +47,10 @@ struct Family {
     socket: UdpSocket,
     node: Node,
     is_v6: bool,
-    /// The timer came last then.
+    /// The timer came last then, ...
     timer: Time,
+    /// ... and is to come again at this moment.
+    wake: Option<Time>,
 }
 
 impl Nodes {
@@ -73,7 +75,7 @@ impl Nodes {
                 store_peers: STORE_PEERS,
             };
             let node = Node::new(config, Time::ZERO, &mut rng);
-            families.push(Family { socket, node, is_v6, timer: Time::ZERO });
+            families.push(Family { socket, node, is_v6, timer: Time::ZERO, wake: None });
         }
         let (began, exchange) = (Instant::now(), EXCHANGE);
         Ok(Nodes { families, rng, began, found: Vec::new(), exchange, read: (Time::ZERO, 0) })
@@ -113,7 +115,10 @@ impl Nodes {
     fn tell(&mut self, at: usize, input: Input) {
         let (mut out, mut met, now) = (Vec::new(), Vec::new(), self.now());
         let Some(family) = self.families.get_mut(at) else { return };
+        // What has been due before is still due, unless it is done now.
+        let before = if matches!(input, Input::Timer) { None } else { family.wake };
         family.node.handle(input, now, &mut self.rng, &mut out);
+        family.wake = sooner(before, family.node.next_wake(now));
         for output in out {
             match output {
                 Output::Send { to, bytes } => sockets::send(&family.socket, to, &bytes),
@@ -130,7 +135,7 @@ impl Nodes {
         let now = self.now();
         for at in 0..self.families.len() {
             let family = &mut self.families[at];
-            if family.next(now).is_some_and(|due| due <= now) {
+            if family.due().is_some_and(|due| due <= now) {
                 family.timer = now;
                 self.tell(at, Input::Timer);
             }
@@ -150,7 +155,7 @@ impl Nodes {
             self.read = (now, 0);
         }
         let deaf_until = (self.read.1 >= PACKETS).then_some(self.read.0 + PERIOD);
-        let due = self.families.iter().map(|family| family.next(now)).fold(sooner(until, deaf_until), sooner);
+        let due = self.families.iter().map(Family::due).fold(sooner(until, deaf_until), sooner);
         let mut polled: Vec<PollFd> = wake.into_iter().map(|wake| PollFd::new(wake, PollFlags::IN)).collect();
         if deaf_until.is_none() {
             let fds = self.families.iter().map(|family| family.socket.as_fd());
@@ -217,8 +222,8 @@ impl Nodes {
 
 impl Family {
     /// When the timer is to come.
-    fn next(&self, now: Time) -> Option<Time> {
-        self.node.next_wake(now).map(|at| at.max(self.timer + LEAST_PAUSE))
+    fn due(&self) -> Option<Time> {
+        self.wake.map(|at| at.max(self.timer + LEAST_PAUSE))
     }
 }
 
@@ -267,6 +272,24 @@ mod tests {
         assert_eq!((outcome.answers, outcome.nearest.len()), (1, 1));
         assert_eq!(outcome.nearest[0].id, first.saved().ids[0].unwrap());
         assert_eq!((first.figures().queries_in, first.figures().answers_out), (1, 1));
+    }
+
+    #[test]
+    fn a_silent_node_is_asked_twice() {
+        let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+        silent.set_read_timeout(Some(Time::from_secs(20))).unwrap();
+        let mut asking = nodes(&[("127.0.0.1", 9)]);
+        asking.seek(7, &Goal::Ping(silent.local_addr().unwrap()), false);
+        let asks = std::thread::spawn(move || (0..2).all(|_| silent.recv(&mut [0; 2000]).is_ok()));
+        let outcome = loop {
+            asking.wait(None, Some(asking.now() + Time::from_secs(20)));
+            if let Some(Output::Done { ticket: 7, outcome }) = asking.work().pop() {
+                break outcome;
+            }
+        };
+        assert_eq!((outcome.questions, outcome.answers), (2, 0));
+        assert!(asking.now() < Time::from_secs(9), "the timer comes when the node expects it");
+        assert!(asks.join().unwrap());
     }
 
     #[test]

@@ -97,8 +97,8 @@ fn answer(r: Option<Value<'_>>) -> Option<Answer> {
     answer.nodes.extend(contacts(nodes, V4_BYTES));
     answer.nodes.extend(contacts(nodes6, V6_BYTES));
     answer.token = string(token).filter(|token| token.len() <= MOST_TOKEN).map(<[u8]>::to_vec);
-    let values = values.and_then(Value::items).into_iter().flatten();
-    answer.peers.extend(values.filter_map(Value::as_bytes).filter_map(compact::place).take(MOST_PEERS));
+    let values = values.and_then(Value::items).into_iter().flatten().take(MOST_PEERS);
+    answer.peers.extend(values.filter_map(Value::as_bytes).filter_map(compact::place));
     answer.samples = string(samples).map(|samples| Samples {
         interval: number(interval).min(Samples::MOST_INTERVAL.into()) as u16,
         num: number(num),
@@ -125,9 +125,9 @@ fn contacts(list: Option<Value<'_>>, addr_bytes: usize) -> impl Iterator<Item = 
     })
 }
 
-/// The families in a list of names. A list that names none says as little as no list.
+/// The families in a list of names, of which two are read. A list that names none says as little as no list.
 fn families(list: Value<'_>) -> Option<Want> {
-    let has = |name: &[u8]| list.items().is_some_and(|mut items| items.any(|item| item.as_bytes() == Some(name)));
+    let has = |name: &[u8]| list.items().into_iter().flatten().take(2).any(|item| item.as_bytes() == Some(name));
     Some(Want { n4: has(b"n4"), n6: has(b"n6") }).filter(|want| want.n4 || want.n6)
 }
 
