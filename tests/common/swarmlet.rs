@@ -100,7 +100,13 @@ impl Get {
     /// Switches the DHT on, which is entered through the node at this UDP port of this machine.
     #[allow(dead_code)] // Only its stories use it.
     pub fn with_dht(self, port: u16) -> Get {
-        Get { dht: true, ..self }.arg("--dht-node").arg(format!("127.0.0.1:{port}"))
+        self.with_dht_node(&format!("127.0.0.1:{port}"))
+    }
+
+    /// The same through any node.
+    #[allow(dead_code)] // Only its stories use it.
+    pub fn with_dht_node(self, node: &str) -> Get {
+        Get { dht: true, ..self }.arg("--dht-node").arg(node)
     }
 
     /// Adds `torrent`.

@@ -41,6 +41,8 @@ pub enum Tool {
     Wrk,
     /// bittorrent-tracker from npm, a tracker and a tracker client.
     NpmTracker,
+    /// bittorrent-dht from npm, a node of the DHT.
+    NpmDht,
     /// tmux, a terminal whose screen can be read.
     Tmux,
     /// File systems in a process: /dev/fuse, and fusepy from PyPI.
@@ -66,6 +68,7 @@ impl Tool {
             Tool::Strace => ("strace", "apt-get install strace"),
             Tool::Wrk => ("wrk", "apt-get install wrk"),
             Tool::NpmTracker => ("npm's bittorrent-tracker", "npm install -g --ignore-scripts bittorrent-tracker@9"),
+            Tool::NpmDht => ("npm's bittorrent-dht", "npm install -g --ignore-scripts bittorrent-dht@11"),
             Tool::Tmux => ("tmux", "apt-get install tmux"),
             Tool::Fuse => ("/dev/fuse or fusepy", "apt-get install fuse3 libfuse2; pip install fusepy"),
         }
@@ -73,7 +76,7 @@ impl Tool {
 
     fn is_here(self) -> bool {
         match self {
-            Tool::Libtorrent | Tool::NpmTracker => !self.version().is_empty(),
+            Tool::Libtorrent | Tool::NpmTracker | Tool::NpmDht => !self.version().is_empty(),
             Tool::Fuse => {
                 let library = Command::new("python3").args(["-c", "import fuse"]).output();
                 Path::new("/dev/fuse").exists() && library.is_ok_and(|output| output.status.success())
@@ -92,6 +95,7 @@ impl Tool {
             Tool::TransmissionCreate => return Tool::Transmission.version(),
             Tool::Libtorrent => Command::new("python3"),
             Tool::NpmTracker => npm_tracker(),
+            Tool::NpmDht => npm_dht(),
             Tool::Aquatic | Tool::AquaticLoadTest => return String::new(),
             Tool::Mktorrent | Tool::Opentracker | Tool::Strace | Tool::Tmux | Tool::Fuse | Tool::Wrk => {
                 return String::new();
@@ -99,13 +103,13 @@ impl Tool {
         };
         match self {
             Tool::Libtorrent => command.args(["-c", "import libtorrent; print('libtorrent', libtorrent.__version__)"]),
-            Tool::NpmTracker => command.arg("version"),
+            Tool::NpmTracker | Tool::NpmDht => command.arg("version"),
             Tool::Rtorrent => command.arg("-h"),
             Tool::Tinyproxy => command.arg("-v"),
             _ => command.arg("--version"),
         };
         let Ok(output) = command.output() else { return String::new() };
-        if !output.status.success() && matches!(self, Tool::Libtorrent | Tool::NpmTracker) {
+        if !output.status.success() && matches!(self, Tool::Libtorrent | Tool::NpmTracker | Tool::NpmDht) {
             return String::new();
         }
         // transmission prints it on standard error.
@@ -116,8 +120,17 @@ impl Tool {
 
 /// node with the script that uses npm's bittorrent-tracker. Arguments say what it does.
 pub fn npm_tracker() -> Command {
+    node("npm_tracker.js")
+}
+
+/// node with the script that uses npm's bittorrent-dht. Arguments say what it does.
+pub fn npm_dht() -> Command {
+    node("npm_dht.js")
+}
+
+fn node(script: &str) -> Command {
     let mut command = Command::new("node");
-    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/common/npm_tracker.js"));
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/common").join(script));
     command
 }
 

@@ -13,12 +13,27 @@ use std::process::Command;
 /// Starts transmission, waits for its remote control and gives it the torrent. It checks the content first.
 pub fn start(plan: &Plan) -> Process {
     let mut process = plan.run("transmission", daemon(plan, settings(plan)));
+    add(plan, &mut process);
+    process
+}
+
+/// Waits for its remote control and gives it the torrent, or the link.
+pub fn add(plan: &Plan, process: &mut Process) {
     let add = json!({ "filename": plan.torrent.file, "download-dir": plan.dir });
     wait_until("transmission takes the torrent", PATIENCE, || {
         process.must_run();
         ask(plan.rpc(), "torrent-add", &add).is_some_and(|answer| answer["torrent-added"].is_object())
     });
-    process
+}
+
+/// The command line of a transmission that uses the DHT, which is entered through `nodes`.
+#[allow(dead_code)] // Only the stories of the DHT use it.
+pub fn in_the_dht(plan: &Plan, nodes: &[String]) -> Command {
+    let mut settings = settings(plan);
+    settings["dht-enabled"] = true.into();
+    let lines: Vec<String> = nodes.iter().map(|node| node.replace(':', " ") + "\n").collect();
+    fs::write(plan.home().join("dht.bootstrap"), lines.concat()).expect("the file can be written");
+    daemon(plan, settings)
 }
 
 /// The command line of a transmission that searches in the local network. It finds the torrent in a folder, because its
