@@ -275,7 +275,7 @@ fn a_student_builds_a_dht() {
     let args = ["dht", "find", &hash, "--dht-node", &first, "--state", "none", "--json"];
     let steps = swarmlet(stage.path(), &args).code(0).objects();
     let of = |event: &str| steps.iter().filter(|step| step["event"] == event).count();
-    // Nine live, the seed among them, and those that go on name some that don't.
-    assert!(of("asked") > 8 && of("answered") > 4 && of("silent") > 0, "{steps:?}");
+    // Those that live name some that don't.
+    assert!(of("answered") > 0 && of("silent") > 0 && of("peer") == 1, "{steps:?}");
     nodes.iter_mut().step_by(2).for_each(Process::must_run);
 }
