@@ -236,6 +236,9 @@ impl Node {
         let (contact, nodes, has_token) =
             (Contact { id: answer.id, addr: from }, answer.nodes.len(), answer.token.is_some());
         let mut peers = core::mem::take(&mut answer.peers);
+        // The lookup keeps the answer to its end, so what nobody asked for is left out: it may be large.
+        answer.samples = None;
+        answer.filters = answer.filters.filter(|_| matches!(wish.goal, Goal::Scrape(_)));
         if wish.lookup.answered(from, answer) {
             // One of each host: a list of ports of a victim leads to one connection.
             let allow_local = self.config.allow_local;
