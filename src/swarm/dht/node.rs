@@ -141,7 +141,9 @@ impl Node {
     }
 
     fn packet(&mut self, from: SocketAddr, bytes: &[u8], turn: &mut Turn) {
-        if !self.is_ours(from, from.ip()) || !self.limits.arrives(from, turn.now) {
+        // Whom we ask may answer as often as we ask.
+        let is_awaited = self.questions.iter().any(|question| question.to == from);
+        if !self.is_ours(from, from.ip()) || !(is_awaited || self.limits.arrives(from, turn.now)) {
             return;
         }
         match Packet::parse(bytes) {

@@ -34,7 +34,7 @@ const NETWORK: Time = Time::from_secs(120);
 /// A question that waits for its answer.
 pub(super) struct Question {
     transaction: Transaction,
-    to: SocketAddr,
+    pub(super) to: SocketAddr,
     /// The id that the node there is said to have.
     id: Option<NodeId>,
     at: Time,

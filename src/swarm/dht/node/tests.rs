@@ -356,3 +356,16 @@ fn a_node_that_asks_enters_after_it_has_answered_itself_and_not_if_it_is_read_on
     let addrs: Vec<SocketAddr> = stage.node.contacts(stage.now).iter().map(|node| node.addr).collect();
     assert!(addrs.contains(&at(10)) && !addrs.contains(&at(11)), "{addrs:?}");
 }
+
+/// In a small network each of many lookups asks the same nodes.
+#[test]
+fn a_node_that_we_ask_often_is_heard_each_time() {
+    let mut stage = Stage::new();
+    for ticket in 0..80 {
+        stage.now += Time::from_millis(50);
+        let asked = sent(stage.input(Input::Seek(Seek { ticket, what: Goal::Ping(at(1)), steps: false })));
+        let out = stage.answer_to(&asked[0].1, at(1), Answer::new(id(1)));
+        let is_done = |output: &Output| matches!(output, Output::Done { outcome, .. } if outcome.answers == 1);
+        assert!(out.iter().any(is_done), "question {ticket}");
+    }
+}
