@@ -6,15 +6,14 @@
 //!
 //! ```
 //! use swarmlet::proto::id::InfoHash;
-//! use swarmlet::proto::krpc::{Answer, Body, Contact, NodeId, Packet, Query, Transaction};
+//! use swarmlet::proto::krpc::{Answer, Body, Contact, NodeId, Packet, Query, Want};
 //!
 //! // One node asks another: which peers of this torrent do you know? It makes up a name for the question.
 //! let (asking, asked) = (NodeId(*b"abcdefghij0123456789"), NodeId(*b"0123456789abcdefghij"));
-//! let query = Query::GetPeers {
-//!     info_hash: InfoHash(*b"mnopqrstuvwxyz123456"), want: None, scrape: false, no_seed: false,
-//! };
+//! let info_hash = InfoHash(*b"mnopqrstuvwxyz123456");
+//! let query = Query::GetPeers { info_hash, want: Want::default(), scrape: false, no_seed: false };
 //! let body = Body::Query { from: asking, read_only: false, query };
-//! let question = Packet { transaction: Transaction::new(b"aa").unwrap(), version: None, ip: None, body };
+//! let question = Packet { transaction: b"aa".to_vec(), version: None, ip: None, body };
 //! let datagram = question.emit();
 //! assert_eq!(datagram, b"d1:ad2:id20:abcdefghij01234567899:info_hash20:mnopqrstuvwxyz123456e\
 //!     1:q9:get_peers1:t2:aa1:y1:qe");
@@ -42,7 +41,7 @@
 //!
 //! // The transaction says to which question this is the answer.
 //! let packet = Packet::parse(&datagram).unwrap();
-//! assert_eq!(packet.transaction.bytes(), b"aa");
+//! assert_eq!(packet.transaction, b"aa");
 //! let Body::Answer(answer) = packet.body else { panic!("it is an answer") };
 //! let target = NodeId(*b"mnopqrstuvwxyz123456");
 //! assert!(answer.nodes[0].id.distance(target) < answer.id.distance(target));
@@ -80,15 +79,18 @@ pub const METHOD_UNKNOWN: i64 = 204;
 
 /// Bytes of the longest transaction that is read. Programs use 2 to 8.
 pub const MOST_TRANSACTION: usize = 16;
-/// Bytes of the longest token that is read and sent. libtorrent's have 4, transmission's 8, others' 20.
+/// Bytes of the longest token that is read. libtorrent's have 4, transmission's 8, others' 20.
 pub const MOST_TOKEN: usize = 128;
 /// Nodes of each family that are read from an answer. BEP 5 sends 8.
 pub const MOST_NODES: usize = 16;
 /// Peers that are read from an answer. libtorrent sends up to 100.
 pub const MOST_PEERS: usize = 100;
 
-/// Bytes of the longest text of an error that is read and sent.
-const MOST_TEXT: usize = 128;
+/// Seconds after which a node may be asked for another sample: six hours, the longest that BEP 51 allows.
+pub const SAMPLE_INTERVAL: u64 = 21_600;
+
+/// Characters of the longest text of an error that is read.
+const MOST_TEXT: usize = 64;
 
 /// A node: its id, and the address at which it answers. Of a contact that a stranger told, nothing is checked.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -99,32 +101,11 @@ pub struct Contact {
     pub addr: SocketAddr,
 }
 
-/// The name that a question has until it is answered: the answer repeats its bytes exactly.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Transaction {
-    bytes: [u8; MOST_TRANSACTION],
-    length: u8,
-}
-
-impl Transaction {
-    /// A transaction of these bytes; `None` if they are more than [`MOST_TRANSACTION`].
-    pub fn new(bytes: &[u8]) -> Option<Transaction> {
-        let mut transaction = Transaction { bytes: [0; MOST_TRANSACTION], length: u8::try_from(bytes.len()).ok()? };
-        transaction.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
-        Some(transaction)
-    }
-
-    /// Its bytes.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.length)]
-    }
-}
-
 /// One datagram.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Packet {
-    /// `t`.
-    pub transaction: Transaction,
+    /// `t`: the name of a question, at most [`MOST_TRANSACTION`] bytes. Its answer repeats them exactly.
+    pub transaction: Vec<u8>,
     /// `v`: the program of the sender, if it is named in four bytes.
     pub version: Option<[u8; 4]>,
     /// `ip`: the address from which the sender saw the question come (BEP 42).
@@ -156,7 +137,7 @@ pub enum Body {
     },
 }
 
-/// Of which families nodes are wanted (BEP 32). In a packet without this, it is the family of the packet.
+/// Of which families nodes are wanted (BEP 32). If neither is named, it is the family of the packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Want {
     /// Nodes at IPv4 addresses.
@@ -175,14 +156,14 @@ pub enum Query {
         /// The id.
         target: NodeId,
         /// Of which families.
-        want: Option<Want>,
+        want: Want,
     },
     /// Which peers do you know of this torrent, and which nodes next to it?
     GetPeers {
         /// The torrent.
         info_hash: InfoHash,
         /// Nodes of which families.
-        want: Option<Want>,
+        want: Want,
         /// The answer should have filters, from which peers are counted (BEP 33).
         scrape: bool,
         /// Seeds are of no use to the asking node (BEP 33).
@@ -206,15 +187,7 @@ pub enum Query {
         /// The id.
         target: NodeId,
         /// Nodes of which families.
-        want: Option<Want>,
-    },
-    /// A question of a later day. With a target it is answered as [`Query::FindNode`], as libtorrent does, so that
-    /// lookups go on through nodes that don't know it; without one, with the error [`METHOD_UNKNOWN`].
-    Other {
-        /// Its `target`, or else its `info_hash`.
-        target: Option<NodeId>,
-        /// It is `get` or `put` (BEP 44). We store no such data, and say so with the error [`METHOD_UNKNOWN`].
-        is_bep44: bool,
+        want: Want,
     },
 }
 
@@ -245,25 +218,20 @@ impl Answer {
 /// Some of the torrents of which a node knows peers (BEP 51).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Samples {
-    /// Seconds after which the same node may be asked again, at most [`Samples::MOST_INTERVAL`].
-    pub interval: u16,
     /// How many there are in all.
     pub num: u64,
     /// Some of them.
     pub info_hashes: Vec<InfoHash>,
 }
 
-impl Samples {
-    /// Seconds: six hours (BEP 51).
-    pub const MOST_INTERVAL: u16 = 21_600;
-}
-
 /// Why a datagram could not be read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Unread {
+    /// [`PROTOCOL_ERROR`] or [`METHOD_UNKNOWN`].
+    pub code: i64,
     /// What is wrong.
     pub reason: &'static str,
-    /// If it is a question, its transaction: it may get the error [`PROTOCOL_ERROR`]. Anything else gets no answer, so
-    /// that two nodes never throw errors at each other.
-    pub transaction: Option<Transaction>,
+    /// If it is a question, its transaction: it may get an error. Anything else gets no answer, so that two nodes never
+    /// throw errors at each other.
+    pub transaction: Option<Vec<u8>>,
 }

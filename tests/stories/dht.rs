@@ -261,6 +261,7 @@ fn a_student_builds_a_dht() {
     let args = ["dht", "find", &hash, "--dht-node", &first, "--state", "none", "--json"];
     let steps = swarmlet(stage.path(), &args).code(0).objects();
     let of = |event: &str| steps.iter().filter(|step| step["event"] == event).count();
-    assert!(of("asked") > 8 && of("answered") >= 8 && of("silent") > 0, "{steps:?}");
+    // Nine live, the seed among them, and those that go on name some that don't.
+    assert!(of("asked") > 8 && of("answered") > 4 && of("silent") > 0, "{steps:?}");
     nodes.iter_mut().step_by(2).for_each(Process::must_run);
 }

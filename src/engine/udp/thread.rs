@@ -13,7 +13,7 @@ use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crate::storage::resume::StateDir;
 use crate::swarm::dht::table::K;
-use crate::swarm::dht::{Figures, Goal, Output};
+use crate::swarm::dht::{Figures, Goal, Output, Step};
 use crate::swarm::event::Event;
 use crate::swarm::meeting::source::Source;
 use crate::sys::{in_words, lock};
@@ -178,13 +178,13 @@ impl Work {
         // It says that the DHT is asked.
         self.tell(torrent, Vec::new());
         let goal = Goal::Peers { info_hash, announce: Some((self.thread.port, is_seed)) };
-        let open = self.nodes.seek(self.last_ticket, &goal, false);
+        let open = self.nodes.seek(self.last_ticket, &goal);
         self.lookups.insert(self.last_ticket, Lookup { torrent, info_hash, open, found: false });
     }
 
     fn take(&mut self, output: Output, now: Time) {
         match output {
-            Output::Found { ticket, peers } => {
+            Output::Step { ticket, step: Step::Answered { peers, .. } } if !peers.is_empty() => {
                 let Some(lookup) = self.lookups.get_mut(&ticket) else { return };
                 // Nodes also name us, once we were announced. (Many others have the same port.)
                 let is_us = |ip: IpAddr| self.nodes.figures().external.is_none_or(|external| external == ip);

@@ -1,15 +1,14 @@
 //! Writing a datagram. It is always short enough to travel in one piece.
 
-use super::{Answer, Body, Packet, Query, Want};
-use super::{MOST_NODES, MOST_PEERS, MOST_TEXT, MOST_TOKEN};
+use super::{Answer, Body, NodeId, Packet, Query, SAMPLE_INTERVAL, Want};
 use crate::proto::bencode::Bencode;
 use crate::proto::tracker::compact;
 
 /// Bytes of the longest datagram that is sent (BEP 32): it passes every IPv6 network and tunnel in one piece.
 pub const MOST_SENT: usize = 1024;
 
-/// The keys and values of a dict in the making.
-type Entries = Vec<(&'static str, Bencode)>;
+/// The keys and values of a dict in the making. What is `None` is left out.
+type Entries = Vec<(&'static str, Option<Bencode>)>;
 
 impl Packet {
     /// The datagram, of at most [`MOST_SENT`] bytes.
@@ -21,35 +20,38 @@ impl Packet {
     /// longer than its question, which may bear the address of a victim. What must be in it, under 400 bytes, is in it
     /// in any case.
     pub fn emit_within(&self, most: usize) -> Vec<u8> {
-        let mut dict: Entries = vec![("t", self.transaction.bytes().into())];
-        dict.extend(self.version.map(|version| ("v", version[..].into())));
-        dict.extend(self.ip.map(|ip| ("ip", compact::entry(ip).into())));
-        match &self.body {
-            Body::Query { from, read_only, query } => {
-                let mut arguments = query.arguments();
-                arguments.push(("id", from.0[..].into()));
-                dict.extend([("y", "q".into()), ("q", query.method().into()), ("a", Bencode::dict(arguments))]);
-                dict.extend(read_only.then_some(("ro", 1i64.into())));
+        let (bytes, mut packet) = (self.encode(), self.clone());
+        match &mut packet.body {
+            Body::Answer(answer) if bytes.len() > most.min(MOST_SENT) => {
+                answer.shorten(bytes.len() - most.min(MOST_SENT));
+                packet.encode()
             }
-            Body::Answer(answer) => {
-                let mut values = answer.bare();
-                dict.extend([("y", "r".into()), ("r", Bencode::dict(values.clone()))]);
-                let bare = Bencode::dict(dict.clone()).encode().len();
-                values.extend(answer.lists(most.min(MOST_SENT).saturating_sub(bare)));
-                dict.push(("r", Bencode::dict(values)));
-            }
-            Body::Error { code, text } => {
-                // (Behind the end of a text there is no boundary.)
-                let end = (0..=MOST_TEXT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-                dict.extend([("y", "e".into()), ("e", Bencode::list([Bencode::from(*code), text[..end].into()]))]);
-            }
+            _ => bytes,
         }
-        Bencode::dict(dict).encode()
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut entries = vec![("t", bytes(&self.transaction))];
+        entries.push(("v", self.version.map(|version| version[..].into())));
+        entries.push(("ip", self.ip.map(|ip| compact::entry(ip).into())));
+        entries.extend(match &self.body {
+            Body::Query { from, read_only, query } => {
+                let method = bytes(query.method().as_bytes());
+                let arguments = Some(dict(query.arguments(from)));
+                vec![("y", bytes(b"q")), ("q", method), ("a", arguments), ("ro", flag(*read_only))]
+            }
+            Body::Answer(answer) => vec![("y", bytes(b"r")), ("r", Some(dict(answer.values())))],
+            Body::Error { code, text } => {
+                let error = Bencode::list([Bencode::from(*code), text[..].into()]);
+                vec![("y", bytes(b"e")), ("e", Some(error))]
+            }
+        });
+        dict(entries).encode()
     }
 }
 
 impl Query {
-    /// Its name on the wire. What we would never ask has a name that nobody knows.
+    /// Its name on the wire.
     pub fn method(&self) -> &'static str {
         match self {
             Query::Ping => "ping",
@@ -57,99 +59,93 @@ impl Query {
             Query::GetPeers { .. } => "get_peers",
             Query::Announce { .. } => "announce_peer",
             Query::Sample { .. } => "sample_infohashes",
-            Query::Other { is_bep44: true, .. } => "get",
-            Query::Other { is_bep44: false, .. } => "other",
         }
     }
 
-    fn arguments(&self) -> Entries {
-        let flag = |name, is: &bool| is.then_some((name, Bencode::from(1i64)));
-        let hash = |name, hash: &[u8; 20]| Some((name, Bencode::from(&hash[..])));
-        let families = |want: &Option<Want>| want.and_then(families);
-        let arguments = match self {
+    fn arguments(&self, from: &NodeId) -> Entries {
+        let mut entries = vec![("id", bytes(&from.0))];
+        entries.extend(match self {
             Query::Ping => vec![],
             Query::FindNode { target, want } | Query::Sample { target, want } => {
-                vec![hash("target", &target.0), families(want)]
+                vec![("target", bytes(&target.0)), ("want", families(*want))]
             }
             Query::GetPeers { info_hash, want, scrape, no_seed } => {
-                let flags = [flag("scrape", scrape), flag("noseed", no_seed)];
-                [&[hash("info_hash", &info_hash.0), families(want)][..], &flags].concat()
+                let flags = [("scrape", flag(*scrape)), ("noseed", flag(*no_seed))];
+                [&[("info_hash", bytes(&info_hash.0)), ("want", families(*want))][..], &flags].concat()
             }
             Query::Announce { info_hash, port, implied_port, token, seed } => {
-                let values = [Some(("port", u64::from(*port).into())), Some(("token", short(token)))];
-                let flags = [flag("implied_port", implied_port), flag("seed", seed)];
-                [&[hash("info_hash", &info_hash.0)][..], &values, &flags].concat()
+                let flags = [("implied_port", flag(*implied_port)), ("seed", flag(*seed))];
+                let port = Some(u64::from(*port).into());
+                [&[("info_hash", bytes(&info_hash.0)), ("port", port), ("token", bytes(token))][..], &flags].concat()
             }
-            Query::Other { target, .. } => vec![target.and_then(|target| hash("target", &target.0))],
-        };
-        arguments.into_iter().flatten().collect()
+        });
+        entries
     }
 }
 
 impl Answer {
-    /// The return values that are there whatever they weigh.
-    fn bare(&self) -> Entries {
-        let mut entries = vec![("id", self.id.0[..].into())];
-        entries.extend(self.token.as_ref().map(|token| ("token", short(token))));
-        if let Some(samples) = &self.samples {
+    fn values(&self) -> Entries {
+        let peers = self.peers.iter().map(|peer| compact::entry(*peer));
+        let samples = self.samples.as_ref();
+        let hashes = samples.map(|samples| samples.info_hashes.iter().flat_map(|hash| hash.0).collect::<Vec<u8>>());
+        vec![
+            ("id", bytes(&self.id.0)),
+            ("token", self.token.as_deref().and_then(bytes)),
+            ("nodes", self.nodes(true)),
+            ("nodes6", self.nodes(false)),
+            ("values", (!self.peers.is_empty()).then(|| Bencode::list(peers))),
             // Even an empty list says that this node knows BEP 51.
-            entries.extend([("interval", u64::from(samples.interval).into()), ("num", samples.num.into())]);
-            entries.push(("samples", "".into()));
-        }
-        entries
+            ("samples", hashes.map(Bencode::from)),
+            ("num", samples.map(|samples| samples.num.into())),
+            ("interval", samples.map(|_| SAMPLE_INTERVAL.into())),
+            ("BFsd", self.filters.as_ref().and_then(|filters| bytes(&filters.0.0))),
+            ("BFpe", self.filters.as_ref().and_then(|filters| bytes(&filters.1.0))),
+        ]
     }
 
-    /// The return values that grow, as far as there is room for so many bytes: what finds the way to the torrent comes
-    /// before its peers, and filters, which stand for many peers, come before everything else.
-    fn lists(&self, mut room: usize) -> Entries {
-        let mut lists = Entries::new();
-        if let Some(filters) = &self.filters {
-            // Either both fit or none does, because one alone is of no use.
-            let both = [("BFsd", &filters.0), ("BFpe", &filters.1)].map(|(key, filter)| (key, filter.0[..].into()));
-            let bytes = 2 * ("4:BFsd256:".len() + filters.0.0.len());
-            if let Some(rest) = room.checked_sub(bytes) {
-                room = rest;
-                lists.extend(both);
-            }
+    /// The compact nodes of one family, if there are any.
+    fn nodes(&self, is_v4: bool) -> Option<Bencode> {
+        let nodes = self.nodes.iter().filter(|node| node.addr.is_ipv4() == is_v4);
+        let list: Vec<u8> = nodes.flat_map(|node| [&node.id.0[..], &compact::entry(node.addr)].concat()).collect();
+        (!list.is_empty()).then(|| list.into())
+    }
+
+    /// Leaves out at least so many bytes: peers first, then torrents and nodes, because those find the way to the peers.
+    /// The filters stand for many peers, so they stay the longest.
+    fn shorten(&mut self, mut excess: usize) {
+        while excess > 0 {
+            let samples = self.samples.as_mut().and_then(|samples| samples.info_hashes.pop());
+            let shorter = if let Some(peer) = self.peers.pop() {
+                Bencode::from(compact::entry(peer)).encode().len()
+            } else if let Some(hash) = samples {
+                hash.0.len()
+            } else if let Some(node) = self.nodes.pop() {
+                node.id.0.len() + compact::entry(node.addr).len()
+            } else if let Some(filters) = self.filters.take() {
+                filters.0.0.len() + filters.1.0.len()
+            } else {
+                break;
+            };
+            excess = excess.saturating_sub(shorter);
         }
-        for (key, is_v4, head) in [("nodes", true, "5:nodes416:"), ("nodes6", false, "6:nodes6608:")] {
-            let nodes = self.nodes.iter().filter(|node| node.addr.is_ipv4() == is_v4).take(MOST_NODES);
-            let entries = nodes.map(|node| [&node.id.0[..], &compact::entry(node.addr)].concat());
-            lists.extend(fitting(entries, head, &mut room).map(|list| (key, list.into())));
-        }
-        if let Some(samples) = &self.samples {
-            // (It takes the place of the empty list.)
-            let entries = samples.info_hashes.iter().map(|info_hash| info_hash.0.to_vec());
-            lists.extend(fitting(entries, "1000:", &mut room).map(|list| ("samples", list.into())));
-        }
-        let entries = self.peers.iter().take(MOST_PEERS).map(|peer| Bencode::from(compact::entry(*peer)).encode());
-        let values = fitting(entries, "6:valuesle", &mut room);
-        lists.extend(values.map(|list| ("values", Bencode::Raw([b"l", &list[..], b"e"].concat()))));
-        lists
     }
 }
 
-/// The first of `entries`, one behind the other, as many as there is room for besides `head`; `None` if there are none.
-fn fitting(entries: impl Iterator<Item = Vec<u8>>, head: &str, room: &mut usize) -> Option<Vec<u8>> {
-    let most = room.checked_sub(head.len())?;
-    let mut list = Vec::new();
-    for entry in entries {
-        if list.len() + entry.len() > most {
-            break;
-        }
-        list.extend(entry);
-    }
-    (!list.is_empty()).then(|| *room = most - list.len())?;
-    Some(list)
+/// A dict of the entries that are there.
+fn dict(entries: Entries) -> Bencode {
+    Bencode::dict(entries.into_iter().filter_map(|(key, value)| Some((key, value?))))
+}
+
+fn bytes(bytes: &[u8]) -> Option<Bencode> {
+    Some(bytes.into())
+}
+
+fn flag(is: bool) -> Option<Bencode> {
+    is.then(|| 1i64.into())
 }
 
 /// The families by their names, if there are any.
-fn families(want: Want) -> Option<(&'static str, Bencode)> {
+fn families(want: Want) -> Option<Bencode> {
     let names = [("n4", want.n4), ("n6", want.n6)].into_iter().filter(|(_, is)| *is).map(|(name, _)| name);
-    (want.n4 || want.n6).then(|| ("want", Bencode::list(names)))
-}
-
-/// A token. What is longer than any reader takes is no token, so it is cut.
-fn short(token: &[u8]) -> Bencode {
-    token[..token.len().min(MOST_TOKEN)].into()
+    (want.n4 || want.n6).then(|| Bencode::list(names))
 }

@@ -2,12 +2,11 @@
 
 use crate::base::hex::to_hex;
 use crate::base::rng::Rng;
-use crate::proto::id::InfoHash;
 use core::net::IpAddr;
 use std::fmt;
 
 /// The id of a node, in the same space as the info-hashes of torrents.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct NodeId(pub [u8; 20]);
 
 /// Bits of an id.
@@ -81,22 +80,10 @@ fn crc32c(bytes: &[u8]) -> u32 {
     !crc
 }
 
-impl From<InfoHash> for NodeId {
-    fn from(info_hash: InfoHash) -> NodeId {
-        NodeId(info_hash.0)
-    }
-}
-
 /// 40 hex digits, lower case.
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&to_hex(&self.0))
-    }
-}
-
-impl fmt::Debug for NodeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }
 

@@ -9,7 +9,7 @@ pub const ASKING: NodeId = NodeId(*b"abcdefghij0123456789");
 pub const TARGET: NodeId = NodeId(*b"mnopqrstuvwxyz123456");
 
 pub fn packet(body: Body) -> Packet {
-    Packet { transaction: Transaction::new(b"aa").unwrap(), version: None, ip: None, body }
+    Packet { transaction: b"aa".to_vec(), version: None, ip: None, body }
 }
 
 pub fn question(query: Query) -> Packet {
@@ -56,11 +56,11 @@ fn packets_of_the_specification_are_read_and_written() {
         (&b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe"[..], question(Query::Ping)),
         (
             b"d1:ad2:id20:abcdefghij01234567896:target20:mnopqrstuvwxyz123456e1:q9:find_node1:t2:aa1:y1:qe",
-            question(Query::FindNode { target: TARGET, want: None }),
+            question(Query::FindNode { target: TARGET, want: Want::default() }),
         ),
         (
             b"d1:ad2:id20:abcdefghij01234567899:info_hash20:mnopqrstuvwxyz123456e1:q9:get_peers1:t2:aa1:y1:qe",
-            question(Query::GetPeers { info_hash, want: None, scrape: false, no_seed: false }),
+            question(Query::GetPeers { info_hash, want: Want::default(), scrape: false, no_seed: false }),
         ),
         (
             b"d1:ad2:id20:abcdefghij012345678912:implied_porti1e9:info_hash20:mnopqrstuvwxyz1234564:porti6881e\
@@ -93,36 +93,26 @@ fn packets_of_the_specification_are_read_and_written() {
 
 #[test]
 fn a_packet_is_one_line() {
-    let seen = |mut packet: Packet| {
-        packet.version = Some(*b"LT\x02\x11");
-        packet.ip = Some(addr("192.0.2.1:6881"));
-        packet.to_string()
-    };
     let (from, info_hash) = ("from 6162636465666768696a30313233343536373839", InfoHash([0xab; 20]));
-    let hash = "ab".repeat(20);
-    assert_eq!(seen(question(Query::Ping)), format!("6161 ping?, {from}, by LT 0211, to 192.0.2.1:6881"));
-    let want = Some(Want { n4: true, n6: true });
+    let (hash, want) = ("ab".repeat(20), Want { n4: true, n6: true });
     for (query, line) in [
-        (Query::Sample { target: NodeId(info_hash.0), want }, format!("sample_infohashes? {hash}, n4, n6")),
-        (
-            Query::GetPeers { info_hash, want: None, scrape: true, no_seed: true },
-            format!("get_peers? {hash}, scrape, no seeds"),
-        ),
+        (Query::Ping, "ping?".into()),
+        (Query::Sample { target: NodeId(info_hash.0), want }, format!("sample_infohashes? {hash}")),
+        (Query::GetPeers { info_hash, want, scrape: true, no_seed: true }, format!("get_peers? {hash}")),
         (
             Query::Announce { info_hash, port: 7, implied_port: true, token: b"\x01\x02".to_vec(), seed: true },
-            format!("announce_peer? {hash}, port 7 or as seen, token 0102, seed"),
+            format!("announce_peer? {hash} at port 7"),
         ),
-        (Query::Other { target: None, is_bep44: true }, "get?".into()),
     ] {
         assert_eq!(question(query).to_string(), format!("6161 {line}, {from}"));
     }
     let full = answer(|answer| {
         answer.peers = vec![addr("192.0.2.2:1"); 3];
         answer.token = Some(vec![0xff]);
-        answer.samples = Some(Samples { interval: 60, num: 9, info_hashes: vec![info_hash] });
+        answer.samples = Some(Samples { num: 9, info_hashes: vec![info_hash] });
         answer.filters = Some(Box::new((Bloom::EMPTY, Bloom([0x0f; 256]))));
     });
-    let rest = "3 peers, token ff, 1 of 9 torrents, more after 60 s, about 0 seeds and 710 others";
+    let rest = "0 nodes, 3 peers, a token, 1 of 9 torrents, about 0 seeds and 710 others";
     assert_eq!(full.to_string(), format!("6161 {from}, {rest}"));
     let error = packet(Body::Error { code: 203, text: "no\x1b[2J".into() });
     assert_eq!(error.to_string(), "6161 error 203 no\\x1b[2J");
@@ -149,10 +139,14 @@ fn a_broken_question_can_be_answered_with_an_error_and_nothing_else_can() {
         ("announce_peer", &port_0, "no port"),
     ] {
         let unread = asked(method, arguments).unwrap_err();
-        assert_eq!((unread.reason, unread.transaction.is_some()), (reason, true), "{method} {arguments}");
+        assert_eq!(
+            (unread.code, unread.reason, unread.transaction.is_some()),
+            (PROTOCOL_ERROR, reason, true),
+            "{method} {arguments}"
+        );
     }
     for entries in ["1:y1:q", "1:y1:q1:q4:ping", "1:y1:q1:q4:ping1:ade", "1:y1:q1:q4:ping1:ale", "1:y1:q1:qi1e1:ade"] {
-        assert_eq!(with(entries.as_bytes()).unwrap_err().transaction, Transaction::new(b"aa"), "{entries}");
+        assert_eq!(with(entries.as_bytes()).unwrap_err().transaction, Some(b"aa".to_vec()), "{entries}");
     }
     for entries in ["", "1:y1:x", "1:yi1e", "1:y1:r", "1:y1:r1:rde", "1:y1:r1:rd2:id19:abcdefghij012345678e"] {
         assert_eq!(with(entries.as_bytes()).unwrap_err().transaction, None, "{entries}");
@@ -164,12 +158,16 @@ fn a_broken_question_can_be_answered_with_an_error_and_nothing_else_can() {
 
 #[test]
 fn questions_of_a_later_day_keep_what_they_aim_at() {
-    let other = |target, is_bep44| Ok(Query::Other { target, is_bep44 });
-    assert_eq!(asked("vote", "6:target20:mnopqrstuvwxyz123456"), other(Some(TARGET), false));
-    assert_eq!(asked("vote", "9:info_hash20:mnopqrstuvwxyz123456"), other(Some(TARGET), false));
-    assert_eq!(asked("vote", "6:target3:abc"), other(None, false));
-    assert_eq!(asked("get", "6:target20:mnopqrstuvwxyz123456"), other(Some(TARGET), true));
-    assert_eq!(asked("put", "1:v1:x"), other(None, true));
+    // They are answered as find_node.
+    let as_find_node = |target| Ok(Query::FindNode { target, want: Want::default() });
+    assert_eq!(asked("vote", "6:target20:mnopqrstuvwxyz123456"), as_find_node(TARGET));
+    assert_eq!(asked("vote", "9:info_hash20:mnopqrstuvwxyz123456"), as_find_node(TARGET));
+    for (method, arguments) in
+        [("vote", "6:target3:abc"), ("get", "6:target20:mnopqrstuvwxyz123456"), ("put", "1:v1:x")]
+    {
+        let unread = asked(method, arguments).unwrap_err();
+        assert_eq!((unread.code, unread.transaction), (METHOD_UNKNOWN, Some(b"aa".to_vec())), "{method} {arguments}");
+    }
 }
 
 #[test]
@@ -178,9 +176,11 @@ fn flags_and_families_are_read_as_the_specifications_say() {
         Ok(Query::FindNode { want, .. }) => want,
         other => panic!("{other:?}"),
     };
-    assert_eq!(want("4:wantl2:n62:n42:n9i7ee"), Some(Want { n4: true, n6: true }));
-    assert_eq!(want("4:wantl2:n6e"), Some(Want { n4: false, n6: true }));
-    assert_eq!((want("4:want2:n4"), want("4:wantle"), want("4:wantl2:n9e"), want("")), (None, None, None, None));
+    assert_eq!(want("4:wantl2:n62:n42:n9i7ee"), Want { n4: true, n6: true });
+    assert_eq!(want("4:wantl2:n6e"), Want { n4: false, n6: true });
+    for nothing in ["4:want2:n4", "4:wantle", "4:wantl2:n9e", ""] {
+        assert_eq!(want(nothing), Want::default(), "{nothing}");
+    }
     let announce = |more: &str| match asked("announce_peer", &format!("9:info_hash20:mnopqrstuvwxyz123456{more}")) {
         Ok(Query::Announce { port, implied_port, seed, .. }) => (port, implied_port, seed),
         other => panic!("{other:?}"),
@@ -212,7 +212,7 @@ fn malformed_lists_are_left_out() {
     let one_filter = [b"4:BFsd256:", &[0u8; 256][..]].concat();
     assert_eq!(returned(&one_filter).filters, None);
     let samples = returned(b"8:intervali99999e3:numi-3e7:samples25:abcdefghij0123456789abcde").samples.unwrap();
-    assert_eq!((samples.interval, samples.num), (21_600, 0));
+    assert_eq!(samples.num, 0);
     assert_eq!(samples.info_hashes, [InfoHash(ASKING.0)]);
     let ping = b"1:y1:r1:rd2:id20:abcdefghij0123456789e";
     for (entries, ip) in [("2:ip6:\x01\x02\x03\x04\x00\x05", Some(addr("1.2.3.4:5"))), ("2:ip4:abcd", None)] {
@@ -244,14 +244,15 @@ fn lists_are_read_up_to_their_limit() {
 #[test]
 fn packets_that_are_too_much_are_thrown_away() {
     let reason = |bytes: &[u8]| Packet::parse(bytes).unwrap_err();
+    let unread = |reason| Unread { code: PROTOCOL_ERROR, reason, transaction: None };
     let ping = |t: usize| {
         let t = format!("{t}:{}", "t".repeat(t));
         Packet::parse(format!("d1:y1:q1:q4:ping1:ad2:id20:abcdefghij0123456789e1:t{t}e").as_bytes())
     };
-    assert_eq!(ping(MOST_TRANSACTION).unwrap().transaction.bytes(), [b't'; MOST_TRANSACTION]);
-    assert_eq!(ping(0).unwrap().transaction.bytes(), b"");
+    assert_eq!(ping(MOST_TRANSACTION).unwrap().transaction, [b't'; MOST_TRANSACTION]);
+    assert_eq!(ping(0).unwrap().transaction, b"");
     for length in [MOST_TRANSACTION + 1, 255, 256, 272, 1024] {
-        assert_eq!(ping(length), Err(Unread { reason: "no transaction", transaction: None }));
+        assert_eq!(ping(length).unwrap_err(), unread("no transaction"));
     }
     // Bencode 100 deep, with our keys around it, and in place of everything.
     let depth = |deep: usize| with(format!("1:y1:q1:z{}{}", "l".repeat(deep), "e".repeat(deep)).as_bytes());
@@ -266,19 +267,19 @@ fn packets_that_are_too_much_are_thrown_away() {
     let nodes = format!("5:nodes26000:{}", "x".repeat(26_000));
     let values = format!("6:valuesl{}e", "6:abcdef".repeat(10_000));
     for datagram in [vec![b'd'; 65_507], long(nodes), long(values)] {
-        assert_eq!(reason(&datagram), Unread { reason: "too long", transaction: None });
+        assert_eq!(reason(&datagram), unread("too long"));
     }
     // Nothing is taken from what a string only claims to have.
     assert_eq!(reason(b"d1:t2:aa1:y1:q1:q99999999999:pinge").reason, "not bencode");
     for (bytes, why) in [
         (&b""[..], "not bencode"),
         (b"de", "no transaction"),
-        (b"le", "not a dict"),
-        (b"i1e", "not a dict"),
+        (b"le", "no transaction"),
+        (b"i1e", "no transaction"),
         (b"d1:t2:aa1:y1:qe ", "bytes follow the packet"),
         (b"d1:ti7e1:y1:qe", "no transaction"),
     ] {
-        assert_eq!(reason(bytes), Unread { reason: why, transaction: None });
+        assert_eq!(reason(bytes), unread(why));
     }
 }
 
@@ -305,8 +306,8 @@ fn an_answer_is_filled_up_to_the_room_there_is() {
     for (is_v4, filters, peers) in [(true, false, 51), (false, false, 19), (true, true, 0), (false, true, 0)] {
         let packet = full(is_v4, filters);
         let answer = read(&packet, MOST_SENT);
-        let nodes = if filters { 13 } else { 16 };
-        assert_eq!((answer.nodes.len(), answer.peers.len()), (nodes, peers), "{is_v4} {filters}");
+        let nodes = if filters { 12..=13 } else { 16..=16 };
+        assert!(nodes.contains(&answer.nodes.len()) && answer.peers.len() == peers, "{is_v4} {filters}: {answer:?}");
         assert_eq!(answer.filters.is_some(), filters);
         for most in [0, 100, 300, 500, 700, MOST_SENT, 5000] {
             let bytes = packet.emit_within(most).len();
@@ -315,25 +316,25 @@ fn an_answer_is_filled_up_to_the_room_there_is() {
         }
         assert_eq!(read(&packet, 0).nodes, []);
         let tight = read(&full(is_v4, false), 300);
-        assert_eq!((tight.nodes.len(), tight.peers.len()), (8, 0), "nodes come before peers");
+        assert!((7..=8).contains(&tight.nodes.len()) && tight.peers.is_empty(), "nodes come before peers");
     }
 }
 
 #[test]
 fn what_must_be_in_a_packet_is_short() {
     let long = |body| {
-        let transaction = Transaction::new(&[b't'; MOST_TRANSACTION]).unwrap();
+        let transaction = vec![b't'; MOST_TRANSACTION];
         Packet { transaction, version: Some(VERSION), ip: Some(addr("[2001:db8::1]:65535")), body }
     };
-    let (token, info_hash) = (vec![1; 5000], InfoHash([1; 20]));
+    let (token, info_hash) = (vec![1; MOST_TOKEN], InfoHash([1; 20]));
     let announce = Query::Announce { info_hash, port: u16::MAX, implied_port: true, token: token.clone(), seed: true };
     let mut answer = Answer::new(ASKING);
     answer.token = Some(token);
-    answer.samples = Some(Samples { interval: u16::MAX, num: u64::MAX, info_hashes: vec![info_hash; 500] });
+    answer.samples = Some(Samples { num: u64::MAX, info_hashes: vec![info_hash; 500] });
     for body in [
         Body::Query { from: ASKING, read_only: true, query: announce },
         Body::Answer(Box::new(answer)),
-        Body::Error { code: i64::MIN, text: "x".repeat(5000) },
+        Body::Error { code: i64::MIN, text: "\u{fffd}".repeat(MOST_TEXT) },
     ] {
         let packet = long(body);
         assert!(packet.emit_within(0).len() < 400 && packet.emit().len() <= MOST_SENT);

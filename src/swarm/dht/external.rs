@@ -2,57 +2,33 @@
 //!
 //! Behind a NAT we can't know it otherwise, and our id should belong to it. One node may lie, so most of them decide.
 
-use crate::base::time::Time;
 use core::net::{IpAddr, SocketAddr};
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
-/// Votes are counted when so many came (libtorrent) ...
-const ROUND: usize = 50;
-/// ... or after this time, if there are [`FEWEST`]. (An idle node hears one vote a minute. Of few votes a third of liars
-/// often has most, so we rather wait.)
-const LONGEST: Time = Time::from_secs(2 * 3600);
-/// The first round is shorter, so that a new node soon has an id that belongs to its address.
-const FIRST_ROUND: usize = 20;
-/// The longest time of the first round.
-const FIRST_LONGEST: Time = Time::from_secs(300);
-/// The least votes that an address needs (libtorrent).
-const FEWEST: usize = 2;
+/// So many votes count, the latest (libtorrent: rounds of 50).
+const VOTES: usize = 50;
+/// The least votes that an address needs.
+const FEWEST: usize = 10;
 
 /// The votes.
 #[derive(Default)]
 pub struct External {
-    known: Option<IpAddr>,
-    /// Which network voted for what, since `began`.
-    votes: BTreeMap<SocketAddr, IpAddr>,
-    began: Time,
+    /// The address, if it is known.
+    pub known: Option<IpAddr>,
+    /// Which network voted for what. Each has one vote.
+    votes: VecDeque<(SocketAddr, IpAddr)>,
 }
 
 impl External {
-    /// The address, if it is known.
-    pub fn known(&self) -> Option<IpAddr> {
-        self.known
-    }
-
-    /// A node in `network` says that it sees us at `ip`. A network has one vote a round. Returns the address if we now
-    /// think that we have another one.
-    pub fn vote(&mut self, network: SocketAddr, ip: IpAddr, now: Time) -> Option<IpAddr> {
-        if self.votes.is_empty() {
-            self.began = now;
-        }
-        self.votes.insert(network, ip);
-        let (enough, longest) = if self.known.is_none() { (FIRST_ROUND, FIRST_LONGEST) } else { (ROUND, LONGEST) };
-        if self.votes.len() < enough && (self.votes.len() < FEWEST || now < self.began.saturating_add(longest)) {
-            return None;
-        }
-        let mut counts: BTreeMap<IpAddr, usize> = BTreeMap::new();
-        core::mem::take(&mut self.votes).into_values().for_each(|ip| *counts.entry(ip).or_default() += 1);
-        let mut counts: Vec<(usize, IpAddr)> = counts.into_iter().map(|(ip, count)| (count, ip)).collect();
-        counts.sort_unstable();
-        let (most, winner) = counts.pop()?;
-        let next = counts.pop().map_or(0, |(count, _)| count);
-        // Half as many again as the next: a close vote decides nothing (libtorrent).
-        let changes = most >= FEWEST && 2 * most >= 3 * next && self.known != Some(winner);
-        changes.then(|| *self.known.insert(winner))
+    /// A node in `network` says that it sees us at `ip`. If two thirds of the votes say so, that is our address. Returns
+    /// whether it is another one than before.
+    pub fn vote(&mut self, network: SocketAddr, ip: IpAddr) -> bool {
+        self.votes.retain(|(voter, _)| *voter != network);
+        self.votes.push_front((network, ip));
+        self.votes.truncate(VOTES);
+        let count = self.votes.iter().filter(|(_, vote)| *vote == ip).count();
+        let wins = count >= FEWEST && 3 * count >= 2 * self.votes.len();
+        wins && self.known.replace(ip) != Some(ip)
     }
 }
 
@@ -64,33 +40,31 @@ mod tests {
         IpAddr::V4([192, 0, 2, number].into())
     }
 
-    fn network(number: usize) -> SocketAddr {
-        SocketAddr::new(IpAddr::V4([8, 8, number as u8, 0].into()), 0)
-    }
-
-    /// Votes for `ip(votes(n))` by network n.
-    fn count(external: &mut External, voters: usize, votes: impl Fn(usize) -> u8, now: Time) -> Option<IpAddr> {
-        (0..voters).filter_map(|n| external.vote(network(n), ip(votes(n)), now)).last()
+    /// Network `number` votes for `ip(vote)`. Returns whether that changes anything.
+    fn vote(external: &mut External, number: usize, vote: u8) -> bool {
+        let network = SocketAddr::new(IpAddr::V4([8, (number / 256) as u8, number as u8, 0].into()), 0);
+        external.vote(network, ip(vote))
     }
 
     #[test]
-    fn most_votes_decide_and_a_third_of_liars_does_not() {
+    fn two_thirds_decide_and_a_third_of_liars_does_not() {
         let mut external = External::default();
-        assert_eq!(count(&mut external, FIRST_ROUND - 1, |_| 1, Time::ZERO), None);
-        assert_eq!(external.vote(network(99), ip(1), Time::ZERO), Some(ip(1)));
-        assert_eq!(count(&mut external, ROUND, |n| if n % 3 == 0 { 2 } else { 1 }, Time::ZERO), None);
-        assert_eq!(external.known(), Some(ip(1)));
-        // A close vote changes nothing, and a clear one does.
-        assert_eq!(count(&mut external, ROUND, |n| if n % 7 < 4 { 2 } else { 1 }, Time::ZERO), None);
-        assert_eq!(count(&mut external, ROUND, |n| if n % 3 == 0 { 1 } else { 2 }, Time::ZERO), Some(ip(2)));
+        assert!((1..FEWEST).all(|n| !vote(&mut external, n, 1)) && external.known.is_none());
+        assert!(vote(&mut external, 99, 1));
+        assert!((0..1000).all(|n| !vote(&mut external, n, if n % 3 == 0 { 2 } else { 1 })));
+        // Half of the votes change nothing, and nearly all do, once.
+        assert!((0..1000).all(|n| !vote(&mut external, n, 1 + (n % 2) as u8)));
+        assert_eq!(external.known, Some(ip(1)));
+        assert_eq!((0..VOTES).filter(|n| vote(&mut external, *n, if n % 8 == 0 { 1 } else { 2 })).count(), 1);
+        assert_eq!(external.known, Some(ip(2)));
     }
 
     #[test]
     fn one_network_alone_decides_nothing() {
         let mut external = External::default();
-        assert!((0..1000).all(|n| external.vote(network(1), ip(1), Time::from_secs(n)).is_none()));
-        // Two are enough if nobody else votes for five minutes.
-        assert_eq!(external.vote(network(2), ip(1), Time::from_secs(1000)), Some(ip(1)));
-        assert!(external.votes.len() <= ROUND);
+        assert!((0..1000).all(|_| !vote(&mut external, 1, 1)));
+        assert_eq!((external.known, external.votes.len()), (None, 1));
+        let _ = (0..1000).filter(|n| vote(&mut external, *n, 1)).count();
+        assert_eq!(external.votes.len(), VOTES);
     }
 }

@@ -15,7 +15,7 @@
 //!    |   <- "here are peers, and a token"                                   store its peers
 //!    |   announce (token): "I am a peer of it, too" ->
 //!    v
-//!   four questions are under way at the same time; the lookup ends when the 8 nearest nodes that live have answered
+//!   four questions are under way at the same time; the lookup ends when the 16 nearest nodes that live have answered
 //! ```
 //!
 //! Anybody may take part, so each number and address may be a lie. What protects us: a node enters the table only after
@@ -80,26 +80,18 @@ pub enum Input<'a> {
     /// A well-known node through which one enters the DHT. It is asked only while the table is poor, and never enters it.
     Router(SocketAddr),
     /// Something is wanted.
-    Seek(Seek),
+    Seek {
+        /// The number of the wish, by which its results are known. No two wishes have the same at a time.
+        ticket: u64,
+        /// What is wanted.
+        goal: Goal,
+    },
     /// The wish with this ticket is no more. Nothing follows about it.
     Cancel(u64),
     /// Good nodes of the other machine, for those who want nodes of both families. The engine gives them now and then.
     Others(Vec<Contact>),
     /// The moment of [`Node::next_wake`] has come.
     Timer,
-    /// Whether strangers reach us, as far as the engine knows. Without it, the node finds out by itself.
-    Reachable(bool),
-}
-
-/// A wish.
-#[derive(Clone, Debug)]
-pub struct Seek {
-    /// Its number, by which its results are known. No two wishes have the same at a time.
-    pub ticket: u64,
-    /// What is wanted.
-    pub what: Goal,
-    /// Each question and answer is wanted too, as [`Output::Step`].
-    pub steps: bool,
 }
 
 /// What can be wanted.
@@ -113,17 +105,11 @@ pub enum Goal {
         announce: Option<(u16, bool)>,
     },
     /// How many peers a torrent has (BEP 33).
-    Scrape {
-        /// The torrent.
-        info_hash: InfoHash,
-    },
+    Scrape(InfoHash),
     /// Whether there is a node at an address.
     Ping(SocketAddr),
     /// The nodes next to an id.
-    Nodes {
-        /// The id.
-        target: NodeId,
-    },
+    Nodes(NodeId),
 }
 
 /// What a node wants done, or has found.
@@ -135,13 +121,6 @@ pub enum Output {
         to: SocketAddr,
         /// It says this.
         bytes: Vec<u8>,
-    },
-    /// Peers of a torrent. Each comes once for a ticket, and of each IP address one.
-    Found {
-        /// Of the wish.
-        ticket: u64,
-        /// Where they listen.
-        peers: Vec<SocketAddr>,
     },
     /// A question, an answer, or silence.
     Step {
@@ -170,8 +149,6 @@ pub enum Step {
         id: Option<NodeId>,
         /// Where.
         addr: SocketAddr,
-        /// It has been asked before and kept silent.
-        again: bool,
     },
     /// It answers.
     Answered {
@@ -179,8 +156,8 @@ pub enum Step {
         from: Contact,
         /// How many nodes it names.
         nodes: usize,
-        /// How many peers it names.
-        peers: usize,
+        /// The peers that it names, each once for a ticket, and of each IP address one.
+        peers: Vec<SocketAddr>,
         /// It takes announces.
         has_token: bool,
     },
@@ -189,23 +166,18 @@ pub enum Step {
         /// Where.
         addr: SocketAddr,
     },
-    /// We tell it that we are a peer.
-    Announced {
-        /// The node.
-        to: Contact,
-    },
 }
 
 /// What came of a wish.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// Questions that were sent, announces too.
+    /// Questions that were sent, beside announces.
     pub questions: u32,
     /// How many of them were answered.
     pub answers: u32,
     /// The nodes that answered, nearest first, at most 8. For a ping: the node.
     pub nearest: Vec<Contact>,
-    /// How many nodes have taken our announce.
+    /// How many nodes were told that we are a peer.
     pub announced: u32,
     /// About how many seeds and other peers there are, if any node answers scrapes.
     pub scrape: Option<(f64, f64)>,
@@ -218,7 +190,7 @@ pub struct Figures {
     pub good: usize,
     /// All nodes in the table.
     pub nodes: usize,
-    /// Questions of others, in all.
+    /// Questions of others that were read, in all.
     pub queries_in: u64,
     /// Answers to our questions, in all.
     pub answers_in: u64,

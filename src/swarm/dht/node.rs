@@ -7,9 +7,9 @@ mod answering;
 mod asking;
 mod upkeep;
 
-use self::asking::{Question, Wish};
-use self::upkeep::Upkeep;
-use super::address::is_martian;
+use self::asking::{OWN, Question, Wish};
+use self::upkeep::{JOIN, QUICK, Rhythm};
+use super::address::{is_martian, one_host};
 use super::external::External;
 use super::limits::Limits;
 use super::store::Store;
@@ -20,16 +20,12 @@ use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
 use crate::proto::krpc::{Body, Contact, NodeId, Packet, Unread};
 use core::net::{IpAddr, SocketAddr};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Nodes of the other family that we name to those who want them.
-const OTHERS: usize = 64;
-/// For so long nobody may know us, but then we try whether strangers reach us ...
-const TRIAL_AFTER: Time = Time::from_secs(300);
-/// ... for this long ...
+/// Most routers.
+const MOST_ROUTERS: usize = 16;
+/// In the second of six such times, which make an hour, we try whether strangers reach us.
 const TRIAL: Time = Time::from_secs(600);
-/// ... once in this time.
-const TRIAL_EVERY: Time = Time::from_secs(3600);
 
 /// A node of the DHT.
 pub struct Node {
@@ -40,20 +36,23 @@ pub struct Node {
     store: Store,
     limits: Limits,
     external: External,
-    /// What is wanted, by tickets; `None` is our own lookup, of our own id.
-    wishes: BTreeMap<Option<u64>, Wish>,
+    /// What is wanted, by tickets.
+    wishes: BTreeMap<u64, Wish>,
     /// Our questions that are not answered yet, the oldest first.
     questions: VecDeque<Question>,
     /// The hosts that we asked lately: that they ask us is no proof that strangers reach us.
     asked: VecDeque<(Time, IpAddr)>,
-    upkeep: Upkeep,
-    /// Good nodes of the other family.
+    /// Where there may be nodes, and the ids that they are said to have.
+    unproven: VecDeque<(Option<NodeId>, SocketAddr)>,
+    routers: BTreeSet<SocketAddr>,
+    /// Our own lookup, and the questions whether nodes live.
+    joining: Rhythm,
+    checking: Rhythm,
+    /// Good nodes of the other family, which we name to those who want them.
     others: Vec<Contact>,
-    /// When [`Input::Timer`] came last: what was due by then is done.
-    timer: Time,
     /// When anything came last that made sense.
     heard: Time,
-    is_reachable: bool,
+    pub(super) is_reachable: bool,
     counts: Figures,
 }
 
@@ -66,20 +65,22 @@ struct Turn<'a> {
 
 impl Node {
     /// A node that knows no other.
-    pub fn new(config: Config, now: Time, rng: &mut Rng) -> Node {
+    pub fn new(config: Config, now: Time) -> Node {
         Node {
             secret: Secret::new(config.secret),
             began: now,
             table: Table::new(config.id, config.allow_local),
             store: Store::new(config.store_peers, config.allow_local),
-            limits: Limits::new(rng.bits(), config.allow_local),
+            limits: Limits::default(),
             external: External::default(),
             wishes: BTreeMap::new(),
             questions: VecDeque::new(),
             asked: VecDeque::new(),
-            upkeep: Upkeep::new(now),
+            unproven: VecDeque::new(),
+            routers: BTreeSet::new(),
+            joining: Rhythm { at: now, pace: JOIN },
+            checking: Rhythm { at: now, pace: QUICK },
             others: Vec::new(),
-            timer: now,
             heard: now,
             is_reachable: false,
             counts: Figures::default(),
@@ -92,16 +93,16 @@ impl Node {
         let turn = &mut Turn { now, rng, out };
         match input {
             Input::Packet { from, bytes } => self.packet(from, bytes, turn),
-            Input::Node(addr) if self.is_ours(addr, addr.ip()) => self.upkeep.meet(None, addr, false),
-            Input::Router(addr) if self.is_ours(addr, addr.ip()) => self.upkeep.add_router(addr),
-            Input::Node(_) | Input::Router(_) => {}
-            Input::Seek(seek) => self.seek(seek, turn),
-            Input::Cancel(ticket) => drop(self.wishes.remove(&Some(ticket))),
-            Input::Others(contacts) => self.others = contacts.into_iter().take(OTHERS).collect(),
-            Input::Reachable(is_reachable) => self.is_reachable = is_reachable,
+            Input::Node(addr) => self.meet(None, addr),
+            Input::Router(addr) if self.is_ours(addr) && self.routers.len() < MOST_ROUTERS => {
+                self.routers.insert(addr);
+            }
+            Input::Router(_) => {}
+            Input::Seek { ticket, goal } => self.begin(ticket, goal, turn),
+            Input::Cancel(ticket) => drop(self.wishes.remove(&ticket)),
+            Input::Others(contacts) => self.others = contacts,
             Input::Timer => {
-                self.timer = turn.now;
-                self.forget_questions(turn);
+                self.give_up_questions(turn);
                 self.advance_all(turn);
                 self.keep_up(turn);
             }
@@ -110,8 +111,7 @@ impl Node {
 
     /// When [`Input::Timer`] is to come. After each input that may be another moment. It may have passed.
     pub fn next_wake(&self, now: Time) -> Option<Time> {
-        let wishes = self.wishes.values().map(|wish| wish.wake(self.timer));
-        wishes.fold(sooner(self.forget_at(), self.keep_up_at(now)), sooner)
+        sooner(self.give_up_at(), self.keep_up_at(now))
     }
 
     /// Its id, to be saved.
@@ -126,58 +126,55 @@ impl Node {
 
     /// How it is.
     pub fn figures(&self, now: Time) -> Figures {
-        let (nodes, good) = self.table.size(now);
         let (stored_peers, stored_torrents) = self.store.size();
         Figures {
-            good,
-            nodes,
+            good: self.table.good(now).count(),
+            nodes: self.table.size(),
             lookups: self.wishes.len(),
             stored_peers,
             stored_torrents,
             answers: !self.is_read_only(now),
-            external: self.external.known(),
+            external: self.external.known,
             ..self.counts.clone()
         }
     }
 
     fn packet(&mut self, from: SocketAddr, bytes: &[u8], turn: &mut Turn) {
-        // Whom we ask may answer as often as we ask.
-        let is_awaited = self.questions.iter().any(|question| question.to == from);
-        if !self.is_ours(from, from.ip()) || !(is_awaited || self.limits.arrives(from, turn.now)) {
+        // A question beyond the limits is not even read, so that a flood costs little.
+        let is_question = bytes.windows(6).any(|six| six == b"1:y1:q");
+        let host = one_host(from, self.config.allow_local);
+        if !self.is_ours(from) || is_question && !self.limits.may_answer(host, turn.now) {
             return;
         }
         match Packet::parse(bytes) {
-            Ok(Packet { transaction, ip, body, .. }) => {
-                match body {
-                    Body::Query { from: id, read_only, query } => {
-                        let contact = Contact { id, addr: from };
-                        self.asked(contact, read_only, query, (transaction, bytes.len()), turn);
-                    }
-                    Body::Answer(answer) => self.answered(from, transaction, *answer, ip, turn),
-                    Body::Error { .. } => self.refused(from, transaction, turn),
-                };
-            }
-            Err(Unread { reason, transaction: Some(transaction) }) => {
-                self.object(from, (transaction, bytes.len()), reason, turn);
+            Ok(Packet { transaction, ip, body, .. }) => match body {
+                Body::Query { from: id, read_only, query } if is_question => {
+                    self.asked(Contact { id, addr: from }, read_only, turn);
+                    let answer = self.answer(from, query, turn);
+                    self.reply(from, transaction, answer, bytes.len(), turn);
+                }
+                Body::Query { .. } => {}
+                Body::Answer(answer) => self.answered(from, &transaction, *answer, ip, turn),
+                Body::Error { .. } => self.refused(from, &transaction, turn),
+            },
+            Err(Unread { code, reason, transaction: Some(transaction) }) if is_question => {
+                let error = Body::Error { code, text: reason.into() };
+                self.reply(from, transaction, error, bytes.len(), turn);
             }
             Err(_) => {}
         }
     }
 
-    /// Whether a node of our family can be at an address that `from` names.
-    fn is_ours(&self, addr: SocketAddr, from: IpAddr) -> bool {
-        addr.is_ipv6() == self.config.is_v6 && !is_martian(addr, from, self.config.allow_local) && !self.is_us(addr)
+    /// Whether another node of our family can be at this address.
+    fn is_ours(&self, addr: SocketAddr) -> bool {
+        let is_us = addr.port() == self.config.port && self.external.known == Some(addr.ip());
+        addr.is_ipv6() == self.config.is_v6 && !is_us && !is_martian(addr, addr.ip(), self.config.allow_local)
     }
 
-    fn is_us(&self, addr: SocketAddr) -> bool {
-        addr.port() == self.config.port && self.external.known() == Some(addr.ip())
-    }
-
-    /// Whether we answer nobody, and say so: no node should have us in its table whose questions don't reach us
-    /// (BEP 43). As long as we don't know, we try now and then.
+    /// Whether we answer nobody, and say so (BEP 43): until a stranger has asked us, because no node should know us whose
+    /// questions don't reach us. Strangers must be able to hear of us first, so for some minutes an hour we don't say so.
     fn is_read_only(&self, now: Time) -> bool {
-        let in_hour = now.saturating_sub(self.began).as_secs() % TRIAL_EVERY.as_secs();
-        let is_trial = (TRIAL_AFTER.as_secs()..(TRIAL_AFTER + TRIAL).as_secs()).contains(&in_hour);
+        let is_trial = now.saturating_sub(self.began).as_secs() / TRIAL.as_secs() % 6 == 1;
         self.config.read_only || !(self.is_reachable || self.config.allow_local || is_trial)
     }
 }

@@ -6,11 +6,10 @@
 
 use super::address::one_host;
 use crate::base::rng::Rng;
-use crate::base::step;
 use crate::base::time::Time;
 use crate::proto::id::InfoHash;
-use crate::proto::krpc::{Bloom, Samples};
-use core::net::{IpAddr, Ipv6Addr, SocketAddr};
+use crate::proto::krpc::{Bloom, SAMPLE_INTERVAL, Samples};
+use core::net::{IpAddr, SocketAddr};
 
 /// A peer is kept for this long. Programs announce every 15 (libtorrent) to 30 minutes (rain); libtorrent keeps 45.
 const LIFE: Time = Time::from_secs(45 * 60);
@@ -25,15 +24,12 @@ const TORRENTS_SHARE: usize = 2;
 const GROWTH: usize = 512;
 /// Info-hashes in a sample (libtorrent).
 const SAMPLE: usize = 20;
-/// Seconds until an asking node may see another sample: the longest that BEP 51 allows.
-const SAMPLE_INTERVAL: u16 = 21_600;
 
 /// A peer, as it is kept. The order of the fields is the order of the list.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Stored {
-    info_hash: [u8; 20],
-    /// IPv4 addresses are mapped.
-    ip: [u8; 16],
+    info_hash: InfoHash,
+    ip: IpAddr,
     port: u16,
     is_seed: bool,
     /// Seconds.
@@ -42,7 +38,7 @@ struct Stored {
 
 impl Stored {
     fn addr(&self) -> SocketAddr {
-        SocketAddr::new(IpAddr::V6(Ipv6Addr::from(self.ip)).to_canonical(), self.port)
+        SocketAddr::new(self.ip, self.port)
     }
 }
 
@@ -84,14 +80,8 @@ impl Store {
         if !self.takes(info_hash, addr) {
             return false;
         }
-        let IpAddr::V6(ip) = (match addr.ip() {
-            IpAddr::V4(v4) => v4.to_ipv6_mapped().into(),
-            v6 => v6,
-        }) else {
-            return false;
-        };
         let at = u32::try_from(now.as_secs()).unwrap_or(u32::MAX);
-        let new = Stored { info_hash: info_hash.0, ip: ip.octets(), port: addr.port(), is_seed, at };
+        let new = Stored { info_hash: *info_hash, ip: addr.ip(), port: addr.port(), is_seed, at };
         let (first, end) = self.range(info_hash);
         if let Some(old) = (first..end).find(|at| self.is_same(&self.peers[*at], addr)) {
             self.peers.remove(old);
@@ -120,27 +110,17 @@ impl Store {
         let mut filters = (!peers.is_empty()).then(|| Box::new((Bloom::EMPTY, Bloom::EMPTY)))?;
         for peer in peers {
             let filter = if peer.is_seed { &mut filters.0 } else { &mut filters.1 };
-            filter.insert(peer.addr().ip());
+            filter.insert(peer.ip);
         }
         Some(filters)
     }
 
     /// Some torrents (BEP 51). They stay the same for the interval, so that asking more often brings no more.
     pub fn samples(&self, now: Time) -> Samples {
-        let period = now.as_secs() / u64::from(SAMPLE_INTERVAL);
-        let (before, after) = self.peers.split_at(Rng::new(period).below(self.peers.len()));
-        let mut info_hashes: Vec<InfoHash> = Vec::new();
-        for peer in after.iter().chain(before) {
-            step(1);
-            if info_hashes.len() == SAMPLE || info_hashes.len() == self.torrents {
-                break;
-            }
-            let info_hash = InfoHash(peer.info_hash);
-            if info_hashes.last() != Some(&info_hash) && info_hashes.first() != Some(&info_hash) {
-                info_hashes.push(info_hash);
-            }
-        }
-        Samples { interval: SAMPLE_INTERVAL, num: self.torrents as u64, info_hashes }
+        let torrents = self.peers.chunk_by(|a, b| a.info_hash == b.info_hash).map(|peers| peers[0].info_hash);
+        let most_skipped = self.torrents.saturating_sub(SAMPLE);
+        let skipped = Rng::new(now.as_secs() / SAMPLE_INTERVAL).below(most_skipped + 1);
+        Samples { num: self.torrents as u64, info_hashes: torrents.skip(skipped).take(SAMPLE).collect() }
     }
 
     /// Forgets the peers that have not announced themselves lately.
@@ -155,8 +135,8 @@ impl Store {
     }
 
     fn range(&self, info_hash: &InfoHash) -> (usize, usize) {
-        let first = self.peers.partition_point(|peer| peer.info_hash < info_hash.0);
-        (first, first + self.peers[first..].partition_point(|peer| peer.info_hash == info_hash.0))
+        let first = self.peers.partition_point(|peer| peer.info_hash < *info_hash);
+        (first, first + self.peers[first..].partition_point(|peer| peer.info_hash == *info_hash))
     }
 
     fn of(&self, info_hash: &InfoHash) -> &[Stored] {

@@ -23,22 +23,19 @@ impl Secret {
 
     /// What an announce of `info_hash` from `ip` needs.
     pub fn token(&self, ip: IpAddr, info_hash: &InfoHash, now: Time) -> [u8; 8] {
-        self.token_of(ip, info_hash, now.as_secs() / LIFE.as_secs())
+        let period = now.as_secs() / LIFE.as_secs();
+        self.hash(&[b"token", &period.to_be_bytes(), &info_hash.0, &octets(ip)])
     }
 
     /// Whether a token is one of ours, for this torrent and this address, and not too old.
     pub fn is_token(&self, token: &[u8], ip: IpAddr, info_hash: &InfoHash, now: Time) -> bool {
-        let period = now.as_secs() / LIFE.as_secs();
-        [Some(period), period.checked_sub(1)].into_iter().flatten().any(|p| token == self.token_of(ip, info_hash, p))
+        [now, now.saturating_sub(LIFE)].iter().any(|at| token == self.token(ip, info_hash, *at))
     }
 
-    fn token_of(&self, ip: IpAddr, info_hash: &InfoHash, period: u64) -> [u8; 8] {
-        self.hash(&[b"token", &period.to_be_bytes(), &info_hash.0, &octets(ip)])
-    }
-
-    /// The name of our question with this number. Nobody who has not seen the question can guess it.
-    pub fn transaction(&self, number: u64) -> [u8; 8] {
-        self.hash(&[b"question", &number.to_be_bytes()])
+    /// The name of our question with this number: four bytes, which all programs read. Nobody who has not seen the
+    /// question can guess it.
+    pub fn transaction(&self, number: u64) -> Vec<u8> {
+        self.hash(&[b"question", &number.to_be_bytes()])[..4].to_vec()
     }
 
     fn hash(&self, parts: &[&[u8]]) -> [u8; 8] {
@@ -83,6 +80,6 @@ mod tests {
     fn no_two_questions_have_one_name() {
         let secret = Secret::new([7; 20]);
         let names: std::collections::BTreeSet<_> = (0..10_000).map(|number| secret.transaction(number)).collect();
-        assert_eq!(names.len(), 10_000);
+        assert!(names.len() > 9_990, "{}", names.len());
     }
 }

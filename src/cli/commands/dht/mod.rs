@@ -69,7 +69,7 @@ pub const COMMAND: Command = Command {
     sections: &[Section {
         title: "JSON (--json)",
         parts: &[Part::Terms(&[
-            ("asked", "a node is asked: address, id (null: unknown), bits (that the id shares with the hash), again"),
+            ("asked", "a node is asked: address, id (null: unknown), bits (that the id shares with the hash)"),
             ("answered", "it answers: address, id, bits, nodes, peers (numbers), token (it accepts announces)"),
             ("silent", "it does not answer: address"),
             ("peer", "a peer was found: address"),
@@ -172,14 +172,16 @@ fn ping(node: (String, u16), given: &Parsed) -> Result<Exit, Failure> {
 }
 
 fn find(info_hash: InfoHash, given: &Parsed) -> Result<Exit, Failure> {
-    let (mut visit, is_json, target) = (enter(given)?, given.has("json"), NodeId::from(info_hash));
+    let (mut visit, is_json, target) = (enter(given)?, given.has("json"), NodeId(info_hash.0));
     let (mut peers, mut written) = (Vec::new(), Ok(()));
     let outcomes = visit.seek(&Goal::Peers { info_hash, announce: None }, &mut |output| match output {
         Output::Step { step, .. } => {
             let text = if is_json { object(&step, target) } else { line(&step, target) + "\n" };
             written = std::mem::replace(&mut written, Ok(())).and_then(|()| say::write_out(text));
+            if let Step::Answered { peers: more, .. } = step {
+                peers.extend(more);
+            }
         }
-        Output::Found { peers: more, .. } => peers.extend(more),
         Output::Done { .. } | Output::Send { .. } | Output::Met(_) => {}
     });
     written?;
@@ -223,27 +225,22 @@ fn print(text: &str) -> Result<(), Failure> {
 fn line(step: &Step, target: NodeId) -> String {
     let near = |id: NodeId| format!("shares {} bits", id.shared_bits(target));
     match step {
-        Step::Asked { id, addr, again } => {
-            let near = id.map_or("of unknown id".into(), near);
-            format!("ask    {addr}, {near}{}", if *again { ", again" } else { "" })
-        }
+        Step::Asked { id, addr } => format!("ask    {addr}, {}", id.map_or("of unknown id".into(), near)),
         Step::Answered { from, nodes, peers, has_token } => {
             let token = if *has_token { ", a token" } else { "" };
-            let (nodes, peers) = (count(*nodes, "node"), count(*peers, "peer"));
+            let (nodes, peers) = (count(*nodes, "node"), count(peers.len(), "peer"));
             format!("answer {}, {}: {nodes}, {peers}{token}", from.addr, near(from.id))
         }
         Step::Silent { addr } => format!("silent {addr}"),
-        Step::Announced { to } => format!("tell   {}, {}", to.addr, near(to.id)),
     }
 }
 
 /// The same as JSON.
 fn object(step: &Step, target: NodeId) -> String {
     let (name, addr, id) = match step {
-        Step::Asked { id, addr, .. } => ("asked", addr, *id),
+        Step::Asked { id, addr } => ("asked", addr, *id),
         Step::Answered { from, .. } => ("answered", &from.addr, Some(from.id)),
         Step::Silent { addr } => ("silent", addr, None),
-        Step::Announced { to } => ("announced", &to.addr, Some(to.id)),
     };
     let mut object = Object::new(name);
     object.text("address", &addr.to_string());
@@ -252,20 +249,19 @@ fn object(step: &Step, target: NodeId) -> String {
         object.number_or_null("bits", id.map(|id| id.shared_bits(target)));
     }
     match step {
-        Step::Asked { again, .. } => object.flag("again", *again),
         Step::Answered { nodes, peers, has_token, .. } => {
             object.number("nodes", *nodes as u64);
-            object.number("peers", *peers as u64);
+            object.number("peers", peers.len() as u64);
             object.flag("token", *has_token);
         }
-        Step::Silent { .. } | Step::Announced { .. } => {}
+        Step::Asked { .. } | Step::Silent { .. } => {}
     }
     object.end()
 }
 
 fn scrape(info_hash: InfoHash, given: &Parsed) -> Result<Exit, Failure> {
     let mut visit = enter(given)?;
-    let outcomes = visit.seek(&Goal::Scrape { info_hash }, &mut |_| {});
+    let outcomes = visit.seek(&Goal::Scrape(info_hash), &mut |_| {});
     let (questions, answers) = sums(&outcomes);
     // The families know different peers, but most peers have addresses of both.
     let most = |one: (f64, f64), other: (f64, f64)| (one.0.max(other.0), one.1.max(other.1));

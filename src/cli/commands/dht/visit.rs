@@ -64,7 +64,7 @@ impl Visit {
     /// Seeks, and tells `on` what happens, until it is over. Returns what came of it in each family that was asked.
     pub fn seek(&mut self, goal: &Goal, on: &mut dyn FnMut(Output)) -> Vec<Outcome> {
         self.tickets += 1;
-        let (mut open, mut outcomes) = (self.nodes.seek(self.tickets, goal, true), Vec::new());
+        let (mut open, mut outcomes) = (self.nodes.seek(self.tickets, goal), Vec::new());
         while open > 0 {
             for output in self.nodes.work() {
                 match output {

@@ -85,7 +85,7 @@ fn query(bytes: &[u8]) -> (Packet, Query) {
 #[test]
 fn answers_of_libtorrent_are_read() {
     let (packet, found) = answer(LT_FOUND);
-    assert_eq!(packet.transaction.bytes(), b"ab");
+    assert_eq!(packet.transaction, b"ab");
     assert_eq!((packet.version, packet.ip), (Some(*b"LT\x02\x11"), Some(addr("127.0.0.1:27190"))));
     assert_eq!(found.nodes.iter().map(|node| node.addr.port()).collect::<Vec<_>>(), [27101, 27102, 27190]);
     assert_eq!((found.nodes[2].id, found.token, found.peers.len()), (ASKING, None, 0));
@@ -98,7 +98,7 @@ fn answers_of_libtorrent_are_read() {
         assert_eq!(told.token.map(|token| token.len()), Some(4));
     }
     let samples = answer(LT_SAMPLES).1.samples;
-    assert_eq!(samples, Some(Samples { interval: 21_600, num: 1, info_hashes: vec![INFO_HASH] }));
+    assert_eq!(samples, Some(Samples { num: 1, info_hashes: vec![INFO_HASH] }));
     // It says who it is beside the error.
     let refused = Body::Error { code: PROTOCOL_ERROR, text: "invalid token".into() };
     assert_eq!(read(LT_REFUSAL).body, refused);
@@ -128,13 +128,15 @@ fn questions_of_libtorrent_are_read() {
     let (packet, asked) = query(LT_READ_ONLY);
     assert_eq!(asked, announce(6881, true, false));
     assert!(matches!(packet.body, Body::Query { read_only: true, .. }));
-    let no_seed = Query::GetPeers { info_hash: INFO_HASH, want: None, scrape: false, no_seed: true };
+    let no_seed = Query::GetPeers { info_hash: INFO_HASH, want: Want::default(), scrape: false, no_seed: true };
     assert_eq!(query(LT_GET_PEERS).1, no_seed);
-    assert_eq!(query(LT_SAMPLE).1, Query::Sample { target: INFO_HASH.into(), want: None });
-    assert!(matches!(query(LT_GET).1, Query::Other { target: Some(_), is_bep44: true }));
-    assert_eq!(query(LT_PUT).1, Query::Other { target: None, is_bep44: true });
+    assert_eq!(query(LT_SAMPLE).1, Query::Sample { target: NodeId(INFO_HASH.0), want: Want::default() });
+    for bytes in [LT_GET, LT_PUT] {
+        let unread = Packet::parse(bytes).unwrap_err();
+        assert!(unread.code == METHOD_UNKNOWN && unread.transaction.is_some());
+    }
     // What we know of a packet is all that was in it.
-    for bytes in [LT_GET_PEERS, LT_SAMPLE, LT_GET] {
+    for bytes in [LT_GET_PEERS, LT_SAMPLE] {
         assert_eq!(read(bytes).emit().escape_ascii().to_string(), bytes.escape_ascii().to_string());
     }
 }
@@ -142,12 +144,12 @@ fn questions_of_libtorrent_are_read() {
 #[test]
 fn questions_of_aria2_and_transmission_are_read_and_written_alike() {
     let (packet, asked) = query(ARIA2);
-    assert_eq!((packet.transaction.bytes(), packet.version), (&b"5^\xaa)"[..], Some(*b"A2\0\x03")));
+    assert_eq!((packet.transaction, packet.version), (b"5^\xaa)".to_vec(), Some(*b"A2\0\x03")));
     let token = b"tokn".to_vec();
     let announce = Query::Announce { info_hash: INFO_HASH, port: 27481, implied_port: false, token, seed: false };
     assert_eq!(asked, announce);
     let (packet, asked) = query(TRANSMISSION);
-    assert_eq!((packet.transaction.bytes(), packet.version, asked), (&b"pn\0\0"[..], None, Query::Ping));
+    assert_eq!((packet.transaction, packet.version, asked), (b"pn\0\0".to_vec(), None, Query::Ping));
     for bytes in [ARIA2, TRANSMISSION] {
         assert_eq!(read(bytes).emit().escape_ascii().to_string(), bytes.escape_ascii().to_string());
     }

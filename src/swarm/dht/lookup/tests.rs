@@ -13,80 +13,71 @@ fn id(far: u8) -> NodeId {
     NodeId([far; 20])
 }
 
-fn seconds(count: u64) -> Time {
-    Time::from_secs(count)
-}
-
 fn lookup() -> Lookup {
-    Lookup::new(TARGET, OWN, false)
+    Lookup::new(TARGET, OWN, false, 120)
 }
 
 /// The nodes that are asked now.
-fn asks(lookup: &mut Lookup, now: Time) -> Vec<SocketAddr> {
-    lookup.give_up(now);
-    let next = |_| match lookup.next(now, true) {
-        Next::Ask { addr, .. } => Some(addr),
+fn asks(lookup: &mut Lookup) -> Vec<SocketAddr> {
+    let next = |_| match lookup.next(true) {
+        Next::Ask(_, addr) => Some(addr),
         Next::Wait | Next::Over => None,
     };
     (0..1000).map_while(next).collect()
 }
 
 fn answer(lookup: &mut Lookup, id: NodeId, addr: SocketAddr, nodes: &[(NodeId, SocketAddr)]) -> bool {
-    let mut answer = Answer { token: Some(vec![id.0[0]]), ..Answer::new(id) };
-    let is_first = lookup.answered(Contact { id, addr }, &mut answer);
-    nodes.iter().for_each(|(id, addr)| lookup.add(Some(*id), *addr));
-    is_first
+    let nodes = nodes.iter().map(|(id, addr)| Contact { id: *id, addr: *addr }).collect();
+    lookup.answered(addr, Answer { token: Some(vec![id.0[0]]), nodes, ..Answer::new(id) })
 }
 
 #[test]
-fn four_of_the_nearest_are_asked_at_a_time_until_eight_have_answered() {
+fn four_of_the_nearest_are_asked_at_a_time_until_sixteen_have_answered() {
     let mut lookup = lookup();
-    (1..=20).for_each(|n| lookup.add(Some(id(n)), at(n.into())));
-    let mut asked = asks(&mut lookup, Time::ZERO);
+    (1..=30).for_each(|n| lookup.add(Some(id(n)), at(n.into())));
+    let mut asked = asks(&mut lookup);
     assert_eq!(asked, [at(1), at(2), at(3), at(4)]);
-    assert_eq!((lookup.next(Time::ZERO, true), lookup.wake(Time::ZERO)), (Next::Wait, Some(AGAIN)));
-    for n in 1..=8u8 {
+    assert_eq!(lookup.next(true), Next::Wait);
+    for n in 1..=16u8 {
         assert!(answer(&mut lookup, id(n), at(n.into()), &[]));
-        asked.extend(asks(&mut lookup, Time::ZERO));
+        asked.extend(asks(&mut lookup));
     }
-    assert_eq!(asked, (1..=8).map(at).collect::<Vec<_>>());
-    assert_eq!(lookup.next(Time::ZERO, true), Next::Over);
-    let nearest = lookup.nearest(|brought| brought.token.is_some());
-    assert_eq!(nearest.iter().map(|(node, _)| node.addr).collect::<Vec<_>>(), asked);
-    assert_eq!(lookup.nearest(|brought| brought.filters.is_some()).len(), 0);
+    assert_eq!(asked, (1..=16).map(at).collect::<Vec<_>>());
+    assert_eq!(lookup.next(true), Next::Over);
+    let nearest = lookup.found(|answer| answer.token.is_some());
+    assert_eq!(nearest.iter().map(|(node, _)| node.addr).collect::<Vec<_>>(), asked[..K]);
+    assert_eq!(lookup.found(|answer| answer.filters.is_some()).len(), 0);
 }
 
 #[test]
 fn nearer_nodes_that_are_named_are_asked_next_and_answers_count_once() {
     let mut lookup = lookup();
     lookup.add(None, at(99));
-    assert_eq!(lookup.next(Time::ZERO, true), Next::Ask { id: None, addr: at(99), again: false });
+    assert_eq!(lookup.next(true), Next::Ask(None, at(99)));
     let named: Vec<_> = (10..20).map(|n| (id(n), at(n.into()))).collect();
     assert!(answer(&mut lookup, id(200), at(99), &named));
     assert!(!answer(&mut lookup, id(1), at(99), &[]), "twice");
     assert!(!answer(&mut lookup, id(12), at(12), &[]), "nobody asked it");
-    assert_eq!(asks(&mut lookup, Time::ZERO), [at(10), at(11), at(12), at(13)]);
+    assert_eq!(asks(&mut lookup), [at(10), at(11), at(12), at(13)]);
     assert!(answer(&mut lookup, id(10), at(10), &[(id(2), at(2)), (OWN, at(3))]));
-    assert_eq!(asks(&mut lookup, Time::ZERO), [at(2)]);
-    assert_eq!(lookup.next(Time::ZERO, false), Next::Wait, "no room for a question");
+    assert_eq!(asks(&mut lookup), [at(2)]);
+    assert_eq!(lookup.next(false), Next::Wait, "no room for a question");
 }
 
 #[test]
-fn a_silent_node_is_asked_once_more_and_holds_up_nobody() {
+fn a_silent_node_holds_up_nobody() {
     let mut lookup = lookup();
+    assert_eq!(lookup.next(true), Next::Wait, "for the first node");
     (1..=6).for_each(|n| lookup.add(Some(id(n)), at(n.into())));
-    assert_eq!(asks(&mut lookup, Time::ZERO).len(), 4);
-    assert_eq!(asks(&mut lookup, seconds(1)).len(), 0);
-    // The silent ones are asked again, nearest first; four at a time.
-    assert_eq!(asks(&mut lookup, seconds(2)), [at(1), at(2), at(3), at(4)]);
-    assert_eq!(lookup.wake(seconds(2)), Some(seconds(5)));
-    assert_eq!(lookup.give_up(seconds(5)), [at(1), at(2), at(3), at(4)]);
-    assert_eq!(asks(&mut lookup, seconds(5)), [at(5), at(6)]);
-    lookup.refused(at(5));
+    assert_eq!(asks(&mut lookup), [at(1), at(2), at(3), at(4)]);
+    assert!((1..=4).all(|n| lookup.silent(at(n)) && !lookup.silent(at(n))));
+    assert_eq!(asks(&mut lookup), [at(5), at(6)]);
+    assert!(lookup.silent(at(5)) && !lookup.silent(at(7)));
+    assert_eq!(lookup.next(true), Next::Wait);
     // A late answer counts as well.
     assert!(answer(&mut lookup, id(1), at(1), &[]) && answer(&mut lookup, id(6), at(6), &[]));
-    assert_eq!(lookup.next(seconds(6), true), Next::Over);
-    assert_eq!(lookup.nearest(|_| true).len(), 2);
+    assert_eq!(lookup.next(true), Next::Over);
+    assert_eq!(lookup.found(|_| true).len(), 2);
 }
 
 /// "Eight nodes of a host round a hash."
@@ -97,12 +88,12 @@ fn of_a_network_one_node_counts() {
         lookup.add(Some(id(n)), SocketAddr::new(IpAddr::V4([9, 9, 9, n].into()), 1000 + u16::from(n)));
     }
     (1..=3).for_each(|n| lookup.add(Some(id(200)), at(n)));
-    assert_eq!(asks(&mut lookup, Time::ZERO).len(), 4);
+    assert_eq!(asks(&mut lookup).len(), 4);
     // In a local network each node counts.
-    let mut local = Lookup::new(TARGET, OWN, true);
+    let mut local = Lookup::new(TARGET, OWN, true, 120);
     (1..=3)
         .for_each(|n| local.add(Some(id(n)), SocketAddr::new(IpAddr::V4([127, 0, 0, 1].into()), 1000 + u16::from(n))));
-    assert_eq!(asks(&mut local, Time::ZERO).len(), 3);
+    assert_eq!(asks(&mut local).len(), 3);
 }
 
 /// "Ids made up for each question": what a node says itself counts, and nobody is kept out by what others say.
@@ -111,14 +102,14 @@ fn the_id_in_the_answer_counts() {
     let mut lookup = lookup();
     (2..=9).for_each(|n| lookup.add(Some(id(n)), at(n.into())));
     lookup.add(Some(id(1)), at(50));
-    assert_eq!(asks(&mut lookup, Time::ZERO)[0], at(50));
+    assert_eq!(asks(&mut lookup)[0], at(50));
     assert!(answer(&mut lookup, id(100), at(50), &[]));
     for n in 2..=9u8 {
-        asks(&mut lookup, Time::ZERO);
+        asks(&mut lookup);
         assert!(answer(&mut lookup, id(n), at(n.into()), &[]));
     }
-    assert_eq!(lookup.next(Time::ZERO, true), Next::Over);
-    assert!(lookup.nearest(|_| true).iter().all(|(node, _)| node.addr != at(50)));
+    assert_eq!(lookup.next(true), Next::Over);
+    assert!(lookup.found(|_| true).iter().all(|(node, _)| node.addr != at(50)));
 }
 
 /// "Node lists in circles": each answer names others that are nearer, for ever.
@@ -128,7 +119,7 @@ fn a_row_without_end_of_made_up_nodes_ends() {
     lookup.add(Some(id(254)), at(1));
     let (mut questions, mut named) = (0, 1);
     loop {
-        let asked = asks(&mut lookup, Time::ZERO);
+        let asked = asks(&mut lookup);
         if asked.is_empty() {
             break;
         }
@@ -140,9 +131,9 @@ fn a_row_without_end_of_made_up_nodes_ends() {
             questions += usize::from(answer(&mut lookup, near(named), addr, &nodes));
         }
     }
-    assert_eq!(lookup.next(Time::ZERO, true), Next::Over);
+    assert_eq!(lookup.next(true), Next::Over);
     assert!((100..=120).contains(&questions), "{questions}");
-    assert!(lookup.candidates.len() <= MOST_QUESTIONS + MOST_NEW);
+    assert!(lookup.candidates.len() <= 120 + MOST_NEW);
 }
 
 /// The nearest are all liars whose ids belong to no address; those that can't choose their ids are found nevertheless.
@@ -155,16 +146,16 @@ fn nodes_whose_id_belongs_to_their_address_are_found_among_liars() {
     (1..=200).for_each(|n| lookup.add(Some(id((n % 2) as u8)), at(n)));
     honest.iter().for_each(|(id, addr)| lookup.add(Some(*id), *addr));
     assert!(lookup.candidates.len() <= MOST_NEW);
-    while lookup.next(Time::ZERO, true) != Next::Over {
+    while lookup.next(true) != Next::Over {
         lookup.candidates.iter_mut().for_each(|candidate| {
-            if let State::Asked { .. } = candidate.state {
-                candidate.state = State::Answered(Brought::default());
+            if let (State::Asked, Some(id)) = (&candidate.state, candidate.id) {
+                candidate.state = State::Answered(Box::new(Answer::new(id)));
             }
         });
     }
     let mut expected = honest.clone();
     expected.sort_by_key(|(id, _)| id.distance(TARGET));
-    let nearest = lookup.nearest(|_| true);
+    let nearest = lookup.found(|_| true);
     let found: Vec<SocketAddr> = nearest.iter().map(|(node, _)| node.addr).filter(|a| *a >= at(500)).collect();
     assert_eq!(found, expected.iter().map(|(_, addr)| *addr).take(K).collect::<Vec<_>>());
     assert_eq!(nearest.len(), 2 * K);
@@ -177,5 +168,5 @@ fn a_neighbour_that_is_named_first_keeps_nobody_out() {
     let secure = NodeId::secure(honest.ip(), 1, &mut crate::base::rng::Rng::new(1));
     lookup.add(Some(id(1)), SocketAddr::new(IpAddr::V4([9, 9, 9, 2].into()), 6881));
     lookup.add(Some(secure), honest);
-    assert_eq!(asks(&mut lookup, Time::ZERO), [honest]);
+    assert_eq!(asks(&mut lookup), [honest]);
 }

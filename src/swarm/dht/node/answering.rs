@@ -2,10 +2,8 @@
 
 use super::{Node, Turn};
 use crate::base::time::Time;
-use crate::proto::id::InfoHash;
 use crate::proto::krpc::{
-    Answer, Body, Contact, METHOD_UNKNOWN, MOST_SENT, NodeId, PROTOCOL_ERROR, Packet, Query, SERVER_ERROR, Transaction,
-    VERSION, Want,
+    Answer, Body, Contact, MOST_SENT, NodeId, PROTOCOL_ERROR, Packet, Query, SERVER_ERROR, VERSION, Want,
 };
 use crate::swarm::dht::Output;
 use crate::swarm::dht::address::is_martian;
@@ -17,49 +15,39 @@ use core::net::SocketAddr;
 const AMPLIFICATION: usize = 7;
 /// Peers in an answer (jech/dht 50, libtorrent 100); those of IPv6 are cut off by the length.
 const PEERS: usize = 50;
-
-/// The name of a question, which its answer repeats, and its bytes, which limit those of the answer.
-type Asked = (Transaction, usize);
+/// A NAT lets in the hosts that we asked for this long (RFC 4787: 2 minutes and more).
+const LATELY: Time = Time::from_secs(300);
 
 impl Node {
-    /// A node asks us.
-    pub(super) fn asked(&mut self, by: Contact, read_only: bool, query: Query, asked: Asked, turn: &mut Turn) {
+    /// A node asks us: what that says about it, and about us.
+    pub(super) fn asked(&mut self, by: Contact, read_only: bool, turn: &mut Turn) {
         self.counts.queries_in += 1;
         self.heard = turn.now;
-        self.is_reachable |= !self.asked_lately(by.addr.ip(), turn.now) && !self.table.knows(by.addr);
+        self.is_reachable |= !self.asked.iter().any(|(at, ip)| *ip == by.addr.ip() && turn.now < *at + LATELY);
         if !read_only {
-            self.table.heard(by, turn.now);
-            if self.table.takes(by) {
-                self.upkeep.meet(Some(by.id), by.addr, true);
-            }
-        }
-        if !self.is_read_only(turn.now) && self.limits.may_answer(by.addr, turn.now) {
-            let body = self.answer(by.addr, query, turn);
-            self.reply(by.addr, asked, body, turn);
+            self.meet(Some(by.id), by.addr);
         }
     }
 
-    /// A question makes no sense.
-    pub(super) fn object(&mut self, to: SocketAddr, asked: Asked, reason: &str, turn: &mut Turn) {
-        if !self.is_read_only(turn.now) && self.limits.may_answer(to, turn.now) {
-            self.reply(to, asked, error(PROTOCOL_ERROR, reason), turn);
+    /// Answers the question with this transaction and so many bytes.
+    pub(super) fn reply(&mut self, to: SocketAddr, transaction: Vec<u8>, body: Body, asked: usize, turn: &mut Turn) {
+        if !self.is_read_only(turn.now) {
+            self.counts.answers_out += 1;
+            let packet = Packet { transaction, version: Some(VERSION), ip: Some(to), body };
+            let bytes = packet.emit_within(MOST_SENT.min(AMPLIFICATION * asked));
+            turn.out.push(Output::Send { to, bytes });
         }
     }
 
-    fn reply(&mut self, to: SocketAddr, (transaction, length): Asked, body: Body, turn: &mut Turn) {
-        self.counts.answers_out += 1;
-        let packet = Packet { transaction, version: Some(VERSION), ip: Some(to), body };
-        let bytes = packet.emit_within(MOST_SENT.min(AMPLIFICATION * length));
-        turn.out.push(Output::Send { to, bytes });
-    }
-
-    fn answer(&mut self, to: SocketAddr, query: Query, turn: &mut Turn) -> Body {
+    /// The answer, or an error.
+    pub(super) fn answer(&mut self, to: SocketAddr, query: Query, turn: &mut Turn) -> Body {
+        let error = |code, text: &str| Body::Error { code, text: text.into() };
         let mut answer = Answer::new(self.config.id);
         match query {
             Query::Ping => {}
             Query::FindNode { target, want } => answer.nodes = self.nodes(target, want),
             Query::GetPeers { info_hash, want, scrape, no_seed } => {
-                answer.nodes = self.nodes(info_hash.into(), want);
+                answer.nodes = self.nodes(NodeId(info_hash.0), want);
                 answer.peers = self.store.peers(&info_hash, PEERS, no_seed, turn.rng);
                 answer.filters = if scrape { self.store.filters(&info_hash) } else { None };
                 // Without a token the announce goes to another node.
@@ -68,52 +56,34 @@ impl Node {
             }
             Query::Announce { info_hash, port, implied_port, token, seed } => {
                 let peer = SocketAddr::new(to.ip(), if implied_port { to.port() } else { port });
-                if let Some(error) = self.store_peer(&info_hash, peer, &token, seed, turn.now) {
-                    return error;
+                if !self.secret.is_token(&token, to.ip(), &info_hash, turn.now) {
+                    return error(PROTOCOL_ERROR, "wrong token");
+                }
+                if is_martian(peer, to.ip(), self.config.allow_local) {
+                    return error(PROTOCOL_ERROR, "wrong port");
+                }
+                // It was full, or another one came first since we gave the token.
+                if !self.store.add(&info_hash, peer, seed, turn.now) {
+                    return error(SERVER_ERROR, "no room");
                 }
             }
             Query::Sample { target, want } => {
                 answer.nodes = self.nodes(target, want);
                 answer.samples = Some(self.store.samples(turn.now));
             }
-            Query::Other { target: Some(target), is_bep44: false } => answer.nodes = self.nodes(target, None),
-            Query::Other { .. } => return error(METHOD_UNKNOWN, "unknown method"),
         }
         Body::Answer(Box::new(answer))
     }
 
-    fn store_peer(
-        &mut self,
-        info_hash: &InfoHash,
-        peer: SocketAddr,
-        token: &[u8],
-        seed: bool,
-        now: Time,
-    ) -> Option<Body> {
-        if !self.secret.is_token(token, peer.ip(), info_hash, now) {
-            return Some(error(PROTOCOL_ERROR, "wrong token"));
-        }
-        if is_martian(peer, peer.ip(), self.config.allow_local) {
-            return Some(error(PROTOCOL_ERROR, "wrong port"));
-        }
-        // It was full, or another one came first since we gave the token.
-        (!self.store.add(info_hash, peer, seed, now)).then(|| error(SERVER_ERROR, "no room"))
-    }
-
     /// The nodes that we name to somebody who looks for `target`.
-    fn nodes(&self, target: NodeId, want: Option<Want>) -> Vec<Contact> {
-        let is_v6 = self.config.is_v6;
-        let want = want.unwrap_or(Want { n4: !is_v6, n6: is_v6 });
-        let (ours, theirs) = if is_v6 { (want.n6, want.n4) } else { (want.n4, want.n6) };
-        let mut others: Vec<Contact> = if theirs { self.others.clone() } else { Vec::new() };
-        others.sort_unstable_by_key(|contact| contact.id.distance(target));
-        others.truncate(K);
-        let mut nodes = if ours { self.table.nearest(target, K) } else { Vec::new() };
-        nodes.extend(others);
+    fn nodes(&self, target: NodeId, want: Want) -> Vec<Contact> {
+        let (ours, theirs) = if self.config.is_v6 { (want.n6, want.n4) } else { (want.n4, want.n6) };
+        let mut nodes = if ours || !theirs { self.table.nearest(target, K) } else { Vec::new() };
+        if theirs {
+            let mut others = self.others.clone();
+            others.sort_unstable_by_key(|contact| contact.id.distance(target));
+            nodes.extend(others.into_iter().take(K));
+        }
         nodes
     }
-}
-
-fn error(code: i64, text: &str) -> Body {
-    Body::Error { code, text: text.into() }
 }

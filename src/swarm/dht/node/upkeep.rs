@@ -3,166 +3,90 @@
 //! A question asks a node that we have not heard of for the longest time, and it asks for nodes: so one packet shows
 //! whether the node lives, and brings others for the places that are empty.
 
-use super::asking::About;
-use super::{Node, Turn};
-use crate::base::rng::Rng;
+use super::{Node, OWN, Turn};
 use crate::base::time::{Time, sooner};
 use crate::proto::krpc::{Contact, NodeId, Query};
 use crate::swarm::dht::Goal;
 use crate::swarm::dht::table::K;
 use core::net::{IpAddr, SocketAddr};
-use std::collections::VecDeque;
 
 /// Time between two questions while they bring new nodes ...
-const QUICK: Time = Time::from_secs(1);
+pub(super) const QUICK: Time = Time::from_secs(1);
 /// ... and when they don't. (jech/dht: about one exchange a minute.)
 const IDLE: Time = Time::from_secs(60);
 /// Our own lookup is repeated after this time if the table is still poor ...
-const JOIN: Time = Time::from_secs(5);
+pub(super) const JOIN: Time = Time::from_secs(5);
 /// ... and the time doubles up to this.
 const JOIN_MOST: Time = Time::from_secs(600);
 /// Addresses that wait to be asked: the nodes of the last run, and some more.
 const MOST_UNPROVEN: usize = 400;
-/// So many of them are asked in our own lookup.
-const WAYS_IN: usize = 16;
-/// Most routers.
-const MOST_ROUTERS: usize = 16;
 
-/// What is done for the table.
-pub(super) struct Upkeep {
-    /// Where there may be nodes, and the ids that they are said to have.
-    unproven: VecDeque<(Option<NodeId>, SocketAddr)>,
-    routers: Vec<SocketAddr>,
-    /// When to ask the next node, and the time from one to the next.
-    next: Time,
-    pace: Time,
-    /// The next question goes to a node of the table, not to an unproven one.
-    checks: bool,
-    /// When to look up our own id again, if the table is poor, and the time from one to the next.
-    join: Time,
-    join_pace: Time,
-    /// Our own lookup is due though the table is good.
-    must_join: bool,
-}
-
-impl Upkeep {
-    pub(super) fn new(now: Time) -> Upkeep {
-        Upkeep {
-            unproven: VecDeque::new(),
-            routers: Vec::new(),
-            next: now,
-            pace: QUICK,
-            checks: false,
-            join: now,
-            join_pace: JOIN,
-            must_join: true,
-        }
-    }
-
-    /// There may be a node. With `is_alive` something came from it just now, so it is asked before the others.
-    pub(super) fn meet(&mut self, id: Option<NodeId>, addr: SocketAddr, is_alive: bool) {
-        if self.unproven.len() >= MOST_UNPROVEN || self.unproven.iter().any(|(_, other)| *other == addr) {
-            return;
-        }
-        if is_alive {
-            self.unproven.push_front((id, addr));
-        } else {
-            self.unproven.push_back((id, addr));
-        }
-    }
-
-    pub(super) fn add_router(&mut self, addr: SocketAddr) {
-        if self.routers.len() < MOST_ROUTERS && !self.routers.contains(&addr) {
-            self.routers.push(addr);
-        }
-    }
-
-    pub(super) fn is_router(&self, addr: SocketAddr) -> bool {
-        self.routers.contains(&addr)
-    }
-
-    /// Whom to ask if the table knows nobody: the unproven, and the routers if there are none or those have had their
-    /// chance. With `is_own` those that are taken are not asked again.
-    pub(super) fn ways_in(&mut self, is_own: bool) -> Vec<SocketAddr> {
-        let count = WAYS_IN.min(self.unproven.len());
-        let mut ways: Vec<SocketAddr> = match is_own {
-            true => self.unproven.drain(..count).map(|(_, addr)| addr).collect(),
-            false => self.unproven.iter().take(count).map(|(_, addr)| *addr).collect(),
-        };
-        if ways.is_empty() || self.join_pace > 2 * JOIN {
-            ways.extend(&self.routers);
-        }
-        ways
-    }
+/// When something is to be done again, and the time from that to the next.
+pub(super) struct Rhythm {
+    pub at: Time,
+    pub pace: Time,
 }
 
 impl Node {
-    /// When there is something to do for the table.
-    pub(super) fn keep_up_at(&self, now: Time) -> Option<Time> {
-        let is_known = !self.table.is_empty() || !self.upkeep.unproven.is_empty();
-        let has_work = is_known || self.store.size().0 > 0;
-        let joins = self.is_joining_due(now) && (is_known || !self.upkeep.routers.is_empty());
-        sooner(has_work.then_some(self.upkeep.next), joins.then_some(self.upkeep.join))
+    /// There may be a node. If the table has a place for it, it will be asked; the newest first, because they most likely
+    /// live.
+    pub(super) fn meet(&mut self, id: Option<NodeId>, addr: SocketAddr) {
+        let has_place = id.is_none_or(|id| self.table.takes(Contact { id, addr }));
+        if has_place && self.is_ours(addr) && !self.unproven.iter().any(|(_, other)| *other == addr) {
+            self.unproven.push_front((id, addr));
+            self.unproven.truncate(MOST_UNPROVEN);
+        }
     }
 
-    fn is_joining_due(&self, now: Time) -> bool {
+    /// When there is something to do for the table.
+    pub(super) fn keep_up_at(&self, now: Time) -> Option<Time> {
+        sooner(Some(self.checking.at), self.join_at(now))
+    }
+
+    /// When our own lookup begins, if the table is poor and there is a way.
+    fn join_at(&self, now: Time) -> Option<Time> {
+        let has_way = self.table.size() + self.unproven.len() + self.routers.len() > 0;
         let is_poor = || self.table.good(now).take(K).count() < K;
-        !self.wishes.contains_key(&None) && (self.upkeep.must_join || is_poor())
+        (has_way && !self.wishes.contains_key(&OWN) && is_poor()).then_some(self.joining.at)
     }
 
     /// Does what is due.
     pub(super) fn keep_up(&mut self, turn: &mut Turn) {
-        if self.keep_up_at(turn.now).is_none_or(|at| at > turn.now) {
-            return;
+        if self.join_at(turn.now).is_some_and(|at| at <= turn.now) {
+            let pace = self.joining.pace;
+            self.joining = Rhythm { at: turn.now + pace, pace: (2 * pace).min(JOIN_MOST) };
+            self.begin(OWN, Goal::Nodes(self.config.id), turn);
         }
-        if self.is_joining_due(turn.now) && self.upkeep.join <= turn.now {
-            self.upkeep.must_join = false;
-            self.upkeep.join = turn.now + self.upkeep.join_pace;
-            self.upkeep.join_pace = (2 * self.upkeep.join_pace).min(JOIN_MOST);
-            self.begin(None, Goal::Nodes { target: self.config.id }, false, turn);
-        }
-        if self.upkeep.next <= turn.now {
-            self.upkeep.next = turn.now + self.upkeep.pace * 3 / 4 + random(self.upkeep.pace / 2, turn.rng);
+        if self.checking.at <= turn.now {
+            let pace = self.checking.pace;
+            let random = Time::from_millis(turn.rng.below(pace.as_millis() as usize / 2) as u64);
+            self.checking = Rhythm { at: turn.now + pace * 3 / 4 + random, pace: (2 * pace).min(IDLE) };
             self.store.expire(turn.now);
-            self.ask_one(turn);
+            self.check(turn);
         }
     }
 
-    /// Asks a node of the table or an unproven one, by turns.
-    fn ask_one(&mut self, turn: &mut Turn) {
-        self.upkeep.checks = !self.upkeep.checks;
-        let unproven = if self.upkeep.checks { None } else { self.upkeep.unproven.pop_front() };
-        let known = if unproven.is_none() { self.table.to_check(turn.now) } else { None };
-        let known_at = known.map(|node| (Some(node.id), node.addr));
-        let Some((id, addr)) = unproven.or(known_at).or_else(|| self.upkeep.unproven.pop_front()) else {
-            return;
-        };
-        let target = self.table.missing(turn.rng);
-        self.ask(id, addr, Query::FindNode { target, want: self.both() }, About::Check, turn);
+    /// Asks an unproven node or one of the table.
+    fn check(&mut self, turn: &mut Turn) {
+        let unproven = if turn.rng.below(2) == 0 { self.unproven.pop_front() } else { None };
+        let known = unproven.or_else(|| self.table.to_check(turn.now).map(|node| (Some(node.id), node.addr)));
+        let Some((id, addr)) = known.or_else(|| self.unproven.pop_front()) else { return };
+        let query = Query::FindNode { target: self.table.missing(turn.rng), want: self.both() };
+        self.ask(id, addr, query, None, turn);
     }
 
-    /// A node answered that was to show whether it lives (`is_new`: it was not in the table), or it did not.
-    pub(super) fn checked(&mut self, is_new: bool, nodes: &[Contact]) {
-        let pace = self.upkeep.pace;
-        self.upkeep.pace = if is_new { (pace / 2).max(QUICK) } else { (2 * pace).min(IDLE) };
-        for node in nodes.iter().filter(|node| self.table.takes(**node)) {
-            self.upkeep.meet(Some(node.id), node.addr, false);
-        }
+    /// A new node is in the table, so there may be more of them: the next check comes soon.
+    pub(super) fn hurry(&mut self, now: Time) {
+        self.checking.pace = (self.checking.pace / 2).max(QUICK);
+        self.checking.at = self.checking.at.min(now + self.checking.pace);
     }
 
-    /// Others see us at this address. If our id does not belong to it, we take another.
+    /// Others see us at this address. If our id does not belong to it, we take another, and look for the nodes next to it.
     pub(super) fn is_seen_at(&mut self, ip: IpAddr, turn: &mut Turn) {
-        if self.config.id.is_secure(ip) {
-            return;
+        if !self.config.id.is_secure(ip) {
+            self.config.id = NodeId::secure(ip, turn.rng.bits() as u8, turn.rng);
+            self.table.move_to(self.config.id);
+            self.begin(OWN, Goal::Nodes(self.config.id), turn);
         }
-        self.config.id = NodeId::secure(ip, turn.rng.bits() as u8, turn.rng);
-        self.table.move_to(self.config.id);
-        // The nodes next to the new id are others.
-        (self.upkeep.must_join, self.upkeep.join, self.upkeep.join_pace) = (true, turn.now, JOIN);
     }
-}
-
-/// A random time below `most`.
-fn random(most: Time, rng: &mut Rng) -> Time {
-    Time::from_millis(rng.below(most.as_millis() as usize) as u64)
 }

@@ -3,8 +3,8 @@
 use crate::base::rng::Rng;
 use crate::base::time::Time;
 use crate::proto::id::InfoHash;
-use crate::proto::krpc::{Answer, Body, Contact, NodeId, Packet, Query, Transaction};
-use crate::swarm::dht::{Config, Goal, Input, Node, Outcome, Output, Seek};
+use crate::proto::krpc::{Answer, Body, Contact, NodeId, Packet, Query, Want};
+use crate::swarm::dht::{Config, Goal, Input, Node, Outcome, Output, Step};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -169,7 +169,8 @@ impl Net {
             allow_local: false,
             store_peers: 20_000,
         };
-        let node = (!is_hostile).then(|| Node::new(config, self.now, &mut self.rng));
+        let mut node = (!is_hostile).then(|| Node::new(config, self.now));
+        node.iter_mut().for_each(|node| node.is_reachable = true);
         let id = NodeId::secure(addr.ip(), self.rng.bits() as u8, &mut self.rng);
         self.members.insert(addr, Member { node, id, wakes: None, born: self.now, sent: 0 });
         self.alive.push(addr);
@@ -177,7 +178,6 @@ impl Net {
             self.hostile.push(addr);
             self.plan(Time::from_secs(1), Happening::Advertises(addr));
         } else {
-            self.handle(addr, Input::Reachable(true));
             ways.into_iter().for_each(|way| self.handle(addr, Input::Node(way)));
         }
     }
@@ -200,10 +200,10 @@ impl Net {
     }
 
     /// A node wants something.
-    pub fn seek(&mut self, addr: SocketAddr, what: Goal) -> u64 {
+    pub fn seek(&mut self, addr: SocketAddr, goal: Goal) -> u64 {
         let ticket = self.wished.len() as u64;
         self.wished.insert(ticket, Wished { began: self.now, ..Wished::default() });
-        self.handle(addr, Input::Seek(Seek { ticket, what, steps: false }));
+        self.handle(addr, Input::Seek { ticket, goal });
         ticket
     }
 
@@ -262,7 +262,9 @@ impl Net {
         for output in out {
             match output {
                 Output::Send { to, bytes } => self.send(addr, to, bytes),
-                Output::Found { ticket, peers } => self.wished.get_mut(&ticket).unwrap().found.extend(peers),
+                Output::Step { ticket, step: Step::Answered { peers, .. } } => {
+                    self.wished.get_mut(&ticket).unwrap().found.extend(peers);
+                }
                 Output::Done { ticket, outcome } => {
                     let wished = self.wished.get_mut(&ticket).unwrap();
                     (wished.outcome, wished.took) = (Some(outcome), self.now - wished.began);
@@ -289,9 +291,9 @@ impl Net {
         let Some(id) = self.members.get(&addr).map(|member| member.id) else { return };
         for _ in 0..3 {
             let Some(to) = self.any() else { return };
-            let query = Query::FindNode { target: id, want: None };
+            let query = Query::FindNode { target: id, want: Want::default() };
             let body = Body::Query { from: id, read_only: false, query };
-            let transaction = Transaction::new(b"evil").unwrap();
+            let transaction = b"evil".to_vec();
             let bytes = Packet { transaction, version: None, ip: None, body }.emit();
             self.send(addr, to, bytes);
         }
@@ -306,10 +308,10 @@ impl Net {
         let mut answer = Answer::new(stands);
         let target = match query {
             Query::GetPeers { info_hash, .. } => {
-                answer.id = self.next_to(info_hash.into(), addr);
+                answer.id = self.next_to(NodeId(info_hash.0), addr);
                 answer.token = Some(TOKEN.to_vec());
                 answer.peers = vec![SocketAddr::new(IpAddr::V4([96, 0, 0, 1].into()), 80)];
-                Some(info_hash.into())
+                Some(NodeId(info_hash.0))
             }
             Query::FindNode { target, .. } => Some(target),
             _ => None,

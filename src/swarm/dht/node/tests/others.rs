@@ -9,14 +9,14 @@ fn nodes_of_the_other_family_are_handed_over_and_named() {
     let (_, question) = sent(stage.input(Input::Timer)).remove(0);
     assert!(matches!(
         question.body,
-        Body::Query { query: Query::FindNode { want: Some(Want { n4: true, n6: true }), .. }, .. }
+        Body::Query { query: Query::FindNode { want: Want { n4: true, n6: true }, .. }, .. }
     ));
     let out = stage.answer_to(&question, at(1), Answer { nodes: vec![v6, martian], ..Answer::new(id(1)) });
     assert!(matches!(&out[0], Output::Met(met) if *met == [v6.addr]), "{out:?}");
     stage.input(Input::Others(vec![v6]));
-    let both = Some(Want { n4: true, n6: true });
+    let both = Want { n4: true, n6: true };
     assert!(answer(stage.query(at(2), Query::FindNode { target: id(1), want: both })).nodes.contains(&v6));
-    assert!(!answer(stage.query(at(2), Query::FindNode { target: id(1), want: None })).nodes.contains(&v6));
+    assert!(!answer(stage.query(at(2), Query::FindNode { target: id(1), want: Want::default() })).nodes.contains(&v6));
 }
 
 /// A table of 200 nodes is small enough to be searched from end to end; nothing else grows with what comes.
@@ -37,9 +37,11 @@ fn no_packet_does_harm() {
     let mut stage = Stage::new();
     stage.meet(1..20);
     let mut seeds: Vec<Vec<u8>> = Vec::new();
-    for query in [Query::Ping, get_peers(HASH), announce(b"abcdefgh"), Query::Sample { target: id(1), want: None }] {
+    for query in
+        [Query::Ping, get_peers(HASH), announce(b"abcdefgh"), Query::Sample { target: id(1), want: Want::default() }]
+    {
         let body = Body::Query { from: id(1), read_only: false, query };
-        seeds.push(Packet { transaction: transaction(b"ab"), version: None, ip: None, body }.emit());
+        seeds.push(Packet { transaction: b"ab".to_vec(), version: None, ip: None, body }.emit());
     }
     for round in 0..20_000 {
         let mut bytes = seeds[stage.rng.below(seeds.len())].clone();
