@@ -1,9 +1,10 @@
 //! The manual and the other long chapters: how to use swarmlet, and what was measured.
 //!
 //! 1. First steps: [installation](install), [downloading](get), [the screen](screen), [uploading](seed), [many
-//!    torrents](many), [torrent files](makers), [the tracker](tracker), [the DHT](dht), and [the tutorial of 2004](tutorial).
-//! 2. To look something up: [every file that is written](files), [disks and resume states](disks),
-//!    [blocklists](blocklist), [JSON and exit codes](json), [limits and safety](safety).
+//!    torrents](many), [torrent files](makers), [the tracker](tracker), [the DHT](dht), and [the tutorial of
+//!    2004](tutorial).
+//! 2. To look something up: [every file that is written](files), [disks and resume states](disks), [JSON and exit
+//!    codes](json), [limits, safety and blocklists](safety).
 //! 3. What was tried: [measurements] and [interoperability](interop).
 //!
 //! The chapters are Markdown files beside this one, so that a forge shows them too. On a forge, a link such as
@@ -14,7 +15,7 @@
 #[doc = include_str!("install.md")]
 pub mod install {}
 
-/// [blocklist]: crate::book::blocklist
+/// [blocklist]: crate::book::safety#blocklists
 /// [states]: crate::book::disks#resume-states
 /// [json]: crate::book::json
 /// [lsd]: crate::book::get#peers-in-the-local-network
@@ -39,7 +40,7 @@ pub mod disks {}
 #[doc = include_str!("files.md")]
 pub mod files {}
 
-/// [blocklist]: crate::book::blocklist
+/// [blocklist]: crate::book::safety#blocklists
 /// [json]: crate::book::json
 /// [many]: crate::book::many
 /// [lsd]: crate::book::get#peers-in-the-local-network
@@ -56,9 +57,6 @@ pub mod seed {}
 /// [seed]: crate::book::seed
 #[doc = include_str!("many.md")]
 pub mod many {}
-
-#[doc = include_str!("blocklist.md")]
-pub mod blocklist {}
 
 /// [links]: crate::book::get#magnet-links
 #[doc = include_str!("json.md")]

@@ -347,7 +347,7 @@ impl Manager {
                     self.searches.remove(&info_hash);
                     self.news.tell(Notice::Learned { torrent: id, info });
                 }
-                Action::Node(addr) => self.searches.dht.meet(addr),
+                Action::Node(addr) => self.searches.meet(addr),
                 Action::News(news) => {
                     self.searches.told(&news, &info_hash);
                     ended = self.news.report(id, slot, news, now).or(ended);

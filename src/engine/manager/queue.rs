@@ -12,6 +12,7 @@ use crate::engine::checker::Check;
 use crate::engine::config::Job;
 use crate::engine::keeper::Kept;
 use crate::engine::notice::Notice;
+use crate::engine::udp::Order;
 use crate::storage::TorrentId;
 use crate::storage::check::CheckedContent;
 use crate::storage::error::ContentError;
@@ -86,7 +87,10 @@ impl Manager {
         if !content.metainfo.private {
             let info_hash = content.metainfo.info_hash;
             self.searches.add(id, info_hash, is_complete, Time::ZERO);
-            self.searches.dht.look_up(&content.metainfo.about().nodes);
+            let nodes = &content.metainfo.about().nodes;
+            if !nodes.is_empty() {
+                self.searches.dht.order(Order::LookUp(nodes.clone()));
+            }
         }
         self.peers.around.directory.add(content);
         self.news.tell(Notice::Joined { torrent: id, had_bytes, hashed_bytes, is_complete });

@@ -6,10 +6,11 @@ use crate::base::time::Time;
 use crate::engine::config::Config;
 use crate::engine::input::Input;
 use crate::engine::lsd::Lsd;
-use crate::engine::udp::Dht;
+use crate::engine::udp::{Dht, Order};
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crate::swarm::event::News;
+use core::net::SocketAddr;
 use crossbeam_channel::Sender;
 use std::io;
 
@@ -29,19 +30,24 @@ impl Searches {
     /// Searches for peers of a torrent, and announces it, once `after` has passed.
     pub fn add(&mut self, torrent: TorrentId, info_hash: InfoHash, is_seed: bool, after: Time) {
         self.lsd.add(torrent, info_hash, after);
-        self.dht.add(torrent, info_hash, is_seed, after);
+        self.dht.order(Order::Add { torrent, info_hash, is_seed, after });
+    }
+
+    /// A peer says that there is a node of the DHT.
+    pub fn meet(&mut self, addr: SocketAddr) {
+        self.dht.order(Order::Meet(vec![addr], false));
     }
 
     /// Something happened to a torrent.
-    pub fn told(&self, news: &News, info_hash: &InfoHash) {
+    pub fn told(&mut self, news: &News, info_hash: &InfoHash) {
         if let News::Complete = news {
-            self.dht.is_complete(info_hash);
+            self.dht.order(Order::Complete(*info_hash));
         }
     }
 
     /// Ends the search for peers of a torrent, if there is one.
-    pub fn remove(&self, info_hash: &InfoHash) {
+    pub fn remove(&mut self, info_hash: &InfoHash) {
         self.lsd.remove(info_hash);
-        self.dht.remove(info_hash);
+        self.dht.order(Order::Remove(*info_hash));
     }
 }

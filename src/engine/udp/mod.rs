@@ -8,20 +8,18 @@
 
 pub mod bootstrap;
 pub mod nodes;
+mod order;
 pub mod saved;
 mod schedule;
 mod sockets;
 mod thread;
 
-use self::thread::{Order, Orders, Thread};
-use crate::base::time::Time;
+pub use self::order::Order;
+use self::thread::{Orders, Thread};
 use crate::engine::config::Config;
 use crate::engine::input::Input;
-use crate::proto::id::InfoHash;
-use crate::storage::TorrentId;
 use crate::swarm::dht::Figures;
 use crate::sys::lock;
-use core::net::SocketAddr;
 use crossbeam_channel::{Receiver, Sender};
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -73,33 +71,15 @@ impl Dht {
         }
     }
 
-    /// Looks up and announces a torrent, again and again, once `after` has passed. The torrent must not be private.
-    pub fn add(&mut self, torrent: TorrentId, info_hash: InfoHash, is_seed: bool, after: Time) {
-        self.start();
-        self.order(Order::Add { torrent, info_hash, is_seed, after });
-    }
-
-    /// A torrent is complete now, and is announced as a seed from the next time on.
-    pub fn is_complete(&self, info_hash: &InfoHash) {
-        self.order(Order::Complete(*info_hash));
-    }
-
-    /// Ends the lookup of a torrent and announces it no longer, if it was announced.
-    pub fn remove(&self, info_hash: &InfoHash) {
-        self.order(Order::Remove(*info_hash));
-    }
-
-    /// There may be a node at `addr`: a peer says so.
-    pub fn meet(&self, addr: SocketAddr) {
-        if self.0.as_ref().is_some_and(|handle| handle.orders.waiting() < MOST_WAITING) {
-            self.order(Order::Meet(vec![addr], false));
+    /// Gives the thread an order. The first torrent starts it.
+    pub fn order(&mut self, order: Order) {
+        if let Order::Add { .. } = order {
+            self.start();
         }
-    }
-
-    /// There may be nodes at these hosts: a torrent says so.
-    pub fn look_up(&self, hosts: &[(String, u16)]) {
-        if !hosts.is_empty() {
-            self.order(Order::LookUp(hosts.to_vec()));
+        let Some(handle) = self.0.as_ref().filter(|handle| handle.ended.is_some()) else { return };
+        // Peers may name any number of nodes.
+        if !matches!(order, Order::Meet(..)) || handle.orders.waiting() < MOST_WAITING {
+            handle.orders.give(order);
         }
     }
 
@@ -108,18 +88,11 @@ impl Dht {
         lock(&self.0.as_ref()?.figures).clone()
     }
 
-    /// The process ends: saves the nodes, and waits a moment for that.
-    pub fn end(&self) {
+    /// The process ends: the thread saves the nodes. Waits a moment for that.
+    pub fn end(&mut self) {
         self.order(Order::End);
         if let Some(ended) = self.0.as_ref().and_then(|handle| handle.ended.as_ref()) {
             let _ = ended.recv_timeout(LAST_SAVE);
-        }
-    }
-
-    /// Orders what has to do with torrents, of which there is none before the thread is started.
-    fn order(&self, order: Order) {
-        if let Some(handle) = self.0.as_ref().filter(|handle| handle.ended.is_some()) {
-            handle.orders.give(order);
         }
     }
 }

@@ -47,10 +47,8 @@ struct Family {
     socket: UdpSocket,
     node: Node,
     is_v6: bool,
-    /// The timer came last then, ...
+    /// The timer came last then.
     timer: Time,
-    /// ... and is to come again at this moment.
-    wake: Option<Time>,
 }
 
 impl Nodes {
@@ -75,7 +73,7 @@ impl Nodes {
                 store_peers: STORE_PEERS,
             };
             let node = Node::new(config, Time::ZERO);
-            families.push(Family { socket, node, is_v6, timer: Time::ZERO, wake: None });
+            families.push(Family { socket, node, is_v6, timer: Time::ZERO });
         }
         let (began, exchange) = (Instant::now(), EXCHANGE);
         Ok(Nodes { families, rng, began, found: Vec::new(), exchange, read: (Time::ZERO, 0) })
@@ -115,10 +113,7 @@ impl Nodes {
     fn tell(&mut self, at: usize, input: Input) {
         let (mut out, mut met, now) = (Vec::new(), Vec::new(), self.now());
         let Some(family) = self.families.get_mut(at) else { return };
-        // What has been due before is still due, unless it is done now.
-        let before = if matches!(input, Input::Timer) { None } else { family.wake };
         family.node.handle(input, now, &mut self.rng, &mut out);
-        family.wake = sooner(before, family.node.next_wake(now));
         for output in out {
             match output {
                 Output::Send { to, bytes } => sockets::send(&family.socket, to, &bytes),
@@ -135,7 +130,7 @@ impl Nodes {
         let now = self.now();
         for at in 0..self.families.len() {
             let family = &mut self.families[at];
-            if family.due().is_some_and(|due| due <= now) {
+            if family.due(now).is_some_and(|due| due <= now) {
                 family.timer = now;
                 self.tell(at, Input::Timer);
             }
@@ -155,7 +150,7 @@ impl Nodes {
             self.read = (now, 0);
         }
         let deaf_until = (self.read.1 >= PACKETS).then_some(self.read.0 + PERIOD);
-        let due = self.families.iter().map(Family::due).fold(sooner(until, deaf_until), sooner);
+        let due = self.families.iter().map(|family| family.due(now)).fold(sooner(until, deaf_until), sooner);
         let mut polled: Vec<PollFd> = wake.into_iter().map(|wake| PollFd::new(wake, PollFlags::IN)).collect();
         if deaf_until.is_none() {
             let fds = self.families.iter().map(|family| family.socket.as_fd());
@@ -222,8 +217,8 @@ impl Nodes {
 
 impl Family {
     /// When the timer is to come.
-    fn due(&self) -> Option<Time> {
-        self.wake.map(|at| at.max(self.timer + LEAST_PAUSE))
+    fn due(&self, now: Time) -> Option<Time> {
+        self.node.next_wake(now).map(|at| at.max(self.timer + LEAST_PAUSE))
     }
 }
 

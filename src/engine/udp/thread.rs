@@ -4,6 +4,7 @@
 
 use super::bootstrap::{self, Entrance, FEW};
 use super::nodes::Nodes;
+use super::order::Order;
 use super::saved::{self, Saved};
 use super::schedule::Schedule;
 use crate::base::time::{Time, sooner};
@@ -27,22 +28,6 @@ use std::sync::{Arc, Mutex};
 
 /// The nodes are saved this often.
 const SAVE_EVERY: Time = Time::from_secs(900);
-
-/// What the thread is to do.
-pub enum Order {
-    /// Look up and announce a torrent, once `after` has passed.
-    Add { torrent: TorrentId, info_hash: InfoHash, is_seed: bool, after: Time },
-    /// Announce it as a seed.
-    Complete(InfoHash),
-    /// Announce it no longer.
-    Remove(InfoHash),
-    /// There may be nodes at these addresses; with `true`, well-known ones.
-    Meet(Vec<SocketAddr>, bool),
-    /// There may be nodes at these hosts.
-    LookUp(Vec<(String, u16)>),
-    /// Save the nodes, and end.
-    End,
-}
 
 /// Where orders are given.
 #[derive(Clone)]

@@ -4,7 +4,7 @@
 //!            is named                 is asked               answers
 //!   (others) --------> New ------------------------> Asked ----------> Answered: its token, the nodes that it names
 //!                       of those that are wanted       |                 ^
-//!                       at most 4 at a time            |                 | after all
+//!                       at most 5 at a time            |                 | after all
 //!                                                      | silent for 2 s  |
 //!                                                      v or an error     |
 //!                                                     Silent ------------'
@@ -20,8 +20,8 @@ use crate::base::step;
 use crate::proto::krpc::{Answer, Contact, NodeId};
 use core::net::SocketAddr;
 
-/// Questions under way at the same time (jech/dht 4, libtorrent 5, anacrolix 3).
-const ALPHA: usize = 4;
+/// Questions under way at the same time (libtorrent; jech/dht 4, anacrolix 3).
+const ALPHA: usize = 5;
 /// How many of the nearest must have answered. Peers are announced to the 8 nearest. A lookup asks twice as many, because
 /// each of those may have been silent to the announcer, and liars may stand between them.
 const WANTED: usize = 2 * K;

@@ -15,7 +15,7 @@
 //!    |   <- "here are peers, and a token"                                   store its peers
 //!    |   announce (token): "I am a peer of it, too" ->
 //!    v
-//!   four questions are under way at the same time; the lookup ends when the 16 nearest nodes that live have answered
+//!   five questions are under way at the same time; the lookup ends when the 16 nearest nodes that live have answered
 //! ```
 //!
 //! Anybody may take part, so each number and address may be a lie. What protects us: a node enters the table only after

@@ -32,11 +32,11 @@ fn answer(lookup: &mut Lookup, id: NodeId, addr: SocketAddr, nodes: &[(NodeId, S
 }
 
 #[test]
-fn four_of_the_nearest_are_asked_at_a_time_until_sixteen_have_answered() {
+fn five_of_the_nearest_are_asked_at_a_time_until_sixteen_have_answered() {
     let mut lookup = lookup();
     (1..=30).for_each(|n| lookup.add(Some(id(n)), at(n.into())));
     let mut asked = asks(&mut lookup);
-    assert_eq!(asked, [at(1), at(2), at(3), at(4)]);
+    assert_eq!(asked, [at(1), at(2), at(3), at(4), at(5)]);
     assert_eq!(lookup.next(true), Next::Wait);
     for n in 1..=16u8 {
         assert!(answer(&mut lookup, id(n), at(n.into()), &[]));
@@ -58,7 +58,7 @@ fn nearer_nodes_that_are_named_are_asked_next_and_answers_count_once() {
     assert!(answer(&mut lookup, id(200), at(99), &named));
     assert!(!answer(&mut lookup, id(1), at(99), &[]), "twice");
     assert!(!answer(&mut lookup, id(12), at(12), &[]), "nobody asked it");
-    assert_eq!(asks(&mut lookup), [at(10), at(11), at(12), at(13)]);
+    assert_eq!(asks(&mut lookup), [at(10), at(11), at(12), at(13), at(14)]);
     assert!(answer(&mut lookup, id(10), at(10), &[(id(2), at(2)), (OWN, at(3))]));
     assert_eq!(asks(&mut lookup), [at(2)]);
     assert_eq!(lookup.next(false), Next::Wait, "no room for a question");
@@ -68,14 +68,14 @@ fn nearer_nodes_that_are_named_are_asked_next_and_answers_count_once() {
 fn a_silent_node_holds_up_nobody() {
     let mut lookup = lookup();
     assert_eq!(lookup.next(true), Next::Wait, "for the first node");
-    (1..=6).for_each(|n| lookup.add(Some(id(n)), at(n.into())));
-    assert_eq!(asks(&mut lookup), [at(1), at(2), at(3), at(4)]);
-    assert!((1..=4).all(|n| lookup.silent(at(n)) && !lookup.silent(at(n))));
-    assert_eq!(asks(&mut lookup), [at(5), at(6)]);
-    assert!(lookup.silent(at(5)) && !lookup.silent(at(7)));
+    (1..=7).for_each(|n| lookup.add(Some(id(n)), at(n.into())));
+    assert_eq!(asks(&mut lookup), [at(1), at(2), at(3), at(4), at(5)]);
+    assert!((1..=5).all(|n| lookup.silent(at(n)) && !lookup.silent(at(n))));
+    assert_eq!(asks(&mut lookup), [at(6), at(7)]);
+    assert!(lookup.silent(at(6)) && !lookup.silent(at(8)));
     assert_eq!(lookup.next(true), Next::Wait);
     // A late answer counts as well.
-    assert!(answer(&mut lookup, id(1), at(1), &[]) && answer(&mut lookup, id(6), at(6), &[]));
+    assert!(answer(&mut lookup, id(1), at(1), &[]) && answer(&mut lookup, id(7), at(7), &[]));
     assert_eq!(lookup.next(true), Next::Over);
     assert_eq!(lookup.found(|_| true).len(), 2);
 }

@@ -12,8 +12,9 @@ use core::net::{IpAddr, SocketAddr};
 
 /// Time between two questions while they bring new nodes ...
 pub(super) const QUICK: Time = Time::from_secs(1);
-/// ... and when they don't. (jech/dht: about one exchange a minute.)
-const IDLE: Time = Time::from_secs(60);
+/// ... and when they don't: two families together send less than two packets a minute. (jech/dht: one exchange a minute
+/// for each.)
+const IDLE: Time = Time::from_secs(65);
 /// Our own lookup is repeated after this time if the table is still poor ...
 pub(super) const JOIN: Time = Time::from_secs(5);
 /// ... and the time doubles up to this.
