@@ -24,6 +24,7 @@ pub fn measure(report: &mut Report, builds: &Builds) {
     let output = command.stderr(Stdio::inherit()).output().expect("python3 runs");
     let figures = json::objects(&String::from_utf8_lossy(&output.stdout));
     let [ours, theirs] = figures.as_slice() else { return skip("dht: network namespaces can't be made here") };
+    assert_eq!(theirs["lookups"], LOOKUPS, "libtorrent looked up too few");
     let times = |of: &Value, what: &str| {
         let mut all: Vec<u64> = of[what].as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
         all.sort_unstable();

@@ -150,6 +150,7 @@ def main(swarmlet, folder, count):
         for info_hash in hashes[count:]:
             torrent = lt.parse_magnet_uri(link(info_hash))
             torrent.save_path = folder
+            torrent.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)  # it begins at once
             sessions[THEIRS].add_torrent(torrent)
             time.sleep(PACE)
         time.sleep(20)  # ours looks into the folder every 10 seconds
