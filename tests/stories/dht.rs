@@ -180,6 +180,20 @@ fn a_peer_says_where_its_node_is() {
     wait_until("it knows a node", PATIENCE, || dht(&running)["nodes"] == 1);
 }
 
+/// A torrent may name nodes (BEP 5). They help if we know few others.
+#[test]
+fn a_torrent_names_a_node() {
+    let stage = Stage::new();
+    let (seed, named) = (Get::seed("seed", stage.path(), &stage.source), stage.path().join("named.torrent"));
+    let node = format!("127.0.0.1:{}", seed.port);
+    swarmlet(&stage.source, &["make", "a file.bin", "--node", &node, "-o", named.to_str().unwrap()]).code(0);
+    let _seeding = seed.arg(&named).with_dht(free_port()).start();
+    let get = Get::new("get", stage.path()).args(&["--json", "-vv"]).with_dht(free_port());
+    let get = get.arg(&named);
+    get.run().assert_code(0);
+    stage.content.assert_same_in(&get.dir);
+}
+
 /// The next run begins with the nodes of the last one, and has the same id.
 #[test]
 fn nodes_are_remembered() {
@@ -263,7 +277,7 @@ fn a_student_builds_a_dht() {
     let args = ["dht", "find", &hash, "--dht-node", &first, "--state", "none", "--json"];
     let steps = swarmlet(stage.path(), &args).code(0).objects();
     let of = |event: &str| steps.iter().filter(|step| step["event"] == event).count();
-    // Nine live, the seed among them, and those that go on name some that don't.
-    assert!(of("asked") > 8 && of("answered") > 4 && of("silent") > 0, "{steps:?}");
+    // Those that live name some that don't.
+    assert!(of("answered") > 0 && of("silent") > 0 && of("peer") == 1, "{steps:?}");
     nodes.iter_mut().step_by(2).for_each(Process::must_run);
 }

@@ -260,6 +260,9 @@ impl Folder {
             tell(Change::Went(Arc::clone(path)));
         }
         let about = metainfo.about.take().unwrap_or_default();
+        if !about.nodes.is_empty() {
+            metainfo.about_mut().nodes.clone_from(&about.nodes);
+        }
         let job = Box::new(Job { choice, peers, description, ..Job::new(metainfo, dir) });
         if let Some((words, is_listed)) = obstacle {
             tell(match is_listed {

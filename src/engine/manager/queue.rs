@@ -25,6 +25,11 @@ use std::sync::Arc;
 
 impl Manager {
     pub(super) fn add(&mut self, torrent: TorrentId, mut job: Box<Job>) {
+        // Its content keeps little of what the torrent says.
+        let nodes = &job.metainfo.about().nodes;
+        if !job.metainfo.private && !nodes.is_empty() {
+            self.searches.dht.order(Order::LookUp(nodes.clone()));
+        }
         let check = Checking::of(&mut job);
         let progress = Arc::clone(&check.progress);
         self.torrents.insert(torrent, Box::new(Slot::new(State::Checking(check), self.paused)));
@@ -87,10 +92,6 @@ impl Manager {
         if !content.metainfo.private {
             let info_hash = content.metainfo.info_hash;
             self.searches.add(id, info_hash, is_complete, Time::ZERO);
-            let nodes = &content.metainfo.about().nodes;
-            if !nodes.is_empty() {
-                self.searches.dht.order(Order::LookUp(nodes.clone()));
-            }
         }
         self.peers.around.directory.add(content);
         self.news.tell(Notice::Joined { torrent: id, had_bytes, hashed_bytes, is_complete });

@@ -73,7 +73,7 @@ impl Dht {
 
     /// Gives the thread an order. The first torrent starts it.
     pub fn order(&mut self, order: Order) {
-        if let Order::Add { .. } = order {
+        if matches!(order, Order::Add { .. } | Order::LookUp(_)) {
             self.start();
         }
         let Some(handle) = self.0.as_ref().filter(|handle| handle.ended.is_some()) else { return };

@@ -8,7 +8,7 @@ use crate::swarm::dht::lookup::{Lookup, Next};
 use crate::swarm::dht::table::K;
 use crate::swarm::dht::{Goal, Outcome, Output, Step};
 use crate::swarm::meeting::host::is_near;
-use core::net::SocketAddr;
+use core::net::{Ipv4Addr, SocketAddr};
 use std::collections::BTreeSet;
 
 /// The ticket of our own lookup, of our own id. Nothing is told about it.
@@ -73,6 +73,16 @@ impl Node {
             Goal::Ping(_) => self.config.id,
             Goal::Nodes(target) => target,
         };
+        // In a small DHT we may be one of the nodes that store the peers.
+        if let Goal::Peers { info_hash, announce } = goal {
+            let no_seed = announce.is_some_and(|(_, is_seed)| is_seed);
+            let peers = self.store.peers(&info_hash, MOST_PEERS, no_seed, turn.rng);
+            let addr = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), self.config.port);
+            let from = Contact { id: self.config.id, addr };
+            if !peers.is_empty() {
+                tell(ticket, Step::Answered { from, nodes: 0, peers, has_token: false }, turn);
+            }
+        }
         let most_questions = if let Goal::Ping(_) = goal { 1 } else { MOST_OF_LOOKUP };
         let lookup = Lookup::new(target, self.config.id, self.config.allow_local, most_questions);
         self.wishes.insert(ticket, Wish { goal, lookup, hosts: BTreeSet::new() });
@@ -227,6 +237,9 @@ impl Node {
         let (contact, nodes, has_token) =
             (Contact { id: answer.id, addr: from }, answer.nodes.len(), answer.token.is_some());
         let mut peers = core::mem::take(&mut answer.peers);
+        // The lookup keeps the answer to its end, so what nobody asked for is left out: it may be large.
+        answer.samples = None;
+        answer.filters = answer.filters.filter(|_| matches!(wish.goal, Goal::Scrape(_)));
         if wish.lookup.answered(from, answer) {
             // One of each host: a list of ports of a victim leads to one connection.
             let allow_local = self.config.allow_local;

@@ -16,6 +16,11 @@ fn questions_are_answered_and_peers_are_kept() {
     assert!((answer(stage.query(at(102), scrape)).filters.unwrap().1.estimate() - 1.0).abs() < 0.1);
     let samples = answer(stage.query(at(103), Query::Sample { target: id(1), want: Want::default() })).samples.unwrap();
     assert_eq!((samples.num, samples.info_hashes), (1, vec![HASH]));
+    // They are of use to ourselves as well.
+    let own = stage.seek(Goal::Peers { info_hash: HASH, announce: None });
+    let knows =
+        |output: &Output| matches!(output, Output::Step { step: Step::Answered { peers, .. }, .. } if peers.len() == 1);
+    assert!(own.first().is_some_and(knows), "{own:?}");
     let get = b"d1:ad2:id20:abcdefghij01234567896:target20:mnopqrstuvwxyz123456e1:q3:get1:t2:ab1:y1:qe";
     assert!(is_error(stage.packet(at(104), get).pop().map(|packet| packet.body), METHOD_UNKNOWN));
 }
