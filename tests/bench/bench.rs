@@ -16,6 +16,7 @@ mod common;
 mod aquatic;
 mod builds;
 mod crowd;
+mod dht;
 mod end;
 mod far;
 mod farm;
@@ -49,7 +50,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// The sections, each with the programs that it needs.
-const SECTIONS: [(&str, &[Tool]); 15] = [
+const SECTIONS: [(&str, &[Tool]); 16] = [
     ("speed", &[Tool::Aria2, Tool::Libtorrent, Tool::Opentracker]),
     ("serve", &[Tool::Aria2, Tool::Rtorrent, Tool::Libtorrent, Tool::Opentracker]),
     ("memory", &[Tool::Libtorrent, Tool::Opentracker]),
@@ -62,6 +63,7 @@ const SECTIONS: [(&str, &[Tool]); 15] = [
     ("sequential", &[]),
     ("far", &[Tool::Aria2]),
     ("magnet", &[Tool::Libtorrent]),
+    ("dht", &[Tool::Libtorrent]),
     ("many", &[]),
     ("tracker", &[Tool::Opentracker, Tool::Wrk]),
     ("size", &[]),
@@ -183,6 +185,7 @@ fn without_source(section: &str, rounds: usize, report: &mut Report, builds: &Bu
         "sequential" => sequential::measure(report, builds),
         "far" => far::measure(report, builds),
         "magnet" => magnet::measure(report, builds, rounds),
+        "dht" => dht::measure(report, builds),
         "many" => many::measure(report, builds),
         "tracker" => {
             aquatic::measure(report, &builds.default, rounds);

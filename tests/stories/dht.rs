@@ -207,7 +207,7 @@ fn nodes_are_remembered() {
     wait_until("no lookup runs", PATIENCE, || dht(&running)["lookups"] == 0);
     seeding.must_run();
     running.interrupt();
-    let file = stage.path().join("state/swarmlet/dht.nodes");
+    let file = stage.path().join("state/swarmlet/dht-local.nodes");
     let saved = fs::read_to_string(&file).unwrap();
     assert!(saved.contains(&format!("127.0.0.1:{}\n", seed.port)), "{saved}");
     let id = |text: &str| text.lines().find(|line| line.starts_with("id4 ")).map(str::to_string);
@@ -274,7 +274,9 @@ fn a_student_builds_a_dht() {
         assert!(node.wait(PATIENCE).success(), "a signal ends it well");
         let figures = json::last(&node.stdout(), "node").expect("it prints its figures");
         assert!(figures["port"] == *port && figures["good"].as_u64() > Some(0), "{figures}");
-        assert!(fs::read_to_string(stage.path().join(format!("node-{port}/dht.nodes"))).unwrap().contains(&first));
+        assert!(
+            fs::read_to_string(stage.path().join(format!("node-{port}/dht-local.nodes"))).unwrap().contains(&first)
+        );
     }
     let hash = stage.torrent.link("");
     let args = ["dht", "find", &hash, "--dht-node", &first, "--state", "none", "--json"];

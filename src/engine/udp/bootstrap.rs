@@ -5,8 +5,9 @@
 
 use crate::base::time::Time;
 use crate::engine::config::Dht as Options;
+use crate::swarm::meeting::host::is_near;
 use crate::sys::lookup;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::thread;
 
 /// Well-known nodes of libtorrent, transmission, BitTorrent, uTorrent, Vuze, and one for IPv6. (libtorrent's and
@@ -72,6 +73,13 @@ pub fn hosts(options: &Options) -> (Vec<(String, u16)>, bool) {
     }
 }
 
+/// Whether each host that a person named is in this machine or its network: then all of the DHT is there.
+pub fn is_local(options: &Options) -> bool {
+    let is_local =
+        |host: &str| host == "localhost" || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| is_near(ip));
+    !options.nodes.is_empty() && options.nodes.iter().all(|(host, _)| is_local(host))
+}
+
 /// Looks up hosts, and tells `found` their addresses.
 pub fn look_up(hosts: Vec<(String, u16)>, found: impl Fn(Vec<SocketAddr>) + Send + 'static) {
     let run = move || hosts.chunks(lookup::MOST_HOSTS).for_each(|some| found(lookup::look_up(some.to_vec())));
@@ -83,6 +91,16 @@ pub fn look_up(hosts: Vec<(String, u16)>, found: impl Fn(Vec<SocketAddr>) + Send
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_person_makes_local_addresses_count() {
+        let are = |hosts: &[&str]| {
+            let nodes = hosts.iter().map(|host| (host.to_string(), 9)).collect();
+            is_local(&Options { nodes, read_only: false })
+        };
+        assert!(are(&["127.0.0.1", "localhost", "192.168.1.7", "[::1]"]) && !are(&[]));
+        assert!(!are(&["127.0.0.1", "8.8.8.8"]) && !are(&["router.example"]) && !are(&["2001:db8::1"]));
+    }
 
     #[test]
     fn others_help_at_once_later_or_less_and_less_often() {

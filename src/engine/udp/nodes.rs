@@ -3,6 +3,7 @@
 //! Floor 3, part of [`udp`](super). [`Nodes`] needs no manager: the thread of a run uses it, and so does the command
 //! that only looks around in the DHT.
 
+use super::bootstrap::is_local;
 use super::saved::Saved;
 use super::sockets;
 use crate::base::rng::Rng;
@@ -10,9 +11,8 @@ use crate::base::time::{Time, sooner};
 use crate::engine::config::Dht as Options;
 use crate::proto::krpc::{MOST_READ, NodeId};
 use crate::swarm::dht::{Config, Figures, Goal, Input, Node, Output};
-use crate::swarm::meeting::host::is_near;
 use crate::sys::random;
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io;
 use std::net::UdpSocket;
@@ -55,7 +55,7 @@ impl Nodes {
     /// Binds the sockets. The ids are those of the last run.
     pub fn open(port: u16, options: &Options, saved: &Saved) -> io::Result<Nodes> {
         let (sockets, rng) = (sockets::open(port)?, Rng::new(random::bits()));
-        let allow_local = !options.nodes.is_empty() && options.nodes.iter().all(|(host, _)| is_local(host));
+        let allow_local = is_local(options);
         let is_dual = sockets.len() > 1 && (allow_local || sockets::has_v6());
         let mut families = Vec::new();
         for socket in sockets {
@@ -225,11 +225,6 @@ impl Family {
     }
 }
 
-/// Whether a host that a person named is in this machine or its network: then all of the DHT is there.
-fn is_local(host: &str) -> bool {
-    host == "localhost" || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| is_near(ip))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,12 +237,6 @@ mod tests {
         let nodes = named.iter().map(|(host, port)| (host.to_string(), *port)).collect();
         let options = Options { nodes, read_only: false };
         Nodes::open(0, &options, &Saved::default()).unwrap()
-    }
-
-    #[test]
-    fn only_a_person_makes_local_addresses_count() {
-        assert!(is_local("127.0.0.1") && is_local("localhost") && is_local("192.168.1.7") && is_local("[::1]"));
-        assert!(!is_local("8.8.8.8") && !is_local("router.example") && !is_local("2001:db8::1"));
     }
 
     #[test]

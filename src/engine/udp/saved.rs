@@ -12,15 +12,21 @@
 //!
 //! An id belongs to its port: two processes that share a folder must not share an id.
 
+use super::bootstrap;
 use crate::base::hex::{from_hex, to_hex};
+use crate::engine::config::Dht as Options;
 use crate::proto::krpc::NodeId;
 use core::net::SocketAddr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// The file's name, in the folder of the states.
-pub const NAME: &str = "dht.nodes";
+/// The file's name, in the folder of the states. A DHT in the local network has a file of its own, because its nodes are
+/// no way into that of the world.
+pub fn name(options: &Options) -> &'static str {
+    if bootstrap::is_local(options) { "dht-local.nodes" } else { "dht.nodes" }
+}
+
 /// Bytes that are read: more than the longest file has, in which there are some 400 nodes.
 const MOST_BYTES: u64 = 64 * 1024;
 
@@ -37,10 +43,10 @@ pub struct Saved {
 
 impl Saved {
     /// Reads the file in `folder`. If it can't be read or is broken, what can be read of it counts.
-    pub fn load(folder: &Path) -> Saved {
-        let mut bytes = Vec::new();
-        match File::open(folder.join(NAME)).and_then(|file| file.take(MOST_BYTES).read_to_end(&mut bytes)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => log::warn!("can't read {NAME}: {error}"),
+    pub fn load(folder: &Path, options: &Options) -> Saved {
+        let (mut bytes, name) = (Vec::new(), name(options));
+        match File::open(folder.join(name)).and_then(|file| file.take(MOST_BYTES).read_to_end(&mut bytes)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => log::warn!("can't read {name}: {error}"),
             _ => {}
         }
         Saved::parse(&String::from_utf8_lossy(&bytes))

@@ -100,7 +100,7 @@ struct Lookup {
 impl Thread {
     /// Follows orders, until the process ends.
     pub fn run(self) {
-        let saved = self.states.as_ref().map_or_else(Saved::default, |states| Saved::load(&states.path));
+        let saved = self.states.as_ref().map_or_else(Saved::default, |states| Saved::load(&states.path, &self.options));
         let mut nodes = match Nodes::open(self.port, &self.options, &saved) {
             Ok(nodes) => nodes,
             Err(error) => {
@@ -229,7 +229,7 @@ impl Work {
         if saved.nodes.len() < FEW.min(self.known.max(1)) {
             return;
         }
-        match states.write(saved::NAME, saved.text().as_bytes(), false) {
+        match states.write(saved::name(&self.thread.options), saved.text().as_bytes(), false) {
             Ok(()) => self.known = saved.nodes.len(),
             Err(error) => log::warn!("can't save the nodes of the DHT: {}", in_words(&error)),
         }

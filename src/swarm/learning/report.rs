@@ -25,6 +25,7 @@ impl Learning {
         let guests = || self.guests.values();
         let offering = || guests().filter(|guest| guest.offers().is_some());
         let furthest = self.attempts.values().max_by_key(|attempt| attempt.bytes());
+        let trackers = self.meeting.announcer.shown(now, self.wants_peers_early());
         LearningStatus {
             // The engine sets it.
             paused: false,
@@ -40,8 +41,8 @@ impl Learning {
             known: self.meeting.candidates.usable() + self.kept_back.len(),
             liars: self.meeting.bans.liars(),
             asked_locally: self.meeting.asked_locally,
-            dht: self.meeting.dht,
-            trackers: self.meeting.announcer.shown(now, self.wants_peers_early()),
+            dht: self.meeting.dht.shown(self.settings.dht && trackers.is_empty()),
+            trackers,
             peer_list: Vec::new(),
         }
     }

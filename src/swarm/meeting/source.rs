@@ -35,6 +35,13 @@ pub enum Asked {
     Before,
 }
 
+impl Asked {
+    /// The same, for a person. What is asked first of all is being asked, though its thread has not said so yet.
+    pub fn shown(self, is_asked_first: bool) -> Asked {
+        if is_asked_first && self == Asked::Not { Asked::Now } else { self }
+    }
+}
+
 impl Source {
     /// All of them, in the order of their numbers.
     pub const ALL: [Source; 6] =

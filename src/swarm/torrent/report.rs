@@ -60,7 +60,7 @@ impl Torrent {
             known: self.meeting.candidates.usable(),
             liars: self.meeting.bans.liars(),
             asked_locally: self.meeting.asked_locally,
-            dht: self.meeting.dht,
+            dht: self.meeting.dht.shown(self.has_node()),
             trackers: self.meeting.announcer.shown(now, self.wants_peers_early()),
             map: Vec::new(),
             peer_list: Vec::new(),

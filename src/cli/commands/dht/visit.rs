@@ -31,7 +31,7 @@ pub struct Visit {
 impl Visit {
     /// Binds the UDP sockets to `port`; 0: the system chooses. `states`: the folder in which runs save their nodes.
     pub fn begin(port: u16, options: &Options, states: Option<&Path>) -> io::Result<Visit> {
-        let saved = states.map_or_else(Saved::default, Saved::load);
+        let saved = states.map_or_else(Saved::default, |states| Saved::load(states, options));
         let mut nodes = Nodes::open(port, options, &saved)?;
         saved.nodes.iter().filter(|_| options.nodes.is_empty()).for_each(|addr| nodes.meet(*addr, false));
         Ok(Visit { nodes, tickets: 0 })
