@@ -236,7 +236,7 @@ fn a_seed_remembers_nodes() {
     running.interrupt();
     let folder = stage.path().join("state/swarmlet");
     let names = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name());
-    assert_eq!(names.collect::<Vec<_>>(), ["dht.nodes"]);
+    assert_eq!(names.collect::<Vec<_>>(), ["dht-local.nodes"]);
     let second = stage.seed(free_port()).arg("--json").start();
     knows_it(&second);
     second.interrupt();
