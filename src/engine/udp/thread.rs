@@ -91,10 +91,10 @@ struct Work {
 struct Lookup {
     torrent: TorrentId,
     info_hash: InfoHash,
-    /// In so many families.
-    open: usize,
     /// Somebody else has the torrent.
     found: bool,
+    /// So many nodes of a family were told that we are a peer.
+    announced: usize,
 }
 
 impl Thread {
@@ -163,37 +163,36 @@ impl Work {
         // It says that the DHT is asked.
         self.tell(torrent, Vec::new());
         let goal = Goal::Peers { info_hash, announce: Some((self.thread.port, is_seed)) };
-        let open = self.nodes.seek(self.last_ticket, &goal);
-        self.lookups.insert(self.last_ticket, Lookup { torrent, info_hash, open, found: false });
+        self.nodes.seek(self.last_ticket, &goal);
+        self.lookups.insert(self.last_ticket, Lookup { torrent, info_hash, found: false, announced: 0 });
     }
 
     fn take(&mut self, output: Output, now: Time) {
         match output {
             Output::Step { ticket, step: Step::Answered { peers, .. } } if !peers.is_empty() => {
                 let Some(lookup) = self.lookups.get_mut(&ticket) else { return };
-                // Nodes also name us, once we were announced. (Many others have the same port.)
-                let is_us = |ip: IpAddr| self.nodes.figures().external.is_none_or(|external| external == ip);
-                lookup.found |= peers.iter().any(|peer| peer.port() != self.thread.port || !is_us(peer.ip()));
+                let (port, external) = (self.thread.port, self.nodes.figures().external);
+                lookup.found |= peers.iter().any(|peer| !is_us(*peer, port, external));
                 log::debug!("{} peers of {} found in the DHT", peers.len(), lookup.info_hash);
                 let torrent = lookup.torrent;
                 self.tell(torrent, peers);
             }
             Output::Done { ticket, outcome } => {
                 let Some(lookup) = self.lookups.get_mut(&ticket) else { return };
-                lookup.open = lookup.open.saturating_sub(1);
-                let Lookup { torrent, info_hash, open, found } = *lookup;
-                if open == 0 {
-                    self.lookups.remove(&ticket);
-                }
+                lookup.announced = lookup.announced.max(outcome.announced as usize);
+                let Lookup { torrent, info_hash, found, announced } = *lookup;
                 log::debug!(
-                    "looked up {info_hash} in the DHT: {} of {} questions answered, {} nodes took our announce",
+                    "looked up {info_hash} in the DHT: {} of {} questions answered, announced to {} nodes",
                     outcome.answers,
                     outcome.questions,
                     outcome.announced
                 );
-                // The first family that is done decides when the torrent is looked up again.
-                self.schedule.ended(info_hash, found, outcome.announced as usize >= K, now);
-                self.tell(torrent, Vec::new());
+                if !self.nodes.is_seeking(ticket) {
+                    self.lookups.remove(&ticket);
+                    self.nodes.cancel(ticket);
+                    self.schedule.ended(info_hash, found, announced >= K, now);
+                    self.tell(torrent, Vec::new());
+                }
             }
             Output::Step { .. } | Output::Send { .. } | Output::Met(_) => {}
         }
@@ -234,5 +233,26 @@ impl Work {
             Ok(()) => self.known = saved.nodes.len(),
             Err(error) => log::warn!("can't save the nodes of the DHT: {}", in_words(&error)),
         }
+    }
+}
+
+/// Whether a peer that is found seems to be us: once we were announced, nodes name us, too. (Many others have the same
+/// port. The address that others see is known of one family.)
+fn is_us(peer: SocketAddr, port: u16, external: Option<IpAddr>) -> bool {
+    let is_other = |ip: IpAddr| ip != peer.ip() && ip.is_ipv6() == peer.is_ipv6();
+    peer.port() == port && !external.is_some_and(is_other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_those_that_are_found_we_are_the_one_at_our_port_and_address() {
+        let is_us = |peer: &str, external: &str| is_us(peer.parse().unwrap(), 6881, external.parse().ok());
+        assert!(
+            is_us("8.8.8.8:6881", "8.8.8.8") && is_us("8.8.8.8:6881", "") && is_us("[2001:db8::1]:6881", "8.8.8.8")
+        );
+        assert!(!is_us("8.8.8.8:6881", "8.8.8.9") && !is_us("8.8.8.8:6882", "8.8.8.8") && !is_us("8.8.8.8:6882", ""));
     }
 }

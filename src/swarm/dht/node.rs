@@ -26,6 +26,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 const MOST_ROUTERS: usize = 16;
 /// In the second of six such times, which make an hour, we try whether strangers reach us.
 const TRIAL: Time = Time::from_secs(600);
+/// A NAT lets in the hosts that we asked for this long (RFC 4787: 2 minutes and more).
+const LATELY: Time = Time::from_secs(300);
+/// Places of hosts that we asked: 32 KiB.
+const PLACES: usize = 8 * 1024;
 
 /// A node of the DHT.
 pub struct Node {
@@ -40,8 +44,9 @@ pub struct Node {
     wishes: BTreeMap<u64, Wish>,
     /// Our questions that are not answered yet, the oldest first.
     questions: VecDeque<Question>,
-    /// The hosts that we asked lately: that they ask us is no proof that strangers reach us.
-    asked: VecDeque<(Time, IpAddr)>,
+    /// For each place, until which second its hosts count as asked lately: that they ask us is no proof that strangers
+    /// reach us. (Thousands are asked in that time, so hosts share places.)
+    asked: Vec<u32>,
     /// Where there may be nodes, and the ids that they are said to have.
     unproven: VecDeque<(Option<NodeId>, SocketAddr)>,
     routers: BTreeSet<SocketAddr>,
@@ -75,7 +80,7 @@ impl Node {
             external: External::default(),
             wishes: BTreeMap::new(),
             questions: VecDeque::new(),
-            asked: VecDeque::new(),
+            asked: vec![0; PLACES],
             unproven: VecDeque::new(),
             routers: BTreeSet::new(),
             joining: Rhythm { at: now, pace: JOIN },
@@ -122,6 +127,11 @@ impl Node {
     /// The nodes that are good, to be saved.
     pub fn contacts(&self, now: Time) -> Vec<Contact> {
         self.table.good(now).collect()
+    }
+
+    /// Whether the wish with this ticket is under way: it does not wait for the first node that we know.
+    pub fn is_seeking(&self, ticket: u64) -> bool {
+        self.wishes.get(&ticket).is_some_and(|wish| !wish.lookup.is_empty())
     }
 
     /// How it is.
@@ -177,6 +187,15 @@ impl Node {
         let is_trial = now.saturating_sub(self.began).as_secs() / TRIAL.as_secs() % 6 == 1;
         self.config.read_only || !(self.is_reachable || self.config.allow_local || is_trial)
     }
+}
+
+/// The place of a host among those that we asked.
+fn place(ip: IpAddr) -> usize {
+    let bits = match ip {
+        IpAddr::V4(v4) => v4.to_bits().into(),
+        IpAddr::V6(v6) => (v6.to_bits() >> 64) as u64,
+    };
+    Rng::new(bits).below(PLACES)
 }
 
 #[cfg(test)]

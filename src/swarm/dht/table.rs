@@ -106,26 +106,25 @@ impl Table {
         true
     }
 
-    /// The node at `addr` has not answered a question that was sent at `asked`. With `is_lost` it is thrown out if that
-    /// happened too often. If several questions are lost together, that counts once: it may be our network.
-    pub fn silent(&mut self, addr: SocketAddr, asked: Time, now: Time, is_lost: bool) {
+    /// The node at `addr` has not answered a question that was sent at `asked`. It is thrown out if that happened too
+    /// often. If several questions are lost together, or nothing `is_heard` at all, that counts once: it may be our network.
+    pub fn silent(&mut self, addr: SocketAddr, asked: Time, now: Time, is_heard: bool) {
         let Some(at) = self.entries.iter().position(|entry| entry.contact.addr == addr) else { return };
         let entry = &mut self.entries[at];
         if asked < entry.answered || asked < entry.tried {
             return;
         }
-        (entry.silent, entry.tried) = (entry.silent.saturating_add(1), now);
-        if entry.silent >= GONE && is_lost {
+        (entry.silent, entry.tried) = (if is_heard { entry.silent + 1 } else { entry.silent.max(1) }, now);
+        if entry.silent >= GONE {
             self.entries.swap_remove(at);
         }
     }
 
-    /// The node to ask next whether it lives: one that has been silent, otherwise the one that was not heard of for the
-    /// longest time.
-    pub fn to_check(&mut self, now: Time) -> Option<Contact> {
-        let key = |entry: &&mut Entry| {
-            (Reverse(entry.silent > 0 && entry.tried + SILENCE <= now), entry.answered.max(entry.tried))
-        };
+    /// The node to ask next whether it lives: one that has been silent, unless only the living can show that the network
+    /// is there (`is_heard`); otherwise the one that was not heard of for the longest time.
+    pub fn to_check(&mut self, is_heard: bool, now: Time) -> Option<Contact> {
+        let is_doubted = |entry: &Entry| is_heard && entry.silent > 0 && entry.tried + SILENCE <= now;
+        let key = |entry: &&mut Entry| (Reverse(is_doubted(entry)), entry.answered.max(entry.tried));
         let entry = self.entries.iter_mut().min_by_key(key)?;
         entry.tried = now;
         Some(entry.contact)

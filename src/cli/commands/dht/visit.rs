@@ -64,21 +64,19 @@ impl Visit {
     /// Seeks, and tells `on` what happens, until it is over. Returns what came of it in each family that was asked.
     pub fn seek(&mut self, goal: &Goal, on: &mut dyn FnMut(Output)) -> Vec<Outcome> {
         self.tickets += 1;
-        let (mut open, mut outcomes) = (self.nodes.seek(self.tickets, goal), Vec::new());
-        while open > 0 {
+        self.nodes.seek(self.tickets, goal);
+        let mut outcomes = Vec::new();
+        loop {
             for output in self.nodes.work() {
                 match output {
-                    Output::Done { ticket, outcome } if ticket == self.tickets => {
-                        open -= 1;
-                        outcomes.push(outcome);
-                    }
+                    Output::Done { ticket, outcome } if ticket == self.tickets => outcomes.push(outcome),
                     other => on(other),
                 }
             }
-            if open > 0 {
-                self.nodes.wait(None, Some(self.nodes.now() + PATIENCE));
+            if !self.nodes.is_seeking(self.tickets) {
+                return outcomes;
             }
+            self.nodes.wait(None, Some(self.nodes.now() + PATIENCE));
         }
-        outcomes
     }
 }

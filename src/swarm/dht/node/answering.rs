@@ -1,13 +1,13 @@
 //! The questions of others.
 
-use super::{Node, Turn};
-use crate::base::time::Time;
+use super::{Node, Turn, place};
 use crate::proto::krpc::{
     Answer, Body, Contact, MOST_SENT, NodeId, PROTOCOL_ERROR, Packet, Query, SERVER_ERROR, VERSION, Want,
 };
 use crate::swarm::dht::Output;
 use crate::swarm::dht::address::is_martian;
 use crate::swarm::dht::table::K;
+use crate::swarm::meeting::host::is_near;
 use core::net::SocketAddr;
 
 /// An answer has at most this many times the bytes of its question, because the question may come with the address of a
@@ -15,15 +15,14 @@ use core::net::SocketAddr;
 const AMPLIFICATION: usize = 7;
 /// Peers in an answer (jech/dht 50, libtorrent 100); those of IPv6 are cut off by the length.
 const PEERS: usize = 50;
-/// A NAT lets in the hosts that we asked for this long (RFC 4787: 2 minutes and more).
-const LATELY: Time = Time::from_secs(300);
 
 impl Node {
     /// A node asks us: what that says about it, and about us.
     pub(super) fn asked(&mut self, by: Contact, read_only: bool, turn: &mut Turn) {
         self.counts.queries_in += 1;
         self.heard = turn.now;
-        self.is_reachable |= !self.asked.iter().any(|(at, ip)| *ip == by.addr.ip() && turn.now < *at + LATELY);
+        let is_stranger = !is_near(by.addr.ip()) && self.asked[place(by.addr.ip())] <= turn.now.as_secs() as u32;
+        self.is_reachable |= is_stranger;
         if !read_only {
             self.meet(Some(by.id), by.addr);
         }

@@ -1,6 +1,6 @@
 //! Our own questions, and the wishes that they belong to.
 
-use super::{Node, Turn};
+use super::{LATELY, Node, Turn, place};
 use crate::base::time::{Time, sooner};
 use crate::proto::krpc::{Answer, Bloom, Body, Contact, NodeId, Packet, Query, VERSION, Want};
 use crate::swarm::dht::address::{is_martian, network, one_host};
@@ -26,9 +26,7 @@ const MOST_PEERS: usize = 1000;
 /// Nodes of the table that a lookup starts with. The nearest are asked; the others are a reserve in case those are liars
 /// that name only their like.
 const START: usize = 64;
-/// So many hosts that we asked are remembered.
-const MOST_ASKED: usize = 512;
-/// The network was there lately, so a node that is silent is not there any more.
+/// If anything came in this time, the network is there.
 const NETWORK: Time = Time::from_secs(120);
 
 /// A question that waits for its answer.
@@ -47,7 +45,7 @@ pub(super) struct Question {
 /// A wish that is being fulfilled.
 pub(super) struct Wish {
     goal: Goal,
-    lookup: Lookup,
+    pub(super) lookup: Lookup,
     /// The hosts of the peers that were found.
     hosts: BTreeSet<SocketAddr>,
 }
@@ -92,7 +90,7 @@ impl Node {
     }
 
     /// Where a lookup starts: with the nodes that we know, and our ways into the DHT if those are few.
-    fn start(&mut self, ticket: u64) {
+    fn start(&mut self, ticket: u64, now: Time) {
         let Some(wish) = self.wishes.get_mut(&ticket).filter(|wish| wish.lookup.is_empty()) else { return };
         if let Goal::Ping(addr) = wish.goal {
             return wish.lookup.add(None, addr);
@@ -102,7 +100,11 @@ impl Node {
         if known.len() < K {
             let unproven = self.unproven.drain(..self.unproven.len().min(K - known.len()));
             unproven.for_each(|(id, addr)| wish.lookup.add(id, addr));
-            self.routers.iter().for_each(|addr| wish.lookup.add(None, *addr));
+            // If the routers are silent, other lookups wait for our own one, which asks them less and less often.
+            let asked = &self.asked;
+            let routers =
+                self.routers.iter().filter(|addr| ticket == OWN || asked[place(addr.ip())] <= now.as_secs() as u32);
+            routers.for_each(|addr| wish.lookup.add(None, *addr));
         }
     }
 
@@ -121,8 +123,7 @@ impl Node {
         let packet = Packet { transaction: transaction.clone(), version: Some(VERSION), ip: None, body };
         turn.out.push(Output::Send { to, bytes: packet.emit() });
         self.questions.push_back(Question { transaction, to, id, at: turn.now, ticket, is_late: false });
-        self.asked.push_front((turn.now, to.ip()));
-        self.asked.truncate(MOST_ASKED);
+        self.asked[place(to.ip())] = (turn.now + LATELY).as_secs() as u32;
     }
 
     /// Goes on with all wishes.
@@ -133,7 +134,7 @@ impl Node {
 
     /// Goes on with a wish, as far as that is possible now.
     fn advance(&mut self, ticket: u64, turn: &mut Turn) {
-        self.start(ticket);
+        self.start(ticket, turn.now);
         let both = self.both();
         loop {
             let may_ask = self.questions.len() < MOST_QUESTIONS;
@@ -270,6 +271,11 @@ impl Node {
         }
     }
 
+    /// Whether the network is there, so a node that is silent is not there any more.
+    pub(super) fn is_heard(&self, now: Time) -> bool {
+        now < self.heard + NETWORK
+    }
+
     /// When the next question is late or given up.
     pub(super) fn give_up_at(&self) -> Option<Time> {
         let waiting = self.questions.iter().find(|question| !question.is_late);
@@ -287,11 +293,11 @@ impl Node {
             late.push((question.ticket, question.to));
         }
         late.into_iter().for_each(|(ticket, addr)| self.pass_over(ticket, addr, turn));
-        let is_lost = turn.now < self.heard + NETWORK;
+        let is_heard = self.is_heard(turn.now);
         while self.questions.front().is_some_and(|question| question.at + LIFE <= turn.now)
             && let Some(question) = self.questions.pop_front()
         {
-            self.table.silent(question.to, question.at, turn.now, is_lost);
+            self.table.silent(question.to, question.at, turn.now, is_heard);
         }
     }
 }

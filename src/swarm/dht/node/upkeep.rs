@@ -70,7 +70,8 @@ impl Node {
     /// Asks an unproven node or one of the table.
     fn check(&mut self, turn: &mut Turn) {
         let unproven = if turn.rng.below(2) == 0 { self.unproven.pop_front() } else { None };
-        let known = unproven.or_else(|| self.table.to_check(turn.now).map(|node| (Some(node.id), node.addr)));
+        let known = unproven
+            .or_else(|| self.table.to_check(self.is_heard(turn.now), turn.now).map(|node| (Some(node.id), node.addr)));
         let Some((id, addr)) = known.or_else(|| self.unproven.pop_front()) else { return };
         let query = Query::FindNode { target: self.table.missing(turn.rng), want: self.both() };
         self.ask(id, addr, query, None, turn);

@@ -28,10 +28,10 @@ fn size(table: &Table, now: Time) -> (usize, usize) {
     (table.size(), table.good(now).count())
 }
 
-fn silence(table: &mut Table, contact: Contact, times: u64, is_lost: bool) {
+fn silence(table: &mut Table, contact: Contact, times: u64, is_heard: bool) {
     for time in 1..=times {
         let now = NOW + Time::from_secs(100 * time);
-        table.silent(contact.addr, now - Time::from_secs(10), now, is_lost);
+        table.silent(contact.addr, now - Time::from_secs(10), now, is_heard);
     }
 }
 
@@ -115,6 +115,9 @@ fn the_silent_are_replaced_and_then_gone_but_not_while_the_network_is_away() {
     assert_eq!(table.size(), 7);
     silence(&mut table, nodes[5], 50, false);
     assert_eq!(size(&table, NOW), (7, 6));
+    // The network is back, and a question that was under way is lost.
+    table.silent(nodes[5].addr, NOW + Time::from_secs(5_001), NOW + Time::from_secs(5_011), true);
+    assert_eq!(size(&table, NOW), (7, 6));
     // It answers: all is forgotten. An answer that came after the question was asked counts as well.
     table.answered(nodes[5], true, NOW);
     assert_eq!(size(&table, NOW), (7, 7));
@@ -159,15 +162,17 @@ fn the_one_that_was_not_heard_of_for_the_longest_time_is_checked() {
         table.answered(*contact, true, after(number as u64));
     }
     table.answered(nodes[0], true, after(10));
-    assert_eq!(table.to_check(after(20)), Some(nodes[1]));
-    assert_eq!(table.to_check(after(21)), Some(nodes[2]));
+    assert_eq!(table.to_check(true, after(20)), Some(nodes[1]));
+    assert_eq!(table.to_check(true, after(21)), Some(nodes[2]));
     // One that has been silent comes first, a minute later.
     table.silent(nodes[1].addr, after(20), after(30), true);
-    assert_eq!(table.to_check(after(31)), Some(nodes[3]));
-    assert_eq!(table.to_check(after(90)), Some(nodes[1]));
+    assert_eq!(table.to_check(true, after(31)), Some(nodes[3]));
+    // If nothing is heard at all, its silence says nothing.
+    assert_eq!(table.to_check(false, after(90)), Some(nodes[0]));
+    assert_eq!(table.to_check(true, after(90)), Some(nodes[1]));
     let later = NOW + 2 * LATELY;
     nodes[1..].iter().for_each(|contact| assert!(!table.answered(*contact, true, later)));
-    assert_eq!((table.to_check(later), size(&table, later)), (Some(nodes[0]), (4, 3)));
+    assert_eq!((table.to_check(true, later), size(&table, later)), (Some(nodes[0]), (4, 3)));
 }
 
 #[test]

@@ -64,3 +64,45 @@ fn no_packet_does_harm() {
         }
     }
 }
+
+/// A dead node costs some questions, and is gone.
+#[test]
+fn an_idle_node_gives_up_the_dead_and_goes_on_with_the_living() {
+    let mut stage = Stage::new();
+    stage.meet(1..40);
+    let nodes = stage.node.figures(stage.now).nodes;
+    let (mut dead, mut living) = (0, 0);
+    stage.run(Time::from_secs(2 * 3600), |to, _| {
+        let is_dead = number(to).is_multiple_of(3);
+        *if is_dead { &mut dead } else { &mut living } += 1;
+        (!is_dead).then(|| Answer::new(id(number(to))))
+    });
+    assert!(living > dead, "{dead} {living}");
+    assert!(stage.node.figures(stage.now).nodes < nodes);
+}
+
+#[test]
+fn only_a_stranger_from_outside_shows_that_we_are_reachable() {
+    let mut stage = Stage::new();
+    stage.node.is_reachable = false;
+    stage.query("192.168.1.9:6881".parse().unwrap(), Query::Ping);
+    assert!(!stage.node.is_reachable, "it is in our own network");
+    (0..1000).for_each(|n| drop(stage.seek(Goal::Ping(at(n)))));
+    stage.query(at(1), Query::Ping);
+    assert!(!stage.node.is_reachable, "it was asked");
+    stage.query(at(2000), Query::Ping);
+    assert!(stage.node.is_reachable);
+}
+
+#[test]
+fn a_hundred_lookups_ask_silent_routers_no_more_often_than_one() {
+    let mut stage = Stage::new();
+    (0..6).for_each(|n| drop(stage.input(Input::Router(at(900 + n)))));
+    let mut packets = 0;
+    for ticket in 0..100 {
+        packets +=
+            sent(stage.input(Input::Seek { ticket, goal: Goal::Peers { info_hash: HASH, announce: None } })).len();
+    }
+    packets += stage.run(Time::from_secs(60), |_, _| None);
+    assert!(packets < 60, "{packets}");
+}
