@@ -260,7 +260,10 @@ fn a_student_builds_a_dht() {
         command.args(["dht", "run", "--json", "--port", &port, "--dht-node", &first, "--state", &name]);
         Process::start(&name, command.current_dir(stage.path()), stage.path())
     };
-    let mut nodes: Vec<Process> = ports.iter().map(start).collect();
+    let mut nodes = vec![start(&ports[0])];
+    // The others print their figures once, soon: so the first question of each must find somebody.
+    wait_until("the first node listens", PATIENCE, || UdpSocket::bind(("127.0.0.1", ports[0])).is_err());
+    nodes.extend(ports[1..].iter().map(start));
     let mut seeding = stage.seed(ports[0]).start();
     wait_until("it announces itself to 8 nodes", PATIENCE, || {
         seeding.must_run();
