@@ -126,6 +126,11 @@ impl Node {
         self.asked[place(to.ip())] = (turn.now + LATELY).as_secs() as u32;
     }
 
+    /// Questions to which an answer is expected.
+    fn waiting(&self) -> usize {
+        self.questions.iter().filter(|question| !question.is_late).count()
+    }
+
     /// Goes on with all wishes.
     pub(super) fn advance_all(&mut self, turn: &mut Turn) {
         let tickets: Vec<u64> = self.wishes.keys().copied().collect();
@@ -137,7 +142,7 @@ impl Node {
         self.start(ticket, turn.now);
         let both = self.both();
         loop {
-            let may_ask = self.questions.len() < MOST_QUESTIONS;
+            let may_ask = self.waiting() < MOST_QUESTIONS;
             let Some(wish) = self.wishes.get_mut(&ticket) else { return };
             match wish.lookup.next(may_ask) {
                 Next::Wait => return,
@@ -195,7 +200,7 @@ impl Node {
         ip: Option<SocketAddr>,
         turn: &mut Turn,
     ) {
-        let was_full = self.questions.len() >= MOST_QUESTIONS;
+        let was_full = self.waiting() >= MOST_QUESTIONS;
         let Some(question) = self.take_question(from, transaction) else { return };
         self.counts.answers_in += 1;
         self.heard = turn.now;

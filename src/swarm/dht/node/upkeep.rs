@@ -19,9 +19,9 @@ const IDLE: Time = Time::from_secs(65);
 pub(super) const JOIN: Time = Time::from_secs(5);
 /// ... and the time doubles up to this ...
 const JOIN_MOST: Time = Time::from_secs(600);
-/// ... as long as the table is poor, and for this long in any case: others may have come together with us, so that our
-/// first lookup did not find them.
-const YOUNG: Time = Time::from_secs(100);
+/// ... as long as the table is poor. For this long, and so once more, it is repeated in any case: others may have come
+/// together with us, so that our first lookup did not find them.
+const YOUNG: Time = Time::from_secs(10);
 /// Addresses that wait to be asked: the nodes of the last run, and some more.
 const MOST_UNPROVEN: usize = 400;
 
