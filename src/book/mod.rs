@@ -67,6 +67,8 @@ pub mod json {}
 #[doc = include_str!("makers.md")]
 pub mod makers {}
 
+/// [exit_codes]: crate::book::json#exit-codes
+/// [json]: crate::book::json#the-command-dht
 #[doc = include_str!("dht.md")]
 pub mod dht {}
 

@@ -235,7 +235,7 @@ mod tests {
 
     fn nodes(named: &[(&str, u16)]) -> Nodes {
         let nodes = named.iter().map(|(host, port)| (host.to_string(), *port)).collect();
-        let options = Options { nodes, read_only: false };
+        let options = Options { nodes, ..Options::default() };
         Nodes::open(0, &options, &Saved::default()).unwrap()
     }
 

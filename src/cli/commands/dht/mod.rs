@@ -127,7 +127,7 @@ fn port(given: &Parsed) -> Result<Option<u16>, Failure> {
 
 fn options(given: &Parsed, read_only: bool) -> Result<Options, Failure> {
     let nodes = given.values("dht-node").iter().map(run::node).collect::<Result<_, _>>()?;
-    Ok(Options { nodes, read_only })
+    Ok(Options { nodes, read_only, folder: None })
 }
 
 /// Begins a visit with these `options`, or with those that are given. It asks, and answers nobody.
@@ -149,7 +149,7 @@ fn enter(given: &Parsed) -> Result<Visit, Failure> {
 
 fn ping(node: (String, u16), given: &Parsed) -> Result<Exit, Failure> {
     // Addresses of our own network are asked, too, if a person names them.
-    let local = Options { nodes: vec![node.clone()], read_only: true };
+    let local = Options { nodes: vec![node.clone()], read_only: true, folder: None };
     let addrs = Visit::addresses(node.clone());
     let Some(addr) = addrs.first() else {
         return Err(Failure::new(Exit::Unavailable, format!("{} has no address", typed::shown(node.0))));
