@@ -19,7 +19,7 @@ fn questions_are_answered_and_peers_are_kept() {
     // They are of use to ourselves as well.
     let own = stage.seek(Goal::Peers { info_hash: HASH, announce: None });
     let knows =
-        |output: &Output| matches!(output, Output::Step { step: Step::Answered { peers, .. }, .. } if peers.len() == 1);
+        |output: &Output| matches!(output, Output::Step { step: Step::Answered { new, .. }, .. } if new.len() == 1);
     assert!(own.first().is_some_and(knows), "{own:?}");
     let get = b"d1:ad2:id20:abcdefghij01234567896:target20:mnopqrstuvwxyz123456e1:q3:get1:t2:ab1:y1:qe";
     assert!(is_error(stage.packet(at(104), get).pop().map(|packet| packet.body), METHOD_UNKNOWN));
