@@ -14,7 +14,7 @@ use core::net::{IpAddr, SocketAddr};
 pub(super) const QUICK: Time = Time::from_secs(1);
 /// ... and when they don't: two families together send less than two packets a minute. (jech/dht: one exchange a minute
 /// for each.)
-const IDLE: Time = Time::from_secs(65);
+const IDLE: Time = Time::from_secs(75);
 /// Our own lookup is repeated after this time ...
 pub(super) const JOIN: Time = Time::from_secs(5);
 /// ... and the time doubles up to this ...
