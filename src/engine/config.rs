@@ -68,6 +68,8 @@ pub struct Dht {
     pub nodes: Vec<(String, u16)>,
     /// Ask, but never answer (BEP 43).
     pub read_only: bool,
+    /// Where the nodes are remembered; `None`: with the resume states, in [`Config::states`].
+    pub folder: Option<Arc<StateDir>>,
 }
 
 impl Default for Config {

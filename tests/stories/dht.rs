@@ -221,6 +221,33 @@ fn nodes_are_remembered() {
     assert!(id(&saved).is_some());
 }
 
+/// `seed` keeps no resume states, but it remembers nodes. A second one knows those of the first, though its way in is dead.
+#[test]
+fn a_seed_remembers_nodes() {
+    let stage = Stage::new();
+    let first = stage.seed(free_port()).arg("--json");
+    let (other, way_in) = (free_port().to_string(), format!("127.0.0.1:{}", first.port));
+    let mut command = Command::new(program());
+    command.args(["dht", "run", "--port", &other, "--dht-node", &way_in, "--state", "other"]);
+    let mut node = Process::start("node", command.current_dir(stage.path()), stage.path());
+    let knows_it = |running: &Swarmlet| wait_until("it knows the node", PATIENCE, || dht(running)["nodes"] == 1);
+    let running = first.start();
+    knows_it(&running);
+    running.interrupt();
+    let folder = stage.path().join("state/swarmlet");
+    let names = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(names.collect::<Vec<_>>(), ["dht-local.nodes"]);
+    let second = stage.seed(free_port()).arg("--json").start();
+    knows_it(&second);
+    second.interrupt();
+    node.must_run();
+    // It goes on without a memory.
+    let third = stage.seed(free_port()).arg("--json").arg("--state").arg(&stage.torrent.file).start();
+    wait_until("it seeds", PATIENCE, || json::last(&third.stdout(), "status").is_some());
+    let warnings = third.interrupt().stderr.matches("can't keep the nodes of the DHT in ").count();
+    assert_eq!(warnings, 1);
+}
+
 /// `swarmlet dht` with a run as the only other node.
 #[test]
 fn the_command_shows_each_step() {

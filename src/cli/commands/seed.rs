@@ -6,11 +6,12 @@ use crate::cli::exit::{Exit, Failure, RUN_EXITS, RUN_SEVERAL};
 use crate::cli::options::command::{Command, Completes, Group};
 use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::run::{self, connect};
-use crate::cli::options::source;
+use crate::cli::options::{source, states};
 use crate::cli::run::keys;
 use crate::cli::run::{Until, Watched, run_engine};
 use crate::cli::show::objects;
 use crate::engine::{Duty, Job};
+use crate::proto::krpc;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,6 +19,11 @@ use std::time::Duration;
 const MOST_MINUTES: u64 = 100 * 366 * 24 * 60;
 /// How often the ratio is compared with `--ratio`.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// `--state`. Resume states are of no use here: nothing is written to the content.
+const STATE: Flag =
+    Flag::with("state", "DIR", "Folder of dht.nodes, which remembers nodes of the DHT from one run to the next")
+        .default(run::STATE.default);
 
 /// `seed`, described.
 pub const COMMAND: Command = Command {
@@ -58,6 +64,7 @@ pub const COMMAND: Command = Command {
         },
         Group { title: "Limits", flags: &[run::MAX_UPLOAD_RATE, run::MAX_UPLOADS, run::MAX_PEERS] },
         run::NETWORK,
+        Group { title: "State", flags: if krpc::IS_BUILT_IN { &[STATE] } else { &[] } },
         run::OUTPUT,
     ],
     exits: RUN_EXITS,
@@ -83,7 +90,12 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     if let Until::Seeded { ratio: Some(_), .. } = until {
         config.status_every = Some(config.status_every.map_or(LOOK_EVERY, |every| every.min(LOOK_EVERY)));
     }
+    let state = if krpc::IS_BUILT_IN { states::dir(given)? } else { None };
     let torrents = run::torrents("seed", given)?;
+    let is_public = torrents.iter().any(|(_, metainfo, _)| !metainfo.private);
+    if let Some(dht) = config.dht.as_mut().filter(|_| is_public) {
+        dht.folder = states::open_for_nodes(state, given.has("quiet"));
+    }
     let duty = if given.has("no-check") { Duty::Trust } else { Duty::Serve };
     let job = |(_, metainfo, description)| Job { duty, description, ..Job::new(metainfo, dir.as_path()) };
     let watched = Watched { folder: None, blocklist: run::blocklist(given) };
@@ -108,6 +120,8 @@ mod tests {
             &["--ratio", "0", "/no/such"],
             &["--time", "0", "/no/such"],
             &["--dir=", "/no/such"],
+            // A build without the DHT does not have the option.
+            &["--state=", "/no/such"],
             &["--sequential", "/no/such"],
             &["--quiet", "--verbose", "/no/such"],
             &[],

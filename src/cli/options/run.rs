@@ -172,7 +172,7 @@ fn dht(given: &Parsed) -> Result<Option<Dht>, Failure> {
         [(!nodes.is_empty(), "dht-node"), (read_only, "dht-read-only")].into_iter().find(|(is, _)| *is && off);
     match useless {
         Some((_, other)) => Err(Failure::usage(format!("--no-dht and --{other} contradict each other"))),
-        None => Ok((!off).then_some(Dht { nodes, read_only })),
+        None => Ok((!off).then_some(Dht { nodes, read_only, folder: None })),
     }
 }
 

@@ -24,15 +24,22 @@ pub fn dir(given: &Parsed) -> Result<Option<PathBuf>, Failure> {
 
 /// Opens the folder. Without it, the run goes on with a warning.
 pub fn open(dir: Option<PathBuf>, quiet: bool) -> Option<Arc<StateDir>> {
+    open_for("resume states", "checks all content and may refuse unfinished files", dir, quiet)
+}
+
+/// Opens it for nothing but the nodes of the DHT. Without it, the run goes on with a warning.
+pub fn open_for_nodes(dir: Option<PathBuf>, quiet: bool) -> Option<Arc<StateDir>> {
+    open_for("the nodes of the DHT", "begins without the nodes of this run", dir, quiet)
+}
+
+/// The warning says that `what` is not kept, and what the next start does therefore.
+fn open_for(what: &str, next_start: &str, dir: Option<PathBuf>, quiet: bool) -> Option<Arc<StateDir>> {
     let opened = match &dir {
         Some(dir) => StateDir::open(dir).map_err(|error| format!("in {}: {}", dir.display(), in_words(&error))),
         None => Err("anywhere: HOME is not set".into()),
     };
     if let (Err(problem), false) = (&opened, quiet) {
-        let text = format!(
-            "can't keep resume states {problem}; name a folder with --state, or the next start checks all content and \
-             may refuse unfinished files"
-        );
+        let text = format!("can't keep {what} {problem}; name a folder with --state, or the next start {next_start}");
         say::problem(&say::warning(&text));
     }
     opened.ok().map(Arc::new)

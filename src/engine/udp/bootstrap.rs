@@ -96,7 +96,7 @@ mod tests {
     fn only_a_person_makes_local_addresses_count() {
         let are = |hosts: &[&str]| {
             let nodes = hosts.iter().map(|host| (host.to_string(), 9)).collect();
-            is_local(&Options { nodes, read_only: false })
+            is_local(&Options { nodes, ..Options::default() })
         };
         assert!(are(&["127.0.0.1", "localhost", "192.168.1.7", "[::1]"]) && !are(&[]));
         assert!(!are(&["127.0.0.1", "8.8.8.8"]) && !are(&["router.example"]) && !are(&["2001:db8::1"]));

@@ -50,7 +50,8 @@ impl Dht {
     pub fn prepare(config: &Config, port: u16, manager: &Sender<Input>) -> io::Result<Dht> {
         let Some(options) = config.dht.clone() else { return Ok(Dht(None)) };
         let (orders, inbox) = Orders::new()?;
-        let (figures, states, manager) = (Arc::default(), config.states.clone(), manager.clone());
+        let states = options.folder.clone().or_else(|| config.states.clone());
+        let (figures, manager) = (Arc::default(), manager.clone());
         let (own, shown) = (orders.clone(), Arc::clone(&figures));
         let thread = Box::new(Thread { options, port, states, manager, orders: own, inbox, figures: shown });
         Ok(Dht(Some(Handle { orders, figures, thread: Some(thread), ended: None })))

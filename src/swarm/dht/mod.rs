@@ -156,8 +156,10 @@ pub enum Step {
         from: Contact,
         /// How many nodes it names.
         nodes: usize,
-        /// The peers that it names, each once for a ticket, and of each IP address one.
-        peers: Vec<SocketAddr>,
+        /// How many peers it names.
+        peers: usize,
+        /// Those of them that nobody has named before, of each IP address one.
+        new: Vec<SocketAddr>,
         /// It takes announces.
         has_token: bool,
     },

@@ -128,7 +128,7 @@ fn port(given: &Parsed) -> Result<Option<u16>, Failure> {
 
 fn options(given: &Parsed, read_only: bool) -> Result<Options, Failure> {
     let nodes = given.values("dht-node").iter().map(run::node).collect::<Result<_, _>>()?;
-    Ok(Options { nodes, read_only })
+    Ok(Options { nodes, read_only, folder: None })
 }
 
 /// Begins a visit with these `options`, or with those that are given. It asks, and answers nobody.
@@ -150,7 +150,7 @@ fn enter(given: &Parsed) -> Result<Visit, Failure> {
 
 fn ping(node: (String, u16), given: &Parsed) -> Result<Exit, Failure> {
     // Addresses of our own network are asked, too, if a person names them.
-    let local = Options { nodes: vec![node.clone()], read_only: true };
+    let local = Options { nodes: vec![node.clone()], read_only: true, folder: None };
     let addrs = Visit::addresses(node.clone());
     let Some(addr) = addrs.first() else {
         return Err(Failure::new(Exit::Unavailable, format!("{} has no address", typed::shown(node.0))));
@@ -179,8 +179,8 @@ fn find(info_hash: InfoHash, given: &Parsed) -> Result<Exit, Failure> {
         Output::Step { step, .. } => {
             let text = if is_json { object(&step, target) } else { line(&step, target) + "\n" };
             written = std::mem::replace(&mut written, Ok(())).and_then(|()| say::write_out(text));
-            if let Step::Answered { peers: more, .. } = step {
-                peers.extend(more);
+            if let Step::Answered { new, .. } = step {
+                peers.extend(new);
             }
         }
         Output::Done { .. } | Output::Send { .. } | Output::Met(_) => {}
@@ -227,9 +227,9 @@ fn line(step: &Step, target: NodeId) -> String {
     let near = |id: NodeId| format!("shares {} bits", id.shared_bits(target));
     match step {
         Step::Asked { id, addr } => format!("ask    {addr}, {}", id.map_or("of unknown id".into(), near)),
-        Step::Answered { from, nodes, peers, has_token } => {
+        Step::Answered { from, nodes, peers, has_token, .. } => {
             let token = if *has_token { ", a token" } else { "" };
-            let (nodes, peers) = (count(*nodes, "node"), count(peers.len(), "peer"));
+            let (nodes, peers) = (count(*nodes, "node"), count(*peers, "peer"));
             format!("answer {}, {}: {nodes}, {peers}{token}", from.addr, near(from.id))
         }
         Step::Silent { addr } => format!("silent {addr}"),
@@ -252,7 +252,7 @@ fn object(step: &Step, target: NodeId) -> String {
     match step {
         Step::Answered { nodes, peers, has_token, .. } => {
             object.number("nodes", *nodes as u64);
-            object.number("peers", peers.len() as u64);
+            object.number("peers", *peers as u64);
             object.flag("token", *has_token);
         }
         Step::Asked { .. } | Step::Silent { .. } => {}

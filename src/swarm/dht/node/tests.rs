@@ -219,7 +219,7 @@ fn a_lookup_finds_peers_and_announces_to_the_nearest() {
                     }
                     waiting.extend(stage.answer_to(&packet, to, answer));
                 }
-                Output::Step { ticket: 1, step: Step::Answered { peers, .. } } => {
+                Output::Step { ticket: 1, step: Step::Answered { new: peers, .. } } => {
                     steps += 1;
                     found.extend(peers);
                 }
