@@ -41,8 +41,9 @@ pub const COMMAND: Command = Command {
     about: &[
         "Look around in the DHT, the directory in which peers find each other without a tracker.",
         "`dht ping` asks whether there is a node at an address. `dht find` looks up a torrent, prints each step, and \
-         then the peers; it announces nothing. `dht scrape` estimates how many seeds and peers a torrent has. `dht run` \
-         is only a node: it answers the questions of others, and prints its figures every minute.",
+         then the peers; it announces nothing. `dht scrape` estimates how many seeds and leechers a torrent has. `dht \
+         run` runs a node that does nothing else: it answers the questions of others, and prints its figures every \
+         minute.",
         "HASH is an info-hash, a magnet link or a .torrent file.",
     ],
     options: &[Group {
