@@ -38,7 +38,7 @@ pub struct Entrance {
 }
 
 impl Entrance {
-    /// `saved` nodes are known of the last run; a `person` named others, which are asked at once.
+    /// `saved` nodes of the last run are known. If a `person` named others, those are asked at once.
     pub fn new(saved: usize, person: bool) -> Entrance {
         let next = if saved >= FEW && !person { SAVED_ALONE } else { Time::ZERO };
         Entrance { next, pause: AGAIN }

@@ -2,7 +2,7 @@
 //!
 //! Floor 3. [`Dht`] is the manager's handle. From the first public torrent on, a thread owns one socket for each
 //! address family, on the TCP port's number, and a [node](crate::swarm::dht::Node) for each. It looks up and announces
-//! the torrents by turns, and remembers the nodes that it knows. Peers that it finds go to the manager as
+//! the torrents in turn, and remembers the nodes that it knows. Peers that it finds go to the manager as
 //! [`Event::Found`](crate::swarm::event::Event::Found). In a build without the feature `dht`, `absent.rs` takes the
 //! place of this folder.
 

@@ -19,8 +19,8 @@ use std::net::UdpSocket;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
-/// Most peers that are stored for others: about 0.6 MiB.
-const STORE_PEERS: usize = 20_000;
+/// Most peers that each family stores for others: 0.42 MiB.
+const STORE_PEERS: usize = 10_000;
 /// The nodes of each family hear those of the other this often, to name them to others.
 const EXCHANGE: Time = Time::from_secs(300);
 /// The timer comes no sooner after the one before.

@@ -169,7 +169,7 @@ impl Work {
 
     fn take(&mut self, output: Output, now: Time) {
         match output {
-            Output::Step { ticket, step: Step::Answered { peers, .. } } if !peers.is_empty() => {
+            Output::Step { ticket, step: Step::Answered { new: peers, .. } } if !peers.is_empty() => {
                 let Some(lookup) = self.lookups.get_mut(&ticket) else { return };
                 let (port, external) = (self.thread.port, self.nodes.figures().external);
                 lookup.found |= peers.iter().any(|peer| !is_us(*peer, port, external));

@@ -1,4 +1,4 @@
-//! A set of addresses in 256 bytes, from which one can't tell who is in it but about how many (BEP 33).
+//! A set of addresses in 256 bytes. It shows about how many addresses are in it, but not which ones (BEP 33).
 //!
 //! Several nodes answer a scrape, and each knows some of the peers. The union of their filters counts each peer once.
 

@@ -15,8 +15,9 @@ const BITS: u32 = 160;
 impl NodeId {
     /// How far the two are apart: the bits in which they differ, read as a number. The first byte weighs most, so
     /// distances compare as arrays.
-    pub fn distance(self, other: NodeId) -> [u8; 20] {
-        core::array::from_fn(|place| self.0[place] ^ other.0[place])
+    pub fn distance(mut self, other: NodeId) -> [u8; 20] {
+        self.0.iter_mut().zip(other.0).for_each(|(byte, other)| *byte ^= other);
+        self.0
     }
 
     /// How many bits the two have in common before the first that differs: 160 if they are equal.

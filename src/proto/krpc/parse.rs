@@ -2,7 +2,7 @@
 //!
 //! The bytes are checked once, without recursion, and then walked in place. What is kept is bounded by constants, never
 //! by a number in the packet. What a packet must have is read strictly. What it may have is left out if it is
-//! malformed. What nobody knows is skipped, because others extend the protocol.
+//! malformed. Unknown keys are skipped, because others extend the protocol.
 
 use super::{Answer, Bloom, Body, Contact, NodeId, Packet, Query, Samples, Unread, Want};
 use super::{METHOD_UNKNOWN, MOST_NODES, MOST_PEERS, MOST_TEXT, MOST_TOKEN, MOST_TRANSACTION, PROTOCOL_ERROR};

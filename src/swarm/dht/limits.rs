@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 /// Answers a second, in all (jech/dht).
 const ANSWERS: u32 = 100;
 /// Seconds in which a host gets so many answers: 5 a second. (After its start a program announces many torrents at once.)
-const WINDOW: u64 = 10;
-const ANSWERS_OF_HOST: u32 = 50;
+const WINDOW: u64 = 4;
+const ANSWERS_OF_HOST: u32 = 20;
 
 /// What was answered within the present second and the present window.
 #[derive(Default)]
 pub struct Limits {
     second: u64,
     answers: u32,
-    /// Each host has had at least one answer, so these are no more than 1,000.
+    /// Each host has had at least one answer, so these are no more than 400.
     of_hosts: BTreeMap<SocketAddr, u32>,
 }
 
@@ -57,7 +57,7 @@ mod tests {
                 (0..10_000u32).map(|n| (n, Time::from_secs(100 + second) + Time::from_millis(u64::from(n) / 20)));
             let answered = times.filter(|(n, now)| limits.may_answer(host(*n), *now)).count();
             assert_eq!(answered, 100);
-            assert!(limits.of_hosts.len() <= 1000);
+            assert!(limits.of_hosts.len() <= 400);
         }
     }
 
@@ -68,7 +68,7 @@ mod tests {
             (0..20).filter(|_| limits.may_answer(host(1), Time::from_secs(second))).count()
         };
         let answered: Vec<usize> = (100..120).map(|second| ask(&mut limits, second)).collect();
-        assert_eq!(answered[..4], [20, 20, 10, 0]);
+        assert_eq!(answered[..4], [20, 0, 0, 0]);
         assert_eq!(answered.iter().sum::<usize>(), 100);
         assert!(limits.may_answer(host(2), Time::from_secs(119)));
     }

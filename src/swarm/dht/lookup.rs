@@ -31,14 +31,14 @@ const MOST_NEW: usize = 150;
 enum State {
     New,
     Asked,
-    /// Of the answer that stays which is needed at the end: the token and the filters.
+    /// Of the answer, only what is needed at the end is kept: the token and the filters.
     Answered(Box<Answer>),
     Silent,
 }
 
 struct Candidate {
     addr: SocketAddr,
-    /// What it says is its id, or somebody else; of our way into the DHT it is not known.
+    /// Its id, as it said itself or as another node said; `None` if it is our way into the DHT.
     id: Option<NodeId>,
     /// The id belongs to the address.
     is_secure: bool,
@@ -65,9 +65,9 @@ pub struct Lookup {
     /// The nearest first. Of each network there is one.
     candidates: Vec<Candidate>,
     most_questions: u32,
-    /// Questions that were asked, and how many of them were answered.
+    /// Questions that were asked.
     pub questions: u32,
-    /// See there.
+    /// How many of them were answered.
     pub answers: u32,
 }
 

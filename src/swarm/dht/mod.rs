@@ -23,8 +23,8 @@
 //! their address (BEP 42) are looked for beside those that happen to be near; and all that grows has a limit.
 //!
 //! Reading order: [`table`] (whom we know), [`lookup`] (how a torrent's nodes are found), [`token`] and [`store`] (what
-//! others tell us), [`limits`] (how much of it we bear), [`external`] (who we are), [`address`], then [`node`], which joins
-//! them.
+//! others tell us), [`limits`] (how many questions we answer), [`external`] (our own address), [`address`], then [`node`],
+//! which joins them.
 //!
 //! A machine is of one address family. A host with both has two, with ids far apart (BEP 45).
 
@@ -86,7 +86,7 @@ pub enum Input<'a> {
         /// What is wanted.
         goal: Goal,
     },
-    /// The wish with this ticket is no more. Nothing follows about it.
+    /// The wish with this ticket is given up. No output about it follows.
     Cancel(u64),
     /// Good nodes of the other machine, for those who want nodes of both families. The engine gives them now and then.
     Others(Vec<Contact>),
@@ -156,8 +156,10 @@ pub enum Step {
         from: Contact,
         /// How many nodes it names.
         nodes: usize,
-        /// The peers that it names, each once for a ticket, and of each IP address one.
-        peers: Vec<SocketAddr>,
+        /// How many peers it names.
+        peers: usize,
+        /// Those of them that nobody has named before, of each IP address one.
+        new: Vec<SocketAddr>,
         /// It takes announces.
         has_token: bool,
     },

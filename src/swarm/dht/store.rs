@@ -13,12 +13,12 @@ use core::net::{IpAddr, SocketAddr};
 
 /// A peer is kept for this long. Programs announce every 15 (libtorrent) to 30 minutes (rain); libtorrent keeps 45.
 const LIFE: Time = Time::from_secs(45 * 60);
-/// Most peers of one torrent (libtorrent). More than an answer can name are no use but for counting.
+/// Most peers of one torrent (libtorrent). An answer names fewer; the others are of use only for counting.
 const PEERS_OF_TORRENT: usize = 500;
 /// Most torrents of one host. A torrent is stored by the 8 nodes next to it among millions, so no honest host has many
 /// that are next to us.
 const TORRENTS_OF_HOST: usize = 200;
-/// Most torrents, as a share of all places: so the list never is of one-peer torrents alone.
+/// Most torrents, as a share of all places: so torrents with one peer each never fill the whole list.
 const TORRENTS_SHARE: usize = 2;
 /// The list grows by so many places, so that not half of it is empty.
 const GROWTH: usize = 512;

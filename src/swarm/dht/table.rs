@@ -167,7 +167,7 @@ impl Table {
         let bits = self.own.shared_bits(contact.id);
         let is_in_bucket = |at: &usize| self.own.shared_bits(self.entries[*at].contact.id) == bits;
         let mut rivals: Vec<usize> = (0..self.entries.len()).filter(is_in_bucket).collect();
-        // One node of a network, or somebody with a whole network has the bucket.
+        // One node of a network. Otherwise the owner of a whole network could fill the bucket.
         let network_at = |addr: SocketAddr| network(addr, self.allow_local);
         let is_neighbour = |at: &&usize| network_at(self.entries[**at].contact.addr) == network_at(contact.addr);
         if let Some(neighbour) = rivals.iter().find(is_neighbour).copied() {

@@ -32,8 +32,8 @@ impl Secret {
         [now, now.saturating_sub(LIFE)].iter().any(|at| token == self.token(ip, info_hash, *at))
     }
 
-    /// The name of our question with this number: four bytes, which all programs read. Nobody who has not seen the
-    /// question can guess it.
+    /// The name of our question with this number: four bytes, which all programs read. If somebody has not seen the
+    /// question, it can't guess the name.
     pub fn transaction(&self, number: u64) -> Vec<u8> {
         self.hash(&[b"question", &number.to_be_bytes()])[..4].to_vec()
     }

@@ -41,8 +41,9 @@ pub const COMMAND: Command = Command {
     about: &[
         "Look around in the DHT, the directory in which peers find each other without a tracker.",
         "`dht ping` asks whether there is a node at an address. `dht find` looks up a torrent, prints each step, and \
-         then the peers; it announces nothing. `dht scrape` estimates how many seeds and peers a torrent has. `dht run` \
-         is only a node: it answers the questions of others, and prints its figures every minute.",
+         then the peers; it announces nothing. `dht scrape` estimates how many seeds and leechers a torrent has. `dht \
+         run` runs a node that does nothing else: it answers the questions of others, and prints its figures every \
+         minute.",
         "HASH is an info-hash, a magnet link or a .torrent file.",
     ],
     options: &[Group {
@@ -190,8 +191,8 @@ fn find(info_hash: InfoHash, given: &Parsed) -> Result<Exit, Failure> {
         Output::Step { step, .. } => {
             let text = if is_json { object(&step, target) } else { line(&step, target) + "\n" };
             written = std::mem::replace(&mut written, Ok(())).and_then(|()| say::write_out(text));
-            if let Step::Answered { peers: more, .. } = step {
-                peers.extend(more);
+            if let Step::Answered { new, .. } = step {
+                peers.extend(new);
             }
         }
         Output::Done { .. } | Output::Send { .. } | Output::Met(_) => {}
@@ -238,9 +239,9 @@ fn line(step: &Step, target: NodeId) -> String {
     let near = |id: NodeId| format!("shares {}", count(id.shared_bits(target) as usize, "bit"));
     match step {
         Step::Asked { id, addr } => format!("ask    {addr}, {}", id.map_or("of unknown id".into(), near)),
-        Step::Answered { from, nodes, peers, has_token } => {
+        Step::Answered { from, nodes, peers, has_token, .. } => {
             let token = if *has_token { ", a token" } else { "" };
-            let (nodes, peers) = (count(*nodes, "node"), count(peers.len(), "peer"));
+            let (nodes, peers) = (count(*nodes, "node"), count(*peers, "peer"));
             format!("answer {}, {}: {nodes}, {peers}{token}", from.addr, near(from.id))
         }
         Step::Silent { addr } => format!("silent {addr}"),
@@ -263,7 +264,7 @@ fn object(step: &Step, target: NodeId) -> String {
     match step {
         Step::Answered { nodes, peers, has_token, .. } => {
             object.number("nodes", *nodes as u64);
-            object.number("peers", peers.len() as u64);
+            object.number("peers", *peers as u64);
             object.flag("token", *has_token);
         }
         Step::Asked { .. } | Step::Silent { .. } => {}

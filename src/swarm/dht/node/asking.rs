@@ -76,11 +76,12 @@ impl Node {
         // In a small DHT we may be one of the nodes that store the peers.
         if let Goal::Peers { info_hash, announce } = goal {
             let no_seed = announce.is_some_and(|(_, is_seed)| is_seed);
-            let peers = self.store.peers(&info_hash, MOST_PEERS, no_seed, turn.rng);
+            let new = self.store.peers(&info_hash, MOST_PEERS, no_seed, turn.rng);
             let addr = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), self.config.port);
             let from = Contact { id: self.config.id, addr };
-            if !peers.is_empty() {
-                tell(ticket, Step::Answered { from, nodes: 0, peers, has_token: false }, turn);
+            if !new.is_empty() {
+                let step = Step::Answered { from, nodes: 0, peers: new.len(), new, has_token: false };
+                tell(ticket, step, turn);
             }
         }
         let most_questions = if let Goal::Ping(_) = goal { 1 } else { MOST_OF_LOOKUP };
@@ -126,6 +127,11 @@ impl Node {
         self.asked[place(to.ip())] = (turn.now + LATELY).as_secs() as u32;
     }
 
+    /// Questions to which an answer is expected.
+    fn waiting(&self) -> usize {
+        self.questions.iter().filter(|question| !question.is_late).count()
+    }
+
     /// Goes on with all wishes.
     pub(super) fn advance_all(&mut self, turn: &mut Turn) {
         let tickets: Vec<u64> = self.wishes.keys().copied().collect();
@@ -137,7 +143,7 @@ impl Node {
         self.start(ticket, turn.now);
         let both = self.both();
         loop {
-            let may_ask = self.questions.len() < MOST_QUESTIONS;
+            let may_ask = self.waiting() < MOST_QUESTIONS;
             let Some(wish) = self.wishes.get_mut(&ticket) else { return };
             match wish.lookup.next(may_ask) {
                 Next::Wait => return,
@@ -195,7 +201,7 @@ impl Node {
         ip: Option<SocketAddr>,
         turn: &mut Turn,
     ) {
-        let was_full = self.questions.len() >= MOST_QUESTIONS;
+        let was_full = self.waiting() >= MOST_QUESTIONS;
         let Some(question) = self.take_question(from, transaction) else { return };
         self.counts.answers_in += 1;
         self.heard = turn.now;
@@ -236,15 +242,16 @@ impl Node {
         let Some(wish) = self.wishes.get_mut(&ticket) else { return };
         let (contact, nodes, has_token) =
             (Contact { id: answer.id, addr: from }, answer.nodes.len(), answer.token.is_some());
-        let mut peers = core::mem::take(&mut answer.peers);
+        let mut new = core::mem::take(&mut answer.peers);
+        let peers = new.len();
         // The lookup keeps the answer to its end, so what nobody asked for is left out: it may be large.
         answer.samples = None;
         answer.filters = answer.filters.filter(|_| matches!(wish.goal, Goal::Scrape(_)));
         if wish.lookup.answered(from, answer) {
             // One of each host: a list of ports of a victim leads to one connection.
             let allow_local = self.config.allow_local;
-            peers.retain(|peer| wish.hosts.len() < MOST_PEERS && wish.hosts.insert(one_host(*peer, allow_local)));
-            tell(ticket, Step::Answered { from: contact, nodes, peers, has_token }, turn);
+            new.retain(|peer| wish.hosts.len() < MOST_PEERS && wish.hosts.insert(one_host(*peer, allow_local)));
+            tell(ticket, Step::Answered { from: contact, nodes, peers, new, has_token }, turn);
             self.advance(ticket, turn);
         }
     }

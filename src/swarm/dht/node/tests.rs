@@ -219,7 +219,7 @@ fn a_lookup_finds_peers_and_announces_to_the_nearest() {
                     }
                     waiting.extend(stage.answer_to(&packet, to, answer));
                 }
-                Output::Step { ticket: 1, step: Step::Answered { peers, .. } } => {
+                Output::Step { ticket: 1, step: Step::Answered { new: peers, .. } } => {
                     steps += 1;
                     found.extend(peers);
                 }
@@ -274,7 +274,7 @@ fn an_idle_node_with_a_full_table_sends_one_packet_a_minute() {
     let nodes = stage.node.figures(stage.now).nodes;
     assert!(nodes >= 45, "{nodes}");
     let packets = stage.run(Time::from_secs(10 * 3600), names);
-    assert!((500..=1_200).contains(&packets), "{packets} in ten hours");
+    assert!((400..=1_000).contains(&packets), "{packets} in ten hours");
     assert!(stage.node.figures(stage.now).good >= nodes * 9 / 10);
 }
 

@@ -14,11 +14,14 @@ use core::net::{IpAddr, SocketAddr};
 pub(super) const QUICK: Time = Time::from_secs(1);
 /// ... and when they don't: two families together send less than two packets a minute. (jech/dht: one exchange a minute
 /// for each.)
-const IDLE: Time = Time::from_secs(65);
-/// Our own lookup is repeated after this time if the table is still poor ...
+const IDLE: Time = Time::from_secs(75);
+/// Our own lookup is repeated after this time ...
 pub(super) const JOIN: Time = Time::from_secs(5);
-/// ... and the time doubles up to this.
+/// ... and the time doubles up to this ...
 const JOIN_MOST: Time = Time::from_secs(600);
+/// ... as long as the table is poor. For this long, and so once more, it is repeated in any case: others may have come
+/// together with us, so that our first lookup did not find them.
+const YOUNG: Time = Time::from_secs(10);
 /// Addresses that wait to be asked: the nodes of the last run, and some more.
 const MOST_UNPROVEN: usize = 400;
 
@@ -44,11 +47,11 @@ impl Node {
         sooner(Some(self.checking.at), self.join_at(now))
     }
 
-    /// When our own lookup begins, if the table is poor and there is a way.
+    /// When our own lookup begins, if it is of use and there is a way.
     fn join_at(&self, now: Time) -> Option<Time> {
         let has_way = self.table.size() + self.unproven.len() + self.routers.len() > 0;
-        let is_poor = || self.table.good(now).take(K).count() < K;
-        (has_way && !self.wishes.contains_key(&OWN) && is_poor()).then_some(self.joining.at)
+        let is_of_use = now < self.began + YOUNG || self.table.good(now).take(K).count() < K;
+        (has_way && is_of_use && !self.wishes.contains_key(&OWN)).then_some(self.joining.at)
     }
 
     /// Does what is due.

@@ -262,7 +262,7 @@ impl Net {
         for output in out {
             match output {
                 Output::Send { to, bytes } => self.send(addr, to, bytes),
-                Output::Step { ticket, step: Step::Answered { peers, .. } } => {
+                Output::Step { ticket, step: Step::Answered { new: peers, .. } } => {
                     self.wished.get_mut(&ticket).unwrap().found.extend(peers);
                 }
                 Output::Done { ticket, outcome } => {
