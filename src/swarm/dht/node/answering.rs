@@ -14,7 +14,7 @@ use core::net::SocketAddr;
 /// victim (the amplification of other programs: up to 50 by WOOT 2015, "P2P file-sharing in hell").
 const AMPLIFICATION: usize = 7;
 /// Peers in an answer (jech/dht 50, libtorrent 100); those of IPv6 are cut off by the length.
-const PEERS: usize = 50;
+pub(super) const PEERS: usize = 50;
 
 impl Node {
     /// A node asks us: what that says about it, and about us.

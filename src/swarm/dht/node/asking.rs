@@ -1,5 +1,6 @@
 //! Our own questions, and the wishes that they belong to.
 
+use super::answering::PEERS;
 use super::{LATELY, Node, Turn, place};
 use crate::base::time::{Time, sooner};
 use crate::proto::krpc::{Answer, Bloom, Body, Contact, NodeId, Packet, Query, VERSION, Want};
@@ -73,10 +74,12 @@ impl Node {
             Goal::Ping(_) => self.config.id,
             Goal::Nodes(target) => target,
         };
+        let (mut hosts, allow_local) = (BTreeSet::new(), self.config.allow_local);
         // In a small DHT we may be one of the nodes that store the peers.
         if let Goal::Peers { info_hash, announce } = goal {
             let no_seed = announce.is_some_and(|(_, is_seed)| is_seed);
-            let new = self.store.peers(&info_hash, MOST_PEERS, no_seed, turn.rng);
+            let mut new = self.store.peers(&info_hash, PEERS, no_seed, turn.rng);
+            new.retain(|peer| hosts.insert(one_host(*peer, allow_local)));
             let addr = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), self.config.port);
             let from = Contact { id: self.config.id, addr };
             if !new.is_empty() {
@@ -85,8 +88,8 @@ impl Node {
             }
         }
         let most_questions = if let Goal::Ping(_) = goal { 1 } else { MOST_OF_LOOKUP };
-        let lookup = Lookup::new(target, self.config.id, self.config.allow_local, most_questions);
-        self.wishes.insert(ticket, Wish { goal, lookup, hosts: BTreeSet::new() });
+        let lookup = Lookup::new(target, self.config.id, allow_local, most_questions);
+        self.wishes.insert(ticket, Wish { goal, lookup, hosts });
         self.advance(ticket, turn);
     }
 
