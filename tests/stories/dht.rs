@@ -271,7 +271,8 @@ fn the_command_shows_each_step() {
     assert!(found.contains(&format!("peer   127.0.0.1:{}\n", seed.port)), "{found}");
     let scraped = swarmlet(dir, &["dht", "scrape", &hash, "--dht-node", &node, "--state", state, "--json"]);
     assert!(scraped.objects()[0]["seeds"].as_u64().is_some(), "{}", scraped.text());
-    swarmlet(dir, &["dht", "find", "abc", "--dht-node", &node]).code(66);
+    swarmlet(dir, &["dht", "find", "abc", "--dht-node", &node]).refused(66, "abc: neither an info-hash");
+    swarmlet(dir, &["dht", "find", "abc", "abc"]).refused(64, "expected one info-hash");
     swarmlet(dir, &["dht", "look"]).refused(64, "expected ping, find, scrape or run");
 }
 

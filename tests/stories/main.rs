@@ -9,6 +9,7 @@ mod check;
 mod choice;
 mod corpus;
 mod dht;
+mod dht_command;
 mod dht_others;
 mod disk;
 mod download;

@@ -2,12 +2,12 @@
 //!
 //! Floor 4.
 
+mod node;
 mod visit;
 
 use self::visit::Visit;
 use crate::base::hex::{from_base32, from_hex, to_hex};
-use crate::base::json::{self, Object};
-use crate::base::time::Time;
+use crate::base::json::Object;
 use crate::base::units::count;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::command::{Command, Completes, Group, Part, Section};
@@ -15,22 +15,22 @@ use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::named::{self, Named};
 use crate::cli::options::run::{self, DHT_NODE, HELP, STATE};
 use crate::cli::options::{source, states, typed};
-use crate::cli::run::request::UserRequest;
-use crate::cli::run::{log, signals};
 use crate::cli::say;
-use crate::engine::config::{Config, DEFAULT_PORTS, Dht as Options};
-use crate::engine::udp::Dht;
+use crate::engine::config::{DEFAULT_PORTS, Dht as Options};
 use crate::proto::id::InfoHash;
 use crate::proto::krpc::NodeId;
-use crate::swarm::dht::{Figures, Goal, Outcome, Output, Step};
+use crate::swarm::dht::{Goal, Outcome, Output, Step};
 use crate::sys::in_words;
-use ::log::LevelFilter;
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
-/// `dht run` prints its figures this often, ...
-const EVERY: Time = Time::from_secs(60);
-/// ... and for the first time after this.
-const FIRST: Time = Time::from_secs(3);
+/// A packet may be lost, so `dht ping` asks this often. It waits two seconds each time.
+const PINGS: usize = 3;
+/// The folder is that of other runs, but what it is good for is less.
+const FOLDER: Flag =
+    Flag::with("state", "DIR", "Folder of dht.nodes, the nodes of the last run; find and scrape only read it")
+        .default(STATE.default);
 
 /// `dht`, described.
 pub const COMMAND: Command = Command {
@@ -51,7 +51,7 @@ pub const COMMAND: Command = Command {
         flags: &[
             Flag::with("port", "PORT", "Use this UDP port").short("p").default("the system chooses; of run: 6881"),
             DHT_NODE,
-            STATE,
+            FOLDER,
             Flag::switch("json", "Write one JSON object per line to standard output"),
             HELP,
         ],
@@ -101,7 +101,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
         ("scrape", [hash]) => scrape(info_hash(hash)?, given),
         ("run", []) => stay(given),
         ("ping", _) => Err(Failure::usage("expected a node: swarmlet dht ping HOST:PORT")),
-        ("find" | "scrape", _) => Err(Failure::usage(format!("expected an info-hash: swarmlet dht {verb} HASH"))),
+        ("find" | "scrape", _) => Err(Failure::usage(format!("expected one info-hash: swarmlet dht {verb} HASH"))),
         ("run", _) => Err(Failure::usage("`swarmlet dht run` takes no arguments")),
         ("", _) => Err(Failure::usage("expected ping, find, scrape or run: try `swarmlet dht --help`")),
         (other, _) => Err(Failure::usage(format!("dht {}: expected ping, find, scrape or run", typed::shown(other)))),
@@ -114,12 +114,23 @@ fn info_hash(text: &OsString) -> Result<InfoHash, Failure> {
     if let Some(hash) = hash {
         return Ok(InfoHash(hash));
     }
+    if is_mistyped(text) {
+        let expected = "neither an info-hash (40 hexadecimal digits) nor a magnet link, and there is no such file";
+        return Err(Failure::new(Exit::NoInput, format!("{}: {expected}", typed::shown(text))));
+    }
     match named::read(text)? {
         Named::Torrent(metainfo) => Ok(metainfo.info_hash),
         Named::Link(link) => link.info_hash.ok_or_else(|| {
             Failure::new(Exit::BadTorrent, format!("{}: the link is for version 2 of BitTorrent", source::shown(text)))
         }),
     }
+}
+
+/// Whether a text that is no info-hash was meant as one, as far as one can tell: nothing says that it is a file.
+fn is_mistyped(text: &OsString) -> bool {
+    let is_other = text.is_empty() || text == "-" || source::is_link(text);
+    let is_file = text.as_bytes().contains(&b'/') || text.as_bytes().ends_with(b".torrent") || Path::new(text).exists();
+    !is_other && !is_file
 }
 
 fn port(given: &Parsed) -> Result<Option<u16>, Failure> {
@@ -131,40 +142,41 @@ fn options(given: &Parsed, read_only: bool) -> Result<Options, Failure> {
     Ok(Options { nodes, read_only, folder: None })
 }
 
-/// Begins a visit with these `options`, or with those that are given. It asks, and answers nobody.
-fn begin(given: &Parsed, options: &Options) -> Result<Visit, Failure> {
-    let (port, dir) = (port(given)?.unwrap_or(0), states::dir(given)?);
+/// Begins a visit at this port. It asks, and answers nobody.
+fn bind(port: u16, options: &Options, states: Option<&Path>) -> Result<Visit, Failure> {
     let refused = |error| Failure::new(Exit::Unavailable, format!("can't use UDP port {port}: {}", in_words(&error)));
-    Visit::begin(port, options, dir.as_deref()).map_err(refused)
+    Visit::begin(port, options, states).map_err(refused)
+}
+
+/// The same with what is given.
+fn begin(given: &Parsed, options: &Options) -> Result<Visit, Failure> {
+    bind(port(given)?.unwrap_or(0), options, states::dir(given)?.as_deref())
 }
 
 /// The same, and enters the DHT.
 fn enter(given: &Parsed) -> Result<Visit, Failure> {
     let options = options(given, true)?;
     let mut visit = begin(given, &options)?;
-    match visit.enter(&options) {
-        0 => Err(Failure::new(Exit::Unavailable, "no node of the DHT answers; name one with --dht-node")),
-        _ => Ok(visit),
-    }
+    visit.enter(&options).map_err(|why| Failure::new(Exit::Unavailable, why))?;
+    Ok(visit)
 }
 
 fn ping(node: (String, u16), given: &Parsed) -> Result<Exit, Failure> {
     // Addresses of our own network are asked, too, if a person names them.
     let local = Options { nodes: vec![node.clone()], read_only: true, folder: None };
-    let addrs = Visit::addresses(node.clone());
-    let Some(addr) = addrs.first() else {
-        return Err(Failure::new(Exit::Unavailable, format!("{} has no address", typed::shown(node.0))));
+    let Some(addr) = visit::addresses(&node).into_iter().next() else {
+        return Err(Failure::new(Exit::Unavailable, visit::no_address(&node)));
     };
     let mut visit = begin(given, &local)?;
-    let outcome = visit.seek(&Goal::Ping(*addr), &mut |_| {}).pop().unwrap_or_default();
-    let found = outcome.nearest.first();
+    let goal = Goal::Ping(addr);
+    let found = (0..PINGS).find_map(|_| visit.seek(&goal, &mut |_| {}).pop()?.nearest.pop());
     if given.has("json") {
         let mut object = Object::new(if found.is_some() { "answered" } else { "silent" });
         object.text("address", &addr.to_string());
         found.iter().for_each(|node| object.text("id", &to_hex(&node.id.0)));
         say::write_out(object.end())?;
     } else {
-        match found {
+        match &found {
             Some(node) => print(&format!("{addr} is a node, its id is {}", node.id))?,
             None => print(&format!("{addr} does not answer"))?,
         }
@@ -224,7 +236,7 @@ fn print(text: &str) -> Result<(), Failure> {
 
 /// A step in words: whom we ask, how near it is, and what comes back.
 fn line(step: &Step, target: NodeId) -> String {
-    let near = |id: NodeId| format!("shares {} bits", id.shared_bits(target));
+    let near = |id: NodeId| format!("shares {}", count(id.shared_bits(target) as usize, "bit"));
     match step {
         Step::Asked { id, addr } => format!("ask    {addr}, {}", id.map_or("of unknown id".into(), near)),
         Step::Answered { from, nodes, peers, has_token, .. } => {
@@ -260,6 +272,10 @@ fn object(step: &Step, target: NodeId) -> String {
     object.end()
 }
 
+fn estimate(seeds: u32, leechers: u32) -> String {
+    format!("about {} and {}", count(seeds as usize, "seed"), count(leechers as usize, "leecher"))
+}
+
 fn scrape(info_hash: InfoHash, given: &Parsed) -> Result<Exit, Failure> {
     let mut visit = enter(given)?;
     let outcomes = visit.seek(&Goal::Scrape(info_hash), &mut |_| {});
@@ -278,68 +294,48 @@ fn scrape(info_hash: InfoHash, given: &Parsed) -> Result<Exit, Failure> {
     } else {
         let asked = count(questions as usize, "question");
         print(&match counts {
-            Some((seeds, peers)) => format!("about {seeds} seeds and {peers} leechers ({asked}, {answers} answered)"),
+            Some((seeds, peers)) => format!("{} ({asked}, {answers} answered)", estimate(seeds, peers)),
             None => format!("nobody knows ({asked}, {answers} answered)"),
         })?;
     }
     Ok(if counts.is_some_and(|(seeds, peers)| seeds + peers > 0) { Exit::Success } else { Exit::Incomplete })
 }
 
-/// Runs a node until a signal ends it. Nodes are saved as those of other runs.
+/// Runs a node. Its thread says only in the log that the port is not free, so that is tried first.
 fn stay(given: &Parsed) -> Result<Exit, Failure> {
-    log::begin_at(LevelFilter::Warn);
-    let (requests, inbox) = crossbeam_channel::unbounded();
-    signals::listen(&requests, false, false)?;
-    let port = port(given)?.unwrap_or(*DEFAULT_PORTS.start());
-    let states = states::open(states::dir(given)?, true);
-    let config = Config { dht: Some(options(given, false)?), states, ..Config::default() };
-    // It finds no peers, because no torrent is added.
-    let (finds, _) = crossbeam_channel::unbounded();
-    let unavailable = |error| Failure::new(Exit::Unavailable, in_words(&error));
-    let mut dht = Dht::prepare(&config, port, &finds).map_err(unavailable)?;
-    dht.start();
-    let mut pause = FIRST;
-    while inbox.recv_timeout(pause) != Ok(UserRequest::Interrupt) {
-        let Some(figures) = dht.figures() else {
-            return Err(Failure::new(Exit::Unavailable, format!("can't use UDP port {port}")));
-        };
-        say::write_out(if given.has("json") { node_object(&figures, port) } else { node_line(&figures, port) })?;
-        pause = EVERY;
-    }
-    dht.end();
-    Ok(Exit::Success)
+    let (port, options) = (port(given)?.unwrap_or(*DEFAULT_PORTS.start()), options(given, false)?);
+    drop(bind(port, &options, None)?);
+    let folder = states::open_for_nodes(states::dir(given)?, false);
+    node::run(Options { folder, ..options }, port, given.has("json"))
 }
 
-fn node_line(figures: &Figures, port: u16) -> String {
-    let Figures { good, nodes, queries_in, answers_out, queries_out, answers_in, .. } = figures;
-    let manner = if figures.answers { "" } else { "; read-only until strangers reach us" };
-    let external = figures.external.map_or(String::new(), |ip| format!("; others see us at {ip}"));
-    format!(
-        "port {port}: {good} good of {}; {queries_in} queries came, {answers_out} answered; {queries_out} sent, \
-         {answers_in} answered; {} of {} stored{external}{manner}\n",
-        count(*nodes, "node"),
-        count(figures.stored_peers, "peer"),
-        count(figures.stored_torrents, "torrent")
-    )
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::krpc::Contact;
 
-fn node_object(figures: &Figures, port: u16) -> String {
-    let mut object = Object::new("node");
-    object.number("port", port.into());
-    for (name, number) in [
-        ("good", figures.good as u64),
-        ("nodes", figures.nodes as u64),
-        ("queries_in", figures.queries_in),
-        ("answers_out", figures.answers_out),
-        ("queries_out", figures.queries_out),
-        ("answers_in", figures.answers_in),
-        ("torrents", figures.stored_torrents as u64),
-        ("peers", figures.stored_peers as u64),
-    ] {
-        object.number(name, number);
+    #[test]
+    fn a_mistyped_hash_is_told_from_the_name_of_a_file() {
+        let wrong = |text: &str| info_hash(&text.into()).err().map(|failure| (failure.exit, failure.text)).unwrap();
+        let expected = "neither an info-hash (40 hexadecimal digits) nor a magnet link, and there is no such file";
+        for text in ["abc", &"a".repeat(39), &"z".repeat(42)] {
+            assert_eq!(wrong(text), (Exit::NoInput, format!("{text}: {expected}")));
+        }
+        for text in ["no/such", "no-such.torrent"] {
+            assert_eq!(wrong(text), (Exit::NoInput, format!("{text}: No such file or directory")));
+        }
+        assert_eq!([wrong("").0, wrong("magnet:?dn=x").0], [Exit::Usage, Exit::BadTorrent]);
+        assert_eq!(wrong("src").1, wrong("./src").1.replace("./", ""));
+        assert_eq!(info_hash(&"0F".repeat(20).into()).unwrap(), InfoHash([0x0f; 20]));
     }
-    object.flag("read_only", !figures.answers);
-    let external = figures.external.map_or("null".into(), |ip| json::string(&ip.to_string()));
-    object.raw("external", &external);
-    object.end()
+
+    #[test]
+    fn one_is_one() {
+        let contact = Contact { id: NodeId([0x40; 20]), addr: "1.2.3.4:5".parse().unwrap() };
+        let asked = Step::Asked { id: Some(contact.id), addr: contact.addr };
+        assert_eq!(line(&asked, NodeId([0; 20])), "ask    1.2.3.4:5, shares 1 bit");
+        let step = Step::Answered { from: contact, nodes: 1, peers: vec![contact.addr], has_token: true };
+        assert_eq!(line(&step, NodeId([0x60; 20])), "answer 1.2.3.4:5, shares 2 bits: 1 node, 1 peer, a token");
+        assert_eq!(estimate(1, 0), "about 1 seed and 0 leechers");
+    }
 }

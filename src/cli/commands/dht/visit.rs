@@ -3,6 +3,7 @@
 //! Floor 4, part of [`dht`](super).
 
 use crate::base::time::Time;
+use crate::cli::options::typed;
 use crate::engine::config::Dht as Options;
 use crate::engine::udp::bootstrap;
 use crate::engine::udp::nodes::Nodes;
@@ -37,28 +38,47 @@ impl Visit {
         Ok(Visit { nodes, tickets: 0 })
     }
 
-    /// Asks the nodes of `options`, or well-known ones. Waits until some nodes are known; returns how many.
-    pub fn enter(&mut self, options: &Options) -> usize {
+    /// Enters through the nodes of `options`, or through well-known ones, and waits until some are known. An error says
+    /// why none is.
+    pub fn enter(&mut self, options: &Options) -> Result<(), String> {
         let (hosts, are_routers) = bootstrap::hosts(options);
-        for addr in lookup::look_up(hosts) {
-            self.nodes.meet(addr, are_routers);
+        if are_routers {
+            lookup::look_up(hosts).into_iter().for_each(|addr| self.nodes.meet(addr, true));
+            let why = || "no node of the DHT answers; name one with --dht-node".to_string();
+            return self.wait_for_nodes().then_some(()).ok_or_else(why);
         }
+        let (mut asked, mut problems) = (Vec::new(), Vec::new());
+        for host in hosts {
+            let addrs = addresses(&host);
+            if addrs.is_empty() {
+                problems.push(no_address(&host))
+            } else {
+                asked.push(shown(&host))
+            }
+            addrs.into_iter().for_each(|addr| self.nodes.meet(addr, false));
+        }
+        if !asked.is_empty() {
+            if self.wait_for_nodes() {
+                return Ok(());
+            }
+            problems.push(format!("no node answers: {}", asked.join(", ")));
+        }
+        Err(problems.join("\n"))
+    }
+
+    /// Waits until some nodes are known. Returns whether any is.
+    fn wait_for_nodes(&mut self) -> bool {
         let end = self.nodes.now() + PATIENCE;
         let least = self.nodes.now() + LEAST;
         loop {
             let (figures, now) = (self.nodes.figures(), self.nodes.now());
             let is_over = now >= least && (figures.lookups == 0 && figures.good > 0 || figures.good >= ENOUGH);
             if is_over || now >= end {
-                return figures.good;
+                return figures.good > 0;
             }
             self.nodes.wait(None, Some(now + LOOK));
             self.nodes.work();
         }
-    }
-
-    /// Addresses of `host`.
-    pub fn addresses(host: (String, u16)) -> Vec<SocketAddr> {
-        lookup::look_up(vec![host])
     }
 
     /// Seeks, and tells `on` what happens, until it is over. Returns what came of it in each family that was asked.
@@ -79,4 +99,20 @@ impl Visit {
             self.nodes.wait(None, Some(self.nodes.now() + PATIENCE));
         }
     }
+}
+
+/// The addresses of `host`.
+pub fn addresses(host: &(String, u16)) -> Vec<SocketAddr> {
+    lookup::look_up(vec![host.clone()])
+}
+
+/// Says that it has none.
+pub fn no_address(host: &(String, u16)) -> String {
+    format!("{} has no address", typed::shown(&host.0))
+}
+
+/// A node as a person names it.
+fn shown((host, port): &(String, u16)) -> String {
+    let host = if host.contains(':') { format!("[{host}]") } else { typed::shown(host) };
+    format!("{host}:{port}")
 }
