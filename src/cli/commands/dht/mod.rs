@@ -334,7 +334,7 @@ mod tests {
         let contact = Contact { id: NodeId([0x40; 20]), addr: "1.2.3.4:5".parse().unwrap() };
         let asked = Step::Asked { id: Some(contact.id), addr: contact.addr };
         assert_eq!(line(&asked, NodeId([0; 20])), "ask    1.2.3.4:5, shares 1 bit");
-        let step = Step::Answered { from: contact, nodes: 1, peers: vec![contact.addr], has_token: true };
+        let step = Step::Answered { from: contact, nodes: 1, peers: 1, new: vec![], has_token: true };
         assert_eq!(line(&step, NodeId([0x60; 20])), "answer 1.2.3.4:5, shares 2 bits: 1 node, 1 peer, a token");
         assert_eq!(estimate(1, 0), "about 1 seed and 0 leechers");
     }
