@@ -12,8 +12,8 @@ use crate::swarm::meeting::announcer::Tracker;
 use crate::swarm::meeting::source::Asked;
 use std::time::Duration;
 
-/// Why no peer is known of a `what`, a torrent or a link. `asked_locally`: the local network was asked too. `dht`: so was
-/// the DHT.
+/// Why no peer is known of a `what`, a torrent or a link. `asked_locally`: the local network was asked too. `dht`: so
+/// was the DHT.
 pub fn why_no_peers(what: &str, trackers: &[Tracker], asked_locally: bool, dht: Asked) -> String {
     // A build without LSD or the DHT leaves these words out.
     let dht = if krpc::IS_BUILT_IN { dht } else { Asked::Not };

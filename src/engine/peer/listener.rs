@@ -18,8 +18,8 @@ use std::time::Duration;
 /// How long to wait if the system has no descriptor or memory for a connection; trying again at once would spin.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Listens on the first free port of `ports`, on all addresses. Returns the port too, or says why there is none. The DHT
-/// needs the same number `with_udp`: a port that is free for both goes before.
+/// Listens on the first free port of `ports`, on all addresses. Returns the port too, or says why there is none. The
+/// DHT needs the same number `with_udp`: a port that is free for both goes before.
 pub fn bind(ports: &RangeInclusive<u16>, with_udp: bool) -> Result<(Vec<TcpListener>, u16), String> {
     let (mut last, mut without_udp) = (io::Error::other("no port was named"), None);
     for port in ports.clone() {

@@ -21,8 +21,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// The file's name, in the folder of the states. A DHT in the local network has a file of its own, because its nodes are
-/// no way into that of the world.
+/// The file's name, in the folder of the states. A DHT in the local network has a file of its own, because its nodes
+/// are no way into that of the world.
 pub fn name(options: &Options) -> &'static str {
     if bootstrap::is_local(options) { "dht-local.nodes" } else { "dht.nodes" }
 }

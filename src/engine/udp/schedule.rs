@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How often a torrent is looked up and announced (libtorrent). Others keep an announce for 30 minutes or longer.
 const EVERY: Time = Time::from_secs(900);
-/// If a lookup was in vain, it is repeated after this, and the pause doubles up to [`EVERY`]: those who have the torrent
-/// may come soon, and our table is poor at first.
+/// If a lookup was in vain, it is repeated after this, and the pause doubles up to [`EVERY`]: those who have the
+/// torrent may come soon, and our table is poor at first.
 const AGAIN: Time = Time::from_secs(5);
 /// Most lookups at a time.
 const AT_ONCE: usize = 100;
@@ -41,8 +41,8 @@ struct Turn {
 }
 
 impl Schedule {
-    /// Adds a torrent, which must not be looked up before `at`. One that is there already, and has been looked up, keeps
-    /// its turn.
+    /// Adds a torrent, which must not be looked up before `at`. One that is there already, and has been looked up,
+    /// keeps its turn.
     pub fn add(&mut self, torrent: TorrentId, info_hash: InfoHash, is_seed: bool, at: Time) {
         let is_new = !self.torrents.contains_key(&info_hash);
         let turn = self.torrents.entry(info_hash).or_insert(Turn { torrent, is_seed, vain: 0, at: None });

@@ -47,8 +47,8 @@ impl Orders {
 
     /// Gives an order.
     pub fn give(&self, order: Order) {
-        // Sending fails if the thread has ended because it got no socket; waking, if it was woken very often and has not
-        // noticed it yet.
+        // Sending fails if the thread has ended because it got no socket; waking, if it was woken very often and has
+        // not noticed it yet.
         let _ = self.sender.send(order);
         let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
     }

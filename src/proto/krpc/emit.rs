@@ -110,8 +110,8 @@ impl Answer {
         (!list.is_empty()).then(|| list.into())
     }
 
-    /// Leaves out at least so many bytes: peers first, then torrents and nodes, because those find the way to the peers.
-    /// The filters stand for many peers, so they stay the longest.
+    /// Leaves out at least so many bytes: peers first, then torrents and nodes, because those find the way to the
+    /// peers. The filters stand for many peers, so they stay the longest.
     fn shorten(&mut self, mut excess: usize) {
         while excess > 0 {
             let samples = self.samples.as_mut().and_then(|samples| samples.info_hashes.pop());

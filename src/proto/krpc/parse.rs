@@ -80,8 +80,8 @@ fn question(dict: Value<'_>) -> Result<Body, Unread> {
         b"sample_infohashes" => Query::Sample { target: target?, want },
         // BEP 44. We store no such data.
         b"get" | b"put" => return Err(unknown),
-        // A question of a later day is answered with nodes if it has a target, as libtorrent does, so that lookups go on
-        // through nodes that don't know it.
+        // A question of a later day is answered with nodes if it has a target, as libtorrent does, so that lookups go
+        // on through nodes that don't know it.
         _ => {
             let target = target.or(info_hash.map(|info_hash| NodeId(info_hash.0)));
             Query::FindNode { target: target.map_err(|_| unknown)?, want }

@@ -6,7 +6,8 @@ use crate::base::hex::to_hex;
 use crate::base::path::for_terminal;
 use std::fmt;
 
-/// One line, safe on a terminal: `6161 get_peers? 0123..., from 4567...`, `6161 from 89ab..., 8 nodes, 3 peers, a token`.
+/// One line, safe on a terminal: `6161 get_peers? 0123..., from 4567...`,
+/// `6161 from 89ab..., 8 nodes, 3 peers, a token`.
 impl fmt::Display for Packet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", to_hex(&self.transaction))?;

@@ -20,8 +20,8 @@ pub struct External {
 }
 
 impl External {
-    /// A node in `network` says that it sees us at `ip`. If two thirds of the votes say so, that is our address. Returns
-    /// whether it is another one than before.
+    /// A node in `network` says that it sees us at `ip`. If two thirds of the votes say so, that is our address.
+    /// Returns whether it is another one than before.
     pub fn vote(&mut self, network: SocketAddr, ip: IpAddr) -> bool {
         self.votes.retain(|(voter, _)| *voter != network);
         self.votes.push_front((network, ip));

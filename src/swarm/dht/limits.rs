@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 /// Answers a second, in all (jech/dht).
 const ANSWERS: u32 = 100;
-/// Seconds in which a host gets so many answers: 5 a second. (After its start a program announces many torrents at once.)
+/// Seconds in which a host gets so many answers: 5 a second. (After its start a program announces many torrents at
+/// once.)
 const WINDOW: u64 = 4;
 const ANSWERS_OF_HOST: u32 = 20;
 

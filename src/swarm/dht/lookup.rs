@@ -10,9 +10,10 @@
 //!                                                     Silent ------------'
 //! ```
 //!
-//! Wanted are the 16 nearest that are not silent, and the 16 nearest of those whose id belongs to their address (BEP 42).
-//! Anybody can choose an id next to a torrent, and so surround it. But nobody can choose an address to go with it, so
-//! the second 16 are honest ones as often as all nodes are. When all that are wanted have answered, the lookup is over.
+//! Wanted are the 16 nearest that are not silent, and the 16 nearest of those whose id belongs to their address (BEP
+//! 42). Anybody can choose an id next to a torrent, and so surround it. But nobody can choose an address to go with it,
+//! so the second 16 are honest ones as often as all nodes are. When all that are wanted have answered, the lookup is
+//! over.
 
 use super::address::network;
 use super::table::K;
@@ -22,8 +23,8 @@ use core::net::SocketAddr;
 
 /// Questions under way at the same time (libtorrent; jech/dht 4, anacrolix 3).
 const ALPHA: usize = 5;
-/// How many of the nearest must have answered. Peers are announced to the 8 nearest. A lookup asks twice as many, because
-/// each of those may have been silent to the announcer, and liars may stand between them.
+/// How many of the nearest must have answered. Peers are announced to the 8 nearest. A lookup asks twice as many,
+/// because each of those may have been silent to the announcer, and liars may stand between them.
 const WANTED: usize = 2 * K;
 /// Most nodes that are remembered, beside those that were asked (libtorrent: 100; we begin with up to 64).
 const MOST_NEW: usize = 150;
@@ -115,8 +116,8 @@ impl Lookup {
         }
     }
 
-    /// Of those whose state counts, the places of the `most` nearest, and of the `most` nearest whose id belongs to their
-    /// address. The nearest come first.
+    /// Of those whose state counts, the places of the `most` nearest, and of the `most` nearest whose id belongs to
+    /// their address. The nearest come first.
     fn nearest(&self, most: usize, counts: impl Fn(&State) -> bool) -> Vec<usize> {
         let (mut all, mut secure, mut places) = (0, 0, Vec::new());
         for (at, candidate) in self.candidates.iter().enumerate().filter(|(_, candidate)| counts(&candidate.state)) {
@@ -150,8 +151,8 @@ impl Lookup {
         Next::Ask(candidate.id, candidate.addr)
     }
 
-    /// The node at `from` answered. What it says is its id counts from now on, and the nodes that it names may be asked.
-    /// Returns whether it was asked itself.
+    /// The node at `from` answered. What it says is its id counts from now on, and the nodes that it names may be
+    /// asked. Returns whether it was asked itself.
     pub fn answered(&mut self, from: SocketAddr, mut answer: Answer) -> bool {
         let was_asked =
             |candidate: &Candidate| candidate.addr == from && matches!(candidate.state, State::Asked | State::Silent);

@@ -23,8 +23,8 @@
 //! their address (BEP 42) are looked for beside those that happen to be near; and all that grows has a limit.
 //!
 //! Reading order: [`table`] (whom we know), [`lookup`] (how a torrent's nodes are found), [`token`] and [`store`] (what
-//! others tell us), [`limits`] (how many questions we answer), [`external`] (our own address), [`address`], then [`node`],
-//! which joins them.
+//! others tell us), [`limits`] (how many questions we answer), [`external`] (our own address), [`address`], then
+//! [`node`], which joins them.
 //!
 //! A machine is of one address family. A host with both has two, with ids far apart (BEP 45).
 
@@ -74,10 +74,11 @@ pub enum Input<'a> {
         /// It says this.
         bytes: &'a [u8],
     },
-    /// There may be a node: of the last run, of a peer's PORT message, of a torrent's `nodes`, of a person. It is asked,
-    /// and enters the table if it answers.
+    /// There may be a node: of the last run, of a peer's PORT message, of a torrent's `nodes`, of a person. It is
+    /// asked, and enters the table if it answers.
     Node(SocketAddr),
-    /// A well-known node through which one enters the DHT. It is asked only while the table is poor, and never enters it.
+    /// A well-known node through which one enters the DHT. It is asked only while the table is poor, and never enters
+    /// it.
     Router(SocketAddr),
     /// Something is wanted.
     Seek {

@@ -1,7 +1,7 @@
 //! The machine: what comes in, and what it leads to.
 //!
-//! `asking` has our own questions and the lookups that they belong to, `answering` the questions of others, `upkeep` what
-//! is done when nobody wants anything: the table is kept good.
+//! `asking` has our own questions and the lookups that they belong to, `answering` the questions of others, `upkeep`
+//! what is done when nobody wants anything: the table is kept good.
 
 mod answering;
 mod asking;
@@ -181,8 +181,9 @@ impl Node {
         addr.is_ipv6() == self.config.is_v6 && !is_us && !is_martian(addr, addr.ip(), self.config.allow_local)
     }
 
-    /// Whether we answer nobody, and say so (BEP 43): until a stranger has asked us, because no node should know us whose
-    /// questions don't reach us. Strangers must be able to hear of us first, so for some minutes an hour we don't say so.
+    /// Whether we answer nobody, and say so (BEP 43): until a stranger has asked us, because no node should know us
+    /// whose questions don't reach us. Strangers must be able to hear of us first, so for some minutes an hour we don't
+    /// say so.
     fn is_read_only(&self, now: Time) -> bool {
         let is_trial = now.saturating_sub(self.began).as_secs() / TRIAL.as_secs() % 6 == 1;
         self.config.read_only || !(self.is_reachable || self.config.allow_local || is_trial)

@@ -1,9 +1,9 @@
 //! The nodes that we know: few far away, more near to our own id.
 //!
 //! Nodes that have the same number of first bits in common with us are a bucket, which has room for 8. So half of the
-//! DHT has 8 places, the next quarter has 8, and so on; the last buckets, next to us, have room for all nodes there are.
-//! That is BEP 5's table, in which only the bucket with our own id splits, without the splitting. It is some 170 nodes
-//! in a DHT of ten million, so the list is searched from one end to the other.
+//! DHT has 8 places, the next quarter has 8, and so on; the last buckets, next to us, have room for all nodes there
+//! are. That is BEP 5's table, in which only the bucket with our own id splits, without the splitting. It is some 170
+//! nodes in a DHT of ten million, so the list is searched from one end to the other.
 //!
 //! Only nodes that answered us are in it, so nobody can be entered by others. Old ones stay as long as they live,
 //! because what has lived long mostly lives on (Maymounkov and Mazieres 2002).
@@ -86,8 +86,8 @@ impl Table {
                 (rival.answered, rival.silent) = (now, 0);
                 return false;
             }
-            // One that changes its id is thrown out: it may want to stand everywhere (libtorrent). Otherwise nobody takes
-            // the place or the id of a node that answers.
+            // One that changes its id is thrown out: it may want to stand everywhere (libtorrent). Otherwise nobody
+            // takes the place or the id of a node that answers.
             let is_changeling = rival.contact.addr == contact.addr;
             if is_changeling || may_enter && rival.silent > 0 {
                 self.entries.swap_remove(at);
@@ -107,7 +107,8 @@ impl Table {
     }
 
     /// The node at `addr` has not answered a question that was sent at `asked`. It is thrown out if that happened too
-    /// often. If several questions are lost together, or nothing `is_heard` at all, that counts once: it may be our network.
+    /// often. If several questions are lost together, or nothing `is_heard` at all, that counts once: it may be our
+    /// network.
     pub fn silent(&mut self, addr: SocketAddr, asked: Time, now: Time, is_heard: bool) {
         let Some(at) = self.entries.iter().position(|entry| entry.contact.addr == addr) else { return };
         let entry = &mut self.entries[at];
@@ -120,8 +121,8 @@ impl Table {
         }
     }
 
-    /// The node to ask next whether it lives: one that has been silent, unless only the living can show that the network
-    /// is there (`is_heard`); otherwise the one that was not heard of for the longest time.
+    /// The node to ask next whether it lives: one that has been silent, unless only the living can show that the
+    /// network is there (`is_heard`); otherwise the one that was not heard of for the longest time.
     pub fn to_check(&mut self, is_heard: bool, now: Time) -> Option<Contact> {
         let is_doubted = |entry: &Entry| is_heard && entry.silent > 0 && entry.tried + SILENCE <= now;
         let key = |entry: &&mut Entry| (Reverse(is_doubted(entry)), entry.answered.max(entry.tried));
@@ -130,8 +131,8 @@ impl Table {
         Some(entry.contact)
     }
 
-    /// A random id in one of the buckets that have room: nodes next to it are missing most. The last buckets, next to us,
-    /// always have room, and it matters that we know all nodes there.
+    /// A random id in one of the buckets that have room: nodes next to it are missing most. The last buckets, next to
+    /// us, always have room, and it matters that we know all nodes there.
     pub fn missing(&self, rng: &mut Rng) -> NodeId {
         let bits: Vec<u32> = self.entries.iter().map(|entry| self.own.shared_bits(entry.contact.id)).collect();
         let has_room = |bucket: &u32| bits.iter().filter(|bits| *bits == bucket).count() < K;

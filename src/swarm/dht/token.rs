@@ -1,7 +1,7 @@
 //! Tokens: an announce counts only from the address to which we gave one, so nobody can announce a victim (BEP 5).
 //!
-//! We remember none of them. A token is a hash of a secret, the time, the address and the torrent, and is computed again
-//! when it comes back. It is bound to the torrent, too: with one token nobody fills the store with all torrents.
+//! We remember none of them. A token is a hash of a secret, the time, the address and the torrent, and is computed
+//! again when it comes back. It is bound to the torrent, too: with one token nobody fills the store with all torrents.
 
 use crate::base::sha1::Sha1;
 use crate::base::time::Time;

@@ -18,14 +18,15 @@ pub(super) const OWN: u64 = u64::MAX;
 const PATIENCE: Time = Time::from_secs(2);
 /// A late answer still counts for this long (jech/dht).
 const LIFE: Time = Time::from_secs(10);
-/// Most questions under way, so that many lookups at once don't flood our own router: 100 lookups take some seconds more.
+/// Most questions under way, so that many lookups at once don't flood our own router: 100 lookups take some seconds
+/// more.
 const MOST_QUESTIONS: usize = 200;
 /// Most questions of a lookup. An honest DHT of ten million nodes takes about 40; liars can name others for ever.
 const MOST_OF_LOOKUP: u32 = 120;
 /// Most peers that are found for a wish.
 const MOST_PEERS: usize = 1000;
-/// Nodes of the table that a lookup starts with. The nearest are asked; the others are a reserve in case those are liars
-/// that name only their like.
+/// Nodes of the table that a lookup starts with. The nearest are asked; the others are a reserve in case those are
+/// liars that name only their like.
 const START: usize = 64;
 /// If anything came in this time, the network is there.
 const NETWORK: Time = Time::from_secs(120);
@@ -174,8 +175,8 @@ impl Node {
         match goal {
             Goal::Peers { info_hash, announce: Some((port, seed)) } => {
                 for (to, answer) in lookup.found(|answer| answer.token.is_some()) {
-                    // Our UDP port is our TCP port. A NAT may have changed it, so the one that others see counts; a node
-                    // that does not know of that reads `port`.
+                    // Our UDP port is our TCP port. A NAT may have changed it, so the one that others see counts; a
+                    // node that does not know of that reads `port`.
                     let token = answer.token.clone().unwrap_or_default();
                     let query = Query::Announce { info_hash, port, implied_port: true, token, seed };
                     self.ask(Some(to.id), to.addr, query, None, turn);
@@ -208,8 +209,9 @@ impl Node {
         let Some(question) = self.take_question(from, transaction) else { return };
         self.counts.answers_in += 1;
         self.heard = turn.now;
-        // Liars name each other by ids that draw us to them. One that is not what it was named does not enter the table,
-        // and has no voice. Nor do nodes of our own network, unless all is local, and routers, which have enough to do.
+        // Liars name each other by ids that draw us to them. One that is not what it was named does not enter the
+        // table, and has no voice. Nor do nodes of our own network, unless all is local, and routers, which have enough
+        // to do.
         let (allow_local, is_v6) = (self.config.allow_local, self.config.is_v6);
         let is_honest = question.id.is_none_or(|id| id == answer.id);
         let may_enter = is_honest && !self.routers.contains(&from) && (allow_local || !is_near(from.ip()));

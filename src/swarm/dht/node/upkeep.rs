@@ -32,8 +32,8 @@ pub(super) struct Rhythm {
 }
 
 impl Node {
-    /// There may be a node. If the table has a place for it, it will be asked; the newest first, because they most likely
-    /// live.
+    /// There may be a node. If the table has a place for it, it will be asked; the newest first, because they most
+    /// likely live.
     pub(super) fn meet(&mut self, id: Option<NodeId>, addr: SocketAddr) {
         let has_place = id.is_none_or(|id| self.table.takes(Contact { id, addr }));
         if has_place && self.is_ours(addr) && !self.unproven.iter().any(|(_, other)| *other == addr) {
@@ -86,7 +86,8 @@ impl Node {
         self.checking.at = self.checking.at.min(now + self.checking.pace);
     }
 
-    /// Others see us at this address. If our id does not belong to it, we take another, and look for the nodes next to it.
+    /// Others see us at this address. If our id does not belong to it, we take another, and look for the nodes next to
+    /// it.
     pub(super) fn is_seen_at(&mut self, ip: IpAddr, turn: &mut Turn) {
         if !self.config.id.is_secure(ip) {
             self.config.id = NodeId::secure(ip, turn.rng.bits() as u8, turn.rng);
