@@ -8,6 +8,7 @@ use super::order::Order;
 use super::saved::{self, Saved};
 use super::schedule::Schedule;
 use crate::base::time::{Time, sooner};
+use crate::base::units::count;
 use crate::engine::config::Dht as Options;
 use crate::engine::input::Input;
 use crate::proto::id::InfoHash;
@@ -173,7 +174,7 @@ impl Work {
                 let Some(lookup) = self.lookups.get_mut(&ticket) else { return };
                 let (port, external) = (self.thread.port, self.nodes.figures().external);
                 lookup.found |= peers.iter().any(|peer| !is_us(*peer, port, external));
-                log::debug!("{} peers of {} found in the DHT", peers.len(), lookup.info_hash);
+                log::debug!("{} of {} found in the DHT", count(peers.len(), "peer"), lookup.info_hash);
                 let torrent = lookup.torrent;
                 self.tell(torrent, peers);
             }
