@@ -26,7 +26,7 @@
 //! // It knows one peer, and a node whose id is nearer to the torrent than its own: to be asked next. With the token
 //! // the asking node may announce itself as a peer. `ip` tells it its own address, which it can't see behind a NAT.
 //! let near = Contact { id: NodeId(*b"mnopqrstuvwxyz!!!!!!"), addr: "192.0.2.7:6881".parse().unwrap() };
-//! let mut answer = Answer::new(asked);
+//! let mut answer = Answer { id: asked, ..Answer::default() };
 //! answer.nodes.push(near);
 //! answer.peers.push("192.0.2.9:51413".parse().unwrap());
 //! answer.token = Some(b"aoeusnth".to_vec());
@@ -192,7 +192,7 @@ pub enum Query {
 }
 
 /// An answer. Which of these lists are there depends on the question, and on the program that answers.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Answer {
     /// The id of the node that answers.
     pub id: NodeId,
@@ -202,26 +202,10 @@ pub struct Answer {
     pub token: Option<Vec<u8>>,
     /// Peers of the torrent. At most [`MOST_PEERS`] are read.
     pub peers: Vec<SocketAddr>,
-    /// Torrents of which the node knows peers (BEP 51).
-    pub samples: Option<Samples>,
+    /// Of how many torrents the node knows peers, and some of these (BEP 51).
+    pub samples: Option<(u64, Vec<InfoHash>)>,
     /// The seeds and the other peers of the torrent (BEP 33), in this order.
     pub filters: Option<Box<(Bloom, Bloom)>>,
-}
-
-impl Answer {
-    /// An answer that says only which node it comes from: enough for a ping and for an announce.
-    pub fn new(id: NodeId) -> Answer {
-        Answer { id, nodes: Vec::new(), token: None, peers: Vec::new(), samples: None, filters: None }
-    }
-}
-
-/// Some of the torrents of which a node knows peers (BEP 51).
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Samples {
-    /// How many there are in all.
-    pub num: u64,
-    /// Some of them.
-    pub info_hashes: Vec<InfoHash>,
 }
 
 /// Why a datagram could not be read.

@@ -15,14 +15,14 @@ mod sockets;
 mod thread;
 
 pub use self::order::Order;
-use self::thread::{Orders, Thread};
+use self::thread::{Orders, Shown, Thread};
 use crate::engine::config::Config;
 use crate::engine::input::Input;
 use crate::swarm::dht::Figures;
 use crate::sys::lock;
 use crossbeam_channel::{Receiver, Sender};
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Stack size of the thread: a packet that is read, one that is written, and filters.
@@ -37,38 +37,31 @@ pub struct Dht(Option<Handle>);
 
 struct Handle {
     orders: Orders,
-    /// How the nodes are; `None`: they have no sockets yet.
-    figures: Arc<Mutex<Option<Figures>>>,
+    figures: Shown,
     /// The thread, until it is started.
     thread: Option<Box<Thread>>,
-    /// The thread was started. This is disconnected when it has ended.
-    ended: Option<Receiver<()>>,
+    /// It is disconnected when the thread has ended.
+    ended: Receiver<()>,
 }
 
 impl Dht {
     /// Prepares the DHT, if `config` wants it. Peers that it finds go to `manager`. We announce `port`.
     pub fn prepare(config: &Config, port: u16, manager: &Sender<Input>) -> io::Result<Dht> {
         let Some(options) = config.dht.clone() else { return Ok(Dht(None)) };
-        let (orders, inbox) = Orders::new()?;
         let states = options.folder.clone().or_else(|| config.states.clone());
-        let (figures, manager) = (Arc::default(), manager.clone());
-        let (own, shown) = (orders.clone(), Arc::clone(&figures));
-        let thread = Box::new(Thread { options, port, states, manager, orders: own, inbox, figures: shown });
-        Ok(Dht(Some(Handle { orders, figures, thread: Some(thread), ended: None })))
+        let ((orders, inbox), (ends, ended)) = (Orders::new()?, crossbeam_channel::bounded(0));
+        let (figures, manager, own) = (Shown::default(), manager.clone(), orders.clone());
+        let shown = Arc::clone(&figures);
+        let thread = Thread { options, port, states, manager, orders: own, inbox, figures: shown, _ends: ends };
+        Ok(Dht(Some(Handle { orders, figures, thread: Some(Box::new(thread)), ended })))
     }
 
     /// Starts the thread, if it does not run.
     pub fn start(&mut self) {
-        let Some(handle) = &mut self.0 else { return };
-        let Some(thread) = handle.thread.take() else { return };
-        let (ends, ended) = crossbeam_channel::bounded(0);
-        let run = move || {
-            thread.run();
-            drop(ends);
-        };
-        match std::thread::Builder::new().name("dht".into()).stack_size(STACK_BYTES).spawn(run) {
-            Ok(_) => handle.ended = Some(ended),
-            Err(error) => log::warn!("can't start a thread for the DHT: {error}"),
+        let Some(thread) = self.0.as_mut().and_then(|handle| handle.thread.take()) else { return };
+        let builder = std::thread::Builder::new().name("dht".into()).stack_size(STACK_BYTES);
+        if let Err(error) = builder.spawn(move || thread.run()) {
+            log::warn!("can't start a thread for the DHT: {error}");
         }
     }
 
@@ -77,7 +70,7 @@ impl Dht {
         if matches!(order, Order::Add { .. } | Order::LookUp(_)) {
             self.start();
         }
-        let Some(handle) = self.0.as_ref().filter(|handle| handle.ended.is_some()) else { return };
+        let Some(handle) = self.0.as_ref().filter(|handle| handle.thread.is_none()) else { return };
         // Peers may name any number of nodes.
         if !matches!(order, Order::Meet(..)) || handle.orders.waiting() < MOST_WAITING {
             handle.orders.give(order);
@@ -92,8 +85,8 @@ impl Dht {
     /// The process ends: the thread saves the nodes. Waits a moment for that.
     pub fn end(&mut self) {
         self.order(Order::End);
-        if let Some(ended) = self.0.as_ref().and_then(|handle| handle.ended.as_ref()) {
-            let _ = ended.recv_timeout(LAST_SAVE);
+        if let Some(handle) = self.0.as_ref().filter(|handle| handle.thread.is_none()) {
+            let _ = handle.ended.recv_timeout(LAST_SAVE);
         }
     }
 }

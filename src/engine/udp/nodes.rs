@@ -96,7 +96,7 @@ impl Nodes {
         for at in 0..self.families.len() {
             let is_of_other = matches!(goal, Goal::Ping(addr) if addr.is_ipv6() != self.families[at].is_v6);
             if !is_of_other {
-                self.tell(at, Input::Seek { ticket, goal: goal.clone() });
+                self.tell(at, Input::Seek(ticket, goal.clone()));
             }
         }
     }
@@ -118,9 +118,9 @@ impl Nodes {
         family.node.handle(input, now, &mut self.rng, &mut out);
         for output in out {
             match output {
-                Output::Send { to, bytes } => sockets::send(&family.socket, to, &bytes),
+                Output::Send(to, bytes) => sockets::send(&family.socket, to, &bytes),
                 Output::Met(others) => met.extend(others),
-                Output::Step { .. } | Output::Done { .. } => self.found.push(output),
+                Output::Step(..) | Output::Done(..) => self.found.push(output),
             }
         }
         // A node that is met is only remembered, so nothing follows at once.
@@ -181,7 +181,7 @@ impl Nodes {
             self.read.1 += 1;
             let bytes = &buffer[..length];
             if length <= MOST_READ && sockets::is_of_dht(bytes) {
-                self.tell(at, Input::Packet { from, bytes });
+                self.tell(at, Input::Packet(from, bytes));
             }
         }
     }
@@ -189,21 +189,7 @@ impl Nodes {
     /// How both are, together. What others see as our address is that of IPv4, if it is known.
     pub fn figures(&self) -> Figures {
         let now = self.now();
-        let all = self.families.iter().map(|family| family.node.figures(now));
-        all.reduce(|one, other| Figures {
-            good: one.good + other.good,
-            nodes: one.nodes + other.nodes,
-            queries_in: one.queries_in + other.queries_in,
-            answers_in: one.answers_in + other.answers_in,
-            queries_out: one.queries_out + other.queries_out,
-            answers_out: one.answers_out + other.answers_out,
-            lookups: one.lookups + other.lookups,
-            stored_peers: one.stored_peers + other.stored_peers,
-            stored_torrents: one.stored_torrents + other.stored_torrents,
-            answers: one.answers || other.answers,
-            external: one.external.or(other.external),
-        })
-        .unwrap_or_default()
+        self.families.iter().fold(Figures::default(), |others, family| family.node.figures(now, others))
     }
 
     /// What is to be saved.
@@ -252,7 +238,7 @@ mod tests {
             second.wait(None, Some(soon));
             first.wait(None, Some(first.now()));
             first.work();
-            if let Some(Output::Done { ticket: 7, outcome }) = second.work().pop() {
+            if let Some(Output::Done(7, outcome)) = second.work().pop() {
                 break outcome;
             }
         };
@@ -268,7 +254,7 @@ mod tests {
         asking.seek(7, &Goal::Ping(silent.local_addr().unwrap()));
         let outcome = loop {
             asking.wait(None, Some(asking.now() + Time::from_secs(20)));
-            if let Some(Output::Done { ticket: 7, outcome }) = asking.work().pop() {
+            if let Some(Output::Done(7, outcome)) = asking.work().pop() {
                 break outcome;
             }
         };

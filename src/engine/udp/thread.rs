@@ -60,6 +60,9 @@ impl Orders {
     }
 }
 
+/// How the nodes are, for the manager; `None`: they have no sockets.
+pub type Shown = Arc<Mutex<Option<Figures>>>;
+
 /// What the thread works with.
 pub struct Thread {
     pub options: Options,
@@ -70,8 +73,9 @@ pub struct Thread {
     pub manager: Sender<Input>,
     pub orders: Orders,
     pub inbox: Receiver<Order>,
-    /// How the nodes are, for the manager.
-    pub figures: Arc<Mutex<Option<Figures>>>,
+    pub figures: Shown,
+    /// The manager sees that the thread has ended, because this is dropped.
+    pub _ends: Sender<()>,
 }
 
 /// What the thread does.
@@ -170,7 +174,7 @@ impl Work {
 
     fn take(&mut self, output: Output, now: Time) {
         match output {
-            Output::Step { ticket, step: Step::Answered { new: peers, .. } } if !peers.is_empty() => {
+            Output::Step(ticket, Step::Answered { new: peers, .. }) if !peers.is_empty() => {
                 let Some(lookup) = self.lookups.get_mut(&ticket) else { return };
                 let (port, external) = (self.thread.port, self.nodes.figures().external);
                 lookup.found |= peers.iter().any(|peer| !is_us(*peer, port, external));
@@ -178,7 +182,7 @@ impl Work {
                 let torrent = lookup.torrent;
                 self.tell(torrent, peers);
             }
-            Output::Done { ticket, outcome } => {
+            Output::Done(ticket, outcome) => {
                 let Some(lookup) = self.lookups.get_mut(&ticket) else { return };
                 lookup.announced = lookup.announced.max(outcome.announced as usize);
                 let Lookup { torrent, info_hash, found, announced } = *lookup;
@@ -195,7 +199,7 @@ impl Work {
                     self.tell(torrent, Vec::new());
                 }
             }
-            Output::Step { .. } | Output::Send { .. } | Output::Met(_) => {}
+            Output::Step(..) | Output::Send(..) | Output::Met(_) => {}
         }
     }
 

@@ -36,9 +36,10 @@ impl Packet {
         entries.push(("ip", self.ip.map(|ip| compact::entry(ip).into())));
         entries.extend(match &self.body {
             Body::Query { from, read_only, query } => {
-                let method = bytes(query.method().as_bytes());
-                let arguments = Some(dict(query.arguments(from)));
-                vec![("y", bytes(b"q")), ("q", method), ("a", arguments), ("ro", flag(*read_only))]
+                let (method, mut arguments) = query.wire();
+                arguments.push(("id", bytes(&from.0)));
+                let (method, arguments) = (("q", bytes(method.as_bytes())), ("a", Some(dict(arguments))));
+                vec![("y", bytes(b"q")), method, arguments, ("ro", flag(*read_only))]
             }
             Body::Answer(answer) => vec![("y", bytes(b"r")), ("r", Some(dict(answer.values())))],
             Body::Error { code, text } => {
@@ -53,33 +54,27 @@ impl Packet {
 impl Query {
     /// Its name on the wire.
     pub fn method(&self) -> &'static str {
-        match self {
-            Query::Ping => "ping",
-            Query::FindNode { .. } => "find_node",
-            Query::GetPeers { .. } => "get_peers",
-            Query::Announce { .. } => "announce_peer",
-            Query::Sample { .. } => "sample_infohashes",
-        }
+        self.wire().0
     }
 
-    fn arguments(&self, from: &NodeId) -> Entries {
-        let mut entries = vec![("id", bytes(&from.0))];
-        entries.extend(match self {
-            Query::Ping => vec![],
-            Query::FindNode { target, want } | Query::Sample { target, want } => {
-                vec![("target", bytes(&target.0)), ("want", families(*want))]
-            }
+    /// Its name, and its arguments beside `id`.
+    fn wire(&self) -> (&'static str, Entries) {
+        let target = |target: &NodeId, want| vec![("target", bytes(&target.0)), ("want", families(want))];
+        match self {
+            Query::Ping => ("ping", vec![]),
+            Query::FindNode { target: id, want } => ("find_node", target(id, *want)),
+            Query::Sample { target: id, want } => ("sample_infohashes", target(id, *want)),
             Query::GetPeers { info_hash, want, scrape, no_seed } => {
-                let flags = [("scrape", flag(*scrape)), ("noseed", flag(*no_seed))];
-                [&[("info_hash", bytes(&info_hash.0)), ("want", families(*want))][..], &flags].concat()
+                let (scrape, no_seed) = (("scrape", flag(*scrape)), ("noseed", flag(*no_seed)));
+                ("get_peers", vec![("info_hash", bytes(&info_hash.0)), ("want", families(*want)), scrape, no_seed])
             }
             Query::Announce { info_hash, port, implied_port, token, seed } => {
-                let flags = [("implied_port", flag(*implied_port)), ("seed", flag(*seed))];
-                let port = Some(u64::from(*port).into());
-                [&[("info_hash", bytes(&info_hash.0)), ("port", port), ("token", bytes(token))][..], &flags].concat()
+                let (port, seed) = (("port", Some(u64::from(*port).into())), ("seed", flag(*seed)));
+                let implied_port = ("implied_port", flag(*implied_port));
+                let token = ("token", bytes(token));
+                ("announce_peer", vec![("info_hash", bytes(&info_hash.0)), implied_port, port, seed, token])
             }
-        });
-        entries
+        }
     }
 }
 
@@ -87,7 +82,7 @@ impl Answer {
     fn values(&self) -> Entries {
         let peers = self.peers.iter().map(|peer| compact::entry(*peer));
         let samples = self.samples.as_ref();
-        let hashes = samples.map(|samples| samples.info_hashes.iter().flat_map(|hash| hash.0).collect::<Vec<u8>>());
+        let hashes = samples.map(|(_, hashes)| hashes.iter().flat_map(|hash| hash.0).collect::<Vec<u8>>());
         vec![
             ("id", bytes(&self.id.0)),
             ("token", self.token.as_deref().and_then(bytes)),
@@ -96,7 +91,7 @@ impl Answer {
             ("values", (!self.peers.is_empty()).then(|| Bencode::list(peers))),
             // Even an empty list says that this node knows BEP 51.
             ("samples", hashes.map(Bencode::from)),
-            ("num", samples.map(|samples| samples.num.into())),
+            ("num", samples.map(|(all, _)| (*all).into())),
             ("interval", samples.map(|_| SAMPLE_INTERVAL.into())),
             ("BFsd", self.filters.as_ref().and_then(|filters| bytes(&filters.0.0))),
             ("BFpe", self.filters.as_ref().and_then(|filters| bytes(&filters.1.0))),
@@ -114,7 +109,7 @@ impl Answer {
     /// peers. The filters stand for many peers, so they stay the longest.
     fn shorten(&mut self, mut excess: usize) {
         while excess > 0 {
-            let samples = self.samples.as_mut().and_then(|samples| samples.info_hashes.pop());
+            let samples = self.samples.as_mut().and_then(|(_, hashes)| hashes.pop());
             let shorter = if let Some(peer) = self.peers.pop() {
                 Bencode::from(compact::entry(peer)).encode().len()
             } else if let Some(hash) = samples {

@@ -6,7 +6,7 @@ use core::net::IpAddr;
 use std::fmt;
 
 /// The id of a node, in the same space as the info-hashes of torrents.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct NodeId(pub [u8; 20]);
 
 /// Bits of an id.

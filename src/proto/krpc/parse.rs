@@ -4,7 +4,7 @@
 //! by a number in the packet. What a packet must have is read strictly. What it may have is left out if it is
 //! malformed. Unknown keys are skipped, because others extend the protocol.
 
-use super::{Answer, Bloom, Body, Contact, NodeId, Packet, Query, Samples, Unread, Want};
+use super::{Answer, Bloom, Body, Contact, NodeId, Packet, Query, Unread, Want};
 use super::{METHOD_UNKNOWN, MOST_NODES, MOST_PEERS, MOST_TEXT, MOST_TOKEN, MOST_TRANSACTION, PROTOCOL_ERROR};
 use crate::proto::bencode::{self, Value};
 use crate::proto::id::InfoHash;
@@ -93,16 +93,15 @@ fn question(dict: Value<'_>) -> Result<Body, Unread> {
 /// The answer with the return values `r`; `None` if it does not say which node it comes from.
 fn answer(dict: Value<'_>) -> Option<Body> {
     let r = dict.get(b"r")?;
-    let mut answer = Answer::new(NodeId(hash(r, b"id")?));
+    let mut answer = Answer { id: NodeId(hash(r, b"id")?), ..Answer::default() };
     answer.nodes.extend(contacts(r, b"nodes", V4_BYTES));
     answer.nodes.extend(contacts(r, b"nodes6", V6_BYTES));
     answer.token = token(r);
     let values = r.get(b"values").and_then(Value::items).into_iter().flatten().take(MOST_PEERS);
     answer.peers.extend(values.filter_map(Value::as_bytes).filter_map(compact::place));
-    answer.samples = string(r, b"samples").map(|samples| Samples {
-        num: integer(r, b"num").unwrap_or(0).max(0) as u64,
-        info_hashes: samples.as_chunks().0.iter().copied().map(InfoHash).collect(),
-    });
+    let all = integer(r, b"num").unwrap_or(0).max(0) as u64;
+    let hashes = |hashes: &[u8]| hashes.as_chunks().0.iter().copied().map(InfoHash).collect();
+    answer.samples = string(r, b"samples").map(|samples| (all, hashes(samples)));
     let filter = |key| string(r, key).and_then(|bytes| bytes.try_into().ok()).map(Bloom);
     answer.filters = filter(b"BFsd").zip(filter(b"BFpe")).map(Box::new);
     Some(Body::Answer(Box::new(answer)))

@@ -25,8 +25,8 @@ impl fmt::Display for Packet {
             Body::Answer(answer) => {
                 write!(f, "from {}, {} nodes, {} peers", answer.id, answer.nodes.len(), answer.peers.len())?;
                 write!(f, "{}", if answer.token.is_some() { ", a token" } else { "" })?;
-                if let Some(samples) = &answer.samples {
-                    write!(f, ", {} of {} torrents", samples.info_hashes.len(), samples.num)?;
+                if let Some((all, some)) = &answer.samples {
+                    write!(f, ", {} of {all} torrents", some.len())?;
                 }
                 if let Some(filters) = &answer.filters {
                     write!(f, ", about {:.0} seeds and {:.0} others", filters.0.estimate(), filters.1.estimate())?;

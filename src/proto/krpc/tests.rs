@@ -17,7 +17,7 @@ pub fn question(query: Query) -> Packet {
 }
 
 pub fn answer(change: impl FnOnce(&mut Answer)) -> Packet {
-    let mut answer = Answer::new(ASKING);
+    let mut answer = Answer { id: ASKING, ..Answer::default() };
     change(&mut answer);
     packet(Body::Answer(Box::new(answer)))
 }
@@ -109,7 +109,7 @@ fn a_packet_is_one_line() {
     let full = answer(|answer| {
         answer.peers = vec![addr("192.0.2.2:1"); 3];
         answer.token = Some(vec![0xff]);
-        answer.samples = Some(Samples { num: 9, info_hashes: vec![info_hash] });
+        answer.samples = Some((9, vec![info_hash]));
         answer.filters = Some(Box::new((Bloom::EMPTY, Bloom([0x0f; 256]))));
     });
     let rest = "0 nodes, 3 peers, a token, 1 of 9 torrents, about 0 seeds and 710 others";
@@ -208,12 +208,12 @@ fn malformed_lists_are_left_out() {
     let values = returned(b"6:valuesl7:abcdefg6:\x01\x02\x03\x04\x00\x05i7el6:abcdefe0:de5:abcdee");
     assert_eq!(values.peers, [addr("1.2.3.4:5")]);
     let wrong = returned(b"5:nodesle6:valuesi1e5:tokeni1e7:samplesi3e4:BFsd3:abc4:BFpe0:");
-    assert_eq!(wrong, Answer::new(ASKING));
+    assert_eq!(wrong, Answer { id: ASKING, ..Answer::default() });
     let one_filter = [b"4:BFsd256:", &[0u8; 256][..]].concat();
     assert_eq!(returned(&one_filter).filters, None);
     let samples = returned(b"8:intervali99999e3:numi-3e7:samples25:abcdefghij0123456789abcde").samples.unwrap();
-    assert_eq!(samples.num, 0);
-    assert_eq!(samples.info_hashes, [InfoHash(ASKING.0)]);
+    assert_eq!(samples.0, 0);
+    assert_eq!(samples.1, [InfoHash(ASKING.0)]);
     let ping = b"1:y1:r1:rd2:id20:abcdefghij0123456789e";
     for (entries, ip) in [("2:ip6:\x01\x02\x03\x04\x00\x05", Some(addr("1.2.3.4:5"))), ("2:ip4:abcd", None)] {
         assert_eq!(with(&[entries.as_bytes(), ping].concat()).unwrap().ip, ip);
@@ -328,9 +328,9 @@ fn what_must_be_in_a_packet_is_short() {
     };
     let (token, info_hash) = (vec![1; MOST_TOKEN], InfoHash([1; 20]));
     let announce = Query::Announce { info_hash, port: u16::MAX, implied_port: true, token: token.clone(), seed: true };
-    let mut answer = Answer::new(ASKING);
+    let mut answer = Answer { id: ASKING, ..Answer::default() };
     answer.token = Some(token);
-    answer.samples = Some(Samples { num: u64::MAX, info_hashes: vec![info_hash; 500] });
+    answer.samples = Some((u64::MAX, vec![info_hash; 500]));
     for body in [
         Body::Query { from: ASKING, read_only: true, query: announce },
         Body::Answer(Box::new(answer)),

@@ -15,11 +15,13 @@
 //! so the second 16 are honest ones as often as all nodes are. When all that are wanted have answered, the lookup is
 //! over.
 
-use super::address::network;
+use super::address::{network, one_host};
 use super::table::K;
+use super::{Goal, Step};
 use crate::base::step;
-use crate::proto::krpc::{Answer, Contact, NodeId};
+use crate::proto::krpc::{Answer, Contact, NodeId, Query, Want};
 use core::net::SocketAddr;
+use std::collections::BTreeSet;
 
 /// Questions under way at the same time (libtorrent; jech/dht 4, anacrolix 3).
 const ALPHA: usize = 5;
@@ -28,6 +30,13 @@ const ALPHA: usize = 5;
 const WANTED: usize = 2 * K;
 /// Most nodes that are remembered, beside those that were asked (libtorrent: 100; we begin with up to 64).
 const MOST_NEW: usize = 150;
+/// Most questions of a lookup. An honest DHT of ten million nodes takes about 40; liars can name others for ever.
+const MOST_QUESTIONS: u32 = 120;
+/// Most peers that are found for a wish.
+const MOST_PEERS: usize = 1000;
+
+/// Where there may be a node, and its id if somebody has told it.
+pub type Named = (Option<NodeId>, SocketAddr);
 
 enum State {
     New,
@@ -49,8 +58,8 @@ struct Candidate {
 /// What a lookup does next.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
-    /// It asks the node at this address. Its id may not be known.
-    Ask(Option<NodeId>, SocketAddr),
+    /// It asks this node.
+    Ask(Named),
     /// It waits for answers, or for the first node that it can ask.
     Wait,
     /// It is over.
@@ -59,13 +68,16 @@ pub enum Next {
 
 /// A lookup.
 pub struct Lookup {
-    /// The id.
+    /// What it is for.
+    pub goal: Goal,
+    /// The id to which it leads.
     pub target: NodeId,
     own: NodeId,
     allow_local: bool,
     /// The nearest first. Of each network there is one.
     candidates: Vec<Candidate>,
-    most_questions: u32,
+    /// The hosts of the peers that were found.
+    hosts: BTreeSet<SocketAddr>,
     /// Questions that were asked.
     pub questions: u32,
     /// How many of them were answered.
@@ -74,8 +86,28 @@ pub struct Lookup {
 
 impl Lookup {
     /// One that knows no node yet. `own` is our id.
-    pub fn new(target: NodeId, own: NodeId, allow_local: bool, most_questions: u32) -> Lookup {
-        Lookup { target, own, allow_local, candidates: Vec::new(), most_questions, questions: 0, answers: 0 }
+    pub fn new(goal: Goal, own: NodeId, allow_local: bool) -> Lookup {
+        let target = match goal {
+            Goal::Peers { info_hash, .. } | Goal::Scrape(info_hash) => NodeId(info_hash.0),
+            Goal::Ping(_) => own,
+            Goal::Nodes(target) => target,
+        };
+        let (candidates, hosts) = (Vec::new(), BTreeSet::new());
+        Lookup { goal, target, own, allow_local, candidates, hosts, questions: 0, answers: 0 }
+    }
+
+    /// What is asked. Our own lookup wants nodes of `both` families.
+    pub fn query(&self, both: Want) -> Query {
+        let want = Want::default();
+        match self.goal {
+            Goal::Peers { info_hash, announce } => {
+                let no_seed = announce.is_some_and(|(_, is_seed)| is_seed);
+                Query::GetPeers { info_hash, want, scrape: false, no_seed }
+            }
+            Goal::Scrape(info_hash) => Query::GetPeers { info_hash, want, scrape: true, no_seed: false },
+            Goal::Ping(_) => Query::Ping,
+            Goal::Nodes(target) => Query::FindNode { target, want: both },
+        }
     }
 
     /// Whether it knows no node.
@@ -83,9 +115,9 @@ impl Lookup {
         self.candidates.is_empty()
     }
 
-    /// There may be a node at `addr`. Of a network one node counts, the first, unless the id of another one belongs to
+    /// There may be this node. Of a network one node counts, the first, unless the id of another one belongs to
     /// its address and that of the first does not: so nobody keeps a node out by naming its neighbour.
-    pub fn add(&mut self, id: Option<NodeId>, addr: SocketAddr) {
+    pub fn add(&mut self, (id, addr): Named) {
         let is_secure = id.is_some_and(|id| id.is_secure(addr.ip()));
         let same = |candidate: &Candidate| network(candidate.addr, self.allow_local) == network(addr, self.allow_local);
         if let Some(at) = self.candidates.iter().position(same) {
@@ -130,46 +162,59 @@ impl Lookup {
         places
     }
 
-    /// What to do now. A node that is to be asked counts as asked. `may_ask`: there is room for another question.
-    pub fn next(&mut self, may_ask: bool) -> Next {
-        let (is_new, is_asked) =
-            (|state: &State| matches!(state, State::New), |state: &State| matches!(state, State::Asked));
+    /// What to do now. A node that is to be asked counts as asked.
+    pub fn next(&mut self) -> Next {
+        let is_asked = |candidate: &Candidate| matches!(candidate.state, State::Asked);
+        let most = if let Goal::Ping(_) = self.goal { 1 } else { MOST_QUESTIONS };
         let wanted = self.nearest(WANTED, |state| !matches!(state, State::Silent));
+        let is_due = |at: &&usize| matches!(self.candidates[**at].state, State::New) && self.questions < most;
         // Of nodes whose id belongs to their address nobody can name an endless row, so they come first.
-        let due =
-            wanted.iter().filter(|at| is_new(&self.candidates[**at].state) && self.questions < self.most_questions);
-        let Some(at) = due.min_by_key(|at| !self.candidates[**at].is_secure) else {
-            let waits = wanted.iter().any(|at| is_asked(&self.candidates[*at].state)) || self.is_empty();
+        let Some(at) = wanted.iter().filter(is_due).min_by_key(|at| !self.candidates[**at].is_secure) else {
+            let waits = self.is_empty() || wanted.iter().any(|at| is_asked(&self.candidates[*at]));
             return if waits { Next::Wait } else { Next::Over };
         };
-        if !may_ask || self.candidates.iter().filter(|candidate| is_asked(&candidate.state)).count() >= ALPHA {
+        if self.candidates.iter().filter(|candidate| is_asked(candidate)).count() >= ALPHA {
             return Next::Wait;
         }
         let candidate = &mut self.candidates[*at];
         candidate.state = State::Asked;
         self.questions += 1;
-        Next::Ask(candidate.id, candidate.addr)
+        Next::Ask((candidate.id, candidate.addr))
     }
 
     /// The node at `from` answered. What it says is its id counts from now on, and the nodes that it names may be
-    /// asked. Returns whether it was asked itself.
-    pub fn answered(&mut self, from: SocketAddr, mut answer: Answer) -> bool {
+    /// asked. Returns what it says, if it was asked itself.
+    pub fn answered(&mut self, from: SocketAddr, mut answer: Answer) -> Option<Step> {
         let was_asked =
             |candidate: &Candidate| candidate.addr == from && matches!(candidate.state, State::Asked | State::Silent);
-        let Some(at) = self.candidates.iter().position(was_asked) else { return false };
+        let at = self.candidates.iter().position(was_asked)?;
         self.candidates.remove(at);
         self.answers += 1;
+        let step = self.brings(from, &mut answer);
+        // The lookup keeps the answer to its end, so what nobody asked for is left out: it may be large.
+        answer.samples = None;
+        answer.filters = answer.filters.filter(|_| matches!(self.goal, Goal::Scrape(_)));
         let (nodes, id) = (core::mem::take(&mut answer.nodes), answer.id);
         let state = State::Answered(Box::new(answer));
         self.insert(Candidate { addr: from, id: Some(id), is_secure: id.is_secure(from.ip()), state });
-        nodes.iter().for_each(|node| self.add(Some(node.id), node.addr));
-        true
+        nodes.iter().for_each(|node| self.add((Some(node.id), node.addr)));
+        Some(step)
     }
 
-    /// The node at `addr` has been silent for too long, or refuses to answer. Returns whether that is new.
-    pub fn silent(&mut self, addr: SocketAddr) -> bool {
+    /// What an answer of the node at `addr` brings. Its peers are taken out: one of each host counts, so a list of ports
+    /// of a victim leads to one connection.
+    pub fn brings(&mut self, addr: SocketAddr, answer: &mut Answer) -> Step {
+        let mut new = core::mem::take(&mut answer.peers);
+        let (from, nodes, peers) = (Contact { id: answer.id, addr }, answer.nodes.len(), new.len());
+        new.retain(|peer| self.hosts.len() < MOST_PEERS && self.hosts.insert(one_host(*peer, self.allow_local)));
+        Step::Answered { from, nodes, peers, new, has_token: answer.token.is_some() }
+    }
+
+    /// The node at `addr` has been silent for too long, or refuses to answer. Returns that, if it is new.
+    pub fn silent(&mut self, addr: SocketAddr) -> Option<Step> {
         let is_it = |candidate: &&mut Candidate| candidate.addr == addr && matches!(candidate.state, State::Asked);
-        self.candidates.iter_mut().find(is_it).map(|candidate| candidate.state = State::Silent).is_some()
+        self.candidates.iter_mut().find(is_it)?.state = State::Silent;
+        Some(Step::Silent(addr))
     }
 
     /// The nodes next to the id whose answers `are` of use: the 8 nearest, and the 8 nearest whose id belongs to their

@@ -67,26 +67,17 @@ pub struct Config {
 
 /// What happens to a node.
 pub enum Input<'a> {
-    /// A datagram came.
-    Packet {
-        /// From there.
-        from: SocketAddr,
-        /// It says this.
-        bytes: &'a [u8],
-    },
+    /// A datagram came from there.
+    Packet(SocketAddr, &'a [u8]),
     /// There may be a node: of the last run, of a peer's PORT message, of a torrent's `nodes`, of a person. It is
     /// asked, and enters the table if it answers.
     Node(SocketAddr),
     /// A well-known node through which one enters the DHT. It is asked only while the table is poor, and never enters
     /// it.
     Router(SocketAddr),
-    /// Something is wanted.
-    Seek {
-        /// The number of the wish, by which its results are known. No two wishes have the same at a time.
-        ticket: u64,
-        /// What is wanted.
-        goal: Goal,
-    },
+    /// This is wanted. The number is the ticket of the wish, by which its results are known. No two wishes have the same
+    /// at a time.
+    Seek(u64, Goal),
     /// The wish with this ticket is given up. No output about it follows.
     Cancel(u64),
     /// Good nodes of the other machine, for those who want nodes of both families. The engine gives them now and then.
@@ -116,27 +107,12 @@ pub enum Goal {
 /// What a node wants done, or has found.
 #[derive(Debug)]
 pub enum Output {
-    /// A datagram is to be sent.
-    Send {
-        /// To there.
-        to: SocketAddr,
-        /// It says this.
-        bytes: Vec<u8>,
-    },
-    /// A question, an answer, or silence.
-    Step {
-        /// Of the wish.
-        ticket: u64,
-        /// What happened.
-        step: Step,
-    },
-    /// A wish has come to its end.
-    Done {
-        /// Of the wish.
-        ticket: u64,
-        /// What came of it.
-        outcome: Outcome,
-    },
+    /// A datagram is to be sent there.
+    Send(SocketAddr, Vec<u8>),
+    /// For the wish with this ticket there was a question, an answer, or silence.
+    Step(u64, Step),
+    /// The wish with this ticket has come to its end.
+    Done(u64, Outcome),
     /// Nodes of the other family, for the other machine. Nothing is known about them.
     Met(Vec<SocketAddr>),
 }
@@ -144,13 +120,8 @@ pub enum Output {
 /// One step of a lookup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// A node is asked.
-    Asked {
-        /// The node. Its id is unknown if it is our way into the DHT.
-        id: Option<NodeId>,
-        /// Where.
-        addr: SocketAddr,
-    },
+    /// The node there is asked. Its id is unknown if it is our way into the DHT.
+    Asked(Option<NodeId>, SocketAddr),
     /// It answers.
     Answered {
         /// The node.
@@ -164,11 +135,8 @@ pub enum Step {
         /// It takes announces.
         has_token: bool,
     },
-    /// It does not answer, or with an error.
-    Silent {
-        /// Where.
-        addr: SocketAddr,
-    },
+    /// The node there does not answer, or with an error.
+    Silent(SocketAddr),
 }
 
 /// What came of a wish.

@@ -7,11 +7,12 @@ mod answering;
 mod asking;
 mod upkeep;
 
-use self::asking::{OWN, Question, Wish};
+use self::asking::{OWN, Question};
 use self::upkeep::{JOIN, QUICK, Rhythm};
 use super::address::{is_martian, one_host};
 use super::external::External;
 use super::limits::Limits;
+use super::lookup::{Lookup, Named};
 use super::store::Store;
 use super::table::Table;
 use super::token::Secret;
@@ -41,14 +42,14 @@ pub struct Node {
     limits: Limits,
     external: External,
     /// What is wanted, by tickets.
-    wishes: BTreeMap<u64, Wish>,
+    lookups: BTreeMap<u64, Lookup>,
     /// Our questions that are not answered yet, the oldest first.
     questions: VecDeque<Question>,
     /// For each place, until which second its hosts count as asked lately: that they ask us is no proof that strangers
     /// reach us. (Thousands are asked in that time, so hosts share places.)
     asked: Vec<u32>,
-    /// Where there may be nodes, and the ids that they are said to have.
-    unproven: VecDeque<(Option<NodeId>, SocketAddr)>,
+    /// Nodes that there may be.
+    unproven: VecDeque<Named>,
     routers: BTreeSet<SocketAddr>,
     /// Our own lookup, and the questions whether nodes live.
     joining: Rhythm,
@@ -78,7 +79,7 @@ impl Node {
             store: Store::new(config.store_peers, config.allow_local),
             limits: Limits::default(),
             external: External::default(),
-            wishes: BTreeMap::new(),
+            lookups: BTreeMap::new(),
             questions: VecDeque::new(),
             asked: vec![0; PLACES],
             unproven: VecDeque::new(),
@@ -97,14 +98,14 @@ impl Node {
     pub fn handle(&mut self, input: Input, now: Time, rng: &mut Rng, out: &mut Vec<Output>) {
         let turn = &mut Turn { now, rng, out };
         match input {
-            Input::Packet { from, bytes } => self.packet(from, bytes, turn),
-            Input::Node(addr) => self.meet(None, addr),
+            Input::Packet(from, bytes) => self.packet(from, bytes, turn),
+            Input::Node(addr) => self.meet((None, addr)),
             Input::Router(addr) if self.is_ours(addr) && self.routers.len() < MOST_ROUTERS => {
                 self.routers.insert(addr);
             }
             Input::Router(_) => {}
-            Input::Seek { ticket, goal } => self.begin(ticket, goal, turn),
-            Input::Cancel(ticket) => drop(self.wishes.remove(&ticket)),
+            Input::Seek(ticket, goal) => self.begin(ticket, goal, turn),
+            Input::Cancel(ticket) => drop(self.lookups.remove(&ticket)),
             Input::Others(contacts) => self.others = contacts,
             Input::Timer => {
                 self.give_up_questions(turn);
@@ -131,21 +132,24 @@ impl Node {
 
     /// Whether the wish with this ticket is under way: it does not wait for the first node that we know.
     pub fn is_seeking(&self, ticket: u64) -> bool {
-        self.wishes.get(&ticket).is_some_and(|wish| !wish.lookup.is_empty())
+        self.lookups.get(&ticket).is_some_and(|lookup| !lookup.is_empty())
     }
 
-    /// How it is.
-    pub fn figures(&self, now: Time) -> Figures {
-        let (stored_peers, stored_torrents) = self.store.size();
+    /// How it is, together with `others`.
+    pub fn figures(&self, now: Time, others: Figures) -> Figures {
+        let (peers, torrents) = self.store.size();
         Figures {
-            good: self.table.good(now).count(),
-            nodes: self.table.size(),
-            lookups: self.wishes.len(),
-            stored_peers,
-            stored_torrents,
-            answers: !self.is_read_only(now),
-            external: self.external.known,
-            ..self.counts.clone()
+            good: others.good + self.table.good(now).count(),
+            nodes: others.nodes + self.table.size(),
+            queries_in: others.queries_in + self.counts.queries_in,
+            answers_in: others.answers_in + self.counts.answers_in,
+            queries_out: others.queries_out + self.counts.queries_out,
+            answers_out: others.answers_out + self.counts.answers_out,
+            lookups: others.lookups + self.lookups.len(),
+            stored_peers: others.stored_peers + peers,
+            stored_torrents: others.stored_torrents + torrents,
+            answers: others.answers || !self.is_read_only(now),
+            external: others.external.or(self.external.known),
         }
     }
 
@@ -157,16 +161,18 @@ impl Node {
             return;
         }
         match Packet::parse(bytes) {
-            Ok(Packet { transaction, ip, body, .. }) => match body {
-                Body::Query { from: id, read_only, query } if is_question => {
-                    self.asked(Contact { id, addr: from }, read_only, turn);
-                    let answer = self.answer(from, query, turn);
-                    self.reply(from, transaction, answer, bytes.len(), turn);
+            Ok(Packet { transaction, body: Body::Query { from: id, read_only, query }, .. }) if is_question => {
+                self.asked(Contact { id, addr: from }, read_only, turn);
+                let answer = self.answer(from, query, turn);
+                self.reply(from, transaction, answer, bytes.len(), turn);
+            }
+            Ok(Packet { transaction, ip, body, .. }) => {
+                match (self.take_question(from, &transaction, turn.now), body) {
+                    (Some(question), Body::Answer(answer)) => self.answered(question, *answer, ip, turn),
+                    (Some(question), Body::Error { .. }) => self.refused(question.ticket, from, turn),
+                    (None, _) | (_, Body::Query { .. }) => {}
                 }
-                Body::Query { .. } => {}
-                Body::Answer(answer) => self.answered(from, &transaction, *answer, ip, turn),
-                Body::Error { .. } => self.refused(from, &transaction, turn),
-            },
+            }
             Err(Unread { code, reason, transaction: Some(transaction) }) if is_question => {
                 let error = Body::Error { code, text: reason.into() };
                 self.reply(from, transaction, error, bytes.len(), turn);

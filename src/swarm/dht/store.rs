@@ -8,7 +8,7 @@ use super::address::one_host;
 use crate::base::rng::Rng;
 use crate::base::time::Time;
 use crate::proto::id::InfoHash;
-use crate::proto::krpc::{Bloom, SAMPLE_INTERVAL, Samples};
+use crate::proto::krpc::{Bloom, SAMPLE_INTERVAL};
 use core::net::{IpAddr, SocketAddr};
 
 /// A peer is kept for this long. Programs announce every 15 (libtorrent) to 30 minutes (rain); libtorrent keeps 45.
@@ -115,12 +115,13 @@ impl Store {
         Some(filters)
     }
 
-    /// Some torrents (BEP 51). They stay the same for the interval, so that asking more often brings no more.
-    pub fn samples(&self, now: Time) -> Samples {
+    /// How many torrents there are, and some of them (BEP 51), which stay the same for the interval, so that asking more
+    /// often brings no more.
+    pub fn samples(&self, now: Time) -> (u64, Vec<InfoHash>) {
         let torrents = self.peers.chunk_by(|a, b| a.info_hash == b.info_hash).map(|peers| peers[0].info_hash);
         let most_skipped = self.torrents.saturating_sub(SAMPLE);
         let skipped = Rng::new(now.as_secs() / SAMPLE_INTERVAL).below(most_skipped + 1);
-        Samples { num: self.torrents as u64, info_hashes: torrents.skip(skipped).take(SAMPLE).collect() }
+        (self.torrents as u64, torrents.skip(skipped).take(SAMPLE).collect())
     }
 
     /// Forgets the peers that have not announced themselves lately.
@@ -236,15 +237,15 @@ mod tests {
     #[test]
     fn a_sample_is_bounded_and_stays_the_same() {
         let mut store = Store::new(20_000, false);
-        assert_eq!(store.samples(Time::ZERO).info_hashes, []);
+        assert_eq!(store.samples(Time::ZERO).1, []);
         (0..3_000).for_each(|n| assert!(store.add(&hash(n % 100), peer(n), false, Time::ZERO)));
         let sample = store.samples(Time::ZERO);
-        assert_eq!((sample.num, sample.info_hashes.len()), (100, SAMPLE));
+        assert_eq!((sample.0, sample.1.len()), (100, SAMPLE));
         assert_eq!(store.samples(Time::from_secs(3_600)), sample);
-        let few: Vec<InfoHash> = sample.info_hashes.clone();
+        let few: Vec<InfoHash> = sample.1.clone();
         assert_eq!(few.iter().collect::<std::collections::BTreeSet<_>>().len(), SAMPLE);
         let mut small = Store::new(100, false);
         (0..9).for_each(|n| assert!(small.add(&hash(n % 3), peer(n), false, Time::ZERO)));
-        assert_eq!(small.samples(Time::from_secs(90_000)).info_hashes.len(), 3);
+        assert_eq!(small.samples(Time::from_secs(90_000)).1.len(), 3);
     }
 }

@@ -188,14 +188,14 @@ fn find(info_hash: InfoHash, given: &Parsed) -> Result<Exit, Failure> {
     let (mut visit, is_json, target) = (enter(given)?, given.has("json"), NodeId(info_hash.0));
     let (mut peers, mut written) = (Vec::new(), Ok(()));
     let outcomes = visit.seek(&Goal::Peers { info_hash, announce: None }, &mut |output| match output {
-        Output::Step { step, .. } => {
+        Output::Step(_, step) => {
             let text = if is_json { object(&step, target) } else { line(&step, target) + "\n" };
             written = std::mem::replace(&mut written, Ok(())).and_then(|()| say::write_out(text));
             if let Step::Answered { new, .. } = step {
                 peers.extend(new);
             }
         }
-        Output::Done { .. } | Output::Send { .. } | Output::Met(_) => {}
+        Output::Done(..) | Output::Send(..) | Output::Met(_) => {}
     });
     written?;
     for peer in &peers {
@@ -238,26 +238,26 @@ fn print(text: &str) -> Result<(), Failure> {
 fn line(step: &Step, target: NodeId) -> String {
     let near = |id: NodeId| format!("shares {}", count(id.shared_bits(target) as usize, "bit"));
     match step {
-        Step::Asked { id, addr } => format!("ask    {addr}, {}", id.map_or("of unknown id".into(), near)),
+        Step::Asked(id, addr) => format!("ask    {addr}, {}", id.map_or("of unknown id".into(), near)),
         Step::Answered { from, nodes, peers, has_token, .. } => {
             let token = if *has_token { ", a token" } else { "" };
             let (nodes, peers) = (count(*nodes, "node"), count(*peers, "peer"));
             format!("answer {}, {}: {nodes}, {peers}{token}", from.addr, near(from.id))
         }
-        Step::Silent { addr } => format!("silent {addr}"),
+        Step::Silent(addr) => format!("silent {addr}"),
     }
 }
 
 /// The same as JSON.
 fn object(step: &Step, target: NodeId) -> String {
     let (name, addr, id) = match step {
-        Step::Asked { id, addr } => ("asked", addr, *id),
+        Step::Asked(id, addr) => ("asked", addr, *id),
         Step::Answered { from, .. } => ("answered", &from.addr, Some(from.id)),
-        Step::Silent { addr } => ("silent", addr, None),
+        Step::Silent(addr) => ("silent", addr, None),
     };
     let mut object = Object::new(name);
     object.text("address", &addr.to_string());
-    if !matches!(step, Step::Silent { .. }) {
+    if !matches!(step, Step::Silent(..)) {
         object.text_or_null("id", id.map(|id| to_hex(&id.0)).as_deref());
         object.number_or_null("bits", id.map(|id| id.shared_bits(target)));
     }
@@ -267,7 +267,7 @@ fn object(step: &Step, target: NodeId) -> String {
             object.number("peers", *peers as u64);
             object.flag("token", *has_token);
         }
-        Step::Asked { .. } | Step::Silent { .. } => {}
+        Step::Asked(..) | Step::Silent(..) => {}
     }
     object.end()
 }
@@ -332,7 +332,7 @@ mod tests {
     #[test]
     fn one_is_one() {
         let contact = Contact { id: NodeId([0x40; 20]), addr: "1.2.3.4:5".parse().unwrap() };
-        let asked = Step::Asked { id: Some(contact.id), addr: contact.addr };
+        let asked = Step::Asked(Some(contact.id), contact.addr);
         assert_eq!(line(&asked, NodeId([0; 20])), "ask    1.2.3.4:5, shares 1 bit");
         let step = Step::Answered { from: contact, nodes: 1, peers: 1, new: vec![], has_token: true };
         assert_eq!(line(&step, NodeId([0x60; 20])), "answer 1.2.3.4:5, shares 2 bits: 1 node, 1 peer, a token");

@@ -89,7 +89,7 @@ impl Visit {
         loop {
             for output in self.nodes.work() {
                 match output {
-                    Output::Done { ticket, outcome } if ticket == self.tickets => outcomes.push(outcome),
+                    Output::Done(ticket, outcome) if ticket == self.tickets => outcomes.push(outcome),
                     other => on(other),
                 }
             }

@@ -49,8 +49,7 @@ fn queries() -> impl Strategy<Value = Query> {
 /// Answers that fit into a datagram.
 fn answers() -> impl Strategy<Value = Answer> {
     let nodes = vec((ids(), addrs()).prop_map(|(id, addr)| Contact { id, addr }), 0..=8);
-    let samples =
-        (0..=i64::MAX as u64, vec(hashes(), 0..5)).prop_map(|(num, info_hashes)| Samples { num, info_hashes });
+    let samples = (0..=i64::MAX as u64, vec(hashes(), 0..5));
     let filters = vec(any::<u8>(), 512).prop_map(|bytes| {
         let (seeds, peers) = bytes.split_at(256);
         Box::new((Bloom(seeds.try_into().unwrap()), Bloom(peers.try_into().unwrap())))
@@ -61,7 +60,7 @@ fn answers() -> impl Strategy<Value = Answer> {
         nodes.sort_by_key(|node| node.addr.is_ipv6());
         // Filters leave no room for the rest.
         match both {
-            Some(_) => Answer { token, filters: both, ..Answer::new(id) },
+            Some(_) => Answer { id, token, filters: both, ..Answer::default() },
             None => Answer { id, nodes, token, peers, samples, filters: None },
         }
     })
@@ -186,7 +185,7 @@ fn no_byte_and_no_prefix_of_a_full_packet_does_harm() {
         answer.nodes = vec![Contact { id: super::TARGET, addr: "192.0.2.1:7".parse().unwrap() }; 2];
         answer.token = Some(vec![b'e'; 8]);
         answer.peers = vec!["[2001:db8::1]:7".parse().unwrap(); 2];
-        answer.samples = Some(Samples { num: 4, info_hashes: vec![InfoHash([b'd'; 20])] });
+        answer.samples = Some((4, vec![InfoHash([b'd'; 20])]));
     });
     let info_hash = InfoHash([b'i'; 20]);
     let want = Want { n4: true, n6: true };

@@ -98,7 +98,7 @@ fn answers_of_libtorrent_are_read() {
         assert_eq!(told.token.map(|token| token.len()), Some(4));
     }
     let samples = answer(LT_SAMPLES).1.samples;
-    assert_eq!(samples, Some(Samples { num: 1, info_hashes: vec![INFO_HASH] }));
+    assert_eq!(samples, Some((1, vec![INFO_HASH])));
     // It says who it is beside the error.
     let refused = Body::Error { code: PROTOCOL_ERROR, text: "invalid token".into() };
     assert_eq!(read(LT_REFUSAL).body, refused);

@@ -14,13 +14,13 @@ fn id(far: u8) -> NodeId {
 }
 
 fn lookup() -> Lookup {
-    Lookup::new(TARGET, OWN, false, 120)
+    Lookup::new(Goal::Nodes(TARGET), OWN, false)
 }
 
 /// The nodes that are asked now.
 fn asks(lookup: &mut Lookup) -> Vec<SocketAddr> {
-    let next = |_| match lookup.next(true) {
-        Next::Ask(_, addr) => Some(addr),
+    let next = |_| match lookup.next() {
+        Next::Ask((_, addr)) => Some(addr),
         Next::Wait | Next::Over => None,
     };
     (0..1000).map_while(next).collect()
@@ -28,22 +28,22 @@ fn asks(lookup: &mut Lookup) -> Vec<SocketAddr> {
 
 fn answer(lookup: &mut Lookup, id: NodeId, addr: SocketAddr, nodes: &[(NodeId, SocketAddr)]) -> bool {
     let nodes = nodes.iter().map(|(id, addr)| Contact { id: *id, addr: *addr }).collect();
-    lookup.answered(addr, Answer { token: Some(vec![id.0[0]]), nodes, ..Answer::new(id) })
+    lookup.answered(addr, Answer { id, token: Some(vec![id.0[0]]), nodes, ..Answer::default() }).is_some()
 }
 
 #[test]
 fn five_of_the_nearest_are_asked_at_a_time_until_sixteen_have_answered() {
     let mut lookup = lookup();
-    (1..=30).for_each(|n| lookup.add(Some(id(n)), at(n.into())));
+    (1..=30).for_each(|n| lookup.add((Some(id(n)), at(n.into()))));
     let mut asked = asks(&mut lookup);
     assert_eq!(asked, [at(1), at(2), at(3), at(4), at(5)]);
-    assert_eq!(lookup.next(true), Next::Wait);
+    assert_eq!(lookup.next(), Next::Wait);
     for n in 1..=16u8 {
         assert!(answer(&mut lookup, id(n), at(n.into()), &[]));
         asked.extend(asks(&mut lookup));
     }
     assert_eq!(asked, (1..=16).map(at).collect::<Vec<_>>());
-    assert_eq!(lookup.next(true), Next::Over);
+    assert_eq!(lookup.next(), Next::Over);
     let nearest = lookup.found(|answer| answer.token.is_some());
     assert_eq!(nearest.iter().map(|(node, _)| node.addr).collect::<Vec<_>>(), asked[..K]);
     assert_eq!(lookup.found(|answer| answer.filters.is_some()).len(), 0);
@@ -52,8 +52,8 @@ fn five_of_the_nearest_are_asked_at_a_time_until_sixteen_have_answered() {
 #[test]
 fn nearer_nodes_that_are_named_are_asked_next_and_answers_count_once() {
     let mut lookup = lookup();
-    lookup.add(None, at(99));
-    assert_eq!(lookup.next(true), Next::Ask(None, at(99)));
+    lookup.add((None, at(99)));
+    assert_eq!(lookup.next(), Next::Ask((None, at(99))));
     let named: Vec<_> = (10..20).map(|n| (id(n), at(n.into()))).collect();
     assert!(answer(&mut lookup, id(200), at(99), &named));
     assert!(!answer(&mut lookup, id(1), at(99), &[]), "twice");
@@ -61,22 +61,21 @@ fn nearer_nodes_that_are_named_are_asked_next_and_answers_count_once() {
     assert_eq!(asks(&mut lookup), [at(10), at(11), at(12), at(13), at(14)]);
     assert!(answer(&mut lookup, id(10), at(10), &[(id(2), at(2)), (OWN, at(3))]));
     assert_eq!(asks(&mut lookup), [at(2)]);
-    assert_eq!(lookup.next(false), Next::Wait, "no room for a question");
 }
 
 #[test]
 fn a_silent_node_holds_up_nobody() {
     let mut lookup = lookup();
-    assert_eq!(lookup.next(true), Next::Wait, "for the first node");
-    (1..=7).for_each(|n| lookup.add(Some(id(n)), at(n.into())));
+    assert_eq!(lookup.next(), Next::Wait, "for the first node");
+    (1..=7).for_each(|n| lookup.add((Some(id(n)), at(n.into()))));
     assert_eq!(asks(&mut lookup), [at(1), at(2), at(3), at(4), at(5)]);
-    assert!((1..=5).all(|n| lookup.silent(at(n)) && !lookup.silent(at(n))));
+    assert!((1..=5).all(|n| lookup.silent(at(n)).is_some() && lookup.silent(at(n)).is_none()));
     assert_eq!(asks(&mut lookup), [at(6), at(7)]);
-    assert!(lookup.silent(at(6)) && !lookup.silent(at(8)));
-    assert_eq!(lookup.next(true), Next::Wait);
+    assert!(lookup.silent(at(6)).is_some() && lookup.silent(at(8)).is_none());
+    assert_eq!(lookup.next(), Next::Wait);
     // A late answer counts as well.
     assert!(answer(&mut lookup, id(1), at(1), &[]) && answer(&mut lookup, id(7), at(7), &[]));
-    assert_eq!(lookup.next(true), Next::Over);
+    assert_eq!(lookup.next(), Next::Over);
     assert_eq!(lookup.found(|_| true).len(), 2);
 }
 
@@ -85,14 +84,15 @@ fn a_silent_node_holds_up_nobody() {
 fn of_a_network_one_node_counts() {
     let mut lookup = lookup();
     for n in 1..200u8 {
-        lookup.add(Some(id(n)), SocketAddr::new(IpAddr::V4([9, 9, 9, n].into()), 1000 + u16::from(n)));
+        lookup.add((Some(id(n)), SocketAddr::new(IpAddr::V4([9, 9, 9, n].into()), 1000 + u16::from(n))));
     }
-    (1..=3).for_each(|n| lookup.add(Some(id(200)), at(n)));
+    (1..=3).for_each(|n| lookup.add((Some(id(200)), at(n))));
     assert_eq!(asks(&mut lookup).len(), 4);
     // In a local network each node counts.
-    let mut local = Lookup::new(TARGET, OWN, true, 120);
-    (1..=3)
-        .for_each(|n| local.add(Some(id(n)), SocketAddr::new(IpAddr::V4([127, 0, 0, 1].into()), 1000 + u16::from(n))));
+    let mut local = Lookup::new(Goal::Nodes(TARGET), OWN, true);
+    (1..=3).for_each(|n| {
+        local.add((Some(id(n)), SocketAddr::new(IpAddr::V4([127, 0, 0, 1].into()), 1000 + u16::from(n))))
+    });
     assert_eq!(asks(&mut local).len(), 3);
 }
 
@@ -100,15 +100,15 @@ fn of_a_network_one_node_counts() {
 #[test]
 fn the_id_in_the_answer_counts() {
     let mut lookup = lookup();
-    (2..=9).for_each(|n| lookup.add(Some(id(n)), at(n.into())));
-    lookup.add(Some(id(1)), at(50));
+    (2..=9).for_each(|n| lookup.add((Some(id(n)), at(n.into()))));
+    lookup.add((Some(id(1)), at(50)));
     assert_eq!(asks(&mut lookup)[0], at(50));
     assert!(answer(&mut lookup, id(100), at(50), &[]));
     for n in 2..=9u8 {
         asks(&mut lookup);
         assert!(answer(&mut lookup, id(n), at(n.into()), &[]));
     }
-    assert_eq!(lookup.next(true), Next::Over);
+    assert_eq!(lookup.next(), Next::Over);
     assert!(lookup.found(|_| true).iter().all(|(node, _)| node.addr != at(50)));
 }
 
@@ -116,7 +116,7 @@ fn the_id_in_the_answer_counts() {
 #[test]
 fn a_row_without_end_of_made_up_nodes_ends() {
     let mut lookup = lookup();
-    lookup.add(Some(id(254)), at(1));
+    lookup.add((Some(id(254)), at(1)));
     let (mut questions, mut named) = (0, 1);
     loop {
         let asked = asks(&mut lookup);
@@ -131,7 +131,7 @@ fn a_row_without_end_of_made_up_nodes_ends() {
             questions += usize::from(answer(&mut lookup, near(named), addr, &nodes));
         }
     }
-    assert_eq!(lookup.next(true), Next::Over);
+    assert_eq!(lookup.next(), Next::Over);
     assert!((100..=120).contains(&questions), "{questions}");
     assert!(lookup.candidates.len() <= 120 + MOST_NEW);
 }
@@ -143,13 +143,13 @@ fn nodes_whose_id_belongs_to_their_address_are_found_among_liars() {
     let honest: Vec<(NodeId, SocketAddr)> = (0..20)
         .map(|n| (NodeId::secure(at(500 + n).ip(), n as u8, &mut crate::base::rng::Rng::new(n as u64)), at(500 + n)))
         .collect();
-    (1..=200).for_each(|n| lookup.add(Some(id((n % 2) as u8)), at(n)));
-    honest.iter().for_each(|(id, addr)| lookup.add(Some(*id), *addr));
+    (1..=200).for_each(|n| lookup.add((Some(id((n % 2) as u8)), at(n))));
+    honest.iter().for_each(|(id, addr)| lookup.add((Some(*id), *addr)));
     assert!(lookup.candidates.len() <= MOST_NEW);
-    while lookup.next(true) != Next::Over {
+    while lookup.next() != Next::Over {
         lookup.candidates.iter_mut().for_each(|candidate| {
             if let (State::Asked, Some(id)) = (&candidate.state, candidate.id) {
-                candidate.state = State::Answered(Box::new(Answer::new(id)));
+                candidate.state = State::Answered(Box::new(Answer { id, ..Answer::default() }));
             }
         });
     }
@@ -166,7 +166,7 @@ fn a_neighbour_that_is_named_first_keeps_nobody_out() {
     let mut lookup = lookup();
     let honest = SocketAddr::new(IpAddr::V4([9, 9, 9, 1].into()), 6881);
     let secure = NodeId::secure(honest.ip(), 1, &mut crate::base::rng::Rng::new(1));
-    lookup.add(Some(id(1)), SocketAddr::new(IpAddr::V4([9, 9, 9, 2].into()), 6881));
-    lookup.add(Some(secure), honest);
+    lookup.add((Some(id(1)), SocketAddr::new(IpAddr::V4([9, 9, 9, 2].into()), 6881)));
+    lookup.add((Some(secure), honest));
     assert_eq!(asks(&mut lookup), [honest]);
 }

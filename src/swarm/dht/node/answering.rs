@@ -24,7 +24,7 @@ impl Node {
         let is_stranger = !is_near(by.addr.ip()) && self.asked[place(by.addr.ip())] <= turn.now.as_secs() as u32;
         self.is_reachable |= is_stranger;
         if !read_only {
-            self.meet(Some(by.id), by.addr);
+            self.meet((Some(by.id), by.addr));
         }
     }
 
@@ -34,14 +34,14 @@ impl Node {
             self.counts.answers_out += 1;
             let packet = Packet { transaction, version: Some(VERSION), ip: Some(to), body };
             let bytes = packet.emit_within(MOST_SENT.min(AMPLIFICATION * asked));
-            turn.out.push(Output::Send { to, bytes });
+            turn.out.push(Output::Send(to, bytes));
         }
     }
 
     /// The answer, or an error.
     pub(super) fn answer(&mut self, to: SocketAddr, query: Query, turn: &mut Turn) -> Body {
         let error = |code, text: &str| Body::Error { code, text: text.into() };
-        let mut answer = Answer::new(self.config.id);
+        let mut answer = Answer { id: self.config.id, ..Answer::default() };
         match query {
             Query::Ping => {}
             Query::FindNode { target, want } => answer.nodes = self.nodes(target, want),

@@ -1,16 +1,15 @@
-//! Our own questions, and the wishes that they belong to.
+//! Our own questions, and the lookups that they belong to.
 
 use super::answering::PEERS;
 use super::{LATELY, Node, Turn, place};
 use crate::base::time::{Time, sooner};
-use crate::proto::krpc::{Answer, Bloom, Body, Contact, NodeId, Packet, Query, VERSION, Want};
-use crate::swarm::dht::address::{is_martian, network, one_host};
-use crate::swarm::dht::lookup::{Lookup, Next};
+use crate::proto::krpc::{Answer, Bloom, Body, Contact, Packet, Query, VERSION, Want};
+use crate::swarm::dht::address::{is_martian, network};
+use crate::swarm::dht::lookup::{Lookup, Named, Next};
 use crate::swarm::dht::table::K;
 use crate::swarm::dht::{Goal, Outcome, Output, Step};
 use crate::swarm::meeting::host::is_near;
 use core::net::{Ipv4Addr, SocketAddr};
-use std::collections::BTreeSet;
 
 /// The ticket of our own lookup, of our own id. Nothing is told about it.
 pub(super) const OWN: u64 = u64::MAX;
@@ -18,13 +17,6 @@ pub(super) const OWN: u64 = u64::MAX;
 const PATIENCE: Time = Time::from_secs(2);
 /// A late answer still counts for this long (jech/dht).
 const LIFE: Time = Time::from_secs(10);
-/// Most questions under way, so that many lookups at once don't flood our own router: 100 lookups take some seconds
-/// more.
-const MOST_QUESTIONS: usize = 200;
-/// Most questions of a lookup. An honest DHT of ten million nodes takes about 40; liars can name others for ever.
-const MOST_OF_LOOKUP: u32 = 120;
-/// Most peers that are found for a wish.
-const MOST_PEERS: usize = 1000;
 /// Nodes of the table that a lookup starts with. The nearest are asked; the others are a reserve in case those are
 /// liars that name only their like.
 const START: usize = 64;
@@ -34,128 +26,78 @@ const NETWORK: Time = Time::from_secs(120);
 /// A question that waits for its answer.
 pub(super) struct Question {
     transaction: Vec<u8>,
-    to: SocketAddr,
-    /// The id that the node there is said to have.
-    id: Option<NodeId>,
+    to: Named,
     at: Time,
     /// The ticket of the lookup that it belongs to, if it does.
-    ticket: Option<u64>,
+    pub(super) ticket: Option<u64>,
     /// The lookup does not wait for it any more.
     is_late: bool,
-}
-
-/// A wish that is being fulfilled.
-pub(super) struct Wish {
-    goal: Goal,
-    pub(super) lookup: Lookup,
-    /// The hosts of the peers that were found.
-    hosts: BTreeSet<SocketAddr>,
-}
-
-impl Wish {
-    fn query(&self, both: Want) -> Query {
-        let want = Want::default();
-        match self.goal {
-            Goal::Peers { info_hash, announce } => {
-                let no_seed = announce.is_some_and(|(_, is_seed)| is_seed);
-                Query::GetPeers { info_hash, want, scrape: false, no_seed }
-            }
-            Goal::Scrape(info_hash) => Query::GetPeers { info_hash, want, scrape: true, no_seed: false },
-            Goal::Ping(_) => Query::Ping,
-            Goal::Nodes(target) => Query::FindNode { target, want: both },
-        }
-    }
 }
 
 impl Node {
     /// Begins a lookup.
     pub(super) fn begin(&mut self, ticket: u64, goal: Goal, turn: &mut Turn) {
-        let target = match goal {
-            Goal::Peers { info_hash, .. } | Goal::Scrape(info_hash) => NodeId(info_hash.0),
-            Goal::Ping(_) => self.config.id,
-            Goal::Nodes(target) => target,
-        };
-        let (mut hosts, allow_local) = (BTreeSet::new(), self.config.allow_local);
+        let mut lookup = Lookup::new(goal, self.config.id, self.config.allow_local);
         // In a small DHT we may be one of the nodes that store the peers.
-        if let Goal::Peers { info_hash, announce } = goal {
-            let no_seed = announce.is_some_and(|(_, is_seed)| is_seed);
-            let mut new = self.store.peers(&info_hash, PEERS, no_seed, turn.rng);
-            new.retain(|peer| hosts.insert(one_host(*peer, allow_local)));
-            let addr = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), self.config.port);
-            let from = Contact { id: self.config.id, addr };
-            if !new.is_empty() {
-                let step = Step::Answered { from, nodes: 0, peers: new.len(), new, has_token: false };
+        if let Goal::Peers { info_hash, announce } = lookup.goal {
+            let is_seed = announce.is_some_and(|(_, is_seed)| is_seed);
+            let peers = self.store.peers(&info_hash, PEERS, is_seed, turn.rng);
+            if !peers.is_empty() {
+                let own = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), self.config.port);
+                let step = lookup.brings(own, &mut Answer { id: self.config.id, peers, ..Answer::default() });
                 tell(ticket, step, turn);
             }
         }
-        let most_questions = if let Goal::Ping(_) = goal { 1 } else { MOST_OF_LOOKUP };
-        let lookup = Lookup::new(target, self.config.id, allow_local, most_questions);
-        self.wishes.insert(ticket, Wish { goal, lookup, hosts });
+        self.lookups.insert(ticket, lookup);
         self.advance(ticket, turn);
     }
 
     /// Where a lookup starts: with the nodes that we know, and our ways into the DHT if those are few.
     fn start(&mut self, ticket: u64, now: Time) {
-        let Some(wish) = self.wishes.get_mut(&ticket).filter(|wish| wish.lookup.is_empty()) else { return };
-        if let Goal::Ping(addr) = wish.goal {
-            return wish.lookup.add(None, addr);
+        let Some(lookup) = self.lookups.get_mut(&ticket).filter(|lookup| lookup.is_empty()) else { return };
+        if let Goal::Ping(addr) = lookup.goal {
+            return lookup.add((None, addr));
         }
-        let known = self.table.nearest(wish.lookup.target, START);
-        known.iter().for_each(|contact| wish.lookup.add(Some(contact.id), contact.addr));
+        let known = self.table.nearest(lookup.target, START);
+        known.iter().for_each(|contact| lookup.add((Some(contact.id), contact.addr)));
         if known.len() < K {
-            let unproven = self.unproven.drain(..self.unproven.len().min(K - known.len()));
-            unproven.for_each(|(id, addr)| wish.lookup.add(id, addr));
+            let unproven = self.unproven.len().min(K - known.len());
+            self.unproven.drain(..unproven).for_each(|named| lookup.add(named));
             // If the routers are silent, other lookups wait for our own one, which asks them less and less often.
-            let asked = &self.asked;
-            let routers =
-                self.routers.iter().filter(|addr| ticket == OWN || asked[place(addr.ip())] <= now.as_secs() as u32);
-            routers.for_each(|addr| wish.lookup.add(None, *addr));
+            let is_due = |addr: &&SocketAddr| ticket == OWN || self.asked[place(addr.ip())] <= now.as_secs() as u32;
+            self.routers.iter().filter(is_due).for_each(|addr| lookup.add((None, *addr)));
         }
     }
 
-    /// Sends a question to the node at `to`, which is said to have this id.
-    pub(super) fn ask(
-        &mut self,
-        id: Option<NodeId>,
-        to: SocketAddr,
-        query: Query,
-        ticket: Option<u64>,
-        turn: &mut Turn,
-    ) {
+    /// Sends a question.
+    pub(super) fn ask(&mut self, to: Named, query: Query, ticket: Option<u64>, turn: &mut Turn) {
         self.counts.queries_out += 1;
         let transaction = self.secret.transaction(self.counts.queries_out);
         let body = Body::Query { from: self.config.id, read_only: self.is_read_only(turn.now), query };
         let packet = Packet { transaction: transaction.clone(), version: Some(VERSION), ip: None, body };
-        turn.out.push(Output::Send { to, bytes: packet.emit() });
-        self.questions.push_back(Question { transaction, to, id, at: turn.now, ticket, is_late: false });
-        self.asked[place(to.ip())] = (turn.now + LATELY).as_secs() as u32;
+        turn.out.push(Output::Send(to.1, packet.emit()));
+        self.questions.push_back(Question { transaction, to, at: turn.now, ticket, is_late: false });
+        self.asked[place(to.1.ip())] = (turn.now + LATELY).as_secs() as u32;
     }
 
-    /// Questions to which an answer is expected.
-    fn waiting(&self) -> usize {
-        self.questions.iter().filter(|question| !question.is_late).count()
-    }
-
-    /// Goes on with all wishes.
+    /// Goes on with all lookups.
     pub(super) fn advance_all(&mut self, turn: &mut Turn) {
-        let tickets: Vec<u64> = self.wishes.keys().copied().collect();
+        let tickets: Vec<u64> = self.lookups.keys().copied().collect();
         tickets.into_iter().for_each(|ticket| self.advance(ticket, turn));
     }
 
-    /// Goes on with a wish, as far as that is possible now.
+    /// Goes on with a lookup, as far as that is possible now.
     fn advance(&mut self, ticket: u64, turn: &mut Turn) {
         self.start(ticket, turn.now);
         let both = self.both();
-        loop {
-            let may_ask = self.waiting() < MOST_QUESTIONS;
-            let Some(wish) = self.wishes.get_mut(&ticket) else { return };
-            match wish.lookup.next(may_ask) {
+        while let Some(lookup) = self.lookups.get_mut(&ticket) {
+            match lookup.next() {
                 Next::Wait => return,
                 Next::Over => return self.is_over(ticket, turn),
-                Next::Ask(id, addr) => {
-                    let query = wish.query(both);
-                    tell(ticket, Step::Asked { id, addr }, turn);
-                    self.ask(id, addr, query, Some(ticket), turn);
+                Next::Ask(named) => {
+                    let query = lookup.query(both);
+                    tell(ticket, Step::Asked(named.0, named.1), turn);
+                    self.ask(named, query, Some(ticket), turn);
                 }
             }
         }
@@ -168,18 +110,18 @@ impl Node {
 
     /// A lookup is over: the nearest nodes are known.
     fn is_over(&mut self, ticket: u64, turn: &mut Turn) {
-        let Some(Wish { goal, lookup, .. }) = self.wishes.remove(&ticket) else { return };
+        let Some(lookup) = self.lookups.remove(&ticket) else { return };
         let nearest = lookup.found(|_| true).into_iter().map(|(contact, _)| contact).take(K).collect();
-        let Lookup { questions, answers, .. } = lookup;
+        let (questions, answers) = (lookup.questions, lookup.answers);
         let mut outcome = Outcome { questions, answers, nearest, announced: 0, scrape: None };
-        match goal {
+        match lookup.goal {
             Goal::Peers { info_hash, announce: Some((port, seed)) } => {
                 for (to, answer) in lookup.found(|answer| answer.token.is_some()) {
                     // Our UDP port is our TCP port. A NAT may have changed it, so the one that others see counts; a
                     // node that does not know of that reads `port`.
                     let token = answer.token.clone().unwrap_or_default();
                     let query = Query::Announce { info_hash, port, implied_port: true, token, seed };
-                    self.ask(Some(to.id), to.addr, query, None, turn);
+                    self.ask((Some(to.id), to.addr), query, None, turn);
                     outcome.announced += 1;
                 }
             }
@@ -192,28 +134,19 @@ impl Node {
             Goal::Peers { .. } | Goal::Ping(_) | Goal::Nodes(_) => {}
         }
         if ticket != OWN {
-            turn.out.push(Output::Done { ticket, outcome });
+            turn.out.push(Output::Done(ticket, outcome));
         }
     }
 
-    /// An answer came. It counts if it is of a question of ours, and comes from where we asked.
-    pub(super) fn answered(
-        &mut self,
-        from: SocketAddr,
-        transaction: &[u8],
-        mut answer: Answer,
-        ip: Option<SocketAddr>,
-        turn: &mut Turn,
-    ) {
-        let was_full = self.waiting() >= MOST_QUESTIONS;
-        let Some(question) = self.take_question(from, transaction) else { return };
+    /// An answer to this question came, perhaps with the address at which the node sees us.
+    pub(super) fn answered(&mut self, question: Question, mut answer: Answer, ip: Option<SocketAddr>, turn: &mut Turn) {
         self.counts.answers_in += 1;
-        self.heard = turn.now;
         // Liars name each other by ids that draw us to them. One that is not what it was named does not enter the
         // table, and has no voice. Nor do nodes of our own network, unless all is local, and routers, which have enough
         // to do.
+        let (named, from) = question.to;
         let (allow_local, is_v6) = (self.config.allow_local, self.config.is_v6);
-        let is_honest = question.id.is_none_or(|id| id == answer.id);
+        let is_honest = named.is_none_or(|id| id == answer.id);
         let may_enter = is_honest && !self.routers.contains(&from) && (allow_local || !is_near(from.ip()));
         let is_new = self.table.answered(Contact { id: answer.id, addr: from }, may_enter, turn.now);
         let is_usable = |addr: SocketAddr| !is_martian(addr, from.ip(), allow_local);
@@ -225,62 +158,41 @@ impl Node {
             turn.out.push(Output::Met(others.iter().map(|node| node.addr).collect()));
         }
         match question.ticket {
-            Some(ticket) => self.looked(ticket, from, answer, turn),
-            None => answer.nodes.iter().for_each(|node| self.meet(Some(node.id), node.addr)),
+            Some(ticket) => self.step(ticket, |lookup| lookup.answered(from, answer), turn),
+            None => answer.nodes.iter().for_each(|node| self.meet((Some(node.id), node.addr))),
         }
         if let Some(ip) = ip.map(|ip| ip.ip()).filter(|ip| is_honest && ip.is_ipv6() == is_v6)
             && self.external.vote(network(from, allow_local), ip)
         {
             self.is_seen_at(ip, turn);
         }
-        // There is room for other questions again, or a wish waits for the first node that we know.
         if is_new {
             self.hurry(turn.now);
-        }
-        if was_full || is_new {
+            // A lookup may wait for the first node that we know.
             self.advance_all(turn);
         }
     }
 
-    /// A node answered the question of a lookup.
-    fn looked(&mut self, ticket: u64, from: SocketAddr, mut answer: Answer, turn: &mut Turn) {
-        let Some(wish) = self.wishes.get_mut(&ticket) else { return };
-        let (contact, nodes, has_token) =
-            (Contact { id: answer.id, addr: from }, answer.nodes.len(), answer.token.is_some());
-        let mut new = core::mem::take(&mut answer.peers);
-        let peers = new.len();
-        // The lookup keeps the answer to its end, so what nobody asked for is left out: it may be large.
-        answer.samples = None;
-        answer.filters = answer.filters.filter(|_| matches!(wish.goal, Goal::Scrape(_)));
-        if wish.lookup.answered(from, answer) {
-            // One of each host: a list of ports of a victim leads to one connection.
-            let allow_local = self.config.allow_local;
-            new.retain(|peer| wish.hosts.len() < MOST_PEERS && wish.hosts.insert(one_host(*peer, allow_local)));
-            tell(ticket, Step::Answered { from: contact, nodes, peers, new, has_token }, turn);
+    /// The node at `addr` has not answered, or with an error: then it lives, but it is of no use here. A lookup does not
+    /// wait for it any more.
+    pub(super) fn refused(&mut self, ticket: Option<u64>, addr: SocketAddr, turn: &mut Turn) {
+        ticket.into_iter().for_each(|ticket| self.step(ticket, |lookup| lookup.silent(addr), turn));
+    }
+
+    /// Tells about a step of a lookup, if it is one, and goes on with the lookup.
+    fn step(&mut self, ticket: u64, step: impl FnOnce(&mut Lookup) -> Option<Step>, turn: &mut Turn) {
+        if let Some(step) = self.lookups.get_mut(&ticket).and_then(step) {
+            tell(ticket, step, turn);
             self.advance(ticket, turn);
         }
     }
 
-    /// A node says that it can't or won't answer. It lives, but it is of no use here.
-    pub(super) fn refused(&mut self, from: SocketAddr, transaction: &[u8], turn: &mut Turn) {
-        if let Some(question) = self.take_question(from, transaction) {
-            self.heard = turn.now;
-            self.pass_over(question.ticket, from, turn);
-        }
-    }
-
-    fn take_question(&mut self, from: SocketAddr, transaction: &[u8]) -> Option<Question> {
-        let is_it = |question: &Question| question.transaction == transaction && question.to == from;
-        self.questions.iter().position(is_it).and_then(|at| self.questions.remove(at))
-    }
-
-    /// A lookup does not wait for this node any more.
-    fn pass_over(&mut self, ticket: Option<u64>, addr: SocketAddr, turn: &mut Turn) {
-        let Some(ticket) = ticket else { return };
-        if self.wishes.get_mut(&ticket).is_some_and(|wish| wish.lookup.silent(addr)) {
-            tell(ticket, Step::Silent { addr }, turn);
-            self.advance(ticket, turn);
-        }
+    /// The question of this transaction, if it was sent to `from` and waits for its answer.
+    pub(super) fn take_question(&mut self, from: SocketAddr, transaction: &[u8], now: Time) -> Option<Question> {
+        let is_it = |question: &Question| question.transaction == transaction && question.to.1 == from;
+        let at = self.questions.iter().position(is_it)?;
+        self.heard = now;
+        self.questions.remove(at)
     }
 
     /// Whether the network is there, so a node that is silent is not there any more.
@@ -290,26 +202,24 @@ impl Node {
 
     /// When the next question is late or given up.
     pub(super) fn give_up_at(&self) -> Option<Time> {
-        let waiting = self.questions.iter().find(|question| !question.is_late);
-        sooner(
-            waiting.map(|question| question.at + PATIENCE),
-            self.questions.front().map(|question| question.at + LIFE),
-        )
+        let late = self.questions.iter().find(|question| !question.is_late).map(|question| question.at + PATIENCE);
+        sooner(late, self.questions.front().map(|question| question.at + LIFE))
     }
 
     /// Gives up the questions that nobody answered: a lookup soon, the table later.
     pub(super) fn give_up_questions(&mut self, turn: &mut Turn) {
+        let is_late = |question: &&mut Question| !question.is_late && question.at + PATIENCE <= turn.now;
         let mut late = Vec::new();
-        for question in self.questions.iter_mut().filter(|q| !q.is_late && q.at + PATIENCE <= turn.now) {
+        for question in self.questions.iter_mut().filter(is_late) {
             question.is_late = true;
-            late.push((question.ticket, question.to));
+            late.push((question.ticket, question.to.1));
         }
-        late.into_iter().for_each(|(ticket, addr)| self.pass_over(ticket, addr, turn));
+        late.into_iter().for_each(|(ticket, addr)| self.refused(ticket, addr, turn));
         let is_heard = self.is_heard(turn.now);
         while self.questions.front().is_some_and(|question| question.at + LIFE <= turn.now)
-            && let Some(question) = self.questions.pop_front()
+            && let Some(Question { to: (_, addr), at, .. }) = self.questions.pop_front()
         {
-            self.table.silent(question.to, question.at, turn.now, is_heard);
+            self.table.silent(addr, at, turn.now, is_heard);
         }
     }
 }
@@ -317,6 +227,6 @@ impl Node {
 /// Tells about a step.
 fn tell(ticket: u64, step: Step, turn: &mut Turn) {
     if ticket != OWN {
-        turn.out.push(Output::Step { ticket, step });
+        turn.out.push(Output::Step(ticket, step));
     }
 }

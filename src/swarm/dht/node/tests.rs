@@ -54,7 +54,7 @@ impl Stage {
     }
 
     fn packet(&mut self, from: SocketAddr, bytes: &[u8]) -> Vec<Packet> {
-        sent(self.input(Input::Packet { from, bytes })).into_iter().map(|(_, packet)| packet).collect()
+        sent(self.input(Input::Packet(from, bytes))).into_iter().map(|(_, packet)| packet).collect()
     }
 
     /// A node asks; the answer.
@@ -73,7 +73,7 @@ impl Stage {
     fn answer_to(&mut self, query: &Packet, from: SocketAddr, answer: Answer) -> Vec<Output> {
         let body = Body::Answer(Box::new(answer));
         let packet = Packet { transaction: query.transaction.clone(), version: None, ip: None, body };
-        self.input(Input::Packet { from, bytes: &packet.emit() })
+        self.input(Input::Packet(from, &packet.emit()))
     }
 
     /// Lets time pass, and answers each question as `answers` says. Returns how many packets were sent.
@@ -97,11 +97,13 @@ impl Stage {
     /// Knows the nodes with these numbers.
     fn meet(&mut self, numbers: core::ops::Range<usize>) {
         numbers.clone().for_each(|number| drop(self.input(Input::Node(at(number)))));
-        self.run(Time::from_secs(60 * numbers.len() as u64 + 300), |to, _| Some(Answer::new(id(number(to)))));
+        self.run(Time::from_secs(60 * numbers.len() as u64 + 300), |to, _| {
+            Some(Answer { id: id(number(to)), ..Answer::default() })
+        });
     }
 
     fn seek(&mut self, goal: Goal) -> Vec<Output> {
-        self.input(Input::Seek { ticket: 1, goal })
+        self.input(Input::Seek(1, goal))
     }
 }
 
@@ -120,7 +122,7 @@ fn nearest(target: NodeId, end: usize) -> Vec<Contact> {
 
 fn sent(out: Vec<Output>) -> Vec<(SocketAddr, Packet)> {
     let packet = |output| match output {
-        Output::Send { to, bytes } => Some((to, Packet::parse(&bytes).unwrap())),
+        Output::Send(to, bytes) => Some((to, Packet::parse(&bytes).unwrap())),
         _ => None,
     };
     out.into_iter().filter_map(packet).collect()
@@ -128,7 +130,7 @@ fn sent(out: Vec<Output>) -> Vec<(SocketAddr, Packet)> {
 
 fn outcome(out: &[Output]) -> Option<&Outcome> {
     out.iter().find_map(|output| match output {
-        Output::Done { outcome, .. } => Some(outcome),
+        Output::Done(_, outcome) => Some(outcome),
         _ => None,
     })
 }
@@ -174,19 +176,25 @@ fn only_answers_to_our_questions_count() {
     let asked = sent(stage.input(Input::Timer));
     assert!(!asked.is_empty() && asked.iter().all(|(to, _)| *to == at(1)), "{asked:?}");
     let question = &asked[0].1;
-    stage.answer_to(question, at(2), Answer::new(id(1)));
+    stage.answer_to(question, at(2), Answer { id: id(1), ..Answer::default() });
     let guess = Packet { transaction: b"aaaa".to_vec(), ..question.clone() };
-    stage.answer_to(&guess, at(1), Answer::new(id(1)));
-    assert_eq!(stage.node.figures(stage.now).answers_in, 0);
-    stage.answer_to(question, at(1), Answer::new(id(1)));
-    stage.answer_to(question, at(1), Answer::new(id(1)));
-    assert_eq!((stage.node.figures(stage.now).answers_in, stage.node.figures(stage.now).nodes), (1, 1));
+    stage.answer_to(&guess, at(1), Answer { id: id(1), ..Answer::default() });
+    assert_eq!(stage.node.figures(stage.now, Figures::default()).answers_in, 0);
+    stage.answer_to(question, at(1), Answer { id: id(1), ..Answer::default() });
+    stage.answer_to(question, at(1), Answer { id: id(1), ..Answer::default() });
+    assert_eq!(
+        (
+            stage.node.figures(stage.now, Figures::default()).answers_in,
+            stage.node.figures(stage.now, Figures::default()).nodes
+        ),
+        (1, 1)
+    );
     // Late.
     stage.now += Time::from_secs(100);
     let late = sent(stage.input(Input::Timer)).pop().unwrap().1;
     stage.run(Time::from_secs(11), |_, _| None);
-    stage.answer_to(&late, at(1), Answer::new(id(1)));
-    assert_eq!(stage.node.figures(stage.now).answers_in, 1);
+    stage.answer_to(&late, at(1), Answer { id: id(1), ..Answer::default() });
+    assert_eq!(stage.node.figures(stage.now, Figures::default()).answers_in, 1);
 }
 
 #[test]
@@ -198,9 +206,10 @@ fn a_lookup_finds_peers_and_announces_to_the_nearest() {
     while !waiting.is_empty() {
         for output in core::mem::take(&mut waiting) {
             match output {
-                Output::Send { to, bytes } => {
+                Output::Send(to, bytes) => {
                     let packet = Packet::parse(&bytes).unwrap();
-                    let mut answer = Answer { nodes: nearest(NodeId(HASH.0), 30), ..Answer::new(id(number(to))) };
+                    let mut answer =
+                        Answer { id: id(number(to)), nodes: nearest(NodeId(HASH.0), 30), ..Answer::default() };
                     match &packet.body {
                         Body::Query { query: Query::GetPeers { info_hash, no_seed, .. }, .. } => {
                             assert!(*info_hash == HASH && *no_seed);
@@ -219,12 +228,12 @@ fn a_lookup_finds_peers_and_announces_to_the_nearest() {
                     }
                     waiting.extend(stage.answer_to(&packet, to, answer));
                 }
-                Output::Step { ticket: 1, step: Step::Answered { new: peers, .. } } => {
+                Output::Step(1, Step::Answered { new: peers, .. }) => {
                     steps += 1;
                     found.extend(peers);
                 }
-                Output::Step { ticket: 1, step: Step::Asked { .. } } => {}
-                Output::Done { ticket: 1, outcome } => done = Some(outcome),
+                Output::Step(1, Step::Asked(..)) => {}
+                Output::Done(1, outcome) => done = Some(outcome),
                 other => panic!("{other:?}"),
             }
         }
@@ -243,7 +252,7 @@ fn a_ping_ends_with_an_answer_or_in_silence_and_a_cancelled_wish_says_nothing() 
     let out = stage.answer_to(
         &asked[0].1,
         asked[0].0,
-        Answer { nodes: vec![Contact { id: id(1), addr: at(1) }], ..Answer::new(id(7)) },
+        Answer { id: id(7), nodes: vec![Contact { id: id(1), addr: at(1) }], ..Answer::default() },
     );
     assert_eq!(outcome(&out).unwrap().nearest, [Contact { id: id(7), addr: asked[0].0 }]);
     assert_eq!(sent(out), [], "and asks nobody else");
@@ -257,7 +266,7 @@ fn a_ping_ends_with_an_answer_or_in_silence_and_a_cancelled_wish_says_nothing() 
     assert_eq!((outcome.questions, outcome.answers, outcome.nearest.len()), (1, 0, 0));
     let asked = sent(stage.seek(Goal::Ping(at(3))));
     stage.input(Input::Cancel(1));
-    assert_eq!(stage.answer_to(&asked[0].1, at(3), Answer::new(id(3))).len(), 0);
+    assert_eq!(stage.answer_to(&asked[0].1, at(3), Answer { id: id(3), ..Answer::default() }).len(), 0);
 }
 
 /// "Cost: at most two packets a minute when idle with a full table."
@@ -267,15 +276,15 @@ fn an_idle_node_with_a_full_table_sends_one_packet_a_minute() {
     // All nodes that are named exist, so buckets fill.
     let names = |to, query: &Query| {
         let Query::FindNode { target, .. } = query else { return None };
-        Some(Answer { nodes: nearest(*target, 500), ..Answer::new(id(number(to))) })
+        Some(Answer { id: id(number(to)), nodes: nearest(*target, 500), ..Answer::default() })
     };
     stage.input(Input::Node(at(1)));
     stage.run(Time::from_secs(3 * 3600), names);
-    let nodes = stage.node.figures(stage.now).nodes;
+    let nodes = stage.node.figures(stage.now, Figures::default()).nodes;
     assert!(nodes >= 45, "{nodes}");
     let packets = stage.run(Time::from_secs(10 * 3600), names);
     assert!((400..=1_000).contains(&packets), "{packets} in ten hours");
-    assert!(stage.node.figures(stage.now).good >= nodes * 9 / 10);
+    assert!(stage.node.figures(stage.now, Figures::default()).good >= nodes * 9 / 10);
 }
 
 #[test]
@@ -284,14 +293,14 @@ fn a_router_shows_the_way_and_stays_outside() {
     stage.input(Input::Router(at(999)));
     let names = |to, query: &Query| {
         let Query::FindNode { target, .. } = query else { return None };
-        Some(Answer { nodes: nearest(*target, 30), ..Answer::new(id(number(to))) })
+        Some(Answer { id: id(number(to)), nodes: nearest(*target, 30), ..Answer::default() })
     };
     stage.run(Time::from_secs(3600), names);
     let asked = stage.run(Time::from_secs(3600), |to, query| {
         assert_ne!(to, at(999), "it is asked only while the table is poor");
         names(to, query)
     });
-    assert!(asked > 0 && stage.node.figures(stage.now).nodes >= 20);
+    assert!(asked > 0 && stage.node.figures(stage.now, Figures::default()).nodes >= 20);
     assert!(stage.node.contacts(stage.now).iter().all(|node| node.addr != at(999)));
 }
 
@@ -303,13 +312,13 @@ fn silence_is_borne() {
     let packets = stage.run(Time::from_secs(3600), |_, _| None);
     assert!((8..40).contains(&packets), "{packets} to a silent router");
     stage.meet(1..20);
-    let nodes = stage.node.figures(stage.now).nodes;
+    let nodes = stage.node.figures(stage.now, Figures::default()).nodes;
     assert!(nodes >= 15 && !stage.node.contacts(stage.now).iter().any(|node| node.addr == at(999)));
     let packets = stage.run(Time::from_secs(3600), |_, _| None);
     assert!(packets < 400, "{packets} while the network is away");
-    assert!(stage.node.figures(stage.now).nodes >= nodes * 3 / 4);
-    stage.run(Time::from_secs(3600), |to, _| Some(Answer::new(id(number(to)))));
-    assert!(stage.node.figures(stage.now).good >= nodes * 3 / 4);
+    assert!(stage.node.figures(stage.now, Figures::default()).nodes >= nodes * 3 / 4);
+    stage.run(Time::from_secs(3600), |to, _| Some(Answer { id: id(number(to)), ..Answer::default() }));
+    assert!(stage.node.figures(stage.now, Figures::default()).good >= nodes * 3 / 4);
     for jump in [Time::from_secs(1 << 40), Time::ZERO, Time::from_secs(9_000)] {
         stage.now = jump;
         stage.input(Input::Timer);
@@ -323,15 +332,15 @@ fn a_node_that_nobody_reaches_answers_nobody_and_says_so() {
     stage.node.is_reachable = false;
     stage.meet(1..3);
     stage.now = Time::from_secs(5_000 + 7_200);
-    assert!(!stage.node.figures(stage.now).answers);
+    assert!(!stage.node.figures(stage.now, Figures::default()).answers);
     let asked = sent(stage.seek(Goal::Ping(at(50))));
     assert!(matches!(asked[0].1.body, Body::Query { read_only: true, .. }));
     // For ten minutes an hour others may hear of us.
-    assert!(stage.node.figures(stage.now + Time::from_secs(600)).answers);
-    assert!(!stage.node.figures(stage.now + Time::from_secs(1_200)).answers);
+    assert!(stage.node.figures(stage.now + Time::from_secs(600), Figures::default()).answers);
+    assert!(!stage.node.figures(stage.now + Time::from_secs(1_200), Figures::default()).answers);
     // One that we asked may come through a NAT. A stranger does not.
     assert_eq!(stage.query(at(50), Query::Ping), None);
-    assert!(stage.query(at(60), Query::Ping).is_some() && stage.node.figures(stage.now).answers);
+    assert!(stage.query(at(60), Query::Ping).is_some() && stage.node.figures(stage.now, Figures::default()).answers);
     // By option never.
     let mut silent = Stage::with(|config| config.read_only = true);
     assert_eq!(silent.query(at(60), Query::Ping), None);
@@ -346,8 +355,8 @@ fn a_node_that_asks_enters_after_it_has_answered_itself_and_not_if_it_is_read_on
         let packet = Packet { transaction: b"a".to_vec(), version: None, ip: None, body };
         stage.packet(at(number), &packet.emit());
     }
-    assert_eq!(stage.node.figures(stage.now).nodes, 1);
-    stage.run(Time::from_secs(300), |to, _| Some(Answer::new(id(number(to)))));
+    assert_eq!(stage.node.figures(stage.now, Figures::default()).nodes, 1);
+    stage.run(Time::from_secs(300), |to, _| Some(Answer { id: id(number(to)), ..Answer::default() }));
     let addrs: Vec<SocketAddr> = stage.node.contacts(stage.now).iter().map(|node| node.addr).collect();
     assert!(addrs.contains(&at(10)) && !addrs.contains(&at(11)), "{addrs:?}");
 }

@@ -7,8 +7,9 @@ use super::{Node, OWN, Turn};
 use crate::base::time::{Time, sooner};
 use crate::proto::krpc::{Contact, NodeId, Query};
 use crate::swarm::dht::Goal;
+use crate::swarm::dht::lookup::Named;
 use crate::swarm::dht::table::K;
-use core::net::{IpAddr, SocketAddr};
+use core::net::IpAddr;
 
 /// Time between two questions while they bring new nodes ...
 pub(super) const QUICK: Time = Time::from_secs(1);
@@ -34,7 +35,7 @@ pub(super) struct Rhythm {
 impl Node {
     /// There may be a node. If the table has a place for it, it will be asked; the newest first, because they most
     /// likely live.
-    pub(super) fn meet(&mut self, id: Option<NodeId>, addr: SocketAddr) {
+    pub(super) fn meet(&mut self, (id, addr): Named) {
         let has_place = id.is_none_or(|id| self.table.takes(Contact { id, addr }));
         if has_place && self.is_ours(addr) && !self.unproven.iter().any(|(_, other)| *other == addr) {
             self.unproven.push_front((id, addr));
@@ -51,7 +52,7 @@ impl Node {
     fn join_at(&self, now: Time) -> Option<Time> {
         let has_way = self.table.size() + self.unproven.len() + self.routers.len() > 0;
         let is_of_use = now < self.began + YOUNG || self.table.good(now).take(K).count() < K;
-        (has_way && is_of_use && !self.wishes.contains_key(&OWN)).then_some(self.joining.at)
+        (has_way && is_of_use && !self.lookups.contains_key(&OWN)).then_some(self.joining.at)
     }
 
     /// Does what is due.
@@ -73,11 +74,11 @@ impl Node {
     /// Asks an unproven node or one of the table.
     fn check(&mut self, turn: &mut Turn) {
         let unproven = if turn.rng.below(2) == 0 { self.unproven.pop_front() } else { None };
-        let known = unproven
-            .or_else(|| self.table.to_check(self.is_heard(turn.now), turn.now).map(|node| (Some(node.id), node.addr)));
-        let Some((id, addr)) = known.or_else(|| self.unproven.pop_front()) else { return };
+        let is_heard = self.is_heard(turn.now);
+        let known = || self.table.to_check(is_heard, turn.now).map(|node| (Some(node.id), node.addr));
+        let Some(to) = unproven.or_else(known).or_else(|| self.unproven.pop_front()) else { return };
         let query = Query::FindNode { target: self.table.missing(turn.rng), want: self.both() };
-        self.ask(id, addr, query, None, turn);
+        self.ask(to, query, None, turn);
     }
 
     /// A new node is in the table, so there may be more of them: the next check comes soon.

@@ -4,7 +4,7 @@ use crate::base::rng::Rng;
 use crate::base::time::Time;
 use crate::proto::id::InfoHash;
 use crate::proto::krpc::{Answer, Body, Contact, NodeId, Packet, Query, Want};
-use crate::swarm::dht::{Config, Goal, Input, Node, Outcome, Output, Step};
+use crate::swarm::dht::{Config, Figures, Goal, Input, Node, Outcome, Output, Step};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -127,7 +127,7 @@ impl Net {
         let honest: Vec<(SocketAddr, &Node)> =
             self.members.iter().filter_map(|(addr, member)| Some((*addr, member.node.as_ref()?))).collect();
         let is_secure = |(addr, node): &&(SocketAddr, &Node)| {
-            node.figures(self.now).external == Some(addr.ip()) && node.id().is_secure(addr.ip())
+            node.figures(self.now, Figures::default()).external == Some(addr.ip()) && node.id().is_secure(addr.ip())
         };
         100 * honest.iter().filter(is_secure).count() / honest.len()
     }
@@ -203,7 +203,7 @@ impl Net {
     pub fn seek(&mut self, addr: SocketAddr, goal: Goal) -> u64 {
         let ticket = self.wished.len() as u64;
         self.wished.insert(ticket, Wished { began: self.now, ..Wished::default() });
-        self.handle(addr, Input::Seek { ticket, goal });
+        self.handle(addr, Input::Seek(ticket, goal));
         ticket
     }
 
@@ -218,7 +218,7 @@ impl Net {
             self.now = self.now.max(at);
             match happening {
                 Happening::Arrives { from, to, bytes } => match self.members.get(&to).map(|m| m.node.is_some()) {
-                    Some(true) => self.handle(to, Input::Packet { from, bytes: &bytes }),
+                    Some(true) => self.handle(to, Input::Packet(from, &bytes)),
                     Some(false) => self.deceive(to, from, &bytes),
                     None => {}
                 },
@@ -261,15 +261,15 @@ impl Net {
         }
         for output in out {
             match output {
-                Output::Send { to, bytes } => self.send(addr, to, bytes),
-                Output::Step { ticket, step: Step::Answered { new: peers, .. } } => {
+                Output::Send(to, bytes) => self.send(addr, to, bytes),
+                Output::Step(ticket, Step::Answered { new: peers, .. }) => {
                     self.wished.get_mut(&ticket).unwrap().found.extend(peers);
                 }
-                Output::Done { ticket, outcome } => {
+                Output::Done(ticket, outcome) => {
                     let wished = self.wished.get_mut(&ticket).unwrap();
                     (wished.outcome, wished.took) = (Some(outcome), self.now - wished.began);
                 }
-                Output::Step { .. } | Output::Met(_) => {}
+                Output::Step(..) | Output::Met(_) => {}
             }
         }
     }
@@ -305,7 +305,7 @@ impl Net {
     fn deceive(&mut self, addr: SocketAddr, from: SocketAddr, bytes: &[u8]) {
         let Ok(Packet { transaction, body: Body::Query { query, .. }, .. }) = Packet::parse(bytes) else { return };
         let stands = self.members[&addr].id;
-        let mut answer = Answer::new(stands);
+        let mut answer = Answer { id: stands, ..Answer::default() };
         let target = match query {
             Query::GetPeers { info_hash, .. } => {
                 answer.id = self.next_to(NodeId(info_hash.0), addr);

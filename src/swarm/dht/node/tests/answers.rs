@@ -4,22 +4,21 @@ use super::*;
 fn questions_are_answered_and_peers_are_kept() {
     let mut stage = Stage::new();
     stage.meet(1..9);
-    assert_eq!(answer(stage.query(at(100), Query::Ping)), Answer::new(NodeId([0xaa; 20])));
+    assert_eq!(answer(stage.query(at(100), Query::Ping)), Answer { id: NodeId([0xaa; 20]), ..Answer::default() });
     let found = answer(stage.query(at(100), Query::FindNode { target: id(3), want: Want::default() }));
     assert_eq!((found.nodes.len(), found.nodes[0]), (8, Contact { id: id(3), addr: at(3) }));
     let token = answer(stage.query(at(100), get_peers(HASH))).token.unwrap();
-    assert_eq!(answer(stage.query(at(100), announce(&token))), Answer::new(NodeId([0xaa; 20])));
+    assert_eq!(answer(stage.query(at(100), announce(&token))), Answer { id: NodeId([0xaa; 20]), ..Answer::default() });
     let found = answer(stage.query(at(101), get_peers(HASH)));
     assert_eq!(found.peers, [SocketAddr::new(at(100).ip(), 7000)]);
     assert!(found.nodes.len() == 8 && found.filters.is_none());
     let scrape = Query::GetPeers { info_hash: HASH, want: Want::default(), scrape: true, no_seed: false };
     assert!((answer(stage.query(at(102), scrape)).filters.unwrap().1.estimate() - 1.0).abs() < 0.1);
     let samples = answer(stage.query(at(103), Query::Sample { target: id(1), want: Want::default() })).samples.unwrap();
-    assert_eq!((samples.num, samples.info_hashes), (1, vec![HASH]));
+    assert_eq!(samples, (1, vec![HASH]));
     // They are of use to ourselves as well.
     let own = stage.seek(Goal::Peers { info_hash: HASH, announce: None });
-    let knows =
-        |output: &Output| matches!(output, Output::Step { step: Step::Answered { new, .. }, .. } if new.len() == 1);
+    let knows = |output: &Output| matches!(output, Output::Step(_, Step::Answered { new, .. }) if new.len() == 1);
     assert!(own.first().is_some_and(knows), "{own:?}");
     let get = b"d1:ad2:id20:abcdefghij01234567896:target20:mnopqrstuvwxyz123456e1:q3:get1:t2:ab1:y1:qe";
     assert!(is_error(stage.packet(at(104), get).pop().map(|packet| packet.body), METHOD_UNKNOWN));
@@ -41,7 +40,7 @@ fn an_announce_needs_a_token_of_its_own_and_a_port() {
     }
     stage.now += Time::from_secs(600);
     assert!(is_error(stage.query(at(100), announce(&token)), PROTOCOL_ERROR));
-    assert_eq!(stage.node.figures(stage.now).stored_peers, 0);
+    assert_eq!(stage.node.figures(stage.now, Figures::default()).stored_peers, 0);
 }
 
 /// When the store is full, announcers go to others.
@@ -78,8 +77,8 @@ fn an_answer_is_at_most_seven_times_its_question() {
         stage.now += Time::from_secs(1);
         let body = Body::Query { from: id(1), read_only: true, query };
         let asked = Packet { transaction: b"a".to_vec(), version: None, ip: None, body }.emit();
-        let out = stage.input(Input::Packet { from: at(300), bytes: &asked });
-        let [Output::Send { to, bytes }] = &out[..] else { panic!("{out:?}") };
+        let out = stage.input(Input::Packet(at(300), &asked));
+        let [Output::Send(to, bytes)] = &out[..] else { panic!("{out:?}") };
         assert_eq!(*to, at(300));
         assert!(bytes.len() <= 7 * asked.len() && bytes.len() <= 1024, "{} for {}", bytes.len(), asked.len());
     }

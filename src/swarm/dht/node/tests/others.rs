@@ -11,7 +11,7 @@ fn nodes_of_the_other_family_are_handed_over_and_named() {
         question.body,
         Body::Query { query: Query::FindNode { want: Want { n4: true, n6: true }, .. }, .. }
     ));
-    let out = stage.answer_to(&question, at(1), Answer { nodes: vec![v6, martian], ..Answer::new(id(1)) });
+    let out = stage.answer_to(&question, at(1), Answer { id: id(1), nodes: vec![v6, martian], ..Answer::default() });
     assert!(matches!(&out[0], Output::Met(met) if *met == [v6.addr]), "{out:?}");
     stage.input(Input::Others(vec![v6]));
     let both = Want { n4: true, n6: true };
@@ -27,7 +27,8 @@ fn what_an_answer_costs_does_not_grow() {
     let asked = sent(stage.seek(Goal::Peers { info_hash: HASH, announce: None }));
     let nodes = (0..16).map(|n| Contact { id: id(1000 + n), addr: at(1000 + n) }).collect();
     let (to, question) = asked[0].clone();
-    let steps = steps::of(|| drop(stage.answer_to(&question, to, Answer { nodes, ..Answer::new(id(number(to))) })));
+    let steps =
+        steps::of(|| drop(stage.answer_to(&question, to, Answer { id: id(number(to)), nodes, ..Answer::default() })));
     assert!((1..5_000).contains(&steps), "{steps}");
 }
 
@@ -50,8 +51,8 @@ fn no_packet_does_harm() {
             bytes[place] = stage.rng.bits() as u8;
         }
         let from = at(stage.rng.below(300));
-        for output in stage.input(Input::Packet { from, bytes: &bytes }) {
-            if let Output::Send { bytes, .. } = output
+        for output in stage.input(Input::Packet(from, &bytes)) {
+            if let Output::Send(_, bytes) = output
                 && seeds.len() < 100
             {
                 seeds.push(bytes);
@@ -70,15 +71,15 @@ fn no_packet_does_harm() {
 fn an_idle_node_gives_up_the_dead_and_goes_on_with_the_living() {
     let mut stage = Stage::new();
     stage.meet(1..40);
-    let nodes = stage.node.figures(stage.now).nodes;
+    let nodes = stage.node.figures(stage.now, Figures::default()).nodes;
     let (mut dead, mut living) = (0, 0);
     stage.run(Time::from_secs(2 * 3600), |to, _| {
         let is_dead = number(to).is_multiple_of(3);
         *if is_dead { &mut dead } else { &mut living } += 1;
-        (!is_dead).then(|| Answer::new(id(number(to))))
+        (!is_dead).then(|| Answer { id: id(number(to)), ..Answer::default() })
     });
     assert!(living > dead, "{dead} {living}");
-    assert!(stage.node.figures(stage.now).nodes < nodes);
+    assert!(stage.node.figures(stage.now, Figures::default()).nodes < nodes);
 }
 
 #[test]
@@ -100,8 +101,7 @@ fn a_hundred_lookups_ask_silent_routers_no_more_often_than_one() {
     (0..6).for_each(|n| drop(stage.input(Input::Router(at(900 + n)))));
     let mut packets = 0;
     for ticket in 0..100 {
-        packets +=
-            sent(stage.input(Input::Seek { ticket, goal: Goal::Peers { info_hash: HASH, announce: None } })).len();
+        packets += sent(stage.input(Input::Seek(ticket, Goal::Peers { info_hash: HASH, announce: None }))).len();
     }
     packets += stage.run(Time::from_secs(60), |_, _| None);
     assert!(packets < 60, "{packets}");
