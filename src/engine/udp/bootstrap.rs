@@ -5,6 +5,7 @@
 
 use crate::base::time::Time;
 use crate::engine::config::Dht as Options;
+use crate::swarm::dht::Rhythm;
 use crate::swarm::meeting::host::is_near;
 use crate::sys::lookup;
 use core::net::{IpAddr, SocketAddr};
@@ -32,34 +33,27 @@ const AGAIN_MOST: Time = Time::from_secs(3600);
 const STACK_BYTES: usize = 64 * 1024;
 
 /// When others have to help.
-pub struct Entrance {
-    next: Time,
-    pause: Time,
-}
+pub struct Entrance(Rhythm);
 
 impl Entrance {
     /// `saved` nodes of the last run are known. If a `person` named others, those are asked at once.
     pub fn new(saved: usize, person: bool) -> Entrance {
-        let next = if saved >= FEW && !person { SAVED_ALONE } else { Time::ZERO };
-        Entrance { next, pause: AGAIN }
+        Entrance(Rhythm { at: if saved >= FEW && !person { SAVED_ALONE } else { Time::ZERO }, pace: AGAIN })
     }
 
     /// When to see again whether there are enough; `None`: there are `good` ones.
     pub fn next(&self, good: usize) -> Option<Time> {
-        (good < FEW).then_some(self.next)
+        (good < FEW).then_some(self.0.at)
     }
 
     /// Whether others have to help now.
     pub fn is_due(&mut self, good: usize, now: Time) -> bool {
-        if good >= FEW {
-            // If they are lost later, the network may be away: then it is tried at once, and less and less often.
-            self.pause = AGAIN;
-            return false;
-        }
-        let is_due = self.next <= now;
+        let is_due = good < FEW && self.0.at <= now;
         if is_due {
-            self.next = now + self.pause;
-            self.pause = (2 * self.pause).min(AGAIN_MOST);
+            self.0.again(now, AGAIN_MOST);
+        } else if good >= FEW {
+            // If they are lost later, the network may be away: then it is tried at once, and less and less often.
+            self.0.pace = AGAIN;
         }
         is_due
     }

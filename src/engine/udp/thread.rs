@@ -15,7 +15,7 @@ use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crate::storage::resume::StateDir;
 use crate::swarm::dht::table::K;
-use crate::swarm::dht::{Figures, Goal, Output, Step};
+use crate::swarm::dht::{Figures, Goal, Outcome, Output, Step};
 use crate::swarm::event::Event;
 use crate::swarm::meeting::source::Source;
 use crate::sys::{in_words, lock};
@@ -184,13 +184,11 @@ impl Work {
             }
             Output::Done(ticket, outcome) => {
                 let Some(lookup) = self.lookups.get_mut(&ticket) else { return };
-                lookup.announced = lookup.announced.max(outcome.announced as usize);
+                let Outcome { questions, answers, announced: nodes, .. } = outcome;
+                lookup.announced = lookup.announced.max(nodes as usize);
                 let Lookup { torrent, info_hash, found, announced } = *lookup;
                 log::debug!(
-                    "looked up {info_hash} in the DHT: {} of {} questions answered, announced to {} nodes",
-                    outcome.answers,
-                    outcome.questions,
-                    outcome.announced
+                    "looked up {info_hash} in the DHT: {answers} of {questions} questions answered, announced to {nodes} nodes"
                 );
                 if !self.nodes.is_seeking(ticket) {
                     self.lookups.remove(&ticket);
@@ -205,14 +203,11 @@ impl Work {
 
     fn remove(&mut self, info_hash: &InfoHash) {
         self.schedule.remove(info_hash);
-        let nodes = &mut self.nodes;
-        self.lookups.retain(|ticket, lookup| {
-            let stays = lookup.info_hash != *info_hash;
-            if !stays {
-                nodes.cancel(*ticket);
-            }
-            stays
-        });
+        let of_it = self.lookups.iter().find(|(_, lookup)| lookup.info_hash == *info_hash);
+        if let Some(ticket) = of_it.map(|(ticket, _)| *ticket) {
+            self.lookups.remove(&ticket);
+            self.nodes.cancel(ticket);
+        }
     }
 
     fn look_up(&self, hosts: Vec<(String, u16)>, are_routers: bool) {

@@ -20,13 +20,13 @@ impl Packet {
     /// longer than its question, which may bear the address of a victim. What must be in it, under 400 bytes, is in it
     /// in any case.
     pub fn emit_within(&self, most: usize) -> Vec<u8> {
-        let (bytes, mut packet) = (self.encode(), self.clone());
-        match &mut packet.body {
-            Body::Answer(answer) if bytes.len() > most.min(MOST_SENT) => {
-                answer.shorten(bytes.len() - most.min(MOST_SENT));
-                packet.encode()
+        let (mut packet, most) = (self.clone(), most.min(MOST_SENT));
+        loop {
+            let bytes = packet.encode();
+            let Body::Answer(answer) = &mut packet.body else { return bytes };
+            if bytes.len() <= most || !answer.shorten(bytes.len() - most) {
+                return bytes;
             }
-            _ => bytes,
         }
     }
 
@@ -105,25 +105,23 @@ impl Answer {
         (!list.is_empty()).then(|| list.into())
     }
 
-    /// Leaves out at least so many bytes: peers first, then torrents and nodes, because those find the way to the
-    /// peers. The filters stand for many peers, so they stay the longest.
-    fn shorten(&mut self, mut excess: usize) {
-        while excess > 0 {
-            let samples = self.samples.as_mut().and_then(|(_, hashes)| hashes.pop());
-            let shorter = if let Some(peer) = self.peers.pop() {
-                Bencode::from(compact::entry(peer)).encode().len()
-            } else if let Some(hash) = samples {
-                hash.0.len()
-            } else if let Some(node) = self.nodes.pop() {
-                node.id.0.len() + compact::entry(node.addr).len()
-            } else if let Some(filters) = self.filters.take() {
-                filters.0.0.len() + filters.1.0.len()
-            } else {
-                break;
-            };
-            excess = excess.saturating_sub(shorter);
-        }
+    /// Leaves out some of what is `excess`, and never more than needed: peers first, then torrents and nodes, because
+    /// those find the way to the peers. The filters stand for many peers, so they stay the longest. Returns whether
+    /// there was anything to leave out.
+    fn shorten(&mut self, excess: usize) -> bool {
+        let samples = self.samples.as_mut().map(|(_, hashes)| hashes);
+        cut(&mut self.peers, excess, 3 + compact::V6_BYTES)
+            || samples.is_some_and(|hashes| cut(hashes, excess, 20))
+            || cut(&mut self.nodes, excess, 20 + compact::V6_BYTES)
+            || self.filters.take().is_some()
     }
+}
+
+/// Shortens a list of things that have up to `each` bytes. Returns whether there were any.
+fn cut<T>(list: &mut Vec<T>, excess: usize, each: usize) -> bool {
+    let had_any = !list.is_empty();
+    list.truncate(list.len().saturating_sub(excess.div_ceil(each)));
+    had_any
 }
 
 /// A dict of the entries that are there.

@@ -163,7 +163,7 @@ impl Lookup {
     }
 
     /// What to do now. A node that is to be asked counts as asked.
-    pub fn next(&mut self) -> Next {
+    pub fn decide(&mut self) -> Next {
         let is_asked = |candidate: &Candidate| matches!(candidate.state, State::Asked);
         let most = if let Goal::Ping(_) = self.goal { 1 } else { MOST_QUESTIONS };
         let wanted = self.nearest(WANTED, |state| !matches!(state, State::Silent));

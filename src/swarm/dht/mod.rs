@@ -40,9 +40,25 @@ pub mod table;
 pub mod token;
 
 pub use self::node::Node;
+use crate::base::time::Time;
 use crate::proto::id::InfoHash;
 use crate::proto::krpc::{Contact, NodeId};
 use core::net::{IpAddr, SocketAddr};
+
+/// When something is to be done again, and the time from that to the next.
+pub struct Rhythm {
+    /// That moment.
+    pub at: Time,
+    /// That time.
+    pub pace: Time,
+}
+
+impl Rhythm {
+    /// It is done `now`. It will be again after the pace, which doubles up to `most`.
+    pub fn again(&mut self, now: Time, most: Time) {
+        (self.at, self.pace) = (now + self.pace, most.min(2 * self.pace));
+    }
+}
 
 /// What a node begins with.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ mod asking;
 mod upkeep;
 
 use self::asking::{OWN, Question};
-use self::upkeep::{JOIN, QUICK, Rhythm};
+use self::upkeep::{JOIN, QUICK};
 use super::address::{is_martian, one_host};
 use super::external::External;
 use super::limits::Limits;
@@ -16,7 +16,7 @@ use super::lookup::{Lookup, Named};
 use super::store::Store;
 use super::table::Table;
 use super::token::Secret;
-use super::{Config, Figures, Input, Output};
+use super::{Config, Figures, Input, Output, Rhythm};
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
 use crate::proto::krpc::{Body, Contact, NodeId, Packet, Unread};

@@ -20,8 +20,6 @@ const PEERS_OF_TORRENT: usize = 500;
 const TORRENTS_OF_HOST: usize = 200;
 /// Most torrents, as a share of all places: so torrents with one peer each never fill the whole list.
 const TORRENTS_SHARE: usize = 2;
-/// The list grows by so many places, so that not half of it is empty.
-const GROWTH: usize = 512;
 /// Info-hashes in a sample (libtorrent).
 const SAMPLE: usize = 20;
 
@@ -53,7 +51,8 @@ pub struct Store {
 impl Store {
     /// An empty one for at most `most` peers.
     pub fn new(most: usize, allow_local: bool) -> Store {
-        Store { peers: Vec::new(), torrents: 0, most, allow_local }
+        // The system gives memory to what is written, so places that are empty take none.
+        Store { peers: Vec::with_capacity(most), torrents: 0, most, allow_local }
     }
 
     /// How many peers, of how many torrents.
@@ -87,9 +86,6 @@ impl Store {
             self.peers.remove(old);
         } else {
             self.torrents += usize::from(first == end);
-        }
-        if self.peers.len() == self.peers.capacity() {
-            self.peers.reserve_exact(GROWTH.min(self.most - self.peers.len()));
         }
         let place = self.peers.partition_point(|peer| *peer < new);
         self.peers.insert(place, new);
@@ -130,7 +126,6 @@ impl Store {
         let before = self.peers.len();
         self.peers.retain(|peer| u64::from(peer.at) >= oldest);
         if self.peers.len() < before {
-            self.peers.shrink_to(self.peers.len() + GROWTH);
             self.torrents = self.peers.chunk_by(|a, b| a.info_hash == b.info_hash).count();
         }
     }

@@ -19,7 +19,7 @@ fn lookup() -> Lookup {
 
 /// The nodes that are asked now.
 fn asks(lookup: &mut Lookup) -> Vec<SocketAddr> {
-    let next = |_| match lookup.next() {
+    let next = |_| match lookup.decide() {
         Next::Ask((_, addr)) => Some(addr),
         Next::Wait | Next::Over => None,
     };
@@ -37,13 +37,13 @@ fn five_of_the_nearest_are_asked_at_a_time_until_sixteen_have_answered() {
     (1..=30).for_each(|n| lookup.add((Some(id(n)), at(n.into()))));
     let mut asked = asks(&mut lookup);
     assert_eq!(asked, [at(1), at(2), at(3), at(4), at(5)]);
-    assert_eq!(lookup.next(), Next::Wait);
+    assert_eq!(lookup.decide(), Next::Wait);
     for n in 1..=16u8 {
         assert!(answer(&mut lookup, id(n), at(n.into()), &[]));
         asked.extend(asks(&mut lookup));
     }
     assert_eq!(asked, (1..=16).map(at).collect::<Vec<_>>());
-    assert_eq!(lookup.next(), Next::Over);
+    assert_eq!(lookup.decide(), Next::Over);
     let nearest = lookup.found(|answer| answer.token.is_some());
     assert_eq!(nearest.iter().map(|(node, _)| node.addr).collect::<Vec<_>>(), asked[..K]);
     assert_eq!(lookup.found(|answer| answer.filters.is_some()).len(), 0);
@@ -53,7 +53,7 @@ fn five_of_the_nearest_are_asked_at_a_time_until_sixteen_have_answered() {
 fn nearer_nodes_that_are_named_are_asked_next_and_answers_count_once() {
     let mut lookup = lookup();
     lookup.add((None, at(99)));
-    assert_eq!(lookup.next(), Next::Ask((None, at(99))));
+    assert_eq!(lookup.decide(), Next::Ask((None, at(99))));
     let named: Vec<_> = (10..20).map(|n| (id(n), at(n.into()))).collect();
     assert!(answer(&mut lookup, id(200), at(99), &named));
     assert!(!answer(&mut lookup, id(1), at(99), &[]), "twice");
@@ -66,16 +66,16 @@ fn nearer_nodes_that_are_named_are_asked_next_and_answers_count_once() {
 #[test]
 fn a_silent_node_holds_up_nobody() {
     let mut lookup = lookup();
-    assert_eq!(lookup.next(), Next::Wait, "for the first node");
+    assert_eq!(lookup.decide(), Next::Wait, "for the first node");
     (1..=7).for_each(|n| lookup.add((Some(id(n)), at(n.into()))));
     assert_eq!(asks(&mut lookup), [at(1), at(2), at(3), at(4), at(5)]);
     assert!((1..=5).all(|n| lookup.silent(at(n)).is_some() && lookup.silent(at(n)).is_none()));
     assert_eq!(asks(&mut lookup), [at(6), at(7)]);
     assert!(lookup.silent(at(6)).is_some() && lookup.silent(at(8)).is_none());
-    assert_eq!(lookup.next(), Next::Wait);
+    assert_eq!(lookup.decide(), Next::Wait);
     // A late answer counts as well.
     assert!(answer(&mut lookup, id(1), at(1), &[]) && answer(&mut lookup, id(7), at(7), &[]));
-    assert_eq!(lookup.next(), Next::Over);
+    assert_eq!(lookup.decide(), Next::Over);
     assert_eq!(lookup.found(|_| true).len(), 2);
 }
 
@@ -108,7 +108,7 @@ fn the_id_in_the_answer_counts() {
         asks(&mut lookup);
         assert!(answer(&mut lookup, id(n), at(n.into()), &[]));
     }
-    assert_eq!(lookup.next(), Next::Over);
+    assert_eq!(lookup.decide(), Next::Over);
     assert!(lookup.found(|_| true).iter().all(|(node, _)| node.addr != at(50)));
 }
 
@@ -131,7 +131,7 @@ fn a_row_without_end_of_made_up_nodes_ends() {
             questions += usize::from(answer(&mut lookup, near(named), addr, &nodes));
         }
     }
-    assert_eq!(lookup.next(), Next::Over);
+    assert_eq!(lookup.decide(), Next::Over);
     assert!((100..=120).contains(&questions), "{questions}");
     assert!(lookup.candidates.len() <= 120 + MOST_NEW);
 }
@@ -146,7 +146,7 @@ fn nodes_whose_id_belongs_to_their_address_are_found_among_liars() {
     (1..=200).for_each(|n| lookup.add((Some(id((n % 2) as u8)), at(n))));
     honest.iter().for_each(|(id, addr)| lookup.add((Some(*id), *addr)));
     assert!(lookup.candidates.len() <= MOST_NEW);
-    while lookup.next() != Next::Over {
+    while lookup.decide() != Next::Over {
         lookup.candidates.iter_mut().for_each(|candidate| {
             if let (State::Asked, Some(id)) = (&candidate.state, candidate.id) {
                 candidate.state = State::Answered(Box::new(Answer { id, ..Answer::default() }));

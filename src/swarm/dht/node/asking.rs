@@ -91,7 +91,7 @@ impl Node {
         self.start(ticket, turn.now);
         let both = self.both();
         while let Some(lookup) = self.lookups.get_mut(&ticket) {
-            match lookup.next() {
+            match lookup.decide() {
                 Next::Wait => return,
                 Next::Over => return self.is_over(ticket, turn),
                 Next::Ask(named) => {

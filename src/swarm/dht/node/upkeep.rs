@@ -26,12 +26,6 @@ const YOUNG: Time = Time::from_secs(10);
 /// Addresses that wait to be asked: the nodes of the last run, and some more.
 const MOST_UNPROVEN: usize = 400;
 
-/// When something is to be done again, and the time from that to the next.
-pub(super) struct Rhythm {
-    pub at: Time,
-    pub pace: Time,
-}
-
 impl Node {
     /// There may be a node. If the table has a place for it, it will be asked; the newest first, because they most
     /// likely live.
@@ -58,14 +52,13 @@ impl Node {
     /// Does what is due.
     pub(super) fn keep_up(&mut self, turn: &mut Turn) {
         if self.join_at(turn.now).is_some_and(|at| at <= turn.now) {
-            let pace = self.joining.pace;
-            self.joining = Rhythm { at: turn.now + pace, pace: (2 * pace).min(JOIN_MOST) };
+            self.joining.again(turn.now, JOIN_MOST);
             self.begin(OWN, Goal::Nodes(self.config.id), turn);
         }
         if self.checking.at <= turn.now {
             let pace = self.checking.pace;
             let random = Time::from_millis(turn.rng.below(pace.as_millis() as usize / 2) as u64);
-            self.checking = Rhythm { at: turn.now + pace * 3 / 4 + random, pace: (2 * pace).min(IDLE) };
+            self.checking.again(turn.now.saturating_sub(pace / 4) + random, IDLE);
             self.store.expire(turn.now);
             self.check(turn);
         }
