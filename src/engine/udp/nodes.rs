@@ -252,7 +252,9 @@ mod tests {
         let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
         let mut asking = nodes(&[("127.0.0.1", 9)]);
         asking.seek(7, &Goal::Ping(silent.local_addr().unwrap()));
+        let end = Instant::now() + Time::from_secs(20);
         let outcome = loop {
+            assert!(Instant::now() < end, "it is given up");
             asking.wait(None, Some(asking.now() + Time::from_secs(20)));
             if let Some(Output::Done(7, outcome)) = asking.work().pop() {
                 break outcome;
