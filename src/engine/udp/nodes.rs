@@ -265,6 +265,16 @@ mod tests {
     }
 
     #[test]
+    fn an_id_is_kept_at_its_port_and_at_no_other() {
+        let options = Options { nodes: vec![("127.0.0.1".into(), 9)], ..Options::default() };
+        let saved = nodes(&[("127.0.0.1", 9)]).saved();
+        let ids = |saved: &Saved| Nodes::open(saved.port, &options, saved).unwrap().saved().ids;
+        assert_eq!(ids(&saved), saved.ids);
+        let moved = Saved { port: 0, ..saved.clone() };
+        assert_ne!(ids(&moved)[0], saved.ids[0]);
+    }
+
+    #[test]
     fn a_flood_is_read_in_portions() {
         let mut flooded = nodes(&[("127.0.0.1", 9)]);
         let liar = UdpSocket::bind("127.0.0.1:0").unwrap();

@@ -1,4 +1,6 @@
 use super::*;
+use crate::proto::id::InfoHash;
+use crate::proto::krpc::Bloom;
 use core::net::IpAddr;
 
 const TARGET: NodeId = NodeId([0; 20]);
@@ -169,4 +171,21 @@ fn a_neighbour_that_is_named_first_keeps_nobody_out() {
     lookup.add((Some(id(1)), SocketAddr::new(IpAddr::V4([9, 9, 9, 2].into()), 6881)));
     lookup.add((Some(secure), honest));
     assert_eq!(asks(&mut lookup), [honest]);
+}
+
+#[test]
+fn of_an_answer_only_what_was_asked_for_is_kept() {
+    let kept = |goal| {
+        let mut lookup = Lookup::new(goal, OWN, false);
+        lookup.add((None, at(1)));
+        assert_eq!(lookup.decide(), Next::Ask((None, at(1))));
+        let (samples, filters) =
+            (Some((500, vec![InfoHash([1; 20]); 50])), Some(Box::new((Bloom::EMPTY, Bloom::EMPTY))));
+        lookup.answered(at(1), Answer { id: id(1), samples, filters, ..Answer::default() }).expect("it was asked");
+        let found = lookup.found(|_| true);
+        (found[0].1.samples.is_some(), found[0].1.filters.is_some())
+    };
+    let info_hash = InfoHash(TARGET.0);
+    assert_eq!(kept(Goal::Peers { info_hash, announce: None }), (false, false));
+    assert_eq!(kept(Goal::Scrape(info_hash)), (false, true));
 }
