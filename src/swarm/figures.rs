@@ -6,6 +6,7 @@ use super::meeting::announcer::Tracker;
 use super::meeting::source::{Asked, Source};
 use super::standing::Standing;
 use crate::proto::id::PeerId;
+use crate::proto::mse::Cover;
 use core::net::SocketAddr;
 
 /// One torrent at one moment. Sizes are in bytes, rates in bytes a second.
@@ -84,6 +85,8 @@ pub struct PeerStatus {
     pub id: PeerId,
     /// How we learned of it.
     pub source: Source,
+    /// How much of the connection is hidden.
+    pub cover: Cover,
     /// It chokes us.
     pub chokes_us: bool,
     /// It has something we lack.

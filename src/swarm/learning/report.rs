@@ -55,6 +55,7 @@ impl Learning {
             addr: guest.identity.addr,
             id: guest.identity.id,
             source: guest.source,
+            cover: guest.identity.cover,
             chokes_us: true,
             we_are_interested: false,
             we_choke: true,

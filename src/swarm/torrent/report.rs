@@ -73,6 +73,7 @@ impl Torrent {
             addr: peer.identity.addr,
             id: peer.identity.id,
             source: peer.source,
+            cover: peer.identity.cover,
             chokes_us: peer.chokes_us,
             we_are_interested: peer.interested_since.is_some(),
             we_choke: peer.we_choke,
