@@ -44,6 +44,8 @@ pub struct Status {
     pub peers: usize,
     /// Of them, how many we learned of from each source, in the order of [`Source::ALL`].
     pub sources: [usize; Source::ALL.len()],
+    /// How many of the connections are encrypted (RC4).
+    pub encrypted: usize,
     /// Of them, those that have all pieces.
     pub seeds: usize,
     /// Of them, those that unchoke us.
@@ -133,6 +135,8 @@ pub struct LearningStatus {
     pub peers: usize,
     /// How many of the connected peers we learned of from each source, in the order of [`Source::ALL`].
     pub sources: [usize; Source::ALL.len()],
+    /// How many of the connections are encrypted (RC4).
+    pub encrypted: usize,
     /// Connected peers that offer the torrent's description.
     pub offering: usize,
     /// Connected peers that are being asked for blocks of the description.

@@ -28,6 +28,7 @@ pub fn status(left: u64) -> Status {
         up_rate: 122_880,
         peers: 12,
         sources: [8, 0, 0, 0, 0, 4],
+        encrypted: 3,
         seeds: 8,
         unchoking: 3,
         useful: 9,
