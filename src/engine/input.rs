@@ -5,6 +5,7 @@
 use super::config::{Job, LinkJob};
 use super::notice::{RateLimits, Watch};
 use super::peer::outbox::Outbox;
+use crate::proto::mse::Cover;
 use crate::proto::peer::handshake::Handshake;
 use crate::storage::TorrentId;
 use crate::storage::check::CheckedContent;
@@ -40,6 +41,8 @@ pub enum Input {
         addr: SocketAddr,
         /// We opened the connection.
         outgoing: bool,
+        /// How much of it is hidden.
+        cover: Cover,
         /// The peer's handshake.
         handshake: Handshake,
         /// What is to be sent to the peer.

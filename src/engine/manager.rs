@@ -124,6 +124,7 @@ fn prepare(
         blocklist: Arc::new(RwLock::new(std::mem::take(&mut config.blocklist))),
         peer_id: settings.peer_id,
         reserved: settings.reserved(),
+        encryption: settings.encryption,
     };
     listener::start(listeners, &around)?;
     let mut shared = Shared::new(Rng::new(random::bits()), Budget::new(config.memory_bytes));
@@ -237,14 +238,15 @@ impl Manager {
                 }
             }
             Input::Torrent { torrent, event } => self.handle(torrent, event, now),
-            Input::Connected { peer, torrent, addr, outgoing, handshake, outbox } => {
+            Input::Connected { peer, torrent, addr, outgoing, cover, handshake, outbox } => {
                 let reason = match self.is_running(torrent) {
                     false => "its torrent has ended",
                     // It was put on the list while it shook hands.
                     true if self.peers.around.keeps_out(addr.ip()) => "it is on the blocklist",
                     true => {
                         self.peers.connected(peer, torrent, outbox);
-                        let connected = PeerEvent::Connected { addr, outgoing, handshake: Box::new(handshake) };
+                        let handshake = Box::new(handshake);
+                        let connected = PeerEvent::Connected { addr, outgoing, cover, handshake };
                         return self.handle(torrent, Event::Peer(peer, connected), now);
                     }
                 };
@@ -331,8 +333,8 @@ impl Manager {
             match action {
                 Action::Peer(peer, order) => self.peers.order(peer, order),
                 Action::Close { peer, reason } => self.peers.close(peer, reason),
-                Action::Connect { addr } => {
-                    self.undone.extend(self.peers.connect(id, info_hash, addr).map(|failed| (id, failed)));
+                Action::Connect { addr, hidden } => {
+                    self.undone.extend(self.peers.connect(id, info_hash, addr, hidden).map(|failed| (id, failed)));
                 }
                 Action::Announce(announcement) => {
                     self.undone.extend(self.trackers.announce(id, announcement).map(|failed| (id, failed)));

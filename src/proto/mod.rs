@@ -7,6 +7,7 @@ pub mod krpc;
 pub mod lsd;
 pub mod magnet;
 pub mod metainfo;
+pub mod mse;
 pub mod peer;
 pub mod resume;
 pub mod tracker;

@@ -46,6 +46,7 @@ use super::meeting::announcer::{Announcement, Outcome};
 use super::meeting::source::Source;
 use super::peer::PeerKey;
 use super::standing::{DiskTrouble, Problem};
+use crate::proto::mse::Cover;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::extended::Ids;
 use crate::proto::peer::handshake::Handshake;
@@ -86,7 +87,7 @@ pub enum PeerEvent {
     /// The connection stands and the peer's `handshake` is read. `outgoing`: we opened the connection, and sent our
     /// handshake already; otherwise `addr` has a port that the peer does not listen on. (The handshake is in a box
     /// because each event takes the space of the largest, and requests come by the thousand.)
-    Connected { addr: SocketAddr, outgoing: bool, handshake: Box<Handshake> },
+    Connected { addr: SocketAddr, outgoing: bool, cover: Cover, handshake: Box<Handshake> },
     /// A message other than a block came.
     Message(Message),
     /// A block of `piece` came, which begins at byte `begin` of the piece. Its bytes are moved, never copied.
@@ -128,8 +129,9 @@ pub enum DiskEvent {
 /// Something to do.
 #[derive(Debug)]
 pub enum Action {
-    /// Open a connection and shake hands.
-    Connect { addr: SocketAddr },
+    /// Open a connection and shake hands. `hidden`: whether the last handshake there was hidden (MSE), or others say
+    /// that the peer prefers that.
+    Connect { addr: SocketAddr, hidden: Option<bool> },
     /// Send something to a peer.
     Peer(PeerKey, PeerOrder),
     /// End a connection; the reason is for the log.

@@ -6,6 +6,7 @@ use super::meeting::announcer::Tracker;
 use super::meeting::source::{Asked, Source};
 use super::standing::Standing;
 use crate::proto::id::PeerId;
+use crate::proto::mse::Cover;
 use core::net::SocketAddr;
 
 /// One torrent at one moment. Sizes are in bytes, rates in bytes a second.
@@ -43,6 +44,8 @@ pub struct Status {
     pub peers: usize,
     /// Of them, how many we learned of from each source, in the order of [`Source::ALL`].
     pub sources: [usize; Source::ALL.len()],
+    /// How many of the connections are encrypted (RC4).
+    pub encrypted: usize,
     /// Of them, those that have all pieces.
     pub seeds: usize,
     /// Of them, those that unchoke us.
@@ -84,6 +87,8 @@ pub struct PeerStatus {
     pub id: PeerId,
     /// How we learned of it.
     pub source: Source,
+    /// How much of the connection is hidden.
+    pub cover: Cover,
     /// It chokes us.
     pub chokes_us: bool,
     /// It has something we lack.
@@ -130,6 +135,8 @@ pub struct LearningStatus {
     pub peers: usize,
     /// How many of the connected peers we learned of from each source, in the order of [`Source::ALL`].
     pub sources: [usize; Source::ALL.len()],
+    /// How many of the connections are encrypted (RC4).
+    pub encrypted: usize,
     /// Connected peers that offer the torrent's description.
     pub offering: usize,
     /// Connected peers that are being asked for blocks of the description.

@@ -11,7 +11,7 @@
 //! use std::{num::NonZeroU32, time::Duration};
 //! use swarmlet::base::rng::Rng;
 //! use swarmlet::proto::bencode::Bencode;
-//! use swarmlet::proto::{id::PeerId, metainfo::Metainfo};
+//! use swarmlet::proto::{id::PeerId, metainfo::Metainfo, mse::Cover};
 //! use swarmlet::proto::peer::{bitfield::Bitfield, handshake::{Handshake, Reserved}, message::{BlockSpec, Message}};
 //! use swarmlet::swarm::event::{Action, DiskEvent, DiskOrder, Event, News, PeerEvent, PeerOrder};
 //! use swarmlet::swarm::{peer::PeerKey, picking::budget::Budget, settings::Settings};
@@ -33,7 +33,7 @@
 //! let (addr, peer_id) = ("10.0.0.2:6881".parse().unwrap(), PeerId([2; 20]));
 //! let handshake = Box::new(Handshake { reserved: Reserved::ours(), info_hash: metainfo.info_hash, peer_id });
 //! let mut events = vec![
-//!     PeerEvent::Connected { addr, outgoing: false, handshake },
+//!     PeerEvent::Connected { addr, outgoing: false, cover: Cover::Plain, handshake },
 //!     PeerEvent::Message(Message::HaveAll),
 //!     PeerEvent::Message(Message::Unchoke),
 //! ];

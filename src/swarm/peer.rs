@@ -30,6 +30,7 @@ use super::picking::window::{MOST, Window};
 use super::rate::Meter;
 use crate::base::time::Time;
 use crate::proto::id::PeerId;
+use crate::proto::mse::Cover;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::extended;
 use crate::proto::peer::handshake::Reserved;
@@ -64,6 +65,8 @@ pub struct Peer {
     pub extended: extended::Ids,
     /// Where it listens, if that is known.
     pub listens: Option<SocketAddr>,
+    /// It says that it prefers encrypted connections.
+    pub prefers_encryption: bool,
     /// What it was told about other peers, if it speaks `ut_pex` (PEX, BEP 11).
     pub told: Option<Box<Told>>,
     /// When it connected.
@@ -158,6 +161,7 @@ impl Peer {
             reserved,
             extended: extended::Ids::default(),
             listens: identity.outgoing.then_some(identity.addr),
+            prefers_encryption: false,
             told: None,
             joined: now,
             exchanged: now,
@@ -252,4 +256,13 @@ pub struct Identity {
     pub id: PeerId,
     /// We opened the connection.
     pub outgoing: bool,
+    /// How much of the connection is hidden.
+    pub cover: Cover,
+}
+
+impl Identity {
+    /// Whether its handshake was hidden (MSE).
+    pub fn is_hidden(&self) -> bool {
+        self.cover != Cover::Plain
+    }
 }

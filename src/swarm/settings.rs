@@ -5,6 +5,7 @@
 use crate::base::time::Time;
 use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::krpc;
+use crate::proto::mse::Policy;
 use crate::proto::peer::handshake::Reserved;
 use crate::proto::tracker::announce::AnnounceRequest;
 use core::net::IpAddr;
@@ -39,6 +40,8 @@ pub struct Settings {
     pub pex: bool,
     /// We have a node of the DHT at the same port, and tell other nodes so (BEP 5), unless the torrent is private.
     pub dht: bool,
+    /// When connections are encrypted (MSE).
+    pub encryption: Policy,
     /// A torrent that makes no progress for this long is given up.
     pub stop_timeout: Option<Time>,
 }
@@ -75,6 +78,7 @@ impl Default for Settings {
             super_seed: false,
             pex: true,
             dht: false,
+            encryption: Policy::default(),
             stop_timeout: None,
         }
     }

@@ -1,7 +1,7 @@
 //! aria2 as a peer.
 
 use super::http::request;
-use super::peers::{Plan, Role};
+use super::peers::{Encryption, Plan, Role};
 use super::ports::free_port;
 use super::process::Process;
 use serde_json::Value;
@@ -37,6 +37,9 @@ pub fn command(plan: &Plan) -> Command {
         // With its remote control aria2 would not end after its downloads.
         Role::Fetch => command.args(["--seed-time=0", "--enable-rpc=false"]),
     };
+    if plan.encryption == Some(Encryption::Always) {
+        command.arg("--bt-force-encryption=true");
+    }
     if let Some(limit) = plan.upload_limit {
         command.arg(format!("--max-overall-upload-limit={limit}"));
     }

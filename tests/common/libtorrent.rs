@@ -1,6 +1,6 @@
 //! libtorrent (rasterbar) as a peer, through a small Python script.
 
-use super::peers::{Plan, Role};
+use super::peers::{Encryption, Plan, Role};
 use super::process::Process;
 use std::path::Path;
 use std::process::Command;
@@ -23,6 +23,12 @@ pub fn start(plan: &Plan) -> Process {
     };
     command.arg(role).arg(&plan.torrent.file).arg(plan.dir);
     command.args([plan.address().to_string(), plan.upload_limit.unwrap_or(0).to_string()]);
+    // The numbers are those of its `enc_policy`.
+    command.args(plan.encryption.map(|encryption| match encryption {
+        Encryption::Always => "0",
+        Encryption::IfAsked => "1",
+        Encryption::Never => "2",
+    }));
     plan.run("libtorrent", command)
 }
 

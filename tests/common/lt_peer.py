@@ -4,8 +4,9 @@
 lt_peer.py make PATH PIECE_LENGTH ANNOUNCE OUT
 lt_peer.py make-sorted PATH PIECE_LENGTH OUT       files in the order of their paths, not in that of the folder
 lt_peer.py make-hybrid PATH OUT                    of versions 1 and 2; prints both info-hashes
-lt_peer.py seed|get|stay TORRENT DIR INTERFACE RATE
-                                                   INTERFACE like 127.0.0.1:7001, RATE bytes/s of upload (0: any)
+lt_peer.py seed|get|stay TORRENT DIR INTERFACE RATE [ENCRYPTION]
+                                                   INTERFACE like 127.0.0.1:7001, RATE bytes/s of upload (0: any),
+                                                   ENCRYPTION 0 always, 1 if asked, 2 never (without: 2)
 lt_peer.py dht-seed|dht-get TORRENT DIR INTERFACE RATE NODE    the same, and it uses the DHT, entered by NODE (IP:PORT)
 lt_peer.py lsd-seed|lsd-get TORRENT DIR INTERFACE RATE     the same, and it searches in the local network
 A peer prints "uploaded N" whenever the payload it sent has grown, and "lsd ..." for each peer that announces itself in
@@ -50,14 +51,16 @@ def make_hybrid(path, out):
     print(hashes.v1, hashes.v2)
 
 
-def peer(role, torrent, dir_, interface, rate, node=''):
+def peer(role, torrent, dir_, interface, rate, more=''):
     lsd, dht = role.startswith('lsd-'), role.startswith('dht-')
+    node, encryption = (more, 2) if dht else ('', int(more or 2))
     role = role.removeprefix('lsd-').removeprefix('dht-')
     s = lt.session({'listen_interfaces': interface, 'enable_dht': dht, 'dht_bootstrap_nodes': node,
                     'dht_restrict_routing_ips': False, 'dht_restrict_search_ips': False,
                     'dht_prefer_verified_node_ids': False, 'enable_lsd': lsd, 'enable_upnp': False,
                     'enable_natpmp': False, 'enable_outgoing_utp': False, 'enable_incoming_utp': False,
-                    'allow_multiple_connections_per_ip': True, 'out_enc_policy': 2, 'in_enc_policy': 2,
+                    'allow_multiple_connections_per_ip': True, 'out_enc_policy': encryption,
+                    'in_enc_policy': encryption, 'allowed_enc_level': 3 if encryption else 2,
                     'min_reconnect_time': 1, 'upload_rate_limit': int(rate)})
     if int(rate):  # libtorrent does not limit local peers unless they are put in the class that is limited
         f = lt.ip_filter()

@@ -60,6 +60,18 @@ pub enum Role {
     Stay,
 }
 
+/// When a peer by others encrypts its connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code)] // Only stories need it.
+pub enum Encryption {
+    /// Never. (transmission accepts it all the same; aria2 has no such setting.)
+    Never,
+    /// If the other side begins with it, or accepts nothing else. (transmission and aria2 prefer it.)
+    IfAsked,
+    /// Always, by RC4.
+    Always,
+}
+
 /// How to start a peer.
 pub struct Plan<'a> {
     /// The program.
@@ -74,6 +86,8 @@ pub struct Plan<'a> {
     pub scratch: &'a Path,
     /// The most it may upload, in bytes a second.
     pub upload_limit: Option<u64>,
+    /// When it encrypts its connections; `None`: as its story never minded.
+    pub encryption: Option<Encryption>,
     /// Whether it uses ::1.
     pub ipv6: bool,
     /// The port it listens on for peers.
@@ -88,8 +102,8 @@ impl<'a> Plan<'a> {
     /// A seed of the content in `dir`, on IPv4, without a limit.
     pub fn seed(program: Program, torrent: &'a Torrent, dir: &'a Path, scratch: &'a Path) -> Plan<'a> {
         let (port, rpc_port) = (free_port(), free_port());
-        let (role, upload_limit, ipv6, host) = (Role::Seed, None, false, None);
-        Plan { program, role, torrent, dir, scratch, upload_limit, ipv6, port, rpc_port, host }
+        let (role, upload_limit, encryption, ipv6, host) = (Role::Seed, None, None, false, None);
+        Plan { program, role, torrent, dir, scratch, upload_limit, encryption, ipv6, port, rpc_port, host }
     }
 
     /// A leecher that fetches into `dir`, on IPv4, and ends.

@@ -1,6 +1,6 @@
 //! rtorrent as a peer, without its screen. Its libtorrent (rakshasa's) shares no code with libtorrent (rasterbar).
 
-use super::peers::{Plan, Role};
+use super::peers::{Encryption, Plan, Role};
 use super::process::Process;
 use std::fs;
 use std::process::Command;
@@ -33,11 +33,17 @@ fn start_with(plan: &Plan, more: &str) -> Process {
     if plan.role == Role::Fetch {
         text += "method.set_key = event.download.finished, end, ((system.shutdown.normal))\n";
     }
+    text += match plan.encryption {
+        None => "",
+        Some(Encryption::Never) => "protocol.encryption.set = none\n",
+        Some(Encryption::IfAsked) => "protocol.encryption.set = allow_incoming,enable_retry\n",
+        Some(Encryption::Always) => "protocol.encryption.set = allow_incoming,try_outgoing,require,require_RC4\n",
+    };
     text += more;
     text += &format!("load.start = {}\n", plan.torrent.file.display());
     let settings = home.join("rtorrent.rc");
     fs::write(&settings, text).expect("the settings can be written");
     let mut command = Command::new("rtorrent");
     command.env("HOME", &home).args(["-n", "-o"]).arg(format!("import={}", settings.display()));
-    Process::start("rtorrent", &mut command, plan.scratch)
+    plan.run("rtorrent", command)
 }

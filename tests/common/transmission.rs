@@ -2,7 +2,7 @@
 //! leecher must have announced itself before the peers start from which it will fetch.
 
 use super::http::request;
-use super::peers::Plan;
+use super::peers::{Encryption, Plan};
 use super::process::Process;
 use super::wait::{PATIENCE, wait_until};
 use serde_json::{Value, json};
@@ -54,12 +54,17 @@ pub fn in_a_lan(plan: &Plan) -> Command {
 }
 
 fn settings(plan: &Plan) -> Value {
+    let encryption = match plan.encryption {
+        None | Some(Encryption::Never) => 0,
+        Some(Encryption::IfAsked) => 1,
+        Some(Encryption::Always) => 2,
+    };
     json!({
         "download-dir": plan.dir, "peer-port": plan.port, "rpc-port": plan.rpc_port,
         "rpc-bind-address": plan.rpc().ip().to_string(),
         "rpc-whitelist-enabled": false, "rpc-authentication-required": false,
         "dht-enabled": false, "lpd-enabled": false, "utp-enabled": false, "port-forwarding-enabled": false,
-        "encryption": 0, "ratio-limit-enabled": false, "message-level": 2, "rename-partial-files": false,
+        "encryption": encryption, "ratio-limit-enabled": false, "message-level": 2, "rename-partial-files": false,
         "speed-limit-up": plan.upload_limit.unwrap_or(0) / 1000, "speed-limit-up-enabled": plan.upload_limit.is_some(),
     })
 }

@@ -14,6 +14,7 @@ mod dht_others;
 mod disk;
 mod download;
 mod edit;
+mod encryption;
 mod ending;
 mod hostile;
 mod interop;

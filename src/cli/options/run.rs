@@ -15,6 +15,7 @@ use crate::engine::config::Dht;
 use crate::engine::{Config, DEFAULT_MAX_PEERS, DEFAULT_PORTS, RateLimits, Settings};
 use crate::proto::krpc;
 use crate::proto::metainfo::Metainfo;
+use crate::proto::mse::{self, Policy};
 use crate::proto::peer::pex;
 use crate::storage::description::Description;
 use crate::sys::in_words;
@@ -104,6 +105,14 @@ const NETWORK_FLAGS: &[Flag] = &[
         "Do not look for peers in the local network, and do not announce torrents there (local service discovery, \
              LSD)",
     ),
+    // Feature: encryption.
+    #[cfg(feature = "encryption")]
+    Flag::with(
+        "encryption",
+        "WHEN",
+        "Encrypt connections to peers: off, allow (if the peer wants it), prefer (if the peer can), or require",
+    )
+    .default("allow"),
     Flag::switch("no-dht", "Do not look for peers in the DHT, and do not announce torrents there"),
     Flag::switch("dht-read-only", "Ask in the DHT, but do not answer the questions of others"),
     DHT_NODE,
@@ -152,11 +161,25 @@ pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
             upload_slots: given.number("max-uploads", 1..=MOST_PEERS, "peers")?.map(|number| number as usize),
             ip: ip(given)?,
             pex: pex::IS_BUILT_IN && !given.has("no-pex"),
+            encryption: encryption(given)?,
             ..Settings::default()
         },
         limits: RateLimits { upload: rate(given, "max-upload-rate")?, download: None },
         status_every: display_interval(given, view)?,
         ..Config::default()
+    })
+}
+
+/// When connections are encrypted. (A build without encryption does not have the option either.)
+fn encryption(given: &Parsed) -> Result<Policy, Failure> {
+    if !mse::IS_BUILT_IN {
+        return Ok(Policy::Off);
+    }
+    let Some(word) = given.text("encryption")? else { return Ok(Policy::default()) };
+    let named = Policy::ALL.into_iter().find(|policy| policy.name() == word);
+    named.ok_or_else(|| {
+        let word = for_terminal(&word);
+        Failure::usage(format!("--encryption {word}: expected off, allow, prefer or require"))
     })
 }
 
@@ -321,6 +344,21 @@ mod tests {
         assert_eq!(ports("0").unwrap(), 0..=0);
         for wrong in ["", "-", "x", "65536", "-1", "7010-7000", "0-10", "7000-", "1-2-3"] {
             assert_eq!(ports(wrong).unwrap_err().exit, Exit::Usage, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn encryption_is_allowed_unless_the_person_says_otherwise() {
+        let policy = |arguments: &[&str]| encryption(&given(arguments)).map_err(|failure| failure.text);
+        if mse::IS_BUILT_IN {
+            assert_eq!(policy(&[]), Ok(Policy::Allow));
+            for expected in Policy::ALL {
+                assert_eq!(policy(&["--encryption", expected.name()]), Ok(expected));
+            }
+            let wrong = "--encryption always: expected off, allow, prefer or require";
+            assert_eq!(policy(&["--encryption", "always"]), Err(wrong.into()));
+        } else {
+            assert_eq!(policy(&[]), Ok(Policy::Off));
         }
     }
 

@@ -6,25 +6,27 @@ use super::layout::{Look, Row, ellipsis, plain, shown};
 use crate::base::units::rate;
 use crate::base::width::{pad, shorten_end, shorten_middle};
 use crate::proto::krpc;
+use crate::proto::mse::Cover;
 use crate::swarm::figures::PeerStatus;
 use crate::swarm::meeting::source::Source;
 
 /// What the flags mean, in one row of the screen. (The letters are transmission's, which many users know.)
 pub const FLAGS: &str = if krpc::IS_BUILT_IN {
-    "D/d sends/chokes, U/u we do, K idle, S mute, T/H/X/L/M tracker/DHT/PEX/LAN/link"
+    "D/d sends/chokes, U/u we do, K idle, S mute, E RC4, T/H/X/L tracker/DHT/PEX/LAN"
 } else {
-    "D/d sends/chokes, U/u we do, K idle, S mute, T/X/L/M/I tracker/PEX/LAN/link/in"
+    "D/d sends/chokes, U/u we do, K idle, S mute, E RC4, T/X/L/I tracker/PEX/LAN/in"
 };
 /// The same, for the help.
 pub const FLAGS_HELP: &str = "Flags in the peers view: D it sends to us, d it chokes us, U we send to it, u we choke \
-                              it, K it unchokes us but has nothing we want, S snubbed: it stopped sending. Its \
+                              it, K it unchokes us but has nothing we want, S snubbed: it stopped sending, E the \
+                              connection is encrypted (RC4), e only its handshake is. Its \
                               address came from: T a tracker, H the DHT, X another peer (PEX), L the local network \
                               (LSD), M a magnet link. I it connected to us.";
 
 /// Columns of the client's name.
 const CLIENT: usize = 18;
 /// Columns of the flags.
-const FLAG_COLUMNS: usize = 4;
+const FLAG_COLUMNS: usize = 5;
 /// Columns of `1000 KiB/s`.
 const RATE: usize = 10;
 /// Columns of `100 %`.
@@ -35,7 +37,7 @@ const WIDE: usize = 74;
 const NARROW: usize = 36;
 
 /// At most `room` rows: one for each peer, and one with the number of the others. A paused torrent neither requests nor
-/// sends, so it has no flags except where each peer is from.
+/// sends, so it has no flags except how each peer is connected and where it is from.
 pub fn draw(peers: &[PeerStatus], paused: bool, look: Look, room: usize) -> Vec<Row> {
     if peers.is_empty() {
         return vec![plain("  no peers".into(), look)];
@@ -91,9 +93,14 @@ fn flags(peer: &PeerStatus, paused: bool) -> String {
         Source::Link => "M",
         Source::Incoming => "I",
     };
+    let cover = match peer.cover {
+        Cover::Plain => "",
+        Cover::Handshake => "e",
+        Cover::Rc4 => "E",
+    };
     match paused {
-        true => source.into(),
-        false => [down, up, if peer.snubbed { "S" } else { "" }, source].concat(),
+        true => [cover, source].concat(),
+        false => [down, up, if peer.snubbed { "S" } else { "" }, cover, source].concat(),
     }
 }
 
@@ -107,8 +114,8 @@ mod tests {
     fn a_peer_is_a_row_at_80_columns_and_at_40() {
         let look = |columns| Look { columns, rows: 23, utf8: true };
         let row = |addr: &str, columns| draw(&[peer(addr)], false, look(columns), 9)[0].text.clone();
-        assert_eq!(row("10.0.0.1:6881", 79), "  10.0.0.1:6881         Transmission 4.0.6  DuI    62 %  5.21 MiB/s");
-        assert_eq!(row("10.0.0.1:6881", 39), "  10.0.0.1:6881   DuI   62 % 5.21 MiB/s");
+        assert_eq!(row("10.0.0.1:6881", 79), "  10.0.0.1:6881        Transmission 4.0.6  DuI     62 %  5.21 MiB/s");
+        assert_eq!(row("10.0.0.1:6881", 39), "  10.0.0.1:6881  DuI    62 % 5.21 MiB/s");
         assert_eq!(row("10.0.0.1:6881", 20), "  10.0.0.1:6881 DuI");
         assert!(columns(&row("[2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff]:65535", 79)) <= 79);
     }
@@ -133,5 +140,9 @@ mod tests {
         assert_eq!(flags(&it, false), "KT");
         it.chokes_us = true;
         assert_eq!(flags(&it, false), "T");
+        it.cover = Cover::Rc4;
+        assert_eq!([flags(&it, false), flags(&it, true)], ["ET", "ET"]);
+        it.cover = Cover::Handshake;
+        assert_eq!(flags(&it, false), "eT");
     }
 }

@@ -104,13 +104,20 @@ impl Connections {
         }
     }
 
-    /// Opens a connection for a torrent. If that can't even be tried, returns the event that says so.
-    pub fn connect(&self, torrent: TorrentId, info_hash: InfoHash, addr: SocketAddr) -> Option<Event> {
+    /// Opens a connection for a torrent; [`Action::Connect`](crate::swarm::event::Action::Connect) explains `hidden`.
+    /// If that can't even be tried, returns the event that says so.
+    pub fn connect(
+        &self,
+        torrent: TorrentId,
+        info_hash: InfoHash,
+        addr: SocketAddr,
+        hidden: Option<bool>,
+    ) -> Option<Event> {
         if self.around.keeps_out(addr.ip()) {
             log::debug!("{addr}: not tried: it is on the blocklist");
             return Some(Event::ConnectFailed { addr, our_fault: false });
         }
-        let error = reader::connect(&self.around, torrent, info_hash, addr).err()?;
+        let error = reader::connect(&self.around, torrent, info_hash, addr, hidden).err()?;
         log::warn!("{addr}: can't start a thread: {error}");
         Some(Event::ConnectFailed { addr, our_fault: true })
     }

@@ -190,6 +190,7 @@ mod tests {
     use crate::base::rng::Rng;
     use crate::engine::testkit::{open, torrent};
     use crate::proto::id::{InfoHash, PeerId};
+    use crate::proto::mse::Cover;
     use crate::proto::peer::bitfield::Bitfield;
     use crate::proto::peer::handshake::{Handshake, Reserved};
     use crate::swarm::event::{DiskEvent, Event, PeerEvent};
@@ -220,7 +221,8 @@ mod tests {
         let (peer, addr) = (PeerKey(NonZeroU32::MIN), ([127, 0, 0, 1], 6881).into());
         let handshake =
             Box::new(Handshake { reserved: Reserved::ours(), info_hash: InfoHash([0; 20]), peer_id: PeerId([2; 20]) });
-        happen(slot, shared, Event::Peer(peer, PeerEvent::Connected { addr, outgoing: true, handshake }));
+        let connected = PeerEvent::Connected { addr, outgoing: true, cover: Cover::Plain, handshake };
+        happen(slot, shared, Event::Peer(peer, connected));
         peer
     }
 

@@ -5,10 +5,12 @@ use super::super::config::FINAL_ANNOUNCE_TIME;
 use super::super::testkit::{PATIENCE, http, serve, socket_pair, torrent};
 use super::super::{Engine, Phase, ProblemKind, Report, Watch};
 use super::*;
+use crate::engine::peer::line::Line;
 use crate::engine::peer::outbox::Outbox;
 use crate::proto::bencode::Bencode;
 use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;
+use crate::proto::mse::Cover;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::tracker::compact;
 use crate::storage::error::{ContentError, Doing};
@@ -319,11 +321,19 @@ fn a_peer_that_connects_after_its_torrent_failed_is_closed() {
     let (mut near, far) = socket_pair();
     let (peer, addr) = (PeerKey(NonZeroU32::MIN), near.local_addr().unwrap());
     let handshake = Handshake { reserved: Reserved::ours(), info_hash: metainfo.info_hash, peer_id: PeerId([7; 20]) };
-    let outbox = Arc::new(Outbox::new(addr, Arc::new(far), None, true));
+    let outbox = Arc::new(Outbox::new(addr, Arc::new(Line::Plain(Arc::new(far))), None, true));
     let ours = Arc::clone(&outbox);
     engine
         .manager
-        .send(Input::Connected { peer, torrent: TorrentId(0), addr, outgoing: false, handshake, outbox })
+        .send(Input::Connected {
+            peer,
+            torrent: TorrentId(0),
+            addr,
+            outgoing: false,
+            cover: Cover::Plain,
+            handshake,
+            outbox,
+        })
         .unwrap();
     // Its reader uses the same socket, and must wake.
     assert_eq!(near.read(&mut [0]).unwrap(), 0, "its reader's end");

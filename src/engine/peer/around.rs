@@ -6,6 +6,7 @@ use super::blocks::Blocks;
 use super::directory::Directory;
 use crate::engine::input::Input;
 use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::mse::Policy;
 use crate::proto::peer::handshake::{self, Handshake, Reserved};
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::sys::lock_to_read;
@@ -34,6 +35,8 @@ pub struct Surroundings {
     pub peer_id: PeerId,
     /// The extensions that we speak.
     pub reserved: Reserved,
+    /// When connections are encrypted.
+    pub encryption: Policy,
 }
 
 impl Surroundings {

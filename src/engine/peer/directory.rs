@@ -4,7 +4,9 @@
 //! content becomes known, so their threads share a place where they will find it.
 
 use super::shaking::Opening;
+use crate::base::sha1::Digest;
 use crate::proto::id::InfoHash;
+use crate::proto::mse::{self, keys};
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
 use crate::swarm::learning::Present;
@@ -65,6 +67,8 @@ impl Listed {
 #[derive(Default)]
 pub struct Directory {
     torrents: Mutex<BTreeMap<InfoHash, Listed>>,
+    /// The torrents by the name that a hidden handshake has in place of the info-hash.
+    hidden: Mutex<BTreeMap<Digest, InfoHash>>,
     last_peer: AtomicU32,
     /// Connections that are being opened for the torrents.
     pub opening: Opening,
@@ -73,23 +77,38 @@ pub struct Directory {
 impl Directory {
     /// A torrent joined its swarm, or its content was opened again.
     pub fn add(&self, content: Arc<Content>) {
-        lock(&self.torrents).insert(content.metainfo.info_hash, Listed::Content(content));
+        self.list(content.metainfo.info_hash, Listed::Content(content));
     }
 
     /// A torrent joined its swarm, and its content is not known yet.
     pub fn add_unknown(&self, info_hash: InfoHash, unknown: Arc<Unknown>, present: Present) {
-        lock(&self.torrents).insert(info_hash, Listed::Unknown(unknown, present));
+        self.list(info_hash, Listed::Unknown(unknown, present));
+    }
+
+    fn list(&self, info_hash: InfoHash, listed: Listed) {
+        lock(&self.torrents).insert(info_hash, listed);
+        if mse::IS_BUILT_IN {
+            lock(&self.hidden).insert(keys::name(&info_hash), info_hash);
+        }
     }
 
     /// A torrent ended, and with it the connections that are being opened for it.
     pub fn remove(&self, info_hash: &InfoHash) {
         lock(&self.torrents).remove(info_hash);
+        if mse::IS_BUILT_IN {
+            lock(&self.hidden).remove(&keys::name(info_hash));
+        }
         self.opening.end(info_hash);
     }
 
     /// The torrent with this info-hash.
     pub fn find(&self, info_hash: &InfoHash) -> Option<Listed> {
         lock(&self.torrents).get(info_hash).cloned()
+    }
+
+    /// The info-hash of the torrent with this [name](keys::name).
+    pub fn find_hidden(&self, name: &Digest) -> Option<InfoHash> {
+        lock(&self.hidden).get(name).copied()
     }
 
     /// A key for a new connection. A key is used again only after 2^32 others.

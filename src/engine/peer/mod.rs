@@ -3,7 +3,7 @@
 pub mod around;
 pub mod blocks;
 pub mod directory;
-pub mod gathering;
+pub mod line;
 pub mod listener;
 pub mod outbox;
 pub mod reader;

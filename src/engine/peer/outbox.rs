@@ -7,16 +7,15 @@
 //!
 //! [`writer`]: super::writer
 
+use super::line::Line;
 use crate::proto::peer::extended::Ids;
 use crate::proto::peer::handshake;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use crate::swarm::event::{PeerEvent, PeerOrder};
 use crate::swarm::giving::grant::{Desk, Telling, Verdict};
 use crate::sys::lock;
-use crate::sys::send::send_now;
 use core::net::SocketAddr;
 use std::collections::VecDeque;
-use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
@@ -31,8 +30,8 @@ const GATHER_BYTES: usize = 64 * 1024;
 pub struct Outbox {
     /// The peer's address, for the log.
     pub addr: SocketAddr,
-    /// The socket.
-    pub socket: Arc<TcpStream>,
+    /// The connection.
+    pub line: Arc<Line>,
     /// The peer understands rejects (BEP 6).
     fast: bool,
     state: Mutex<State>,
@@ -71,9 +70,9 @@ pub enum Work {
 
 impl Outbox {
     /// Nothing is to be sent yet. `ours`: our handshake, if it is not sent. `fast`: the peer understands rejects.
-    pub fn new(addr: SocketAddr, socket: Arc<TcpStream>, ours: Option<[u8; handshake::LEN]>, fast: bool) -> Outbox {
+    pub fn new(addr: SocketAddr, line: Arc<Line>, ours: Option<[u8; handshake::LEN]>, fast: bool) -> Outbox {
         let state = Mutex::new(State { handshake: ours, ..State::default() });
-        Outbox { addr, socket, fast, state, for_writer: Condvar::new(), expected: AtomicU32::new(0) }
+        Outbox { addr, line, fast, state, for_writer: Condvar::new(), expected: AtomicU32::new(0) }
     }
 
     /// Takes the manager's orders, and sends what the socket takes at once. Returns whether the peer still reads.
@@ -130,7 +129,7 @@ impl Outbox {
 
     /// Sends what the socket takes at once. Returns how many bytes. (The reader and the writer notice a failure.)
     fn send(&self, head: &[u8], body: &[u8]) -> usize {
-        if head.is_empty() { 0 } else { send_now(&self.socket, head, body).unwrap_or(0) }
+        if head.is_empty() { 0 } else { self.line.send_now(head, body).unwrap_or(0) }
     }
 
     fn leave_to_writer(&self, state: &mut State) {
@@ -167,7 +166,7 @@ impl Outbox {
             self.send_messages(state);
             if state.orders.len() > MOST_WAITING {
                 // It requests without end and reads nothing. The reader notices.
-                let _ = self.socket.shutdown(Shutdown::Both);
+                self.line.shut();
             }
         }
     }
@@ -268,8 +267,7 @@ impl Outbox {
     pub fn close(&self) {
         lock(&self.state).closed = true;
         self.for_writer.notify_one();
-        // An error means that it is closed already.
-        let _ = self.socket.shutdown(Shutdown::Both);
+        self.line.shut();
     }
 }
 

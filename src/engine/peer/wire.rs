@@ -5,11 +5,15 @@
 //! that arrived together are reported together, so that the manager is woken once for many blocks. Requests that a grant
 //! covers are answered here, and the manager is not woken at all.
 
+mod gathering;
+
+use self::gathering::Gathering;
 use super::around::Surroundings;
 use super::blocks::Blocks;
-use super::gathering::Gathering;
+use super::line::Line;
 use super::server::Server;
 use crate::engine::input::Input;
+use crate::proto::mse::BUFFER_BYTES;
 use crate::proto::peer::extended::{self, Extended};
 use crate::proto::peer::message::{self, BodyKind, Message, PIECE_HEADER_BYTES, PieceHeader};
 use crate::proto::peer::metadata;
@@ -18,15 +22,13 @@ use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
 use crossbeam_channel::Sender;
 use rustix::io::Errno;
-use rustix::net::sockopt::socket_recv_buffer_size;
-use rustix::net::{RecvAncillaryBuffer, RecvFlags, recvmsg};
 use std::io::{self, IoSliceMut};
-use std::net::TcpStream;
 use std::thread;
 use std::time::Instant;
 
 /// Bytes read ahead: several dozen requests or have messages.
 const AHEAD_BYTES: usize = 1024;
+const _: () = assert!(BUFFER_BYTES <= AHEAD_BYTES, "what came with an encrypted handshake has room");
 /// Bytes read after a block: the head of the next message, and none of its data, which would have to be copied.
 const HEAD_BYTES: usize = 4 + 1 + PIECE_HEADER_BYTES as usize;
 /// Most events that are reported together: further ones would only wait.
@@ -41,7 +43,7 @@ const LONGEST_BITFIELD: u32 = (metadata::MOST_BYTES / 20).div_ceil(8);
 /// Long messages are read in parts of this size, so that nothing is allocated for a length that a peer only claims.
 const PART_BYTES: usize = 16 * 1024;
 
-/// Reads a peer's socket.
+/// Reads a peer's connection.
 pub struct Wire<'a> {
     source: Source<'a>,
     addr: SocketAddr,
@@ -56,7 +58,7 @@ pub struct Wire<'a> {
 
 /// Where the bytes come from, and where the events go.
 struct Source<'a> {
-    socket: &'a TcpStream,
+    line: &'a Line,
     peer: PeerKey,
     manager: &'a Sender<Input>,
     /// Answers what a grant covers.
@@ -73,9 +75,10 @@ struct Source<'a> {
 }
 
 impl Wire<'_> {
-    /// Begins after the handshake of `peer`.
+    /// Begins after the handshake of `peer`. `early`: what came with it, at most [`BUFFER_BYTES`].
     pub fn new<'a>(
-        socket: &'a TcpStream,
+        line: &'a Line,
+        early: &[u8],
         addr: SocketAddr,
         peer: PeerKey,
         pieces: Option<u32>,
@@ -83,7 +86,7 @@ impl Wire<'_> {
         server: Option<&'a Server>,
     ) -> Wire<'a> {
         let source = Source {
-            socket,
+            line,
             peer,
             manager: &around.manager,
             server,
@@ -93,7 +96,10 @@ impl Wire<'_> {
             events: Vec::new(),
             gathered: 0,
         };
-        Wire { source, addr, pieces, blocks: &around.blocks, ahead: [0; AHEAD_BYTES], start: 0, end: 0 }
+        let mut ahead = [0; AHEAD_BYTES];
+        let end = early.len().min(AHEAD_BYTES);
+        ahead[..end].copy_from_slice(&early[..end]);
+        Wire { source, addr, pieces, blocks: &around.blocks, ahead, start: 0, end }
     }
 
     /// Reads and reports until the connection ends, and returns the reason.
@@ -262,16 +268,15 @@ impl Source<'_> {
             }
             let may_wait = is_dry && (self.events.is_empty() || !self.pause());
             is_dry = true;
-            let flags = if may_wait { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
-            match recvmsg(self.socket, buffers, &mut RecvAncillaryBuffer::default(), flags) {
-                Ok(read) if read.bytes == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(read) => {
-                    self.gathering.came(read.bytes);
-                    self.drained = read.bytes < room;
-                    return Ok(read.bytes);
+            match self.line.read(buffers, may_wait) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => {
+                    self.gathering.came(count);
+                    self.drained = count < room;
+                    return Ok(count);
                 }
                 Err(Errno::INTR) => {}
-                // The socket's read timeout.
+                // The timeout.
                 Err(Errno::AGAIN) if may_wait => return Err(io::ErrorKind::TimedOut.into()),
                 Err(Errno::AGAIN) => {}
                 Err(error) => return Err(error.into()),
@@ -291,8 +296,7 @@ impl Source<'_> {
     fn pause(&mut self) -> bool {
         self.report();
         let expected = self.server.map_or(0, |server| server.outbox.expected());
-        let buffer = socket_recv_buffer_size(self.socket).unwrap_or(0) as u64;
-        let pause = self.gathering.pause(expected, buffer, Instant::now());
+        let pause = self.gathering.pause(expected, self.line.read_buffer(), Instant::now());
         pause.inspect(|pause| thread::sleep(*pause)).is_some()
     }
 

@@ -10,7 +10,6 @@ use super::server::Server;
 use crate::engine::input::Input;
 use crate::proto::peer::message::{BlockSpec, emit_piece_header};
 use crate::swarm::event::PeerEvent;
-use crate::sys::send::{send_all, send_from_file};
 use std::io;
 use std::sync::Arc;
 use std::thread;
@@ -51,14 +50,14 @@ impl Writer {
 
     fn work(&mut self, work: Work) -> io::Result<()> {
         match work {
-            Work::Bytes(bytes) => send_all(&self.server.outbox.socket, &bytes, false, FLUSH_DEADLINE)?,
+            Work::Bytes(bytes) => self.server.outbox.line.send_all(&bytes, false, FLUSH_DEADLINE)?,
             Work::Granted(block) => {
                 self.upload(block)?;
                 self.server.outbox.sent(block.length as u64);
                 self.server.report();
             }
             Work::Metadata(piece, ids) => {
-                send_all(&self.server.outbox.socket, &self.server.describe(piece, ids), false, FLUSH_DEADLINE)?;
+                self.server.outbox.line.send_all(&self.server.describe(piece, ids), false, FLUSH_DEADLINE)?;
                 self.tell(PeerEvent::Described);
             }
             Work::Ordered(block) => {
@@ -87,17 +86,17 @@ impl Writer {
     fn upload(&mut self, block: BlockSpec) -> io::Result<()> {
         let offset = self.server.look(block)?;
         let length = block.length as usize;
-        let socket = &self.server.outbox.socket;
+        let line = &self.server.outbox.line;
         let mut header = Vec::new();
         emit_piece_header(&block, &mut header);
-        send_all(socket, &header, true, FLUSH_DEADLINE)?;
+        line.send_all(&header, true, FLUSH_DEADLINE)?;
         let file = self.server.content()?.one_file(offset, length as u64);
-        let sent = file.map_or(Ok(0), |(file, at)| send_from_file(socket, &file, at, length, FLUSH_DEADLINE))?;
+        let sent = file.map_or(Ok(0), |(file, at)| line.send_file(&file, at, length, FLUSH_DEADLINE))?;
         if sent < length {
             // The block lies in several files, or its file can't be sent this way.
             let mut rest = vec![0; length - sent];
             self.server.read(block, offset + sent as u64, &mut rest)?;
-            send_all(socket, &rest, false, FLUSH_DEADLINE)?;
+            line.send_all(&rest, false, FLUSH_DEADLINE)?;
         }
         Ok(())
     }
@@ -107,6 +106,7 @@ impl Writer {
 mod tests {
     use super::*;
     use crate::engine::peer::directory::Listed;
+    use crate::engine::peer::line::Line;
     use crate::engine::peer::outbox::Outbox;
     use crate::engine::testkit::{PATIENCE, open, socket_pair, surroundings, torrent};
     use crate::swarm::event::{DiskEvent, Event, PeerOrder};
@@ -131,7 +131,7 @@ mod tests {
         let (around, inbox) = surroundings(1);
         let (mut near, far) = socket_pair();
         let addr = near.local_addr().unwrap();
-        let outbox = Arc::new(Outbox::new(addr, Arc::new(far), None, true));
+        let outbox = Arc::new(Outbox::new(addr, Arc::new(Line::Plain(Arc::new(far))), None, true));
         let listed = Listed::Content(content);
         let server = Arc::new(Server { around, peer: PeerKey(NonZeroU32::MIN), listed, outbox });
         start(&server).unwrap();

@@ -199,6 +199,8 @@ pub struct ExtendedHandshake {
     pub your_ip: Option<IpAddr>,
     /// It downloads nothing (any more): a seed, or a peer that has all it wants (BEP 21). `None`: it does not say.
     pub upload_only: Option<bool>,
+    /// It prefers encrypted connections (`e`). `None`: it does not say.
+    pub prefers_encryption: Option<bool>,
     /// The size of the torrent's description in bytes, if the peer offers it and the number is possible (BEP 9).
     pub metadata_size: Option<u32>,
 }
@@ -221,6 +223,7 @@ impl ExtendedHandshake {
     /// The message.
     pub fn message(&self) -> Extended {
         let mut entries = vec![("m", self.ids.emit())];
+        entries.extend(self.prefers_encryption.map(|prefers| ("e", u64::from(prefers).into())));
         entries.extend(self.metadata_size.map(|size| ("metadata_size", u64::from(size).into())));
         entries.extend(self.reqq.map(|count| ("reqq", u64::from(count).into())));
         entries.extend(self.version.as_deref().map(|version| ("v", version.into())));
@@ -233,8 +236,8 @@ impl ExtendedHandshake {
     /// Reads the payload; `None` if it is no dict.
     fn parse(payload: &[u8]) -> Option<ExtendedHandshake> {
         let (dict, _) = bencode::decode_prefix(payload).ok()?;
-        let [m, reqq, version, port, ip, only, size] =
-            dict.get_all([b"m", b"reqq", b"v", b"p", b"yourip", b"upload_only", b"metadata_size"])?;
+        let [m, reqq, version, port, ip, only, encryption, size] =
+            dict.get_all([b"m", b"reqq", b"v", b"p", b"yourip", b"upload_only", b"e", b"metadata_size"])?;
         let number = |value: Option<Value>| value.and_then(Value::as_int);
         Some(ExtendedHandshake {
             ids: m.map(Ids::parse).unwrap_or_default(),
@@ -243,6 +246,7 @@ impl ExtendedHandshake {
             port: number(port).and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0),
             your_ip: ip.and_then(Value::as_bytes).and_then(compact::address),
             upload_only: number(only).map(|only| only != 0),
+            prefers_encryption: number(encryption).map(|prefers| prefers != 0),
             metadata_size: size.and_then(metadata::size_of),
         })
     }

@@ -85,6 +85,7 @@ impl Learning {
     pub(super) fn connected(&mut self, key: PeerKey, identity: Identity, reserved: Reserved, turn: &mut Turn) {
         if identity.outgoing {
             self.meeting.connecting_ended(turn);
+            self.meeting.candidates.shook_hands(identity.addr, identity.is_hidden());
         }
         if let Some(reason) = self.unwelcome(&identity, turn) {
             turn.actions.push(Action::Close { peer: key, reason });
@@ -224,7 +225,7 @@ impl Learning {
         if let (Some(port), None) = (theirs.port, guest.listens) {
             let listens = SocketAddr::new(guest.identity.addr.ip(), port);
             guest.listens = Some(listens);
-            self.meeting.listens(listens, turn.now);
+            self.meeting.listens(listens, guest.identity.is_hidden(), turn.now);
         }
         if theirs.metadata_size.is_some() && theirs.metadata_size != guest.told.metadata_size {
             guest.claims += 1;

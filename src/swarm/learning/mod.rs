@@ -171,8 +171,8 @@ impl Learning {
 
     fn peer_did(&mut self, key: PeerKey, event: PeerEvent, turn: &mut Turn) {
         match event {
-            PeerEvent::Connected { addr, outgoing, handshake } => {
-                let identity = Identity { addr, id: handshake.peer_id, outgoing };
+            PeerEvent::Connected { addr, outgoing, cover, handshake } => {
+                let identity = Identity { addr, id: handshake.peer_id, outgoing, cover };
                 self.connected(key, identity, handshake.reserved, turn);
             }
             PeerEvent::Message(message) => self.heard(key, message, turn),

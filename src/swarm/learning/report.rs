@@ -5,6 +5,7 @@
 use super::Learning;
 use super::attempt::Attempt;
 use crate::base::time::Time;
+use crate::proto::mse::Cover;
 use crate::swarm::figures::{LearningStatus, PeerStatus};
 use crate::swarm::meeting::announcer::Tracker;
 use crate::swarm::meeting::source::Source;
@@ -31,6 +32,7 @@ impl Learning {
             paused: false,
             peers: self.guests.len(),
             sources: Source::ALL.map(|source| guests().filter(|guest| guest.source == source).count()),
+            encrypted: guests().filter(|guest| guest.identity.cover == Cover::Rc4).count(),
             offering: offering().count(),
             asked: guests().filter(|guest| !guest.asked.is_empty()).count(),
             resting: offering().filter(|guest| guest.rests_until > now).count(),
@@ -55,6 +57,7 @@ impl Learning {
             addr: guest.identity.addr,
             id: guest.identity.id,
             source: guest.source,
+            cover: guest.identity.cover,
             chokes_us: true,
             we_are_interested: false,
             we_choke: true,

@@ -49,11 +49,13 @@ struct Candidate {
     /// The host of the peer that named it, if one did, and the flags that this peer sent.
     named_by: Option<IpAddr>,
     flags: Flags,
+    /// Whether the last handshake there was hidden (MSE).
+    hidden: Option<bool>,
 }
 
 impl Candidate {
     fn new(state: State, source: Source) -> Candidate {
-        Candidate { state, failures: 0, source, named_by: None, flags: Flags::NONE }
+        Candidate { state, failures: 0, source, named_by: None, flags: Flags::NONE, hidden: None }
     }
 }
 
@@ -141,6 +143,20 @@ impl Candidates {
     /// The flags of `addr` from the peer that named it.
     pub fn flags(&self, addr: SocketAddr) -> Flags {
         self.known.get(&addr).map_or(Flags::NONE, |known| known.flags)
+    }
+
+    /// We shook hands at `addr`. This is remembered for the next time.
+    pub fn shook_hands(&mut self, addr: SocketAddr, hidden: bool) {
+        if let Some(known) = self.known.get_mut(&addr) {
+            known.hidden = Some(hidden);
+        }
+    }
+
+    /// Whether the last handshake at `addr` was hidden. If there was none, and the peer that named the address says
+    /// that encryption is preferred there, it should be.
+    pub fn hidden(&self, addr: SocketAddr) -> Option<bool> {
+        let known = self.known.get(&addr)?;
+        known.hidden.or(known.flags.has(Flags::PREFERS_ENCRYPTION).then_some(true))
     }
 
     /// Whether `addr` is in the list.

@@ -15,6 +15,7 @@ pub fn introduction(settings: &Settings, peer: &Identity, offers: Offers) -> Ext
         // A peer that connected to us knows our port already.
         port: peer.outgoing.then_some(settings.port),
         your_ip: Some(peer.addr.ip()),
+        prefers_encryption: settings.encryption.is_preferred().then_some(true),
         ..ExtendedHandshake::ours(offers)
     }
 }

@@ -96,10 +96,13 @@ impl Meeting {
         addrs.iter().take(MOST_FOUND).for_each(|&addr| self.candidates.add(addr, source, now));
     }
 
-    /// A peer that connected to us says where it listens.
-    pub(super) fn listens(&mut self, addr: SocketAddr, now: Time) {
+    /// A peer that connected to us says where it listens. `hidden`: its handshake was.
+    pub(super) fn listens(&mut self, addr: SocketAddr, hidden: bool, now: Time) {
         self.found(Source::Incoming, &[addr], now);
         self.candidates.busy(addr);
+        if hidden {
+            self.candidates.shook_hands(addr, true);
+        }
     }
 
     /// How we learned of a peer that shook hands.
@@ -117,7 +120,7 @@ impl Meeting {
             let Some(addr) = self.candidates.next(turn.now, &mut turn.shared.rng) else { return };
             self.connecting += 1;
             turn.shared.connecting += 1;
-            turn.actions.push(Action::Connect { addr });
+            turn.actions.push(Action::Connect { addr, hidden: self.candidates.hidden(addr) });
         }
     }
 

@@ -5,6 +5,7 @@
 use crate::proto::bencode::Bencode;
 use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::metainfo::Metainfo;
+use crate::proto::mse::Cover;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::BLOCK_BYTES;
 use crate::swarm::event::PeerEvent;
@@ -32,5 +33,5 @@ pub fn key(number: u32) -> PeerKey {
 /// A peer that speaks all that we speak has connected; each byte of its peer id is `id`.
 pub fn connected(info_hash: InfoHash, addr: SocketAddr, id: u8, outgoing: bool) -> PeerEvent {
     let handshake = Handshake { reserved: Reserved::ours(), info_hash, peer_id: PeerId([id; 20]) };
-    PeerEvent::Connected { addr, outgoing, handshake: Box::new(handshake) }
+    PeerEvent::Connected { addr, outgoing, cover: Cover::Plain, handshake: Box::new(handshake) }
 }

@@ -8,6 +8,7 @@ use super::remote::{Deed, Remote};
 use super::world::{Happening, World};
 use crate::base::time::Time;
 use crate::proto::id::PeerId;
+use crate::proto::mse::Cover;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BlockSpec, Message};
 use crate::swarm::event::{Event, PeerEvent};
@@ -78,7 +79,10 @@ impl World {
         let addr = SocketAddr::from(([10, 0, 0, number as u8], port));
         self.reach(
             torrent,
-            Event::Peer(peer, PeerEvent::Connected { addr, outgoing: false, handshake: Box::new(handshake) }),
+            Event::Peer(
+                peer,
+                PeerEvent::Connected { addr, outgoing: false, cover: Cover::Plain, handshake: Box::new(handshake) },
+            ),
         );
         self.say(number, Message::Bitfield(self.remotes[number].has.as_bytes().to_vec()));
         self.turn_choke_later(number);

@@ -85,7 +85,7 @@ impl Stage {
                     self.told.extend(pieces.into_iter().map(|piece| (peer.0.get(), Message::Have(piece))));
                 }
                 Action::Close { peer, reason } => self.closed.push((peer, reason)),
-                Action::Connect { addr } => self.connecting.push(addr),
+                Action::Connect { addr, .. } => self.connecting.push(addr),
                 Action::Disk(DiskOrder::Write { piece, data, .. }) => {
                     *self.disk.entry(piece).or_default() += data.len() as u32;
                     self.unwritten += data.len() as u64;

@@ -209,7 +209,7 @@ impl Swarm {
                 self.members[from].spoilt.remove(&piece);
             }
             Action::News(News::Complete) => self.members[from].whole_at = Some(self.now),
-            Action::Connect { addr } if self.dials => self.dial(from, addr),
+            Action::Connect { addr, .. } if self.dials => self.dial(from, addr),
             Action::Close { peer, reason } => {
                 self.links.remove(&(from.min(number_of(peer)), from.max(number_of(peer))));
                 self.members[from].closed.push((number_of(peer), reason));

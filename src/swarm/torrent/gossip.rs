@@ -143,7 +143,10 @@ impl Torrent {
     }
 }
 
-/// What others are told about a peer. It is reachable if we connected to it.
+/// What others are told about a peer. It is reachable if we connected to it. If its handshake was hidden, it will
+/// accept that from others too.
 fn flags(peer: &Peer) -> Flags {
-    Flags::SEED.when(peer.has.is_full() || peer.upload_only) | Flags::REACHABLE.when(peer.identity.outgoing)
+    Flags::SEED.when(peer.has.is_full() || peer.upload_only)
+        | Flags::REACHABLE.when(peer.identity.outgoing)
+        | Flags::PREFERS_ENCRYPTION.when(peer.prefers_encryption || peer.identity.is_hidden())
 }

@@ -56,13 +56,14 @@ impl Torrent {
     pub(super) fn introduced(&mut self, key: PeerKey, theirs: ExtendedHandshake, turn: &mut Turn) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         peer.extended.update(theirs.ids);
+        peer.prefers_encryption |= theirs.prefers_encryption == Some(true);
         if let Some(reqq) = theirs.reqq {
             peer.window.set_reqq(reqq);
         }
         if let (Some(port), None) = (theirs.port, peer.listens) {
             let listens = SocketAddr::new(peer.identity.addr.ip(), port);
             peer.listens = Some(listens);
-            self.meeting.listens(listens, turn.now);
+            self.meeting.listens(listens, peer.identity.is_hidden(), turn.now);
             self.has_gossip(turn.now);
         }
         self.offers_gossip(key, turn.now);

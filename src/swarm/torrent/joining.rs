@@ -17,6 +17,7 @@ impl Torrent {
         let Identity { addr, outgoing, .. } = identity;
         if outgoing {
             self.meeting.connecting_ended(turn);
+            self.meeting.candidates.shook_hands(addr, identity.is_hidden());
         }
         let source = self.meeting.source_of(&identity);
         let stranger = (self.private && !source.is_for_private()).then_some("the torrent is private");
@@ -59,7 +60,7 @@ impl Torrent {
 
     /// Why a peer that shook hands can't stay.
     fn unwelcome(&mut self, identity: Identity, turn: &mut Turn) -> Option<&'static str> {
-        let Identity { addr, id, outgoing } = identity;
+        let Identity { addr, id, outgoing, .. } = identity;
         let ours = self.settings.peer_id;
         if self.is_in_doubt() && id != ours {
             return Some("what we have is being checked again");

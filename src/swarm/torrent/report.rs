@@ -4,6 +4,7 @@
 
 use super::Torrent;
 use crate::base::time::Time;
+use crate::proto::mse::Cover;
 use crate::swarm::figures::{PeerStatus, Share, Status};
 use crate::swarm::meeting::announcer::Tracker;
 use crate::swarm::meeting::source::Source;
@@ -49,6 +50,7 @@ impl Torrent {
             up_rate: self.giving.up.rate(now),
             peers: self.peers.len(),
             sources: Source::ALL.map(|source| peers().filter(|peer| peer.source == source).count()),
+            encrypted: peers().filter(|peer| peer.identity.cover == Cover::Rc4).count(),
             seeds: peers().filter(|peer| peer.has.is_full()).count(),
             unchoking: peers().filter(|peer| !peer.chokes_us).count(),
             useful: useful().count(),
@@ -73,6 +75,7 @@ impl Torrent {
             addr: peer.identity.addr,
             id: peer.identity.id,
             source: peer.source,
+            cover: peer.identity.cover,
             chokes_us: peer.chokes_us,
             we_are_interested: peer.interested_since.is_some(),
             we_choke: peer.we_choke,

@@ -4,6 +4,7 @@ use super::*;
 use crate::base::rng::Rng;
 use crate::base::time::Time;
 use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::mse::Cover;
 use crate::swarm::figures::PeerStatus;
 use crate::swarm::meeting::announcer::{Announcer, Tracker};
 use crate::swarm::meeting::source::{Asked, Source};
@@ -27,6 +28,7 @@ pub fn status(left: u64) -> Status {
         up_rate: 122_880,
         peers: 12,
         sources: [8, 0, 0, 0, 0, 4],
+        encrypted: 3,
         seeds: 8,
         unchoking: 3,
         useful: 9,
@@ -51,6 +53,7 @@ pub fn peer(addr: &str) -> PeerStatus {
         addr: addr.parse().unwrap(),
         id: PeerId(*b"-TR4060-abcdefghijkl"),
         source: Source::Incoming,
+        cover: Cover::Plain,
         chokes_us: false,
         we_are_interested: true,
         we_choke: true,

@@ -13,6 +13,7 @@ use crate::swarm::peer::PeerKey;
 use core::num::NonZeroU32;
 use crossbeam_channel::Receiver;
 use std::io::Read;
+use std::net::TcpStream;
 
 const PEER: PeerKey = PeerKey(NonZeroU32::MIN);
 /// Bytes of a piece.
@@ -37,7 +38,7 @@ fn scene() -> Scene {
     content.size_on_disk(0).unwrap();
     let (around, inbox) = surroundings(1);
     let (near, far) = socket_pair();
-    let outbox = Outbox::new(near.local_addr().unwrap(), Arc::new(far), None, true);
+    let outbox = Outbox::new(near.local_addr().unwrap(), Arc::new(Line::Plain(Arc::new(far))), None, true);
     let listed = Listed::Content(content);
     let server = Arc::new(Server { around, peer: PEER, listed, outbox: Arc::new(outbox) });
     writer::start(&server).unwrap();

@@ -2,13 +2,17 @@
 
 use super::*;
 use crate::engine::peer::shaking::Places;
+use crate::engine::peer::shaking::dialing::CONNECT_TIMEOUT;
 use crate::engine::testkit::{PATIENCE, open, socket_pair, surroundings, torrent};
 use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;
-use crate::proto::peer::handshake::Reserved;
+use crate::proto::mse::Policy;
+use crate::proto::peer::handshake::{self, Handshake, Reserved};
 use crate::proto::peer::message::Message;
 use crate::swarm::event::{PeerEvent, PeerOrder};
 use crossbeam_channel::Receiver;
+use rustix::net::{AddressFamily, SocketType};
+use std::io::{IoSliceMut, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 
 fn handshake(info_hash: InfoHash, id: u8) -> Handshake {
@@ -22,6 +26,12 @@ fn one_torrent() -> (Surroundings, Receiver<Input>, Metainfo, tempfile::TempDir)
     let (around, inbox) = surroundings(1);
     around.directory.add(open(&metainfo, dir.path(), false));
     (around, inbox, metainfo, dir)
+}
+
+/// Reads a handshake that comes on `socket` within this time.
+fn hear(socket: TcpStream, time: Duration) -> io::Result<Met> {
+    let (around, deadline) = (surroundings(1).0, Instant::now() + time);
+    greeted(&around, Line::Plain(Arc::new(socket)), deadline)?.hear_handshake(deadline, |_, _| Ok(()))
 }
 
 fn a_place() -> Place {
@@ -56,10 +66,9 @@ fn a_slow_handshake_gets_no_more_time_than_others() {
             .count()
     });
     let begun = Instant::now();
-    let error = hear_handshake(&far, begun + Duration::from_millis(300), |_| Ok(())).unwrap_err();
+    let error = hear(far, Duration::from_millis(300)).err().unwrap();
     assert!(matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "{error}");
     assert!(begun.elapsed() >= Duration::from_millis(300));
-    drop(far);
     assert!(drip.join().unwrap() < handshake::LEN, "it had time for all of it");
 }
 
@@ -72,9 +81,10 @@ fn a_handshake_in_pieces_is_read_within_its_time() {
         near.write_all(b"next").unwrap();
         near
     });
-    assert_eq!(hear_handshake(&far, Instant::now() + PATIENCE, |_| Ok(())).unwrap(), sent);
+    let met = hear(far, PATIENCE).unwrap();
+    assert!(met.handshake == sent && met.early.is_empty());
     let mut next = [0; 4];
-    (&far).read_exact(&mut next).unwrap();
+    assert_eq!(met.line.read(&mut [IoSliceMut::new(&mut next)], true), Ok(4));
     assert_eq!(&next, b"next", "the bytes after it are left for the wire");
     drop(sender.join().unwrap());
 }
@@ -87,7 +97,7 @@ fn bytes_that_are_no_handshake_are_an_error() {
         let (mut near, far) = socket_pair();
         near.write_all(bytes).unwrap();
         near.shutdown(std::net::Shutdown::Write).unwrap();
-        assert!(hear_handshake(&far, Instant::now() + PATIENCE, |_| Ok(())).is_err());
+        assert!(hear(far, PATIENCE).is_err());
     }
 }
 
@@ -165,7 +175,8 @@ fn a_peer_is_reported_and_read_until_it_ends() {
         panic!("not told of")
     };
     assert_eq!(heard, handshake(metainfo.info_hash, 2));
-    let (silence, deafness) = (outbox.socket.read_timeout().unwrap(), outbox.socket.write_timeout().unwrap());
+    let Line::Plain(socket) = &*outbox.line else { panic!("it is not plain") };
+    let (silence, deafness) = (socket.read_timeout().unwrap(), socket.write_timeout().unwrap());
     assert_eq!((silence, deafness), (Some(SILENCE), Some(WRITE_TIMEOUT)), "no peer holds its threads forever");
     outbox.close();
     let Input::Peer { peer: gone, events } = next(&inbox) else { panic!("its end is not reported") };
@@ -177,7 +188,7 @@ fn a_peer_is_reported_and_read_until_it_ends() {
 fn connect_to(around: &Surroundings, inbox: &Receiver<Input>, ours: InfoHash, answer: &[u8]) -> bool {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let addr = listener.local_addr().unwrap();
-    connect(around, TorrentId(0), ours, addr).unwrap();
+    connect(around, TorrentId(0), ours, addr, None).unwrap();
     let (mut socket, _) = listener.accept().unwrap();
     let mut heard = [0; handshake::LEN];
     socket.read_exact(&mut heard).unwrap();
@@ -197,7 +208,9 @@ fn connect_to(around: &Surroundings, inbox: &Receiver<Input>, ours: InfoHash, an
 
 #[test]
 fn every_connection_we_open_is_reported_once_as_open_or_as_failed() {
-    let (around, inbox, metainfo, dir) = one_torrent();
+    let (mut around, inbox, metainfo, dir) = one_torrent();
+    // One handshake each.
+    around.encryption = Policy::Off;
     let ours = metainfo.info_hash;
     assert!(!connect_to(&around, &inbox, ours, &handshake(ours, 2).emit()));
     assert!(connect_to(&around, &inbox, ours, &handshake(InfoHash([9; 20]), 2).emit()), "another torrent");
@@ -211,7 +224,7 @@ fn every_connection_we_open_is_reported_once_as_open_or_as_failed() {
         if ended {
             around.directory.remove(&ours);
         }
-        connect(&around, TorrentId(0), ours, addr).unwrap();
+        connect(&around, TorrentId(0), ours, addr, None).unwrap();
         let Input::Torrent { event: Event::ConnectFailed { addr: failed, .. }, .. } = next(&inbox) else { panic!() };
         assert_eq!(failed, addr);
     }
@@ -230,7 +243,7 @@ fn an_unanswered_connection_attempt_ends_with_the_torrent() {
     let addr = listener.local_addr().unwrap();
     let timeout = Duration::from_millis(200);
     let _waiting: Vec<TcpStream> = (0..8).map_while(|_| TcpStream::connect_timeout(&addr, timeout).ok()).collect();
-    connect(&around, TorrentId(0), ours, addr).unwrap();
+    connect(&around, TorrentId(0), ours, addr, None).unwrap();
     assert!(inbox.recv_timeout(timeout).is_err(), "it is still being connected to");
     let begun = Instant::now();
     around.directory.remove(&ours);
@@ -247,13 +260,13 @@ fn connect_without_a_descriptor() {
     let (around, inbox, metainfo, _dir) = one_torrent();
     let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, 9));
     let taken: Vec<_> = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
-    connect(&around, TorrentId(0), metainfo.info_hash, addr).unwrap();
+    connect(&around, TorrentId(0), metainfo.info_hash, addr, None).unwrap();
     let said = next(&inbox);
     drop(taken);
     let Input::Torrent { event: Event::ConnectFailed { addr: failed, our_fault }, .. } = said else { panic!() };
     assert_eq!((failed, our_fault), (addr, true));
     // Nothing listens there, and that is no lack of ours.
-    connect(&around, TorrentId(0), metainfo.info_hash, addr).unwrap();
+    connect(&around, TorrentId(0), metainfo.info_hash, addr, None).unwrap();
     let Input::Torrent { event: Event::ConnectFailed { our_fault, .. }, .. } = next(&inbox) else { panic!() };
     assert!(!our_fault);
 }

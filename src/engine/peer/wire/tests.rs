@@ -7,7 +7,8 @@ use core::num::NonZeroU32;
 use crossbeam_channel::Receiver;
 use proptest::prelude::*;
 use std::io::{ErrorKind, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
@@ -77,7 +78,7 @@ fn wire_of(pieces: Option<u32>) -> (TcpStream, Receiver<Input>, thread::JoinHand
     let (around, inbox) = surroundings(1);
     far.set_read_timeout(Some(PATIENCE)).unwrap();
     let addr = near.local_addr().unwrap();
-    let run = move || Wire::new(&far, addr, PEER, pieces, &around, None).run();
+    let run = move || Wire::new(&Line::Plain(Arc::new(far)), &[], addr, PEER, pieces, &around, None).run();
     (near, inbox, thread::spawn(run))
 }
 
@@ -316,7 +317,7 @@ fn a_silent_peer_is_dropped_in_time() {
     let (around, inbox) = surroundings(1);
     far.set_read_timeout(Some(std::time::Duration::from_millis(30))).unwrap();
     let addr = near.local_addr().unwrap();
-    let error = Wire::new(&far, addr, PEER, Some(PIECES), &around, None).run();
+    let error = Wire::new(&Line::Plain(Arc::new(far)), &[], addr, PEER, Some(PIECES), &around, None).run();
     assert_eq!(error.kind(), ErrorKind::TimedOut);
     drop(around);
     assert_eq!(heard(&inbox), []);

@@ -23,13 +23,14 @@ fn a_handshake_that_is_written_is_read_again() {
         port: Some(6881),
         your_ip: Some(IpAddr::from([80, 4, 4, 200])),
         upload_only: Some(true),
+        prefers_encryption: Some(true),
         metadata_size: Some(31235),
     };
     let bytes = payload(&all);
     let text = bytes.escape_ascii().to_string();
     assert_eq!(
         text,
-        "d1:mde13:metadata_sizei31235e1:pi6881e4:reqqi512e11:upload_onlyi1e1:v14:swarmlet 0.1.06:yourip4:P\\x04\\x04\\xc8e"
+        "d1:ei1e1:mde13:metadata_sizei31235e1:pi6881e4:reqqi512e11:upload_onlyi1e1:v14:swarmlet 0.1.06:yourip4:P\\x04\\x04\\xc8e"
     );
     assert_eq!(read(&bytes), Some(all));
     let six = ExtendedHandshake { your_ip: Some(IpAddr::from([7; 16])), ..ExtendedHandshake::ours(Offers::default()) };

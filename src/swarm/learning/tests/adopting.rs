@@ -157,7 +157,7 @@ fn a_private_torrent_lets_go_of_all_that_its_trackers_did_not_name() {
         let turn = &mut Turn { now: adopted.now, shared: &mut adopted.shared, actions: &mut adopted.actions };
         adopted.torrent.handle(Event::Timer, turn);
         for action in core::mem::take(&mut adopted.actions) {
-            let Action::Connect { addr } = action else { continue };
+            let Action::Connect { addr, .. } = action else { continue };
             assert!(known.contains(&addr), "{addr} after {second} s");
             let turn = &mut Turn { now: adopted.now, shared: &mut adopted.shared, actions: &mut adopted.actions };
             adopted.torrent.handle(Event::ConnectFailed { addr, our_fault: false }, turn);

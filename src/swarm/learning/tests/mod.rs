@@ -82,7 +82,7 @@ impl Table {
             },
             Action::Peer(peer, PeerOrder::Message(message)) => self.told.push((peer.0.get(), message)),
             Action::Close { peer, reason } => self.closed.push((peer.0.get(), reason)),
-            Action::Connect { addr } => self.connecting.push(addr),
+            Action::Connect { addr, .. } => self.connecting.push(addr),
             Action::Announce(announcement) => match &announcement.ask {
                 Ask::Announce(request) => {
                     self.announced.push(request.clone());

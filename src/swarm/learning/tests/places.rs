@@ -119,9 +119,9 @@ fn ourselves_double_connections_and_too_many_of_a_host_are_refused() {
     table.join(2, true);
     table.closed.clear();
     let again = connected(table.learning.info_hash, addr(2), 2, false);
-    let PeerEvent::Connected { addr, outgoing, mut handshake } = again else { panic!() };
+    let PeerEvent::Connected { addr, outgoing, cover, mut handshake } = again else { panic!() };
     handshake.peer_id.0[..4].copy_from_slice(&2u32.to_be_bytes());
-    table.happen(Event::Peer(key(3), PeerEvent::Connected { addr, outgoing, handshake }));
+    table.happen(Event::Peer(key(3), PeerEvent::Connected { addr, outgoing, cover, handshake }));
     assert_eq!(table.closed, [(3, "it is connected already")]);
     table.closed.clear();
     (10..30).for_each(|number| table.join_from(number, [8, 8, 8, 8], false));

@@ -3,6 +3,7 @@
 use super::*;
 use crate::base::steps;
 use crate::proto::id::PeerId;
+use crate::proto::mse::Cover;
 use crate::proto::peer::extended::Incoming;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
@@ -81,7 +82,10 @@ fn a_piece_that_was_not_shown_is_not_served() {
     let handshake =
         Handshake { reserved: Reserved::default(), info_hash: stage.torrent.info_hash, peer_id: PeerId([9; 20]) };
     let addr = ([10, 0, 0, 9], 9).into();
-    stage.happen(Event::Peer(key(9), PeerEvent::Connected { addr, outgoing: false, handshake: Box::new(handshake) }));
+    stage.happen(Event::Peer(
+        key(9),
+        PeerEvent::Connected { addr, outgoing: false, cover: Cover::Plain, handshake: Box::new(handshake) },
+    ));
     stage.hear(9, Message::Interested);
     let first = shown(&mut stage, 9)[0];
     fetches(&mut stage, 9, first);

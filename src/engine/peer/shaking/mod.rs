@@ -3,20 +3,42 @@
 //! Floor 3. Each accepted connection costs a thread, so places are limited, in all and for each host. A host that opens
 //! a thousand connections and sends nothing does not keep others out.
 
+pub mod dialing;
+pub mod hearing;
+mod hidden;
+
+use super::line::Line;
 use crate::proto::id::InfoHash;
+use crate::proto::mse::Cover;
+use crate::proto::peer::handshake::Handshake;
 use crate::swarm::meeting::host::{host, is_near};
 use crate::sys::lock;
 use core::net::IpAddr;
 use std::collections::BTreeMap;
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+/// How long the whole handshake may take, however slowly it arrives (libtorrent, rain: 10 s).
+pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// Most incoming connections that may be shaking hands at once. Further ones are closed immediately.
 pub const MOST_SHAKING: usize = 64;
 /// Most of these from one host. An honest host completes its handshakes after a round trip.
 pub const MOST_OF_HOST: usize = 16;
 /// Most of these from an address of this machine or its network, behind which there may be a whole swarm.
 pub const MOST_OF_NEAR: usize = 48;
+
+/// A connection whose peer's handshake was read.
+pub struct Met {
+    /// The connection.
+    pub line: Line,
+    /// How much of it is hidden.
+    pub cover: Cover,
+    /// The peer's handshake.
+    pub handshake: Handshake,
+    /// Bytes that came with the handshake and belong to what follows.
+    pub early: Vec<u8>,
+}
 
 /// The places of incoming connections.
 #[derive(Default)]

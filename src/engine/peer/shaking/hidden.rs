@@ -1,0 +1,66 @@
+//! Carries out the exchange of MSE on a connection.
+//!
+//! Floor 3. [`mse`](crate::proto::mse) decides; here bytes are read and sent, and random numbers made.
+
+use super::HANDSHAKE_DEADLINE;
+use super::hearing::{Greeted, read_within};
+use crate::engine::peer::around::Surroundings;
+use crate::engine::peer::line::Line;
+use crate::proto::id::InfoHash;
+use crate::proto::mse::accepting::Accepting;
+use crate::proto::mse::initiating::Initiating;
+use crate::proto::mse::{Broken, Chance, Cover, MOST_PAD, Methods, Step};
+use crate::proto::peer::handshake;
+use crate::sys::random;
+use std::io;
+use std::time::Instant;
+
+/// Answers a peer that connected to us and began with the bytes `came`.
+pub fn accept(around: &Surroundings, line: Line, came: &[u8], deadline: Instant) -> io::Result<Greeted> {
+    let mut exchange = Accepting::new(around.encryption, chance());
+    let advance = |bytes: &[u8]| exchange.advance(bytes, |name| around.directory.find_hidden(name));
+    carry_out(line, came, deadline, advance)
+}
+
+/// Begins an exchange for a torrent. Our handshake goes with it.
+pub fn initiate(
+    line: Line,
+    info_hash: InfoHash,
+    offered: Methods,
+    ours: [u8; handshake::LEN],
+    deadline: Instant,
+) -> io::Result<Greeted> {
+    let mut exchange = Initiating::new(info_hash, offered, ours.to_vec(), chance());
+    carry_out(line, &[], deadline, |bytes| exchange.advance(bytes))
+}
+
+/// A private number, and a pad of random length.
+fn chance() -> Chance {
+    let mut pad = random::bytes::<MOST_PAD>().to_vec();
+    pad.truncate(random::bits() as usize % (MOST_PAD + 1));
+    Chance { private: random::bytes(), pad }
+}
+
+fn carry_out(
+    line: Line,
+    came: &[u8],
+    deadline: Instant,
+    mut advance: impl FnMut(&[u8]) -> Result<Step, Broken>,
+) -> io::Result<Greeted> {
+    let mut came = came.to_vec();
+    loop {
+        let step = advance(&came).map_err(io::Error::other)?;
+        came.clear();
+        match step {
+            Step::Receive(most) => read_within(&line, &mut came, most, deadline)?,
+            Step::Send(bytes) => line.send_all(&bytes, false, HANDSHAKE_DEADLINE)?,
+            Step::Opened(opened) => {
+                let (info_hash, early) = (Some(opened.info_hash), opened.early);
+                return Ok(match opened.ciphers {
+                    Some(ciphers) => Greeted { line: line.encrypt(ciphers), cover: Cover::Rc4, early, info_hash },
+                    None => Greeted { line, cover: Cover::Handshake, early, info_hash },
+                });
+            }
+        }
+    }
+}
