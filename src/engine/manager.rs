@@ -334,6 +334,11 @@ impl Manager {
                 Action::Connect { addr } => {
                     self.undone.extend(self.peers.connect(id, info_hash, addr).map(|failed| (id, failed)));
                 }
+                Action::OpenWebSeed { number } => {
+                    if let State::Running(_, content) = &slot.state {
+                        self.undone.push((id, self.peers.open_web_seed(number, content)));
+                    }
+                }
                 Action::Announce(announcement) => {
                     self.undone.extend(self.trackers.announce(id, announcement).map(|failed| (id, failed)));
                 }

@@ -5,8 +5,10 @@
 use super::meeting::announcer::Tracker;
 use super::meeting::source::{Asked, Source};
 use super::standing::Standing;
+use crate::base::time::Time;
 use crate::proto::id::PeerId;
 use core::net::SocketAddr;
+use std::sync::Arc;
 
 /// One torrent at one moment. Sizes are in bytes, rates in bytes a second.
 #[derive(Clone, Debug)]
@@ -67,6 +69,10 @@ pub struct Status {
     pub asked_locally: bool,
     /// Whether the DHT was asked for peers (BEP 5).
     pub dht: Asked,
+    /// Of the connected peers, those that are web seeds (BEP 19).
+    pub web_seeds: usize,
+    /// The web seeds that are not asked, because something is wrong with them.
+    pub web_seed_troubles: Vec<WebSeedStatus>,
     /// The trackers.
     pub trackers: Vec<Tracker>,
     /// The map of the pieces, if somebody looks at it.
@@ -75,11 +81,24 @@ pub struct Status {
     pub peer_list: Vec<PeerStatus>,
 }
 
+/// A web seed that is not asked at the moment, or not any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebSeedStatus {
+    /// Its host, and its port if the URL names one.
+    pub host: Arc<str>,
+    /// What is wrong with it.
+    pub why: String,
+    /// The time until it is asked again; `None`: it is not.
+    pub again: Option<Time>,
+}
+
 /// One connected peer at one moment. Rates are in bytes a second.
 #[derive(Clone, Debug)]
 pub struct PeerStatus {
     /// Where it is.
     pub addr: SocketAddr,
+    /// Its host, if it is a web seed, which has no other address and no peer id.
+    pub web_host: Option<Arc<str>>,
     /// Its peer id.
     pub id: PeerId,
     /// How we learned of it.

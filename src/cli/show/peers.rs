@@ -90,6 +90,7 @@ fn flags(peer: &PeerStatus, paused: bool) -> String {
         Source::Lsd => "L",
         Source::Link => "M",
         Source::Incoming => "I",
+        Source::WebSeed => "W",
     };
     match paused {
         true => source.into(),

@@ -5,9 +5,10 @@
 //! that arrived together are reported together, so that the manager is woken once for many blocks. Requests that a grant
 //! covers are answered here, and the manager is not woken at all.
 
+mod gathering;
+
 use super::around::Surroundings;
 use super::blocks::Blocks;
-use super::gathering::Gathering;
 use super::server::Server;
 use crate::engine::input::Input;
 use crate::proto::peer::extended::{self, Extended};
@@ -17,6 +18,7 @@ use crate::swarm::event::PeerEvent;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
 use crossbeam_channel::Sender;
+use gathering::Gathering;
 use rustix::io::Errno;
 use rustix::net::sockopt::socket_recv_buffer_size;
 use rustix::net::{RecvAncillaryBuffer, RecvFlags, recvmsg};

@@ -53,6 +53,7 @@ impl Learning {
         guests.sort_by_key(|guest| core::cmp::Reverse(guest.brought));
         let status = |guest: &super::Guest| PeerStatus {
             addr: guest.identity.addr,
+            web_host: None,
             id: guest.identity.id,
             source: guest.source,
             chokes_us: true,

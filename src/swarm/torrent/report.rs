@@ -61,6 +61,8 @@ impl Torrent {
             liars: self.meeting.bans.liars(),
             asked_locally: self.meeting.asked_locally,
             dht: self.meeting.dht.shown(self.has_node()),
+            web_seeds: self.web.open(),
+            web_seed_troubles: self.web.troubles(now),
             trackers: self.meeting.announcer.shown(now, self.wants_peers_early()),
             map: Vec::new(),
             peer_list: Vec::new(),
@@ -71,6 +73,7 @@ impl Torrent {
     pub fn peer_list(&self, now: Time) -> Vec<PeerStatus> {
         let peer = |peer: &Peer| PeerStatus {
             addr: peer.identity.addr,
+            web_host: peer.web_seed.and_then(|number| self.web.host(number)),
             id: peer.identity.id,
             source: peer.source,
             chokes_us: peer.chokes_us,

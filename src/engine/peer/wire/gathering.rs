@@ -1,6 +1,6 @@
 //! How long a reader lets blocks gather in the socket before it reads on.
 //!
-//! Floor 3, a part of [`wire`](super::wire). A slow line brings a block in many small parts. A thread that reads each
+//! Floor 3, a part of [`wire`](super). A slow line brings a block in many small parts. A thread that reads each
 //! part at once is woken, and wakes the manager, for a few hundred bytes. So after each report the reader pauses until
 //! a few blocks should have come, if more than that is requested. A fast line needs no pause: more comes while the
 //! reader works.
