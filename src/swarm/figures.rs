@@ -41,7 +41,7 @@ pub struct Status {
     pub down_rate: u64,
     /// Upload rate.
     pub up_rate: u64,
-    /// Peers that are connected.
+    /// Peers that are connected, web seeds left out.
     pub peers: usize,
     /// Of them, how many we learned of from each source, in the order of [`Source::ALL`].
     pub sources: [usize; Source::ALL.len()],
@@ -49,11 +49,13 @@ pub struct Status {
     pub seeds: usize,
     /// Of them, those that unchoke us.
     pub unchoking: usize,
-    /// Peers that have something we lack.
+    /// Web seeds that are asked (BEP 19).
+    pub web_seeds: usize,
+    /// Peers and web seeds that have something we lack.
     pub useful: usize,
-    /// Of these, those that unchoke us.
+    /// Of these, those that do not choke us.
     pub askable: usize,
-    /// Peers that were requested something that has not come yet.
+    /// Peers and web seeds that were requested something that has not come yet.
     pub asked: usize,
     /// Nothing more is requested for the moment because of the download limit.
     pub limited: bool,
@@ -69,8 +71,6 @@ pub struct Status {
     pub asked_locally: bool,
     /// Whether the DHT was asked for peers (BEP 5).
     pub dht: Asked,
-    /// Of the connected peers, those that are web seeds (BEP 19).
-    pub web_seeds: usize,
     /// The web seeds that are not asked, because something is wrong with them.
     pub web_seed_troubles: Vec<WebSeedStatus>,
     /// The trackers.

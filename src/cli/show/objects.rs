@@ -43,7 +43,8 @@ pub const EVENTS: Section = Section {
                  peers, and takes one of the places of --max-downloads), under_way (bytes that arrived but \
                  are not verified yet), why (the reason why nothing arrives; null: something arrives), known (peers \
                  that can be tried), unchoking (peers that unchoke us), sources (how we learned of the connected \
-                 peers: numbers for tracker, dht, pex, lsd, link and incoming), swarm_seeds, swarm_leechers, \
+                 peers: numbers for tracker, dht, pex, lsd, link and incoming), web_seeds (web servers that are \
+                 asked; they are no peers and no seeds in these numbers), swarm_seeds, swarm_leechers, \
                  swarm_completed (of the whole swarm, as trackers count; null: no tracker says), dht (our nodes of the \
                  DHT, null: it is off or not needed yet: nodes, the good nodes that they know, lookups, and numbers per \
                  second: queries_out, answers_in, queries_in, answers_out)",
@@ -140,6 +141,7 @@ fn objects(update: &Update, session: &Session, now: Instant) -> String {
                 }
             }
             object.raw("sources", &(sources.so_far() + "}"));
+            object.number("web_seeds", running.map_or(0, |status| status.web_seeds as u64));
             let trackers = learning.map_or(&[][..], |status| &status.trackers);
             let trackers = running.map_or(trackers, |status| &status.trackers);
             object.number_or_null("swarm_seeds", most(trackers, |tracker| tracker.seeds));

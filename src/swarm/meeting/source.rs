@@ -45,9 +45,9 @@ impl Asked {
 }
 
 impl Source {
-    /// All of them, in the order of their numbers.
-    pub const ALL: [Source; 7] =
-        [Source::Tracker, Source::Dht, Source::Pex, Source::Lsd, Source::Link, Source::Incoming, Source::WebSeed];
+    /// Those of peers with a socket, in the order of their numbers. (Web seeds are counted apart.)
+    pub const ALL: [Source; 6] =
+        [Source::Tracker, Source::Dht, Source::Pex, Source::Lsd, Source::Link, Source::Incoming];
 
     /// Its name in `--json`.
     pub fn name(self) -> &'static str {

@@ -24,6 +24,7 @@ impl Torrent {
     /// How the torrent stands at `now`.
     pub fn status(&self, now: Time) -> Status {
         let peers = || self.peers.values();
+        let sockets = || peers().filter(|peer| peer.web_seed.is_none());
         let useful = || peers().filter(|peer| peer.useful_pieces > 0);
         let askable = || useful().filter(|peer| !peer.chokes_us);
         let have = self.picker.have();
@@ -47,10 +48,11 @@ impl Torrent {
             wasted: self.fetching.wasted,
             down_rate: self.fetching.down.rate(now),
             up_rate: self.giving.up.rate(now),
-            peers: self.peers.len(),
+            peers: self.sockets(),
             sources: Source::ALL.map(|source| peers().filter(|peer| peer.source == source).count()),
-            seeds: peers().filter(|peer| peer.has.is_full()).count(),
-            unchoking: peers().filter(|peer| !peer.chokes_us).count(),
+            seeds: sockets().filter(|peer| peer.has.is_full()).count(),
+            unchoking: sockets().filter(|peer| !peer.chokes_us).count(),
+            web_seeds: self.web.open(),
             useful: useful().count(),
             askable: askable().count(),
             asked: peers().filter(|peer| !peer.asked.is_empty()).count(),
@@ -61,7 +63,6 @@ impl Torrent {
             liars: self.meeting.bans.liars(),
             asked_locally: self.meeting.asked_locally,
             dht: self.meeting.dht.shown(self.has_node()),
-            web_seeds: self.web.open(),
             web_seed_troubles: self.web.troubles(now),
             trackers: self.meeting.announcer.shown(now, self.wants_peers_early()),
             map: Vec::new(),

@@ -104,3 +104,6 @@ impl Picker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
