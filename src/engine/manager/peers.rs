@@ -15,10 +15,15 @@ use crate::swarm::event::{Event, PeerEvent, PeerOrder, WebEvent};
 use crate::swarm::giving::grant::COLLECT_AFTER;
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::peer::PeerKey;
-use crate::sys::lock_to_write;
+use crate::sys::{limits, lock_to_write};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+/// Half of the descriptors we may have: the rest is for files, trackers, and connections that are being opened.
+pub fn most_connections() -> usize {
+    (limits::descriptors() / 2).max(1)
+}
 
 /// The connections of all torrents.
 pub struct Connections {

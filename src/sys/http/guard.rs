@@ -163,3 +163,6 @@ impl Resolver for Guard {
         if is_proxy { Ok(found) } else { self.judge(found) }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,8 +94,7 @@ impl Fetching {
                 Some(answer) => Ok(answer),
                 None => self.ask(metainfo, file, part.asked, reach().saturating_sub(place.start)),
             };
-            let read = answer
-                .and_then(|mut answer| answer.body.read(data).map(|()| answer).map_err(|error| Failed::Http(error)));
+            let read = answer.and_then(|mut answer| answer.body.read(data).map(|()| answer).map_err(Failed::Http));
             match read {
                 Ok(mut answer) => {
                     self.worked = true;
@@ -116,10 +115,13 @@ impl Fetching {
                     let why = match &fault {
                         Fault::NotThere(404 | 410 | 416) => "a file is not there".to_string(),
                         Fault::NotThere(_) => "a file has another size".into(),
+                        Fault::Whole => "it sends whole files only".into(),
                         Fault::Status(status) => HttpError::Status(*status).to_string(),
                         Fault::Wrong(why) => why.to_string(),
                     };
-                    let not_there = matches!(fault, Fault::NotThere(_));
+                    // A server that ignores ranges may still send the small files.
+                    let is_too_large = fault == Fault::Whole && metainfo.files.count() > 1;
+                    let not_there = is_too_large || matches!(fault, Fault::NotThere(_));
                     return Err(Trouble { pause, not_there, ..failed(why) });
                 }
             }

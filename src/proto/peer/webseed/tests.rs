@@ -62,15 +62,12 @@ fn only_what_was_asked_for_counts() {
     }
     assert!(matches!(ASKED.check(&Heads { range: None, ..part("") }), Err(Fault::Wrong(_))));
     let good = part("bytes 100-149/1000");
-    for wrong in [
-        Heads { length: Some(51), ..good },
-        Heads { length: None, ..good },
-        Heads { encoding: Some("gzip"), ..good },
-        Heads { status: 200, ..good },
-        Heads { status: 200, length: Some(100 << 30), ..good },
-    ] {
+    for wrong in
+        [Heads { length: Some(51), ..good }, Heads { length: None, ..good }, Heads { encoding: Some("gzip"), ..good }]
+    {
         assert!(matches!(ASKED.check(&wrong), Err(Fault::Wrong(_))), "{wrong:?}");
     }
+    assert_eq!(ASKED.check(&Heads { status: 200, length: Some(100 << 30), ..good }), Err(Fault::Whole));
     assert_eq!(ASKED.check(&Heads { length: None, chunked: true, ..good }), Ok(()));
     assert_eq!(ASKED.check(&Heads { encoding: Some("identity"), ..good }), Ok(()));
     for status in [404, 410, 416] {

@@ -105,9 +105,13 @@ fn the_pieces_of_a_web_seed_that_leaves_are_free_again() {
 fn a_web_seed_is_not_asked_for_what_it_lacks_or_nobody_wants() {
     let (mut picker, mut rng) = picker(100);
     let mut has = Bitfield::full(100);
-    (0..50).for_each(|piece| drop(has.clear(piece)));
+    for piece in 0..50 {
+        has.clear(piece);
+    }
     let mut wanted = Bitfield::full(100);
-    (60..100).for_each(|piece| drop(wanted.clear(piece)));
+    for piece in 60..100 {
+        wanted.clear(piece);
+    }
     picker.want_only(wanted);
     let (picked, run) = picker.pick_run(&giver(1, &has, 1000), &mut rng);
     assert_eq!((run.unwrap(), picked.len()), (50 * u64::from(PIECE)..60 * u64::from(PIECE), 40));
@@ -131,7 +135,9 @@ fn a_large_torrent_costs_no_more_steps() {
     let steps_of = |pieces: u32| {
         let (mut picker, mut rng) = picker(pieces);
         let has = Bitfield::full(pieces);
-        (0..pieces).step_by(2).for_each(|piece| drop(picker.verified(piece)));
+        for piece in (0..pieces).step_by(2) {
+            picker.verified(piece);
+        }
         steps::of(|| drop(picker.pick_run(&giver(1, &has, 4), &mut rng)))
     };
     let (small, large) = (steps_of(2_000), steps_of(200_000));
