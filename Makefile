@@ -43,7 +43,7 @@ test: ## runs every test, with other BitTorrent programs if they are installed
 BUILDS = "--no-default-features" "--no-default-features --features tracker" "--no-default-features --features make" \
 	"--no-default-features --features tls" "--no-default-features --features magnet" \
 	"--no-default-features --features pex" "--no-default-features --features lsd" "--no-default-features --features dht" \
-	"--no-default-features --features encryption" \
+	"--no-default-features --features encryption" "--no-default-features --features webseeds" \
 	"--features hw-sha1"
 
 # `make check TESTED=1` leaves the tests out, if they have just run.
@@ -57,7 +57,7 @@ check: ## runs what a change must pass: format, lints of all builds, documentati
 	@$(if $(TESTED),:,$(MAKE) --no-print-directory test)
 	@echo "check: format, lints of all builds, documentation, hw-sha1$(if $(TESTED),, and all tests) passed"
 
-# `make bench ROUNDS=5 SIZE=256 ONLY=speed` (or serve, memory, idle, make, readers, slow, seeds, end, sequential, far,
+# `make bench ROUNDS=5 SIZE=256 ONLY=speed` (or serve, web, memory, idle, make, readers, slow, seeds, end, sequential, far,
 # magnet, dht, many, tracker, size). A test program measures; it builds what it measures with the profiles that users get.
 bench: ## measures speed, memory, idleness, size and growth beside other programs (takes a quarter of an hour)
 	@$(CARGO) bench --locked --quiet --profile dev --bench bench -- rounds=$(ROUNDS) size=$(SIZE) only=$(ONLY)

@@ -101,7 +101,7 @@
 //! 4. *It arrives.* The [wire](engine::peer::wire) checks the length of the message before anything is allocated, and
 //!    reads the bytes from the kernel straight into a [buffer of the stock](engine::peer::blocks). The block goes to
 //!    the [manager](engine::manager) as an event, together with others that arrived at the same time; on a slow line
-//!    the reader lets a few [gather](engine::peer::gathering). From here on it is moved, never copied.
+//!    the reader lets a few [gather](engine::peer::wire). From here on it is moved, never copied.
 //! 5. *It is accepted.* `downloading.rs` finds the request that the block answers; a block that was never requested is
 //!    dropped. The picker says whether it is still missing. Then the block moves on to the [disk thread](engine::disk)
 //!    of its piece.

@@ -38,13 +38,14 @@ use crate::swarm::event::{Action, Event, PeerEvent};
 use crate::swarm::picking::budget::{Budget, LEAST_BYTES};
 use crate::swarm::settings::Settings;
 use crate::swarm::shared::{Shared, Turn};
-use crate::sys::{limits, memory, random};
+use crate::sys::{memory, random};
 use agenda::Agenda;
 use crossbeam_channel::{Receiver, Sender};
 use disks::Disks;
 use lull::Lull;
 use news::Reporter;
 use peers::Connections;
+pub use peers::most_connections;
 use searches::Searches;
 use slot::{Slot, State};
 use std::collections::BTreeMap;
@@ -336,11 +337,15 @@ impl Manager {
                 Action::Connect { addr, hidden } => {
                     self.undone.extend(self.peers.connect(id, info_hash, addr, hidden).map(|failed| (id, failed)));
                 }
+                Action::OpenWebSeed { number } => {
+                    let content = slot.state.content();
+                    self.undone.extend(content.map(|content| (id, self.peers.open_web_seed(number, content))));
+                }
                 Action::Announce(announcement) => {
                     self.undone.extend(self.trackers.announce(id, announcement).map(|failed| (id, failed)));
                 }
                 Action::Disk(order) => {
-                    if let State::Running(_, content) = &slot.state {
+                    if let Some(content) = slot.state.content() {
                         self.disks.order(content, order, now);
                     }
                 }
@@ -391,11 +396,6 @@ impl Manager {
 /// The limits of what all torrents together transfer.
 fn limits_of(shared: &Shared) -> RateLimits {
     RateLimits { download: shared.download.rate(), upload: shared.upload.rate() }
-}
-
-/// Half of the descriptors we may have: the rest is for files, trackers, and connections that are being opened.
-pub fn most_connections() -> usize {
-    (limits::descriptors() / 2).max(1)
 }
 
 #[cfg(test)]

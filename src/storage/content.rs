@@ -18,7 +18,7 @@ use super::error::{ContentError, Doing};
 use super::health::{Health, MayWrite};
 use super::{Duty, TorrentId};
 use crate::proto::choice::Choice;
-use crate::proto::metainfo::{FileEntry, Metainfo};
+use crate::proto::metainfo::{About, FileEntry, Metainfo};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::sys::beneath::{Folder, For};
 use cache::{ContentKey, FileCache};
@@ -99,7 +99,9 @@ impl Content {
         files: Arc<FileCache>,
         preallocate: bool,
     ) -> Result<Content, ContentError> {
-        metainfo.about = None;
+        // Of what the torrent says besides, only the web seeds are needed.
+        let web_seeds = std::mem::take(&mut metainfo.about_mut().web_seeds);
+        metainfo.about = About { web_seeds, ..About::default() }.boxed();
         let folder = files.folder(dir);
         let (dir, folder) =
             folder.map_err(|error| ContentError { doing: Doing::Reading, path: dir.to_path_buf(), error })?;

@@ -46,12 +46,14 @@ use super::meeting::announcer::{Announcement, Outcome};
 use super::meeting::source::Source;
 use super::peer::PeerKey;
 use super::standing::{DiskTrouble, Problem};
+use crate::base::time::Time;
 use crate::proto::mse::Cover;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::extended::Ids;
 use crate::proto::peer::handshake::Handshake;
 use crate::proto::peer::message::{BlockSpec, Message};
 use core::net::SocketAddr;
+use core::ops::Range;
 
 /// Something happened.
 #[derive(Debug)]
@@ -61,6 +63,8 @@ pub enum Event {
     /// We could not connect to `addr`. With `our_fault` the peer is not to blame: we have no descriptor, thread or
     /// memory left.
     ConnectFailed { addr: SocketAddr, our_fault: bool },
+    /// No thread could be started for the web seed of this number.
+    WebSeedFailed { number: usize },
     /// Addresses of peers were found: `source` says how. An empty list says that this source was asked.
     Found { source: Source, addrs: Vec<SocketAddr> },
     /// A tracker answered the announce of [`Action::Announce`], or failed to. (The peers of the answer come as
@@ -98,8 +102,23 @@ pub enum PeerEvent {
     Served(Report),
     /// The peer's threads carried out a [`PeerOrder::Metadata`].
     Described,
+    /// A web seed did something.
+    WebSeed(WebEvent),
     /// The connection is over.
     Gone,
+}
+
+/// What a web seed did (BEP 19). It also brings blocks, and in the end it is gone.
+#[derive(Debug)]
+pub enum WebEvent {
+    /// The thread that asks the web seed of this number in the torrent is ready: it answers [`Action::OpenWebSeed`].
+    Ready { number: usize },
+    /// The server does not have the file that has these bytes of the content, or has another one. What was requested is
+    /// given up.
+    NotThere { file: Range<u64>, why: String },
+    /// The server can't be reached, or its answer is wrong. It said that we are to wait for `pause`. The file that was
+    /// asked for has these bytes of the content. [`PeerEvent::Gone`] follows.
+    Failed { file: Range<u64>, why: String, pause: Option<Time> },
 }
 
 /// What the disk did, and what became of the content on it.
@@ -132,6 +151,9 @@ pub enum Action {
     /// Open a connection and shake hands. `hidden`: whether the last handshake there was hidden (MSE), or others say
     /// that the peer prefers that.
     Connect { addr: SocketAddr, hidden: Option<bool> },
+    /// Start a thread that asks the web seed of this number in the torrent's list. [`WebEvent::Ready`] is the first event
+    /// of the peer that it is from then on; without a thread, [`Event::WebSeedFailed`] comes.
+    OpenWebSeed { number: usize },
     /// Send something to a peer.
     Peer(PeerKey, PeerOrder),
     /// End a connection; the reason is for the log.
@@ -158,6 +180,8 @@ pub enum PeerOrder {
     Message(Message),
     /// A have message for each of these pieces. (There may be thousands, for all peers at the same moment.)
     Haves(Vec<u32>),
+    /// To a web seed: the requests that follow will go on to the end of these bytes of the content.
+    Run(Range<u64>),
     /// A block, to be read from disk.
     Upload(BlockSpec),
     /// Block `piece` of the description, to be read from its file; a reject if that fails. `ids` are those that the

@@ -5,9 +5,11 @@
 use super::meeting::announcer::Tracker;
 use super::meeting::source::{Asked, Source};
 use super::standing::Standing;
+use crate::base::time::Time;
 use crate::proto::id::PeerId;
 use crate::proto::mse::Cover;
 use core::net::SocketAddr;
+use std::sync::Arc;
 
 /// One torrent at one moment. Sizes are in bytes, rates in bytes a second.
 #[derive(Clone, Debug)]
@@ -40,7 +42,7 @@ pub struct Status {
     pub down_rate: u64,
     /// Upload rate.
     pub up_rate: u64,
-    /// Peers that are connected.
+    /// Peers that are connected, web seeds left out.
     pub peers: usize,
     /// Of them, how many we learned of from each source, in the order of [`Source::ALL`].
     pub sources: [usize; Source::ALL.len()],
@@ -50,11 +52,13 @@ pub struct Status {
     pub seeds: usize,
     /// Of them, those that unchoke us.
     pub unchoking: usize,
-    /// Peers that have something we lack.
+    /// Web seeds that are asked (BEP 19).
+    pub web_seeds: usize,
+    /// Peers and web seeds that have something we lack.
     pub useful: usize,
-    /// Of these, those that unchoke us.
+    /// Of these, those that do not choke us.
     pub askable: usize,
-    /// Peers that were requested something that has not come yet.
+    /// Peers and web seeds that were requested something that has not come yet.
     pub asked: usize,
     /// Nothing more is requested for the moment because of the download limit.
     pub limited: bool,
@@ -70,6 +74,8 @@ pub struct Status {
     pub asked_locally: bool,
     /// Whether the DHT was asked for peers (BEP 5).
     pub dht: Asked,
+    /// The web seeds that are not asked, because something is wrong with them.
+    pub web_seed_troubles: Vec<WebSeedStatus>,
     /// The trackers.
     pub trackers: Vec<Tracker>,
     /// The map of the pieces, if somebody looks at it.
@@ -78,11 +84,24 @@ pub struct Status {
     pub peer_list: Vec<PeerStatus>,
 }
 
+/// A web seed that is not asked at the moment, or not any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebSeedStatus {
+    /// Its host, and its port if the URL names one.
+    pub host: Arc<str>,
+    /// What is wrong with it.
+    pub why: String,
+    /// The time until it is asked again; `None`: it is not.
+    pub again: Option<Time>,
+}
+
 /// One connected peer at one moment. Rates are in bytes a second.
 #[derive(Clone, Debug)]
 pub struct PeerStatus {
     /// Where it is.
     pub addr: SocketAddr,
+    /// Its host, if it is a web seed, which has no other address and no peer id.
+    pub web_host: Option<Arc<str>>,
     /// Its peer id.
     pub id: PeerId,
     /// How we learned of it.

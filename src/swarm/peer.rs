@@ -59,6 +59,8 @@ pub struct Peer {
     pub identity: Identity,
     /// How we learned of it.
     pub source: Source,
+    /// It is the web seed of this number.
+    pub web_seed: Option<usize>,
     /// What it speaks.
     pub reserved: Reserved,
     /// The extended messages that it understands (BEP 10).
@@ -158,6 +160,7 @@ impl Peer {
             key,
             identity,
             source,
+            web_seed: None,
             reserved,
             extended: extended::Ids::default(),
             listens: identity.outgoing.then_some(identity.addr),

@@ -7,8 +7,8 @@
 //! - `joining`, `places`, `introducing`: which peers are connected.
 //! - `links`: taking over the peers from before the description arrived, and giving the description to others.
 //! - `gossip`: which peers are told about which others (PEX).
-//! - `downloading`, `giving_up`, `lying`: which peer is asked for what, when it no longer is, and which sent a corrupt
-//!   block.
+//! - `downloading`, `giving_up`: which peer is asked for what, and when it no longer is. In the folder `downloading`:
+//!   which peer sent a corrupt block, and the web seeds.
 //! - `choking`, `uploading`, `showing`: which peers are served, with what, how fast, and what they are shown.
 //! - `waiting`: when nothing moves.
 //! - `waking`: what is due when.
@@ -30,7 +30,6 @@ mod links;
 #[cfg(not(feature = "magnet"))]
 #[path = "torrent/links/absent.rs"]
 mod links;
-mod lying;
 mod places;
 mod report;
 mod showing;
@@ -58,6 +57,7 @@ use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{BlockSpec, Message};
 use crate::proto::tracker::announce::AnnounceRequest;
+use downloading::web_seeds::WebSeeds;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -78,6 +78,7 @@ pub struct Torrent {
     describing: links::Describing,
     gossip: Option<Box<gossip::Gossip>>,
     fetching: Fetching,
+    web: WebSeeds,
     giving: Giving,
     showing: Showing,
     disk: DiskWait,
@@ -206,6 +207,7 @@ impl Torrent {
             },
             showing: Showing { spreading: Spreading::default(), super_seeding },
             disk: DiskWait { wait: None, healed: None },
+            web: WebSeeds::new(metainfo, now),
             picker,
             settings,
         }
@@ -242,6 +244,7 @@ impl Torrent {
             }
             Event::ConnectFailed { addr, our_fault } => self.meeting.connect_failed(addr, our_fault, turn),
             _ if self.has_failed() => {}
+            Event::WebSeedFailed { number } => self.web_seed_failed(number, turn.now),
             Event::Found { source, addrs } => self.found(source, &addrs, turn.now),
             Event::Peer(key, event) => self.peer_did(key, event, turn),
             Event::Disk(event) => self.disk_did(event, turn),
@@ -253,6 +256,7 @@ impl Torrent {
         }
         self.announce_due(turn);
         self.connect_more(turn);
+        self.open_web_seeds(turn);
     }
 
     /// The pieces that are verified.
@@ -305,7 +309,7 @@ impl Torrent {
 
     fn wants_peers_early(&self) -> bool {
         let few = FEW_PEERS.min(self.settings.max_peers);
-        self.is_downloading() && !self.paused && self.peers.len() < few
+        self.is_downloading() && !self.paused && self.sockets() < few
     }
 
     /// What trackers are told; the announcer adds the event.
@@ -339,6 +343,11 @@ impl Torrent {
             let due = self.meeting.announcer.due(turn.now, early, &request);
             turn.actions.extend(due.into_iter().map(|announcement| Action::Announce(Box::new(announcement))));
         }
+    }
+
+    /// How many peers are connected, web seeds left out: they take no place.
+    fn sockets(&self) -> usize {
+        self.peers.len() - self.web.open()
     }
 
     /// The connected peers. (What is decided about one of them may close others.)

@@ -5,7 +5,9 @@
 //! another [`proxy`], and because no error may show where they lead.
 
 mod base64;
+mod guard;
 mod proxy;
+pub mod stream;
 
 use self::proxy::Through;
 use crate::base::hex::percent;

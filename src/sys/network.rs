@@ -47,6 +47,27 @@ impl PartialEq for Network {
 
 impl Eq for Network {}
 
+/// Whether an address belongs to this machine, to its local network, or to the provider's own network (RFC 6890): none
+/// that a server on the internet has.
+pub fn is_internal(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => {
+            let [a, b, ..] = ip.octets();
+            let is_carriers = a == 100 && b & 0xc0 == 64;
+            let is_of_nobody = a == 0 || ip.is_multicast() || a >= 240 || (a, b & 0xfe) == (198, 18);
+            ip.is_loopback() || ip.is_private() || ip.is_link_local() || is_carriers || is_of_nobody
+        }
+        IpAddr::V6(ip) => {
+            let [a, b, .., c, d] = ip.segments();
+            // An address of version 4 behind a translator (RFC 6052).
+            let v4 = core::net::Ipv4Addr::from_bits(u32::from(c) << 16 | u32::from(d));
+            let is_translated = (a, b) == (0x64, 0xff9b) && is_internal(v4.into());
+            let is_near = ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local();
+            is_near || ip.is_unspecified() || ip.is_multicast() || is_translated
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -38,6 +38,7 @@ mod size;
 mod source;
 mod speed;
 mod tracker;
+mod web;
 
 use builds::Builds;
 use common::tools::{Tool, missing, say, skip};
@@ -50,9 +51,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// The sections, each with the programs that it needs.
-const SECTIONS: [(&str, &[Tool]); 16] = [
+const SECTIONS: [(&str, &[Tool]); 17] = [
     ("speed", &[Tool::Aria2, Tool::Libtorrent, Tool::Opentracker]),
     ("serve", &[Tool::Aria2, Tool::Rtorrent, Tool::Libtorrent, Tool::Opentracker]),
+    ("web", &[Tool::Aria2, Tool::Libtorrent, Tool::Opentracker, Tool::Nginx]),
     ("memory", &[Tool::Libtorrent, Tool::Opentracker]),
     ("idle", &[Tool::Libtorrent, Tool::Opentracker, Tool::Strace]),
     ("make", &[Tool::Libtorrent, Tool::Mktorrent]),
@@ -69,7 +71,7 @@ const SECTIONS: [(&str, &[Tool]); 16] = [
     ("size", &[]),
 ];
 /// Those that need a large file.
-const OF_SOURCE: [&str; 6] = ["speed", "serve", "memory", "idle", "make", "readers"];
+const OF_SOURCE: [&str; 7] = ["speed", "serve", "web", "memory", "idle", "make", "readers"];
 
 /// The options of a run.
 struct Settings {
@@ -169,6 +171,7 @@ fn of_source(section: &str, rounds: usize, report: &mut Report, builds: &Builds,
     match section {
         "speed" => speed::measure(report, builds, source, rounds),
         "serve" => serve::measure(report, builds, source, rounds),
+        "web" => web::measure(report, builds, source, rounds),
         "memory" => memory::measure(report, builds, source),
         "idle" => idle::measure(report, builds, source),
         "make" => make::measure(report, builds, source, rounds),

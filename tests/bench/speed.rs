@@ -12,11 +12,15 @@ use std::path::Path;
 use std::time::Duration;
 
 /// A target as a share of the figure of aria2.
-struct Target {
-    leecher: usize,
-    what: &'static str,
-    limit: f64,
-    value: fn(&Figures) -> Duration,
+pub struct Target {
+    /// The number of our build in [`LEECHERS`].
+    pub leecher: usize,
+    /// What is compared.
+    pub what: &'static str,
+    /// The largest share.
+    pub limit: f64,
+    /// The figure.
+    pub value: fn(&Figures) -> Duration,
 }
 
 const TARGETS: [Target; 4] = [
@@ -27,7 +31,7 @@ const TARGETS: [Target; 4] = [
 ];
 
 /// The leecher: aria2, or one of our builds.
-const LEECHERS: [&str; 3] = ["aria2", "swarmlet", "swarmlet hw-sha1"];
+pub const LEECHERS: [&str; 3] = ["aria2", "swarmlet", "swarmlet hw-sha1"];
 
 /// Measures `rounds` rounds.
 pub fn measure(report: &mut Report, builds: &Builds, source: &mut Source, rounds: usize) {
@@ -66,7 +70,7 @@ pub fn measure(report: &mut Report, builds: &Builds, source: &mut Source, rounds
 }
 
 /// The row of a target: the ratio of the medians.
-fn judge(report: &mut Report, target: &Target, figures: &[Vec<Figures>; 3]) -> Vec<String> {
+pub fn judge(report: &mut Report, target: &Target, figures: &[Vec<Figures>; 3]) -> Vec<String> {
     let of = |leecher: usize| median(figures[leecher].iter().map(target.value)).as_secs_f64();
     let ratio = of(target.leecher) / of(0);
     let verdict = report.verdict(target.what, ratio <= target.limit);

@@ -24,6 +24,8 @@ pub mod json;
 pub mod lan;
 pub mod lftp;
 pub mod libtorrent;
+#[allow(dead_code)] // Only a few programs use it.
+pub mod nginx;
 pub mod opentracker;
 pub mod peers;
 pub mod ports;
@@ -43,3 +45,5 @@ pub mod track;
 pub mod tracker;
 pub mod transmission;
 pub mod wait;
+#[allow(dead_code)] // Only a few programs use it.
+pub mod web_seed;

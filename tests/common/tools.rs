@@ -26,6 +26,8 @@ pub enum Tool {
     Imdl,
     /// opentracker, a tracker.
     Opentracker,
+    /// nginx, a web server.
+    Nginx,
     /// tinyproxy, a proxy for HTTP.
     Tinyproxy,
     /// aquatic_udp, a tracker.
@@ -64,6 +66,7 @@ impl Tool {
             Tool::Opentracker => ("opentracker", "apt-get install opentracker"),
             Tool::Aquatic => ("aquatic_udp", "cargo install aquatic_udp"),
             Tool::AquaticLoadTest => ("aquatic_udp_load_test", "cargo install aquatic_udp_load_test"),
+            Tool::Nginx => ("nginx", "apt-get install nginx-light"),
             Tool::Tinyproxy => ("tinyproxy", "apt-get install tinyproxy-bin"),
             Tool::Strace => ("strace", "apt-get install strace"),
             Tool::Wrk => ("wrk", "apt-get install wrk"),
@@ -97,7 +100,7 @@ impl Tool {
             Tool::NpmTracker => npm_tracker(),
             Tool::NpmDht => npm_dht(),
             Tool::Aquatic | Tool::AquaticLoadTest => return String::new(),
-            Tool::Mktorrent | Tool::Opentracker | Tool::Strace | Tool::Tmux | Tool::Fuse | Tool::Wrk => {
+            Tool::Mktorrent | Tool::Opentracker | Tool::Strace | Tool::Tmux | Tool::Fuse | Tool::Wrk | Tool::Nginx => {
                 return String::new();
             }
         };

@@ -78,6 +78,15 @@ pub fn make_with_tiers(content: &Content, file: &Path, piece_length: usize, tier
     Torrent::read(file)
 }
 
+/// Writes a torrent of `content` to `file` that names web seeds and no tracker (BEP 19).
+#[allow(dead_code)] // Only the stories of web seeds need one.
+pub fn make_with_web_seeds(content: &Content, file: &Path, piece_length: usize, urls: &[String]) -> Torrent {
+    let mut torrent = described(content, piece_length);
+    torrent.insert("url-list", Value::List(urls.iter().map(|url| Value::text(url)).collect()));
+    fs::write(file, Value::Dict(torrent).encode()).expect("the torrent can be written");
+    Torrent::read(file)
+}
+
 /// Writes a private torrent of `content` to `file` (BEP 27).
 #[allow(dead_code)] // Only the stories of magnet links need one.
 pub fn make_private(content: &Content, file: &Path, piece_length: usize, announce: &str) -> Torrent {

@@ -59,3 +59,6 @@ mod trackers;
 mod tutorial;
 mod two_in_one;
 mod variants;
+mod web_seeds;
+mod web_seeds_bad;
+mod web_seeds_redirects;

@@ -15,6 +15,7 @@ use crate::cli::exit::Failure;
 use crate::cli::options::source;
 use crate::engine::{Job, LinkJob};
 use crate::proto::id::InfoHash;
+use crate::proto::metainfo::About;
 use crate::storage::resume::StateDir;
 use crate::sys::stamp::stamp;
 use changes::{Changes, Difference};
@@ -260,9 +261,8 @@ impl Folder {
             tell(Change::Went(Arc::clone(path)));
         }
         let about = metainfo.about.take().unwrap_or_default();
-        if !about.nodes.is_empty() {
-            metainfo.about_mut().nodes.clone_from(&about.nodes);
-        }
+        let (nodes, web_seeds) = (about.nodes.clone(), about.web_seeds.clone());
+        metainfo.about = About { nodes, web_seeds, ..About::default() }.boxed();
         let job = Box::new(Job { choice, peers, description, ..Job::new(metainfo, dir) });
         if let Some((words, is_listed)) = obstacle {
             tell(match is_listed {

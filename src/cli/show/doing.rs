@@ -43,7 +43,7 @@ impl Doing {
             Some(status) if waits_for_disk(status) => Doing::Waiting,
             _ if entry.completed_at.is_some() => Doing::Seeding,
             // The rate still counts what a peer sent in the seconds before it left.
-            Some(status) if status.down_rate > 0 && status.peers > 0 => Doing::Downloading,
+            Some(status) if status.down_rate > 0 && status.peers + status.web_seeds > 0 => Doing::Downloading,
             Some(_) => Doing::Waiting,
             None if entry.learning().is_some_and(|status| status.paused) => Doing::Paused,
             None if entry.learning().is_some() => Doing::Learning,

@@ -44,7 +44,7 @@ pub const EVENTS: Section = Section {
                  are not verified yet), why (the reason why nothing arrives; null: something arrives), known (peers \
                  that can be tried), unchoking (peers that unchoke us), sources (how we learned of the connected \
                  peers: numbers for tracker, dht, pex, lsd, link and incoming), encrypted (connections to peers that \
-                 are encrypted), swarm_seeds, swarm_leechers, swarm_completed (of the whole swarm, as trackers count; \
+                 are encrypted), web_seeds (web servers that are asked; they are no peers and no seeds in these numbers), swarm_seeds, swarm_leechers, swarm_completed (of the whole swarm, as trackers count; \
                  null: no tracker says), dht (our nodes of the DHT, null: it is off or not needed yet: nodes, the good \
                  nodes that they know, lookups, and numbers per second: queries_out, answers_in, queries_in, \
                  answers_out)",
@@ -143,6 +143,7 @@ fn objects(update: &Update, session: &Session, now: Instant) -> String {
             object.raw("sources", &(sources.so_far() + "}"));
             let encrypted = learning.map_or(0, |status| status.encrypted);
             object.number("encrypted", running.map_or(encrypted, |status| status.encrypted) as u64);
+            object.number("web_seeds", running.map_or(0, |status| status.web_seeds as u64));
             let trackers = learning.map_or(&[][..], |status| &status.trackers);
             let trackers = running.map_or(trackers, |status| &status.trackers);
             object.number_or_null("swarm_seeds", most(trackers, |tracker| tracker.seeds));
@@ -230,7 +231,7 @@ mod tests {
              \"wanted\":691011584,\"had\":432013312,\"state\":\"downloading\",\"waits_for\":null,\"downloaded\":432000000,\"uploaded\":9000000,\"ratio\":0.01,\"wasted\":0,\
              \"down_rate\":5460000,\"up_rate\":122880,\"peers\":12,\"seeds\":8,\"eta\":48,\"checked\":691011584,\
              \"has_place\":true,\"under_way\":0,\"why\":null,\"known\":40,\"unchoking\":3,\"sources\":{{\"tracker\":8,\"incoming\":4}},\
-             \"encrypted\":3,\"swarm_seeds\":12,\"swarm_leechers\":3,\"swarm_completed\":null{}}}\n",
+             \"encrypted\":3,\"web_seeds\":0,\"swarm_seeds\":12,\"swarm_leechers\":3,\"swarm_completed\":null{}}}\n",
             "ab".repeat(20),
             if krpc::IS_BUILT_IN { ",\"dht\":null" } else { "" }
         );

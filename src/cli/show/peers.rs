@@ -21,7 +21,7 @@ pub const FLAGS_HELP: &str = "Flags in the peers view: D it sends to us, d it ch
                               it, K it unchokes us but has nothing we want, S snubbed: it stopped sending, E the \
                               connection is encrypted (RC4), e only its handshake is. Its \
                               address came from: T a tracker, H the DHT, X another peer (PEX), L the local network \
-                              (LSD), M a magnet link. I it connected to us.";
+                              (LSD), M a magnet link. I it connected to us, W it is a web seed (a web server).";
 
 /// Columns of the client's name.
 const CLIENT: usize = 18;
@@ -62,14 +62,16 @@ fn row(peer: &PeerStatus, paused: bool, look: Look) -> String {
         _ => FLAG_COLUMNS + 3,
     };
     let room = look.columns.saturating_sub(behind);
-    let addr = pad(&shorten_middle(&peer.addr.to_string(), room, ellipsis(look)), room);
+    let place = peer.web_host.as_deref().map_or_else(|| peer.addr.to_string(), |host| shown(host, look));
+    let addr = pad(&shorten_middle(&place, room, ellipsis(look)), room);
     if look.columns < NARROW {
         return format!("  {addr} {flags}");
     }
     if !wide {
         return format!("  {addr} {flags:<FLAG_COLUMNS$} {percent:>PERCENT$} {down:>RATE$}");
     }
-    let client = pad(&shorten_end(&shown(&peer.id.client(), look), CLIENT, ellipsis(look)), CLIENT);
+    let name = if peer.web_host.is_some() { "web seed".into() } else { peer.id.client() };
+    let client = pad(&shorten_end(&shown(&name, look), CLIENT, ellipsis(look)), CLIENT);
     format!("  {addr}  {client}  {flags:<FLAG_COLUMNS$}  {percent:>PERCENT$}  {down:>RATE$}  {up:>RATE$}")
 }
 
@@ -92,6 +94,7 @@ fn flags(peer: &PeerStatus, paused: bool) -> String {
         Source::Lsd => "L",
         Source::Link => "M",
         Source::Incoming => "I",
+        Source::WebSeed => "W",
     };
     let cover = match peer.cover {
         Cover::Plain => "",

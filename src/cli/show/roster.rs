@@ -165,7 +165,7 @@ fn compare(order: SortBy, a: &Entry, b: &Entry) -> Ordering {
         entry.running().map_or(0, |status| match order {
             SortBy::Down => status.down_rate,
             SortBy::Up => status.up_rate,
-            _ => status.peers as u64,
+            _ => (status.peers + status.web_seeds) as u64,
         })
     };
     match order {
@@ -198,7 +198,7 @@ fn line(entry: &Entry, look: Look, selected: bool) -> String {
     let (down, up) = (flow(|status| status.down_rate), flow(|status| status.up_rate));
     let right = if look.columns >= WIDE {
         let learning = entry.learning().map_or(0, |status| status.peers);
-        let peers = entry.running().map_or(learning, |status| status.peers);
+        let peers = entry.running().map_or(learning, |status| status.peers + status.web_seeds);
         let peers = if peers > 0 { peers.to_string() } else { String::new() };
         numbers(state, &done, &down, &up, &peers)
     } else {

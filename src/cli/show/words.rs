@@ -97,6 +97,44 @@ pub fn learning(status: &LearningStatus) -> String {
 
 /// Why nothing arrives, although something is missing.
 pub fn why_waiting(status: &Status) -> String {
+    let is_held_up = status.paused || status.queued || matches!(status.standing, Standing::WaitingForDisk(_));
+    let troubles = if is_held_up { None } else { web_seed_troubles(status) };
+    let nobody = status.peers + status.connecting + status.known + status.web_seeds == 0;
+    match troubles {
+        // The web seeds are the only source that the torrent names.
+        Some(troubles) if nobody && status.trackers.is_empty() => format!("no peers; {troubles}"),
+        Some(troubles) => format!("{}; {troubles}", why_nobody_sends(status)),
+        None => why_nobody_sends(status),
+    }
+}
+
+/// What is wrong with web seeds, if anything is.
+fn web_seed_troubles(status: &Status) -> Option<String> {
+    let (first, others) = status.web_seed_troubles.split_first()?;
+    let again = match first.again {
+        Some(after) => format!("asked again in {}", duration(after)),
+        None => "not asked any more".into(),
+    };
+    let more = match others.len() {
+        0 => String::new(),
+        1 => "; another web seed fails too".into(),
+        number => format!("; {number} other web seeds fail too"),
+    };
+    Some(format!("web seed {}: {}, {again}{more}", first.host, first.why))
+}
+
+/// Peers or web seeds, as many as `number`.
+fn sources(status: &Status, number: usize) -> String {
+    match (status.peers, status.web_seeds) {
+        (_, 0) => count(number, "peer"),
+        (0, _) => count(number, "web seed"),
+        _ if number == 1 => "a peer or a web seed".into(),
+        _ => format!("{number} peers and web seeds"),
+    }
+}
+
+/// Why no peer or web seed that is connected sends anything, or why none is connected.
+fn why_nobody_sends(status: &Status) -> String {
     let peers = count(status.peers, "peer");
     if let Standing::WaitingForDisk(trouble) = &status.standing {
         return waiting_for_disk(trouble);
@@ -106,13 +144,13 @@ pub fn why_waiting(status: &Status) -> String {
     } else if status.queued {
         "queued: the maximum number of torrents is downloading (--max-downloads)".into()
     } else if status.snubbed > 0 && status.snubbed == status.askable {
-        format!("requested from {}, nothing has arrived for a while", count(status.snubbed, "peer"))
+        format!("requested from {}, nothing has arrived for a while", sources(status, status.snubbed))
     } else if status.askable > 0 && status.asked > 0 {
-        format!("requested from {}, nothing has arrived yet", count(status.asked, "peer"))
+        format!("requested from {}, nothing has arrived yet", sources(status, status.asked))
     } else if status.askable > 0 && status.limited {
         "nothing is requested for the moment, because of the download limit".into()
     } else if status.askable > 0 {
-        format!("nothing can be requested for the moment from {}", count(status.askable, "peer"))
+        format!("nothing can be requested for the moment from {}", sources(status, status.askable))
     } else if status.useful > 0 && status.useful == status.peers {
         format!("connected to {peers}, {}", if status.peers == 1 { "which chokes us" } else { "all choke us" })
     } else if status.useful == 1 {
@@ -122,6 +160,9 @@ pub fn why_waiting(status: &Status) -> String {
     } else if status.peers > 0 {
         let none = if status.peers == 1 { "which does not have" } else { "none has" };
         format!("connected to {peers}, {none} {}", missing(status))
+    } else if status.web_seeds > 0 {
+        let none = if status.web_seeds == 1 { "does not have" } else { "do not have" };
+        format!("{} {none} {}", count(status.web_seeds, "web seed"), missing(status))
     } else if status.connecting > 0 {
         let verb = if status.connecting == 1 { "is" } else { "are" };
         format!("{} {verb} being opened", count(status.connecting, "connection"))
@@ -149,11 +190,14 @@ pub fn waiting_for_disk(trouble: &DiskTrouble) -> String {
     format!("waiting for disk: {}{short}", trouble.text)
 }
 
-/// `12 peers, 8 seeds`.
+/// `12 peers, 8 seeds`, and `1 web seed` if there is one.
 pub fn peers(status: &Status) -> String {
-    match status.peers {
-        0 => "no peers".into(),
-        number => format!("{}, {}", count(number, "peer"), count(status.seeds, "seed")),
+    let web_seeds = count(status.web_seeds, "web seed");
+    match (status.peers, status.web_seeds) {
+        (0, 0) => "no peers".into(),
+        (0, _) => web_seeds,
+        (number, 0) => format!("{}, {}", count(number, "peer"), count(status.seeds, "seed")),
+        (number, _) => format!("{}, {}, {web_seeds}", count(number, "peer"), count(status.seeds, "seed")),
     }
 }
 

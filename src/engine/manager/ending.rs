@@ -74,6 +74,7 @@ impl Manager {
             // Its peers are closed, its blocks forgotten, and nobody looks at it.
             Event::Peer(..)
             | Event::Found { .. }
+            | Event::WebSeedFailed { .. }
             | Event::Disk(_)
             | Event::Paused(_)
             | Event::AnnounceNow

@@ -7,16 +7,23 @@ use crate::base::time::Time;
 use crate::engine::peer::around::Surroundings;
 use crate::engine::peer::outbox::Outbox;
 use crate::engine::peer::reader;
+use crate::engine::peer::webseed::{self, Inbox};
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
-use crate::swarm::event::{Event, PeerEvent, PeerOrder};
+use crate::storage::content::Content;
+use crate::swarm::event::{Event, PeerEvent, PeerOrder, WebEvent};
 use crate::swarm::giving::grant::COLLECT_AFTER;
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::peer::PeerKey;
-use crate::sys::lock_to_write;
+use crate::sys::{limits, lock_to_write};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+/// Half of the descriptors we may have: the rest is for files, trackers, and connections that are being opened.
+pub fn most_connections() -> usize {
+    (limits::descriptors() / 2).max(1)
+}
 
 /// The connections of all torrents.
 pub struct Connections {
@@ -33,9 +40,49 @@ pub struct Connections {
 /// A connected peer.
 struct Connection {
     torrent: TorrentId,
-    outbox: Arc<Outbox>,
+    mailbox: Mailbox,
     /// What it is to be sent when this batch is over.
     orders: Vec<PeerOrder>,
+}
+
+/// Where the orders for a peer go.
+enum Mailbox {
+    /// To the threads of its socket.
+    Peer(Arc<Outbox>),
+    /// To the thread that asks a web server.
+    WebSeed(Arc<Inbox>),
+}
+
+impl Mailbox {
+    /// The peer, for the log.
+    fn shown(&self) -> String {
+        match self {
+            Mailbox::Peer(outbox) => outbox.addr.to_string(),
+            Mailbox::WebSeed(inbox) => format!("web seed {}", inbox.shown),
+        }
+    }
+
+    fn close(&self) {
+        match self {
+            Mailbox::Peer(outbox) => outbox.close(),
+            Mailbox::WebSeed(inbox) => inbox.close(),
+        }
+    }
+
+    fn outbox(&self) -> Option<&Outbox> {
+        if let Mailbox::Peer(outbox) = self { Some(outbox) } else { None }
+    }
+
+    /// Hands over orders. Returns whether the peer still reads.
+    fn give(&self, orders: Vec<PeerOrder>) -> bool {
+        match self {
+            Mailbox::Peer(outbox) => outbox.give(orders),
+            Mailbox::WebSeed(inbox) => {
+                inbox.give(orders);
+                true
+            }
+        }
+    }
 }
 
 impl Connections {
@@ -57,7 +104,26 @@ impl Connections {
 
     /// A peer is connected.
     pub fn connected(&mut self, peer: PeerKey, torrent: TorrentId, outbox: Arc<Outbox>) {
-        self.connections.insert(peer, Connection { torrent, outbox, orders: Vec::new() });
+        self.connections.insert(peer, Connection { torrent, mailbox: Mailbox::Peer(outbox), orders: Vec::new() });
+    }
+
+    /// Starts to ask a web seed for a torrent with this `content`. Returns the event that says so, or why not.
+    pub fn open_web_seed(&mut self, number: usize, content: &Arc<Content>) -> Event {
+        let peer = self.around.directory.name_peer();
+        let urls = &content.metainfo.about().web_seeds;
+        let started = urls.get(number).map(|url| webseed::start(&self.around, peer, content, url));
+        match started {
+            Some(Ok(inbox)) => {
+                let (torrent, mailbox) = (content.torrent, Mailbox::WebSeed(inbox));
+                self.connections.insert(peer, Connection { torrent, mailbox, orders: Vec::new() });
+                Event::Peer(peer, PeerEvent::WebSeed(WebEvent::Ready { number }))
+            }
+            Some(Err(error)) => {
+                log::warn!("can't start a thread for a web seed: {error}");
+                Event::WebSeedFailed { number }
+            }
+            None => Event::WebSeedFailed { number },
+        }
     }
 
     /// A peer's threads began to answer requests under a grant.
@@ -75,7 +141,7 @@ impl Connections {
     pub fn collect(&mut self, now: Time) -> Vec<(PeerKey, PeerEvent)> {
         let mut reports = Vec::new();
         self.serving.retain(|peer| {
-            let report = self.connections.get(peer).and_then(|connection| connection.outbox.collect());
+            let report = self.connections.get(peer).and_then(|connection| connection.mailbox.outbox()?.collect());
             let goes_on = report.is_some();
             reports.extend(report.map(|report| (*peer, report)));
             goes_on
@@ -86,21 +152,21 @@ impl Connections {
 
     /// What a peer's threads did since its last report.
     pub fn last_report(&self, peer: PeerKey) -> Option<PeerEvent> {
-        self.connections.get(&peer).and_then(|connection| connection.outbox.collect())
+        self.connections.get(&peer).and_then(|connection| connection.mailbox.outbox()?.collect())
     }
 
     /// A peer's reader has ended. Its writer may still be sending.
     pub fn gone(&mut self, peer: PeerKey) {
         if let Some(connection) = self.connections.remove(&peer) {
-            connection.outbox.close();
+            connection.mailbox.close();
         }
     }
 
     /// Closes a connection.
     pub fn close(&mut self, peer: PeerKey, reason: &str) {
         if let Some(connection) = self.connections.remove(&peer) {
-            log::debug!("{}: we close: {reason}", connection.outbox.addr);
-            connection.outbox.close();
+            log::debug!("{}: we close: {reason}", connection.mailbox.shown());
+            connection.mailbox.close();
         }
     }
 
@@ -125,12 +191,15 @@ impl Connections {
     /// Sends something to a peer when the batch is over.
     pub fn order(&mut self, peer: PeerKey, order: PeerOrder) {
         let Some(connection) = self.connections.get_mut(&peer) else { return };
-        let addr = connection.outbox.addr;
-        match &order {
-            PeerOrder::Message(message) => log::trace!("{addr} < {message}"),
-            PeerOrder::Haves(pieces) => log::trace!("{addr} < have, for each of {} pieces", pieces.len()),
-            PeerOrder::Metadata { piece, .. } => log::trace!("{addr} < block {piece} of the description"),
-            PeerOrder::Handshake | PeerOrder::Upload(_) | PeerOrder::Grant(_) | PeerOrder::Revoke => {}
+        if log::log_enabled!(log::Level::Trace) {
+            let to = connection.mailbox.shown();
+            match &order {
+                PeerOrder::Message(message) => log::trace!("{to} < {message}"),
+                PeerOrder::Haves(pieces) => log::trace!("{to} < have, for each of {} pieces", pieces.len()),
+                PeerOrder::Metadata { piece, .. } => log::trace!("{to} < block {piece} of the description"),
+                PeerOrder::Run(run) => log::trace!("{to} < a run of {} bytes", run.end - run.start),
+                PeerOrder::Handshake | PeerOrder::Upload(_) | PeerOrder::Grant(_) | PeerOrder::Revoke => {}
+            }
         }
         if connection.orders.is_empty() {
             self.talked_to.push(peer);
@@ -142,10 +211,10 @@ impl Connections {
     pub fn send(&mut self) {
         for peer in self.talked_to.drain(..) {
             if let Some(connection) = self.connections.get_mut(&peer)
-                && !connection.outbox.give(std::mem::take(&mut connection.orders))
+                && !connection.mailbox.give(std::mem::take(&mut connection.orders))
             {
-                log::debug!("{}: we close: it does not read what we send", connection.outbox.addr);
-                connection.outbox.close();
+                log::debug!("{}: we close: it does not read what we send", connection.mailbox.shown());
+                connection.mailbox.close();
             }
         }
     }
@@ -155,9 +224,9 @@ impl Connections {
         let before = std::mem::replace(&mut *lock_to_write(&self.around.blocklist), list);
         // This is after the lock is released, because freeing a large list takes a while.
         drop(before);
-        for Connection { outbox, .. } in
-            self.connections.values().filter(|one| self.around.keeps_out(one.outbox.addr.ip()))
-        {
+        // (A web seed's next connection is refused.)
+        let outboxes = self.connections.values().filter_map(|one| one.mailbox.outbox());
+        for outbox in outboxes.filter(|outbox| self.around.keeps_out(outbox.addr.ip())) {
             log::debug!("{}: we close: it is on the blocklist", outbox.addr);
             outbox.close();
         }
@@ -165,6 +234,6 @@ impl Connections {
 
     /// Closes all connections.
     pub fn close_all(&self) {
-        self.connections.values().for_each(|connection| connection.outbox.close());
+        self.connections.values().for_each(|connection| connection.mailbox.close());
     }
 }

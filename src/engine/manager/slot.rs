@@ -71,6 +71,11 @@ impl State {
             State::Checking(..) | State::Failed(_) => None,
         }
     }
+
+    /// The content, if the torrent is in its swarm.
+    pub fn content(&self) -> Option<&Arc<Content>> {
+        if let State::Running(_, content) = self { Some(content) } else { None }
+    }
 }
 
 impl Slot {

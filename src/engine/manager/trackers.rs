@@ -93,6 +93,7 @@ impl Trackers {
             match action {
                 Action::Announce(announcement) => undone = self.announce(id, announcement).or(undone),
                 Action::Connect { .. }
+                | Action::OpenWebSeed { .. }
                 | Action::Peer(..)
                 | Action::Close { .. }
                 | Action::Node(_)

@@ -9,5 +9,11 @@ pub mod outbox;
 pub mod reader;
 pub mod server;
 pub mod shaking;
+// Feature: webseeds.
+#[cfg(feature = "webseeds")]
+pub mod webseed;
+#[cfg(not(feature = "webseeds"))]
+#[path = "webseed/absent.rs"]
+pub mod webseed;
 pub mod wire;
 pub mod writer;

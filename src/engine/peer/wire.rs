@@ -7,7 +7,6 @@
 
 mod gathering;
 
-use self::gathering::Gathering;
 use super::around::Surroundings;
 use super::blocks::Blocks;
 use super::line::Line;
@@ -21,6 +20,7 @@ use crate::swarm::event::PeerEvent;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
 use crossbeam_channel::Sender;
+use gathering::Gathering;
 use rustix::io::Errno;
 use std::io::{self, IoSliceMut};
 use std::thread;

@@ -162,7 +162,7 @@ impl Learning {
             Event::Paused(paused) => self.pause(paused, turn),
             Event::AnnounceNow => self.meeting.announcer.announce_now(turn.now),
             Event::Timer => self.timer(turn),
-            Event::BudgetFreed | Event::DescriptionGone | Event::Disk(_) => {}
+            Event::BudgetFreed | Event::DescriptionGone | Event::Disk(_) | Event::WebSeedFailed { .. } => {}
         }
         self.announce_due(turn);
         self.connect_more(turn);
@@ -177,7 +177,7 @@ impl Learning {
             }
             PeerEvent::Message(message) => self.heard(key, message, turn),
             PeerEvent::Block { .. } => self.close(key, "it sends a block of content that nobody asked for", turn),
-            PeerEvent::Uploaded { .. } | PeerEvent::Served(_) | PeerEvent::Described => {}
+            PeerEvent::Uploaded { .. } | PeerEvent::Served(_) | PeerEvent::Described | PeerEvent::WebSeed(_) => {}
             PeerEvent::Gone => self.guest_gone(key, turn),
         }
     }

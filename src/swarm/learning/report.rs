@@ -55,6 +55,7 @@ impl Learning {
         guests.sort_by_key(|guest| core::cmp::Reverse(guest.brought));
         let status = |guest: &super::Guest| PeerStatus {
             addr: guest.identity.addr,
+            web_host: None,
             id: guest.identity.id,
             source: guest.source,
             cover: guest.identity.cover,

@@ -21,6 +21,8 @@ pub enum Source {
     Link,
     /// It connected to us.
     Incoming,
+    /// The torrent or its link names it: a web seed (BEP 19).
+    WebSeed,
 }
 
 /// Whether a source was asked for peers.
@@ -43,7 +45,7 @@ impl Asked {
 }
 
 impl Source {
-    /// All of them, in the order of their numbers.
+    /// Those of peers with a socket, in the order of their numbers. (Web seeds are counted apart.)
     pub const ALL: [Source; 6] =
         [Source::Tracker, Source::Dht, Source::Pex, Source::Lsd, Source::Link, Source::Incoming];
 
@@ -56,12 +58,14 @@ impl Source {
             Source::Lsd => "lsd",
             Source::Link => "link",
             Source::Incoming => "incoming",
+            Source::WebSeed => "web_seed",
         }
     }
 
     /// Whether peers of a private torrent may come from it: only the tracker decides who takes part (BEP 27). An
-    /// incoming peer was told of us by the tracker, and a link is what the person typed.
+    /// incoming peer was told of us by the tracker, and a link is what the person typed. A
+    /// web seed is told nothing but what we ask for.
     pub fn is_for_private(self) -> bool {
-        matches!(self, Source::Tracker | Source::Link | Source::Incoming)
+        matches!(self, Source::Tracker | Source::Link | Source::Incoming | Source::WebSeed)
     }
 }

@@ -19,6 +19,7 @@
 //!    when one peer brings such a block, the others are told to cancel.
 
 mod begun;
+mod gap;
 mod missing;
 mod new_piece;
 mod reach;
@@ -166,7 +167,7 @@ impl Picker {
         if pieces.is_full() {
             self.seeds += 1;
         } else {
-            pieces.iter_ones().for_each(|piece| self.rarity.more(piece, rng));
+            self.count_one_by_one(pieces, rng);
         }
     }
 
@@ -177,6 +178,16 @@ impl Picker {
         } else {
             pieces.iter_ones().for_each(|piece| self.rarity.fewer(piece, rng));
         }
+    }
+
+    /// A peer has these pieces, and is counted for each of them, even if it has all.
+    pub fn count_one_by_one(&mut self, pieces: &Bitfield, rng: &mut Rng) {
+        pieces.iter_ones().for_each(|piece| self.rarity.more(piece, rng));
+    }
+
+    /// A peer that was counted for each of its pieces does not have `piece` any more.
+    pub fn discount_one(&mut self, piece: u32, rng: &mut Rng) {
+        self.rarity.fewer(piece, rng);
     }
 
     /// `peer` tells that it has `piece`.

@@ -6,6 +6,7 @@ use super::parts::{connected, key, metainfo};
 use crate::base::rng::Rng;
 use crate::base::time::Time;
 use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{BlockSpec, Message};
 use crate::swarm::event::{Action, DiskOrder, Event, PeerEvent, PeerOrder};
@@ -34,6 +35,8 @@ pub struct Stage {
     pub closed: Vec<(PeerKey, &'static str)>,
     /// The addresses to connect to.
     pub connecting: Vec<SocketAddr>,
+    /// The web seeds to ask.
+    pub opened: Vec<usize>,
     /// The other messages to peers.
     pub told: Vec<(u32, Message)>,
     /// The bytes of each piece that the disk was given.
@@ -50,10 +53,14 @@ impl Stage {
 
     /// A torrent that has the pieces `have`. Each byte of its peer id is 1, whatever `settings` say.
     pub fn of(have: Bitfield, settings: Settings) -> Stage {
+        Stage::with(&metainfo(have.len(), 4, 0), have, settings)
+    }
+
+    /// The torrent of `metainfo`.
+    pub fn with(metainfo: &Metainfo, have: Bitfield, settings: Settings) -> Stage {
         let settings = Settings { peer_id: PeerId([1; 20]), ..settings };
         let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
-        let metainfo = metainfo(have.len(), 4, 0);
-        let torrent = Torrent::new(&metainfo, have, settings.into(), Time::ZERO, &mut shared.rng);
+        let torrent = Torrent::new(metainfo, have, settings.into(), Time::ZERO, &mut shared.rng);
         let (asked, closed, connecting, told) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (now, disk) = (Time::from_secs(1), BTreeMap::new());
         Stage {
@@ -66,6 +73,7 @@ impl Stage {
             described: Vec::new(),
             closed,
             connecting,
+            opened: Vec::new(),
             told,
             disk,
             unwritten: 0,
@@ -85,6 +93,7 @@ impl Stage {
                     self.told.extend(pieces.into_iter().map(|piece| (peer.0.get(), Message::Have(piece))));
                 }
                 Action::Close { peer, reason } => self.closed.push((peer, reason)),
+                Action::OpenWebSeed { number } => self.opened.push(number),
                 Action::Connect { addr, .. } => self.connecting.push(addr),
                 Action::Disk(DiskOrder::Write { piece, data, .. }) => {
                     *self.disk.entry(piece).or_default() += data.len() as u32;

@@ -6,13 +6,21 @@
 //! there is. The limit of the rate is kept by requesting no more than it allows: what is not requested does not come,
 //! and no socket is left unread until its buffers are full.
 
+pub(super) mod lying;
+// Feature: webseeds.
+#[cfg(feature = "webseeds")]
+pub(super) mod web_seeds;
+#[cfg(not(feature = "webseeds"))]
+#[path = "downloading/web_seeds/absent.rs"]
+pub(super) mod web_seeds;
+
 use super::giving_up::Requests;
 use super::introducing::tell_upload_only;
 use super::{Fetching, Torrent, Turn, send};
 use crate::base::step;
 use crate::base::time::Time;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
-use crate::swarm::event::{Action, DiskOrder, News};
+use crate::swarm::event::{Action, DiskOrder, News, PeerOrder};
 use crate::swarm::peer::{Peer, PeerKey, take_out};
 use crate::swarm::picking::pace::Pace;
 use crate::swarm::picking::picker::{Arrival, Giver};
@@ -103,12 +111,16 @@ impl Torrent {
             idle: out == 0,
             suggested: &peer.suggested,
         };
-        let picked = self.picker.pick(&giver, &mut turn.shared.rng);
+        let (picked, run) = match peer.web_seed {
+            None => (self.picker.pick(&giver, &mut turn.shared.rng), None),
+            Some(_) => self.picker.pick_run(&giver, &mut turn.shared.rng),
+        };
         self.forget_restarted(turn);
         let Some(peer) = self.peers.get_mut(&key) else { return };
         if out == 0 {
             peer.answered = turn.now;
         }
+        turn.actions.extend(run.map(|run| Action::Peer(key, PeerOrder::Run(run))));
         for block in picked {
             turn.shared.requested(block.length as u64);
             peer.delay.requested(block, peer.asked.is_empty(), turn.now);
@@ -227,6 +239,7 @@ impl Torrent {
             return;
         }
         (peer.answered, peer.exchanged, peer.refused) = (turn.now, turn.now, false);
+        self.web.worked(peer.web_seed);
         peer.down.add(bytes, turn.now);
         let rate = peer.down.rate(turn.now);
         peer.window.block_came(rate, peer.delay.shortest(), turn.now);

@@ -49,6 +49,9 @@ impl Torrent {
             self.picker.request_given_up(block);
             peer.give_up(block);
         }
+        if peer.web_seed.is_some() {
+            self.picker.leave_run(key, &mut turn.shared.rng);
+        }
         self.picker.leave(key, requests == Requests::All);
     }
 
@@ -73,6 +76,9 @@ impl Torrent {
             return;
         }
         for key in silent {
+            if self.web_seed_is_silent(key, turn) {
+                continue;
+            }
             self.give_up_requests(key, Requests::All, turn);
             let Some(peer) = self.peers.get_mut(&key) else { continue };
             (peer.answered, peer.refused) = (turn.now, false);

@@ -68,7 +68,8 @@ impl Torrent {
         if let Some(reason) = self.meeting.unwanted(&identity, ours) {
             return Some(reason);
         }
-        if let Some(other) = self.peers.values().find(|other| other.identity.id == id) {
+        let is_same = |other: &&Peer| other.identity.id == id && other.web_seed.is_none();
+        if let Some(other) = self.peers.values().find(is_same) {
             // A seed does not wait for blocks. So if we seed, an old connection that took nothing gives way.
             let of_use = if self.is_seeding() { &other.up } else { &other.down };
             if !keeps_new(&other.identity, &identity, ours, of_use.total() > 0) {
@@ -151,6 +152,7 @@ impl Torrent {
         turn.shared.connected = turn.shared.connected.saturating_sub(1);
         self.fetching.budget_queue.retain(|other| *other != key);
         self.remember(&peer);
+        self.web_seed_gone(&peer, turn.now);
         self.queue(key);
         self.picker.discount(&peer.has, peer.counted_as_seed, &mut turn.shared.rng);
         self.remember_left(&peer, turn.now);

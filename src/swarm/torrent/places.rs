@@ -34,7 +34,7 @@ impl Torrent {
             && !self.is_in_doubt()
             && !self.paused
             && !self.meeting.announcer.stopping
-            && self.peers.len() + self.meeting.connecting < self.settings.max_peers
+            && self.sockets() + self.meeting.connecting < self.settings.max_peers
     }
 
     /// Adds addresses. All addresses come through here or [`named`](Torrent::named), so here a private torrent refuses
@@ -60,7 +60,7 @@ impl Torrent {
     /// Opens connections while there are places and addresses.
     pub(super) fn connect_more(&mut self, turn: &mut Turn) {
         if self.has_room_for_peers() {
-            let places = self.settings.max_peers - self.peers.len() - self.meeting.connecting;
+            let places = self.settings.max_peers - self.sockets() - self.meeting.connecting;
             self.meeting.connect(places, turn);
         }
     }
@@ -76,7 +76,8 @@ impl Torrent {
 
     /// Why there is no place for one more peer from `ip`. If another peer gives way for it, that one is closed.
     pub(super) fn turned_away(&mut self, ip: IpAddr, outgoing: bool, turn: &mut Turn) -> Option<&'static str> {
-        let peers = self.peers.values().map(|peer| &peer.identity).collect();
+        let of_sockets = self.peers.values().filter(|peer| peer.web_seed.is_none());
+        let peers = of_sockets.map(|peer| &peer.identity).collect();
         let crowd = Crowd { peers, places: self.settings.max_peers, keeps_own: !self.is_seeding() };
         if crowd.has_enough_from(ip, outgoing) {
             return Some("there are enough peers from its address");
@@ -115,12 +116,12 @@ impl Torrent {
         Some(soonest.max(in_need.min(self.meeting.made_room + MAKE_ROOM_EVERY)))
     }
 
-    /// When a peer may have to give way if nothing is exchanged until then; `None`: it is in use, or waits for a seed
-    /// to serve it.
+    /// When a peer may have to give way if nothing is exchanged until then; `None`: it is in use, waits for a seed to
+    /// serve it, or takes no place.
     fn gives_way_at(&self, peer: &Peer) -> Option<Time> {
         let in_use = (!peer.asked.is_empty() && !peer.window.snubbed) || !peer.wants.is_empty() || peer.sending > 0;
         let waits = self.is_seeding() && peer.is_interested && peer.we_choke;
-        if in_use || waits {
+        if in_use || waits || peer.web_seed.is_some() {
             return None;
         }
         let idle = peer.exchanged + GIVE_WAY_AFTER;

@@ -25,6 +25,7 @@ impl Torrent {
     /// How the torrent stands at `now`.
     pub fn status(&self, now: Time) -> Status {
         let peers = || self.peers.values();
+        let sockets = || peers().filter(|peer| peer.web_seed.is_none());
         let useful = || peers().filter(|peer| peer.useful_pieces > 0);
         let askable = || useful().filter(|peer| !peer.chokes_us);
         let have = self.picker.have();
@@ -48,11 +49,12 @@ impl Torrent {
             wasted: self.fetching.wasted,
             down_rate: self.fetching.down.rate(now),
             up_rate: self.giving.up.rate(now),
-            peers: self.peers.len(),
+            peers: self.sockets(),
             sources: Source::ALL.map(|source| peers().filter(|peer| peer.source == source).count()),
             encrypted: peers().filter(|peer| peer.identity.cover == Cover::Rc4).count(),
-            seeds: peers().filter(|peer| peer.has.is_full()).count(),
-            unchoking: peers().filter(|peer| !peer.chokes_us).count(),
+            seeds: sockets().filter(|peer| peer.has.is_full()).count(),
+            unchoking: sockets().filter(|peer| !peer.chokes_us).count(),
+            web_seeds: self.web.open(),
             useful: useful().count(),
             askable: askable().count(),
             asked: peers().filter(|peer| !peer.asked.is_empty()).count(),
@@ -63,6 +65,7 @@ impl Torrent {
             liars: self.meeting.bans.liars(),
             asked_locally: self.meeting.asked_locally,
             dht: self.meeting.dht.shown(self.has_node()),
+            web_seed_troubles: self.web.troubles(now),
             trackers: self.meeting.announcer.shown(now, self.wants_peers_early()),
             map: Vec::new(),
             peer_list: Vec::new(),
@@ -73,6 +76,7 @@ impl Torrent {
     pub fn peer_list(&self, now: Time) -> Vec<PeerStatus> {
         let peer = |peer: &Peer| PeerStatus {
             addr: peer.identity.addr,
+            web_host: peer.web_seed.and_then(|number| self.web.host(number)),
             id: peer.identity.id,
             source: peer.source,
             cover: peer.identity.cover,

@@ -28,6 +28,7 @@ impl Torrent {
             self.probe_at(),
             self.gives_up_at(),
             self.gossip_at(),
+            self.web_seeds_at(),
             (!self.peers.is_empty()).then_some(self.peers_wake),
         ];
         others.into_iter().fold(announce, sooner)

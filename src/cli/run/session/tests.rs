@@ -31,6 +31,7 @@ pub fn status(left: u64) -> Status {
         encrypted: 3,
         seeds: 8,
         unchoking: 3,
+        web_seeds: 0,
         useful: 9,
         askable: 3,
         asked: 3,
@@ -41,6 +42,7 @@ pub fn status(left: u64) -> Status {
         liars: 0,
         asked_locally: false,
         dht: Asked::Not,
+        web_seed_troubles: Vec::new(),
         trackers: trackers(&["http://tracker.example/0123456789abcdef/announce"]),
         map: Vec::new(),
         peer_list: Vec::new(),
@@ -51,6 +53,7 @@ pub fn status(left: u64) -> Status {
 pub fn peer(addr: &str) -> PeerStatus {
     PeerStatus {
         addr: addr.parse().unwrap(),
+        web_host: None,
         id: PeerId(*b"-TR4060-abcdefghijkl"),
         source: Source::Incoming,
         cover: Cover::Plain,

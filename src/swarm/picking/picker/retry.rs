@@ -56,7 +56,7 @@ impl Picker {
     }
 
     /// The pieces that `owner` fetches whole and that are as `is` says.
-    fn pieces_of(&self, owner: PeerKey, is: impl Fn(&Begun) -> bool) -> Vec<u32> {
+    pub(super) fn pieces_of(&self, owner: PeerKey, is: impl Fn(&Begun) -> bool) -> Vec<u32> {
         self.begun.owned_by(owner).filter(|(_, begun)| is(begun)).map(|(piece, _)| piece).collect()
     }
 

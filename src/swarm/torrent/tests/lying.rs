@@ -5,7 +5,7 @@ use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
 use crate::swarm::event::{DiskEvent, Event, PeerEvent};
 use crate::swarm::simulation::parts::key;
 use crate::swarm::simulation::stage::Stage;
-use crate::swarm::torrent::lying::MOST_DEPARTED;
+use crate::swarm::torrent::downloading::lying::MOST_DEPARTED;
 
 /// Where the corrupt block begins.
 const WRONG: u32 = 2 * BLOCK_BYTES;

@@ -1,0 +1,130 @@
+//! A web seed: a thread that asks an HTTP server for blocks, as a peer without a socket (BEP 19).
+//!
+//! Floor 3. The manager sends it requests for blocks, as to every peer, and gets blocks back. The thread makes of them as
+//! few HTTP requests as it can: when the manager says that its requests will go on to the end of a gap, one request asks
+//! for all of it, up to 4 MiB. What was not requested yet stays in the socket. So the memory budget and the limits hold,
+//! and the server sends no faster than we read.
+//!
+//! [`fetching`] asks for files and checks the answers; [`inbox`] holds the requests. What is done about a failure is
+//! decided in `swarm/torrent/downloading/web_seeds`.
+
+mod fetching;
+mod inbox;
+
+pub use inbox::Inbox;
+
+use super::around::Surroundings;
+use crate::base::time::Time;
+use crate::engine::input::Input;
+use crate::proto::peer::message::BlockSpec;
+use crate::storage::content::Content;
+use crate::swarm::event::{PeerEvent, WebEvent};
+use crate::swarm::peer::PeerKey;
+use crate::sys::http::stream::Client;
+use fetching::{Fetching, Trouble};
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Stack of the thread: TLS needs more than a peer's reader.
+const STACK_BYTES: usize = 256 * 1024;
+/// Most blocks that are reported together.
+const BATCH: usize = 8;
+/// A block that took longer than this is reported at once: the next one may take as long.
+const SLOW: Duration = Duration::from_millis(4);
+
+/// The thread of a web seed.
+struct WebSeed {
+    around: Surroundings,
+    peer: PeerKey,
+    inbox: Arc<Inbox>,
+    content: Arc<Content>,
+    fetching: Fetching,
+    events: Vec<PeerEvent>,
+}
+
+/// Starts a thread that asks the web seed at `url` for blocks of `content`, as the peer `peer`.
+pub fn start(around: &Surroundings, peer: PeerKey, content: &Arc<Content>, url: &str) -> io::Result<Arc<Inbox>> {
+    let list = Arc::clone(&around.blocklist);
+    let client = Arc::new(Client::new(move |ip| crate::sys::lock_to_read(&list).blocks(ip)));
+    let inbox = Arc::new(Inbox::new(url, Arc::clone(&client)));
+    let mut seed = WebSeed {
+        around: around.clone(),
+        peer,
+        inbox: Arc::clone(&inbox),
+        content: Arc::clone(content),
+        fetching: Fetching::new(client, url),
+        events: Vec::new(),
+    };
+    thread::Builder::new().name("webseed".into()).stack_size(STACK_BYTES).spawn(move || seed.run())?;
+    Ok(inbox)
+}
+
+impl WebSeed {
+    fn run(&mut self) {
+        loop {
+            if !self.inbox.has_next() {
+                self.report();
+            }
+            let Some(block) = self.inbox.next() else { break };
+            let began = Instant::now();
+            match self.fetch(block) {
+                Ok(event) => self.events.push(event),
+                Err(_) if self.inbox.is_closed() => break,
+                Err(trouble) => {
+                    let goes_on = self.in_trouble(trouble);
+                    self.report();
+                    if !goes_on {
+                        break;
+                    }
+                }
+            }
+            if self.events.len() >= BATCH || began.elapsed() > SLOW {
+                self.report();
+            }
+        }
+        self.events.push(PeerEvent::Gone);
+        self.report();
+    }
+
+    /// Fetches one block.
+    fn fetch(&mut self, block: BlockSpec) -> Result<PeerEvent, Trouble> {
+        let metainfo = &self.content.metainfo;
+        let begin = u64::from(block.piece) * u64::from(metainfo.piece_length) + u64::from(block.begin);
+        let mut data = self.around.blocks.take(block.length as usize);
+        let inbox = &self.inbox;
+        let result = self.fetching.fill(metainfo, begin, &mut data, || inbox.reach(metainfo, block));
+        match result {
+            Ok(()) => Ok(PeerEvent::Block { piece: block.piece, begin: block.begin, data }),
+            Err(trouble) => {
+                self.around.blocks.give(data);
+                Err(trouble)
+            }
+        }
+    }
+
+    /// Something failed. Returns whether other files may still be asked for.
+    fn in_trouble(&mut self, trouble: Trouble) -> bool {
+        let Trouble { file, why, pause, not_there } = trouble;
+        log::info!("web seed {}: {why}", self.inbox.shown);
+        self.inbox.clear();
+        let pause = pause.map(Time::from_secs);
+        let event = match not_there {
+            true => WebEvent::NotThere { file, why },
+            false => WebEvent::Failed { file, why, pause },
+        };
+        self.events.push(PeerEvent::WebSeed(event));
+        not_there
+    }
+
+    fn report(&mut self) {
+        if !self.events.is_empty() {
+            let events = std::mem::take(&mut self.events);
+            let _ = self.around.manager.send(Input::Peer { peer: self.peer, events });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

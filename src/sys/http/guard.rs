@@ -1,0 +1,168 @@
+//! Keeps strangers from making us ask the servers of our own network (CWE-918, "server-side request forgery").
+//!
+//! Floor 3. The web page of a router does what anybody in the local network asks it. So a server on the internet must
+//! not redirect us there, whether it writes an address or a name that stands for one. A torrent may name a server in the
+//! local network, because people have such servers, but not with a query, which is how routers are told what to do.
+//! (libtorrent draws the same lines.)
+//!
+//! The guard is the resolver of the HTTP library: it sees the addresses to which the library is about to connect. So
+//! there is no moment between the check and the use in which a name could change its meaning.
+
+use crate::base::url;
+use crate::sys::lock;
+use crate::sys::network::is_internal;
+use core::net::{IpAddr, SocketAddr};
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::NextTimeout;
+
+/// How long an address is used without another lookup of its name (libtorrent: 30 minutes).
+const REMEMBERED: Duration = Duration::from_secs(30 * 60);
+/// Names that are remembered.
+const MOST_NAMES: usize = 16;
+
+/// Where a server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Net {
+    /// On this machine or in the local network.
+    Local,
+    /// Elsewhere.
+    Internet,
+}
+
+/// Which addresses a request may go to. Clones share it.
+#[derive(Clone)]
+pub struct Guard {
+    state: Arc<Mutex<State>>,
+    keeps_out: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Host and port of the proxy that is asked. It may be anywhere.
+    proxy: Option<String>,
+    /// The local network is refused, and why.
+    refused: Option<&'static str>,
+    /// Where the server is.
+    net: Option<Net>,
+    /// Why the request was refused.
+    why: Option<&'static str>,
+    /// The addresses of names that were looked up.
+    known: Vec<(String, Instant, ResolvedSocketAddrs)>,
+    is_shut: bool,
+}
+
+const FROM_OUTSIDE: &str = "it redirects into the local network, which is refused";
+const WITH_QUERY: &str = "it is in the local network and its URL has a query, which is refused";
+
+impl Guard {
+    /// A guard that refuses all addresses that it `keeps_out`.
+    pub fn new(keeps_out: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Guard {
+        Guard { state: Arc::default(), keeps_out: Arc::new(keeps_out) }
+    }
+
+    /// The next request is for `address`, a URL without user and password, to which a server in the network `from`
+    /// redirected. A `proxy` (host and port) looks up the name itself, so that only an address in the URL can be judged.
+    pub fn aim(&self, address: &str, from: Option<Net>, proxy: Option<String>) -> Result<(), &'static str> {
+        let mut state = lock(&self.state);
+        state.refused = match from {
+            Some(Net::Internet) => Some(FROM_OUTSIDE),
+            None if url::path_and_query(address).contains('?') => Some(WITH_QUERY),
+            _ => None,
+        };
+        (state.net, state.why) = (None, None);
+        state.proxy = proxy;
+        if state.proxy.is_some() {
+            let host = url::host(address).unwrap_or_default();
+            let is_local = host.parse().is_ok_and(is_internal) || host.eq_ignore_ascii_case("localhost");
+            state.net = Some(if is_local { Net::Local } else { Net::Internet });
+            return state.refused.filter(|_| is_local).map_or(Ok(()), Err);
+        }
+        Ok(())
+    }
+
+    /// Where the server of the last request is, or why it was not asked.
+    pub fn verdict(&self) -> Result<Net, &'static str> {
+        let state = lock(&self.state);
+        state.why.map_or(Ok(state.net.unwrap_or(Net::Internet)), Err)
+    }
+
+    /// Refuses everything from now on.
+    pub fn shut(&self) {
+        lock(&self.state).is_shut = true;
+    }
+
+    /// The addresses of `found` that may be connected to.
+    fn judge(&self, found: ResolvedSocketAddrs) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let mut state = lock(&self.state);
+        let mut allowed = DefaultResolver::default().empty();
+        for addr in found.iter() {
+            let is_local = is_internal(addr.ip());
+            if is_local && state.refused.is_some() {
+                state.why = state.refused;
+            } else if (self.keeps_out)(addr.ip()) {
+                state.why = Some("its address is on the blocklist");
+            } else {
+                allowed.push(*addr);
+            }
+        }
+        if allowed.is_empty() {
+            return Err(ureq::Error::HostNotFound);
+        }
+        state.why = None;
+        // One address outside is enough to be of the internet: then nothing inside may follow.
+        let all_local = allowed.iter().all(|addr: &SocketAddr| is_internal(addr.ip()));
+        state.net = Some(if all_local { Net::Local } else { Net::Internet });
+        Ok(allowed)
+    }
+
+    fn remembered(&self, name: &str) -> Option<ResolvedSocketAddrs> {
+        let mut state = lock(&self.state);
+        state.known.retain(|(_, at, _)| at.elapsed() < REMEMBERED);
+        state.known.iter().find(|(known, ..)| known == name).map(|(.., found)| found.clone())
+    }
+
+    /// Forgets all addresses: one of them did not answer.
+    pub fn forget(&self) {
+        lock(&self.state).known.clear();
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Guard")
+    }
+}
+
+impl Resolver for Guard {
+    fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let name = uri.authority().map_or(String::new(), |authority| format!("{:?} {authority}", uri.scheme_str()));
+        let is_proxy = {
+            let state = lock(&self.state);
+            if state.is_shut {
+                return Err(ureq::Error::ConnectionFailed);
+            }
+            state.proxy.as_deref().is_some_and(|proxy| uri.authority().is_some_and(|it| it.as_str() == proxy))
+        };
+        let found = match self.remembered(&name) {
+            Some(found) => found,
+            None => {
+                let found = DefaultResolver::default().resolve(uri, config, timeout)?;
+                let mut state = lock(&self.state);
+                if state.known.len() >= MOST_NAMES {
+                    state.known.remove(0);
+                }
+                state.known.push((name, Instant::now(), found.clone()));
+                found
+            }
+        };
+        if is_proxy { Ok(found) } else { self.judge(found) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

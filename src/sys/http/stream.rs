@@ -1,0 +1,218 @@
+//! HTTP GET of parts of files, whose bodies are read while they arrive, over a connection that is kept.
+//!
+//! Floor 3, over ureq. The address comes from a stranger (BEP 19: a torrent names it, and a server redirects from it). So
+//! the [`guard`](super::guard) sees each address that a host name stands for, before anything is sent there. A user name
+//! and password go to the server for which they were given, and not to where it redirects.
+
+use super::guard::{Guard, Net};
+use super::proxy::{self, Through};
+use super::{CONNECT_TIMEOUT, HttpError, MOST_REDIRECTS, OUTPUT_BYTES, REDIRECTS, check_scheme, escaped, plain};
+use crate::base::url;
+use crate::sys::lock;
+use core::net::IpAddr;
+use std::io::{self, Read};
+use std::sync::Mutex;
+use std::time::Duration;
+use ureq::config::{AutoHeaderValue, Config};
+use ureq::unversioned::transport::DefaultConnector;
+use ureq::{Agent, BodyReader, Proxy};
+
+/// How long the server may be silent (libtorrent's `urlseed_timeout`).
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
+/// Bytes read from the socket at once: a few blocks.
+const INPUT_BYTES: usize = 64 * 1024;
+/// How long an idle connection is kept. Most servers close it sooner (nginx: 75 s).
+const IDLE_TIME: Duration = Duration::from_secs(60);
+
+/// A client for one server, and for those it redirects to.
+pub struct Client {
+    guard: Guard,
+    /// The agents, each with its proxy.
+    agents: Mutex<Vec<(Option<String>, Agent)>>,
+}
+
+/// Where to ask. Clones are cheap enough to be kept for each file.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The URL. It may contain secrets.
+    url: String,
+    /// The network of the server that redirected here; `None`: a torrent names it.
+    from: Option<Net>,
+}
+
+impl Target {
+    /// A URL that a torrent or a person names.
+    pub fn new(url: &str) -> Target {
+        Target { url: url::sanitize(url), from: None }
+    }
+
+    /// The server, for the log: nothing else of the URL.
+    pub fn shown(&self) -> String {
+        url::redact(&self.url)
+    }
+
+    /// Whether a server redirected here.
+    pub fn is_redirect(&self) -> bool {
+        self.from.is_some()
+    }
+}
+
+/// An answer that is no redirect. Its body was not read yet.
+pub struct Streamed {
+    /// The HTTP status.
+    pub status: u16,
+    /// Where it came from in the end.
+    pub target: Target,
+    response: ureq::http::Response<ureq::Body>,
+}
+
+impl Streamed {
+    /// The value of a header, if it is text. `name` is in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.response.headers().get(name)?.to_str().ok()
+    }
+
+    /// The body. If it is dropped before its end, the connection is closed.
+    pub fn body(self) -> Body {
+        Body { reader: self.response.into_body().into_reader() }
+    }
+}
+
+/// A body that arrives.
+pub struct Body {
+    reader: BodyReader<'static>,
+}
+
+impl Body {
+    /// Fills `buffer`.
+    pub fn read(&mut self, buffer: &mut [u8]) -> Result<(), HttpError> {
+        self.reader.read_exact(buffer).map_err(unreachable)
+    }
+
+    /// Whether this is the end. If so, the connection can be used again.
+    pub fn is_over(mut self) -> bool {
+        matches!(self.reader.read(&mut [0]), Ok(0))
+    }
+}
+
+fn unreachable(error: io::Error) -> HttpError {
+    HttpError::Unreachable(match error.kind() {
+        io::ErrorKind::UnexpectedEof => "the server closes the connection too early".into(),
+        _ => plain(&error.into()),
+    })
+}
+
+impl Client {
+    /// A client that connects to no address that it `keeps_out`.
+    pub fn new(keeps_out: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Client {
+        Client { guard: Guard::new(keeps_out), agents: Mutex::default() }
+    }
+
+    /// Closes all connections, and wakes the threads that wait for them. Later requests fail.
+    pub fn shut_down(&self) {
+        self.guard.shut();
+        lock(&self.agents).iter().for_each(|(_, agent)| agent.clone().shutdown());
+    }
+
+    /// Asks for the bytes of `range` (RFC 9110, section 14.2), and follows redirects. Every status is an answer.
+    pub fn get(&self, target: &Target, range: &str) -> Result<Streamed, HttpError> {
+        let mut target = target.clone();
+        for _ in 0..=MOST_REDIRECTS {
+            check_scheme(&target.url)?;
+            let (response, net) = self.ask(&target, range)?;
+            let status = response.status().as_u16();
+            let location = response.headers().get("location").filter(|_| REDIRECTS.contains(&status));
+            let Some(location) = location else { return Ok(Streamed { status, target, response }) };
+            let next = url::sanitize(&url::join(&target.url, &escaped(location.as_bytes())));
+            // From the internet it never leads back into the local network.
+            let from = if target.from == Some(Net::Internet) { Net::Internet } else { net };
+            target = Target { url: with_user_of(&target.url, next), from: Some(from) };
+        }
+        Err(HttpError::Unreachable("too many redirects".into()))
+    }
+
+    /// Asks once. Also returns in which network the server is.
+    fn ask(&self, target: &Target, range: &str) -> Result<(ureq::http::Response<ureq::Body>, Net), HttpError> {
+        let named = proxy::for_url(&target.url);
+        let (address, user) = url::take_user(&target.url);
+        let proxy = named.as_deref().map(|named| proxy::parse(named).ok_or_else(unsupported_proxy)).transpose()?;
+        let at = proxy.as_ref().and_then(|proxy| Some(proxy.uri().authority()?.to_string()));
+        self.guard.aim(&address, target.from, at).map_err(|why| HttpError::Unreachable(why.into()))?;
+        let agent = self.agent(named, proxy.clone());
+        let mut request = agent.get(&address).header("Range", range).header("Accept-Encoding", "identity");
+        if let Some(user) = user {
+            request = request.header("Authorization", proxy::basic(&user));
+        }
+        let whole = proxy.as_ref().filter(|proxy| proxy::takes_whole(proxy, &address));
+        if let Some(authorization) = whole.and_then(proxy::authorization) {
+            request = request.header("Proxy-Authorization", authorization);
+        }
+        let result = request.call();
+        match (result, self.guard.verdict()) {
+            (Ok(response), Ok(net)) => Ok((response, net)),
+            (_, Err(why)) => Err(HttpError::Unreachable(why.into())),
+            (Err(error), Ok(_)) => {
+                self.guard.forget();
+                let by = proxy.as_ref().map_or(String::new(), |proxy| format!("the proxy {}: ", proxy.host()));
+                Err(HttpError::Unreachable(by + &plain(&error)))
+            }
+        }
+    }
+
+    /// The agent for requests through a proxy, or for direct ones.
+    fn agent(&self, named: Option<String>, proxy: Option<Proxy>) -> Agent {
+        let mut agents = lock(&self.agents);
+        if let Some((_, agent)) = agents.iter().find(|(of, _)| *of == named) {
+            return agent.clone();
+        }
+        let through = Through { usual: DefaultConnector::new(), direct: config(None) };
+        let agent = Agent::with_parts(config(proxy), through, self.guard.clone());
+        agents.push((named, agent.clone()));
+        agent
+    }
+}
+
+fn unsupported_proxy() -> HttpError {
+    // Its URL may contain a password.
+    HttpError::Unsupported("the environment names a proxy that is not supported; expected http://HOST:PORT".into())
+}
+
+/// The URL `next`, with user and password of `url` if both are for the same server.
+fn with_user_of(url: &str, next: String) -> String {
+    let origin = |url: &str| {
+        let scheme = url::scheme(url).map(str::to_ascii_lowercase);
+        let port = url::port(url).or(if scheme.as_deref() == Some("https") { Some(443) } else { Some(80) });
+        (scheme, url::host(url).map(str::to_ascii_lowercase), port)
+    };
+    let (plain, user) = url::take_user(url);
+    let is_same = origin(&plain) == origin(&url::take_user(&next).0);
+    let has_own = url::take_user(&next).1.is_some();
+    if user.is_none() || !is_same || has_own {
+        return next;
+    }
+    let user = url.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map_or("", |(user, _)| user);
+    next.replacen("://", &format!("://{user}@"), 1)
+}
+
+fn config(proxy: Option<Proxy>) -> Config {
+    Agent::config_builder()
+        .timeout_resolve(Some(CONNECT_TIMEOUT))
+        .timeout_connect(Some(CONNECT_TIMEOUT))
+        .timeout_recv_response(Some(READ_TIMEOUT))
+        .timeout_per_read(Some(READ_TIMEOUT))
+        .timeout_per_write(Some(READ_TIMEOUT))
+        .input_buffer_size(INPUT_BYTES)
+        .max_response_header_size(super::INPUT_BYTES - 1)
+        .output_buffer_size(OUTPUT_BYTES)
+        .max_redirects(0)
+        .max_idle_connections(2)
+        .max_idle_connections_per_host(1)
+        .max_idle_age(IDLE_TIME)
+        .http_status_as_error(false)
+        .proxy(proxy)
+        .user_agent(AutoHeaderValue::Provided(concat!("swarmlet/", env!("CARGO_PKG_VERSION")).to_string().into()))
+        .build()
+}
+
+#[cfg(test)]
+mod tests;
