@@ -8,5 +8,6 @@ pub mod lsd;
 pub mod magnet;
 pub mod metainfo;
 pub mod peer;
+pub mod portmap;
 pub mod resume;
 pub mod tracker;
