@@ -43,6 +43,7 @@ test: ## runs every test, with other BitTorrent programs if they are installed
 BUILDS = "--no-default-features" "--no-default-features --features tracker" "--no-default-features --features make" \
 	"--no-default-features --features tls" "--no-default-features --features magnet" \
 	"--no-default-features --features pex" "--no-default-features --features lsd" "--no-default-features --features dht" \
+	"--no-default-features --features portmap" \
 	"--features hw-sha1"
 
 # `make check TESTED=1` leaves the tests out, if they have just run.

@@ -5,6 +5,7 @@
 //! another [`proxy`], and because no error may show where they lead.
 
 mod base64;
+pub mod device;
 mod proxy;
 
 use self::proxy::Through;

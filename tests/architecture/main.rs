@@ -51,7 +51,7 @@ const FILE_LINES: usize = 400;
 /// Most names that `ls` of a folder shows.
 const FOLDER_NAMES: usize = 16;
 /// The Cargo features that are capabilities. A build can leave each of them out.
-const CAPABILITIES: [&str; 6] = ["tracker", "make", "magnet", "pex", "lsd", "dht"];
+const CAPABILITIES: [&str; 7] = ["tracker", "make", "magnet", "pex", "lsd", "dht", "portmap"];
 /// Most files that mark a capability. Its own files need no mark, because nothing else leads to them.
 const MARKED_FILES: usize = 3;
 /// The table of dependencies is closed. A new one needs a measured reason.

@@ -5,7 +5,7 @@
 
 use super::doing::Doing;
 use super::trackers::most;
-use super::words;
+use super::{router, words};
 use crate::base::json::Object;
 use crate::base::units;
 use crate::cli::exit::{Exit, Failure};
@@ -13,6 +13,7 @@ use crate::cli::options::command::{Part, Section};
 use crate::cli::run::entry::Entry;
 use crate::cli::run::session::{Session, Update, exit_of};
 use crate::cli::say;
+use crate::engine::portmap;
 use crate::engine::{DhtReport, TorrentId};
 use crate::proto::krpc;
 use crate::swarm::meeting::source::Source;
@@ -46,7 +47,9 @@ pub const EVENTS: Section = Section {
                  peers: numbers for tracker, dht, pex, lsd, link and incoming), swarm_seeds, swarm_leechers, \
                  swarm_completed (of the whole swarm, as trackers count; null: no tracker says), dht (our nodes of the \
                  DHT, null: it is off or not needed yet: nodes, the good nodes that they know, lookups, and numbers per \
-                 second: queries_out, answers_in, queries_in, answers_out)",
+                 second: queries_out, answers_in, queries_in, answers_out), port_mapping (state: off, useless, asking, \
+                 open or closed; router; protocol; outer_ip; tcp and udp, the outer ports; ipv6, the router lets peers \
+                 in with IPv6; reached, a peer from elsewhere has connected; why, what is wrong)",
             ),
             (
                 "tracker",
@@ -148,6 +151,9 @@ fn objects(update: &Update, session: &Session, now: Instant) -> String {
             if krpc::IS_BUILT_IN {
                 object.raw("dht", &dht(session.dht));
             }
+            if portmap::IS_BUILT_IN {
+                object.raw("port_mapping", &router::json(&session.router));
+            }
         }),
         Update::Added(torrent) => one("start", *torrent, &|object, _| object.number("port", session.port.into())),
         Update::Removed(torrent) => one("removed", *torrent, &|_, _| {}),
@@ -176,7 +182,9 @@ fn objects(update: &Update, session: &Session, now: Instant) -> String {
         Update::Warning { torrent: Some(torrent), text } => {
             one("warning", *torrent, &|object, _| object.text("warning", text))
         }
-        Update::Stopping { .. } | Update::Warning { torrent: None, .. } | Update::Problem(_) => String::new(),
+        Update::Stopping { .. } | Update::Router | Update::Warning { torrent: None, .. } | Update::Problem(_) => {
+            String::new()
+        }
         Update::Ended => all("stopped", |object, _, entry| object.flag("whole", entry.completed_at.is_some())),
     }
 }

@@ -16,6 +16,7 @@ pub mod mapper;
 pub use self::mapper::Mapper;
 use super::host::{is_carriers, is_near};
 use crate::proto::portmap::Transport;
+use core::fmt;
 use core::net::IpAddr;
 
 /// A protocol that asks a router.
@@ -152,6 +153,25 @@ impl Open {
     }
 }
 
+impl fmt::Display for Open {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let at = self.ip.map_or(String::new(), |ip| format!(" of {ip}"));
+        match self.ports {
+            [Some(tcp), Some(udp)] if tcp == udp => {
+                write!(f, "port {tcp}{at} leads here, by {}", self.protocol.name())?
+            }
+            [Some(tcp), Some(udp)] => {
+                write!(f, "ports {tcp} (TCP) and {udp} (UDP){at} lead here, by {}", self.protocol.name())?;
+            }
+            [tcp, udp] => {
+                let (port, name) = tcp.map(|tcp| (tcp, "TCP")).or(udp.map(|udp| (udp, "UDP"))).unwrap_or((0, "no"));
+                write!(f, "port {port} ({name} only){at} leads here, by {}", self.protocol.name())?;
+            }
+        }
+        self.obstacle().map_or(Ok(()), |why| write!(f, "; but {why}"))
+    }
+}
+
 /// How port mapping stands, for one address family.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Standing {
@@ -175,6 +195,38 @@ impl Standing {
             Standing::Open(open) => Some(open),
             Standing::Off | Standing::Useless(_) | Standing::Asking | Standing::Closed(_) => None,
         }
+    }
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Standing::Off => f.write_str("off"),
+            Standing::Asking => f.write_str("the router is asked"),
+            Standing::Useless(why) | Standing::Closed(why) => f.write_str(why),
+            Standing::Open(open) => open.fmt(f),
+        }
+    }
+}
+
+/// Our ports as peers elsewhere see them: those of the router, if it has others than we have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OuterPorts([Option<u16>; 2]);
+
+impl OuterPorts {
+    /// Those of a mapping of IPv4. (With IPv6 the router translates nothing.)
+    pub fn of(standing: &Standing) -> OuterPorts {
+        OuterPorts(standing.open().map_or([None, None], |open| open.ports))
+    }
+
+    /// The port of a transport, if the router has mapped it.
+    pub fn get(&self, transport: Transport) -> Option<u16> {
+        self.0[transport as usize]
+    }
+
+    /// The port that `peer` has to use to reach our `own` port.
+    pub fn seen_by(&self, peer: IpAddr, transport: Transport, own: u16) -> u16 {
+        self.get(transport).filter(|_| peer.is_ipv4() && !is_near(peer)).unwrap_or(own)
     }
 }
 

@@ -408,6 +408,25 @@ fn only_routers_of_local_networks_are_asked() {
     assert!(!["8.8.8.8", "127.0.0.1", "2001:db8::1", "::1", "172.32.0.1", "100.128.0.1"].into_iter().any(may));
 }
 
+#[test]
+fn a_mapping_is_told_in_words() {
+    let open = |ports| Open { protocol: Protocol::NatPmp, ip: Some(OUTER.into()), ports }.to_string();
+    assert_eq!(open([Some(7), Some(7)]), "port 7 of 45.77.0.1 leads here, by NAT-PMP");
+    assert_eq!(open([Some(7), Some(8)]), "ports 7 (TCP) and 8 (UDP) of 45.77.0.1 lead here, by NAT-PMP");
+    assert_eq!(open([Some(7), None]), "port 7 (TCP only) of 45.77.0.1 leads here, by NAT-PMP");
+    let carrier = Open { protocol: Protocol::Pcp, ip: Some([100, 64, 0, 1].into()), ports: [Some(7), Some(7)] };
+    assert!(carrier.to_string().starts_with("port 7 of 100.64.0.1 leads here, by PCP; but the router's outer address"));
+}
+
+#[test]
+fn peers_elsewhere_use_the_outer_port() {
+    let ports = OuterPorts::of(&Standing::Open(Open { protocol: Protocol::Pcp, ip: None, ports: [Some(7), None] }));
+    let seen = |peer: &str, transport| ports.seen_by(peer.parse().unwrap(), transport, PORT);
+    assert_eq!([seen("8.8.8.8", Tcp), seen("192.168.77.9", Tcp), seen("2001:db8::1", Tcp)], [7, PORT, PORT]);
+    assert_eq!(seen("8.8.8.8", Udp), PORT);
+    assert_eq!(OuterPorts::of(&Standing::Asking), OuterPorts::default());
+}
+
 /// Whatever a router does, the machine asks a bounded number of questions, and never panics.
 #[test]
 fn random_answers_do_no_harm() {

@@ -5,7 +5,7 @@
 
 use super::doing::Doing;
 use super::pieces::{bar, map};
-use super::{trackers, words};
+use super::{router, trackers, words};
 use crate::base::path::for_terminal;
 use crate::base::units::{count, duration, of, per_mille, percent, rate, size, sum, time_left};
 use crate::base::width::{columns, pad, shorten_end, shorten_middle, wrap};
@@ -83,6 +83,10 @@ pub fn draw(session: &Session, look: Look, ended: bool) -> Vec<Row> {
     rows.truncate(look.rows);
     let spare = look.rows.saturating_sub(rows.len() + usize::from(!alone));
     rows.extend(trackers::dht(session).filter(|_| spare > 0 && !ended).map(|text| plain(format!("  {text}"), look)));
+    let spare = look.rows.saturating_sub(rows.len() + usize::from(!alone));
+    rows.extend(
+        router::trouble(&session.router).filter(|_| spare > 0 && !ended).map(|text| plain(format!("  {text}"), look)),
+    );
     if !alone {
         rows.push(total(session, look, ended));
     }
