@@ -39,6 +39,8 @@ mod outputs;
 mod own_files;
 mod pex;
 mod pex_liars;
+mod portmap;
+mod portmap_liars;
 mod proxies;
 mod resume;
 mod screen;
