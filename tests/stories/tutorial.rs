@@ -283,7 +283,9 @@ fn the_terminal_shows_what_is_seeded_and_what_is_fetched() {
     here.press("q");
     here.wait_for("the prompt", |rows| rows.iter().any(|row| row.trim_end() == PROMPT));
 
-    here.type_line("clear; btdownloadcurses.py Aishah.torrent --max_upload_rate 300 --no-lsd --no-dht --no-port-mapping");
+    here.type_line(
+        "clear; btdownloadcurses.py Aishah.torrent --max_upload_rate 300 --no-lsd --no-dht --no-port-mapping",
+    );
     here.wait_for("it is seeded", |rows| row_of(rows, "Aishah ", "seeding"));
     elsewhere(&stage, "friend");
     there.type_line("clear; cd ../friend; btdownloadcurses.py Aishah.torrent --no-lsd --no-dht --no-port-mapping");
