@@ -49,6 +49,8 @@ pub enum Offers {
     NatPmp,
     /// UPnP only.
     Upnp,
+    /// All three protocols.
+    All,
 }
 
 /// The three machines. They are gone when this is dropped.
@@ -125,7 +127,9 @@ impl Home {
 
     /// Starts miniupnpd on the router, with `more` lines in its configuration.
     pub fn start_daemon(&self, offers: Offers, more: &str, scratch: &Path) -> Process {
-        let (natpmp, upnp) = if matches!(offers, Offers::Upnp) { ("no", "yes") } else { ("yes", "no") };
+        let yes = |is: bool| if is { "yes" } else { "no" };
+        let natpmp = yes(!matches!(offers, Offers::Upnp));
+        let upnp = yes(matches!(offers, Offers::Upnp | Offers::All));
         if matches!(offers, Offers::NatPmp) {
             // The first byte of the payload is the version: 2 is PCP.
             self.run(At::Router, "nft add rule inet filter input udp dport 5351 @th,64,8 2 drop");

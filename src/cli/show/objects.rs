@@ -235,9 +235,14 @@ mod tests {
              \"wanted\":691011584,\"had\":432013312,\"state\":\"downloading\",\"waits_for\":null,\"downloaded\":432000000,\"uploaded\":9000000,\"ratio\":0.01,\"wasted\":0,\
              \"down_rate\":5460000,\"up_rate\":122880,\"peers\":12,\"seeds\":8,\"eta\":48,\"checked\":691011584,\
              \"has_place\":true,\"under_way\":0,\"why\":null,\"known\":40,\"unchoking\":3,\"sources\":{{\"tracker\":8,\"incoming\":4}},\
-             \"swarm_seeds\":12,\"swarm_leechers\":3,\"swarm_completed\":null{}}}\n",
+             \"swarm_seeds\":12,\"swarm_leechers\":3,\"swarm_completed\":null{}{}}}\n",
             "ab".repeat(20),
-            if krpc::IS_BUILT_IN { ",\"dht\":null" } else { "" }
+            if krpc::IS_BUILT_IN { ",\"dht\":null" } else { "" },
+            if portmap::IS_BUILT_IN {
+                format!(",\"port_mapping\":{}", router::json(&run.router))
+            } else {
+                String::new()
+            }
         );
         assert_eq!(objects(&Update::Ticked, &run, run.began), expected);
     }

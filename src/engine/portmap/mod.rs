@@ -6,6 +6,7 @@
 //! build without the feature `portmap`, `absent.rs` takes the place of this folder.
 
 pub mod packets;
+pub mod probe;
 pub mod route;
 mod thread;
 pub mod upnp;

@@ -10,6 +10,8 @@ use crate::base::url;
 pub const MOST_BYTES: u64 = 256 * 1024;
 /// Most services that are looked at. A router with several lines has one for each.
 const MOST_SERVICES: usize = 8;
+/// Characters of a device's name that are kept.
+const MOST_NAME: usize = 80;
 /// The services that map ports, and which of them we prefer.
 const KINDS: [&str; 3] = [
     "urn:schemas-upnp-org:service:WANIPConnection:2",
@@ -59,11 +61,11 @@ pub fn services(description: &[u8], location: &str) -> Vec<Service> {
     found
 }
 
-/// What the device is called: model and maker, as far as the description says. It is not safe for a terminal.
+/// What the device is called, as far as the description says. It is not safe for a terminal.
 pub fn name(description: &[u8]) -> String {
-    let texts = ["friendlyName", "modelName"].map(|name| text_of(description, name).map(unescaped).unwrap_or_default());
-    let [friendly, model] = texts;
-    if friendly.is_empty() { model } else { friendly }
+    let names = ["friendlyName", "modelName"].map(|name| text_of(description, name).unwrap_or_default());
+    let name = names.into_iter().find(|name| !name.is_empty()).unwrap_or_default();
+    unescaped(name).chars().take(MOST_NAME).collect()
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ pub const MOST_BYTES: u64 = 16 * 1024;
 pub const DESCRIPTION: &str = "swarmlet";
 /// The router does not know what is to be changed.
 pub const NO_SUCH_ENTRY: u16 = 714;
+/// Characters of the router's own words that are kept.
+const MOST_WORDS: usize = 80;
 /// The end of a list.
 const INVALID_INDEX: u16 = 713;
 
@@ -111,7 +113,8 @@ impl Call {
 /// Why a router refuses: its number and its words. `None`: it does not refuse.
 pub fn refusal(answer: &[u8]) -> Option<(u16, String)> {
     let code = text_of(answer, "errorCode")?.parse().ok()?;
-    Some((code, text_of(answer, "errorDescription").map(unescaped).unwrap_or_default()))
+    let words = text_of(answer, "errorDescription").unwrap_or_default();
+    Some((code, unescaped(words).chars().take(MOST_WORDS).collect()))
 }
 
 /// A value of an answer; `None` if it is not there, or not what it should be.
@@ -143,7 +146,10 @@ pub fn read_entry(answer: &[u8]) -> Option<Entry> {
         transport,
         outer: value(answer, "NewExternalPort")?,
         client: (value(answer, "NewInternalClient")?, value(answer, "NewInternalPort")?),
-        description: text_of(answer, "NewPortMappingDescription").map(unescaped).unwrap_or_default(),
+        description: unescaped(text_of(answer, "NewPortMappingDescription").unwrap_or_default())
+            .chars()
+            .take(MOST_WORDS)
+            .collect(),
         lease: value(answer, "NewLeaseDuration").unwrap_or(0),
     })
 }
@@ -204,6 +210,8 @@ mod tests {
         let fault = b"<s:Fault><faultcode>s:Client</faultcode><detail><UPnPError><errorCode>718</errorCode>\
             <errorDescription>ConflictInMappingEntry</errorDescription></UPnPError></detail></s:Fault>";
         assert_eq!(refusal(fault), Some((718, "ConflictInMappingEntry".into())));
+        let long = [b"<errorCode>1</errorCode><errorDescription>", &b"x".repeat(9999)[..], b"</"].concat();
+        assert_eq!(refusal(&long).map(|(_, words)| words.len()), Some(MOST_WORDS));
         for code in [401, 402, 501, 606, 714, 715, 716, 718, 724, 725, 726, 727, 728, 729, 999] {
             assert!(!words(code).is_empty());
         }
