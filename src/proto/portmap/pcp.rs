@@ -14,8 +14,8 @@
 use super::{Transport, known};
 use core::net::{IpAddr, Ipv6Addr};
 
-/// Our version.
-const VERSION: u8 = 2;
+/// Our version, the first byte of each packet.
+pub const VERSION: u8 = 2;
 /// Added to the opcode in an answer.
 const ANSWER: u8 = 128;
 /// Opcodes.

@@ -1,5 +1,7 @@
 //! Routers of every kind, in virtual time.
 
+mod upnp;
+
 use super::mapper::{LIFETIME, Wanted};
 use super::*;
 use crate::base::rng::Rng;
@@ -104,6 +106,11 @@ fn pcp_answer(transport: Transport, outer: u16, lifetime: u32, epoch: u32) -> Ve
     bytes
 }
 
+/// A PCP router says that it has been up for so many seconds.
+fn alive(epoch: u32) -> Vec<u8> {
+    [&[2, 0x80, 0, 0, 0, 0, 0, 0][..], &epoch.to_be_bytes(), &[0; 12]].concat()
+}
+
 fn natpmp_map(transport: Transport, outer: u16, lifetime: u32) -> Vec<Output> {
     vec![Output::Send(natpmp::map(transport, PORT, outer, lifetime).into())]
 }
@@ -154,22 +161,6 @@ fn a_router_may_speak_only_natpmp() {
     let ports = [Some(7000), Some(7000)];
     assert_eq!(stage.open(), Open { protocol: Protocol::NatPmp, ip: Some(OUTER.into()), ports });
     assert_eq!(stage.wait(), (Time::from_secs(30), vec![Output::Send(natpmp::ADDRESS.into())]), "the shorter one");
-}
-
-#[test]
-fn upnp_comes_last_and_may_be_the_only_one() {
-    let (mut stage, out) = Stage::with_upnp(false);
-    assert_eq!(out, add(Tcp, PORT, LIFETIME, false));
-    assert_eq!(stage.done(Done::Added(PORT)), add(Udp, PORT, LIFETIME, false));
-    assert_eq!(stage.done(Done::Added(PORT)), [Output::Changed]);
-    assert_eq!(stage.open().protocol, Protocol::Upnp);
-    let renewal = stage.wait();
-    assert_eq!(renewal, (HOUR / 2, vec![Output::Upnp(Task::Address)]), "it is not searched for again");
-    assert_eq!(stage.tell(Input::Upnp(Err(Fault::Silent))), add(Tcp, PORT, LIFETIME, false));
-    // The router has a new address for its service, or is another one.
-    let again = stage.tell(Input::Upnp(Err(Fault::Silent)));
-    assert_eq!(again, pcp_map(Tcp, PORT, LIFETIME), "from the beginning");
-    assert!(stage.mapper.standing().open().is_some(), "the mapping may still be there");
 }
 
 #[test]
@@ -236,7 +227,6 @@ fn a_lifetime_counts_as_a_day_at_most_and_four_seconds_at_least() {
 
 #[test]
 fn a_router_that_has_started_again_is_asked_again_soon() {
-    let alive = |epoch: u32| [&[2, 0x80, 0, 0, 0, 0, 0, 0][..], &epoch.to_be_bytes(), &[0; 12]].concat();
     let mut stage = opened(LIFETIME, 100);
     stage.now += Time::from_secs(600);
     assert_eq!(stage.tell(Input::Packet(&alive(700))), []);
@@ -269,6 +259,13 @@ fn a_router_that_appears_later_is_asked_soon() {
     stage.now += Time::from_secs(11);
     stage.tell(Input::Packet(&natpmp_address(0)));
     assert_eq!(stage.wait(), (Time::ZERO, pcp_map(Tcp, PORT, LIFETIME)));
+    // The same in PCP.
+    stage.tell(Input::Unreachable);
+    stage.tell(Input::Unreachable);
+    stage.tell(Input::Upnp(Err(Fault::Silent)));
+    stage.now += Time::from_secs(11);
+    stage.tell(Input::Packet(&alive(0)));
+    assert_eq!(stage.wait(), (Time::ZERO, pcp_map(Tcp, PORT, LIFETIME)));
 }
 
 #[test]
@@ -289,79 +286,6 @@ fn a_refusal_has_words_and_a_long_pause() {
     assert_eq!(stage.tell(Input::Packet(&[0, 0x80, 0, 3, 0, 0, 0, 9])), [Output::Upnp(Task::Find)]);
     stage.tell(Input::Upnp(Err(Fault::Broken("its description has more than 262144 bytes".into()))));
     assert_eq!(stage.words(), "the router refuses UPnP: its description has more than 262144 bytes");
-}
-
-#[test]
-fn errors_of_upnp_are_told_in_words() {
-    for (code, words) in [
-        (606, "it does not allow that"),
-        (714, "there is no such mapping"),
-        (715, "it maps only for one remote host"),
-        (716, "it does not choose the outer port"),
-        (724, "outer and inner port must be the same"),
-    ] {
-        let (mut stage, _) = Stage::with_upnp(false);
-        assert_eq!(stage.refuse(code), [Output::Changed]);
-        assert_eq!(stage.words(), format!("the router refuses UPnP: {words} (error {code} NoReason)"));
-    }
-}
-
-#[test]
-fn a_router_may_have_only_permanent_mappings() {
-    for code in [725, 402] {
-        let (mut stage, _) = Stage::with_upnp(false);
-        assert_eq!(stage.refuse(code), add(Tcp, PORT, 0, false));
-        assert_eq!(stage.done(Done::Added(PORT)), add(Udp, PORT, 0, false));
-        stage.done(Done::Added(PORT));
-        assert_eq!(stage.tell(Input::End), [Output::Upnp(Task::Remove { transport: Tcp, outer: PORT })]);
-        let (mut stage, _) = Stage::with_upnp(false);
-        stage.refuse(code);
-        assert_eq!(stage.refuse(code), [Output::Changed], "it says so for ever");
-    }
-}
-
-#[test]
-fn a_port_that_is_taken_is_replaced_four_times_at_most() {
-    for code in [718, 501] {
-        let (mut stage, mut out) = Stage::with_upnp(false);
-        let mut ports = Vec::new();
-        while let [Output::Upnp(Task::Add { outer, any: false, .. })] = out[..] {
-            ports.push(outer);
-            out = stage.refuse(code);
-        }
-        assert_eq!((ports.len(), ports[0]), (4, PORT), "{ports:?}");
-        assert!(ports[1..].iter().all(|port| (40_000..50_000).contains(port)));
-        assert!(stage.words().starts_with("the router refuses UPnP: "));
-        assert_eq!(stage.wait().0, 2 * HOUR);
-    }
-    let (mut stage, _) = Stage::with_upnp(false);
-    let [Output::Upnp(Task::Add { outer, .. })] = stage.refuse(718)[..] else { panic!("it asks for another port") };
-    assert_eq!(stage.done(Done::Added(outer)), add(Udp, outer, LIFETIME, false), "both have one port if they can");
-    stage.done(Done::Added(outer));
-    assert_eq!(stage.open().ports, [Some(outer); 2]);
-}
-
-#[test]
-fn a_second_version_of_upnp_chooses_the_port() {
-    let (mut stage, _) = Stage::with_upnp(true);
-    assert_eq!(stage.refuse(718), add(Tcp, PORT, LIFETIME, true));
-    assert_eq!(stage.done(Done::Added(5555)), add(Udp, 5555, LIFETIME, false));
-    let (mut stage, _) = Stage::with_upnp(true);
-    stage.refuse(718);
-    let [Output::Upnp(Task::Add { any: false, outer, .. })] = stage.refuse(401)[..] else {
-        panic!("it can't choose, so we do")
-    };
-    assert!(outer >= 40_000);
-}
-
-#[test]
-fn peers_can_connect_although_udp_is_refused() {
-    let (mut stage, _) = Stage::with_upnp(false);
-    stage.done(Done::Added(PORT));
-    assert_eq!(stage.refuse(606), [Output::Changed]);
-    assert_eq!(stage.open().ports, [Some(PORT), None]);
-    assert_eq!(stage.tell(Input::End), [Output::Upnp(Task::Remove { transport: Tcp, outer: PORT })]);
-    assert_eq!(stage.refuse(714), [Output::Ended]);
 }
 
 #[test]
