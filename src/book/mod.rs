@@ -21,6 +21,7 @@ pub mod install {}
 /// [lsd]: crate::book::get#peers-in-the-local-network
 /// [dht]: crate::book::dht
 /// [pex]: crate::book::safety#peer-exchange-pex
+/// [mapping]: crate::book::get#peers-from-outside-the-router
 /// [many]: crate::book::many
 /// [makers]: crate::book::makers
 #[doc = include_str!("get.md")]
@@ -46,6 +47,7 @@ pub mod files {}
 /// [lsd]: crate::book::get#peers-in-the-local-network
 /// [dht]: crate::book::dht
 /// [pex]: crate::book::safety#peer-exchange-pex
+/// [mapping]: crate::book::get#peers-from-outside-the-router
 /// [links]: crate::book::get#magnet-links
 /// [states]: crate::book::disks#resume-states
 #[doc = include_str!("seed.md")]

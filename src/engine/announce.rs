@@ -13,6 +13,7 @@ use super::input::Input;
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
 use crate::swarm::meeting::announcer::Announcement;
+use crate::swarm::meeting::portmap::OuterPorts;
 use crate::swarm::meeting::source::Source;
 use crate::sys::lock;
 use core::net::SocketAddr;
@@ -49,13 +50,19 @@ struct Pool {
 pub struct Announcers {
     pool: Arc<Mutex<Pool>>,
     one_family: Arc<OneFamily>,
+    outer_ports: Arc<Mutex<OuterPorts>>,
     manager: Sender<Input>,
 }
 
 impl Announcers {
     /// Starts no thread yet. Outcomes will go to `manager`.
     pub fn new(manager: Sender<Input>) -> Announcers {
-        Announcers { pool: Arc::default(), one_family: Arc::default(), manager }
+        Announcers { pool: Arc::default(), one_family: Arc::default(), outer_ports: Arc::default(), manager }
+    }
+
+    /// The router maps other ports to ours, so trackers elsewhere are told these from now on.
+    pub fn use_ports(&self, outer: OuterPorts) {
+        *lock(&self.outer_ports) = outer;
     }
 
     /// Asks a tracker soon, for `torrent`. Returns the question if no thread could be started and none runs that could
@@ -106,7 +113,8 @@ impl Announcers {
                     tell(Event::Found { source: Source::Tracker, addrs });
                 }
             };
-            let outcome = Box::new(asking::ask(&announcement, &self.one_family, &found));
+            let outer = *lock(&self.outer_ports);
+            let outcome = Box::new(asking::ask(&announcement, &self.one_family, outer, &found));
             tell(Event::Announced { announcement, outcome });
             pool = lock(&self.pool);
             if let Some(at) = pool.asked.iter().position(|other| *other == asked) {

@@ -57,6 +57,8 @@ pub struct Config {
     pub lsd: bool,
     /// Find peers in the DHT (BEP 5), and be found there; `None`: not. Off by default; the command line turns it on.
     pub dht: Option<Dht>,
+    /// Ask the router to let peers in. Off by default; the command line turns it on.
+    pub port_mapping: bool,
     /// Addresses that are not connected to, and whose connections are refused.
     pub blocklist: Blocklist,
 }
@@ -73,7 +75,7 @@ pub struct Dht {
 }
 
 impl Default for Config {
-    /// The defaults of the command line, but nothing is sent into the local network or the DHT.
+    /// The defaults of the command line, but nothing is sent into the local network, to the router or into the DHT.
     fn default() -> Config {
         Config {
             torrent: Settings::default(),
@@ -90,6 +92,7 @@ impl Default for Config {
             overwrite: false,
             lsd: false,
             dht: None,
+            port_mapping: false,
             blocklist: Blocklist::default(),
         }
     }

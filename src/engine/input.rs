@@ -3,7 +3,7 @@
 //! Floor 3. All of it goes through one channel, so the manager deals with one thing after another.
 
 use super::config::{Job, LinkJob};
-use super::notice::{RateLimits, Watch};
+use super::notice::{RateLimits, Router, Watch};
 use super::peer::outbox::Outbox;
 use crate::proto::mse::Cover;
 use crate::proto::peer::handshake::Handshake;
@@ -64,6 +64,8 @@ pub enum Input {
         /// What happened.
         event: Event,
     },
+    /// How port mapping stands has changed.
+    Router(Box<Router>),
     /// A disk thread has written bytes that were on their way to the disk, or does not need them.
     Written {
         /// The thread's device.

@@ -246,6 +246,9 @@ impl Manager {
                     true if self.peers.around.keeps_out(addr.ip()) => "it is on the blocklist",
                     true => {
                         self.peers.connected(peer, torrent, outbox);
+                        if !outgoing {
+                            self.was_reached(addr.ip(), now);
+                        }
                         let handshake = Box::new(handshake);
                         let connected = PeerEvent::Connected { addr, outgoing, cover, handshake };
                         return self.handle(torrent, Event::Peer(peer, connected), now);
@@ -262,6 +265,7 @@ impl Manager {
             Input::Begin(torrent, job) => self.begin(torrent, job, now),
             Input::Checked { .. } if self.end_at.is_some() => {}
             Input::Checked { torrent, result } => self.checked(torrent, result, now),
+            Input::Router(router) => self.router_says(*router, now),
             Input::Written { device, bytes } => self.shared.budget.written_to(device, bytes),
             Input::DiskDone { device } => self.disk_done(device, now),
             Input::Command(command) => self.obey(command, now),
@@ -381,15 +385,6 @@ impl Manager {
     fn wake_torrents(&mut self, now: Time) {
         let due = agenda::due(&self.agenda.wakes, now, usize::MAX);
         self.by_turns(due).into_iter().for_each(|torrent| self.handle(torrent, Event::Timer, now));
-    }
-
-    /// Another torrent is the first each time, because there may not be enough of what they share for all of them.
-    fn by_turns(&mut self, mut torrents: Vec<TorrentId>) -> Vec<TorrentId> {
-        if torrents.len() > 1 {
-            let first = self.shared.rng.below(torrents.len());
-            torrents.rotate_left(first);
-        }
-        torrents
     }
 }
 

@@ -11,6 +11,7 @@
 //! | [`lookup`](crate::sys::lookup) | at most 32; none while no host is looked up | the resolver |
 //! | [`lsd`] | one; none while nothing is to be announced in the local network | its sockets, its next announce |
 //! | [`udp`] | one; none before the first public torrent | its sockets, what the DHT has to do next |
+//! | [`portmap`] | one; none with `--no-port-mapping` | the router, the next renewal |
 //! | [`keeper`] | one per device on which a state was saved | its channel, the disk |
 //! | [`checker`] | one; while content is opened and checked, one per folder, at most 64, and for each device as many helpers as cores | its channel, the disk |
 //! | [`hashing`](crate::storage::hashing) | as many as cores, while a torrent is created or content verified | the disk |
@@ -25,6 +26,12 @@ pub mod lsd;
 pub mod manager;
 pub mod notice;
 pub mod peer;
+// Feature: portmap.
+#[cfg(feature = "portmap")]
+pub mod portmap;
+#[cfg(not(feature = "portmap"))]
+#[path = "portmap/absent.rs"]
+pub mod portmap;
 #[cfg(test)]
 pub mod testkit;
 // Feature: dht.
@@ -37,7 +44,7 @@ pub mod udp;
 pub use crate::storage::{Duty, TorrentId};
 pub use config::{Config, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Job, LinkJob};
 pub use input::Command;
-pub use notice::{DhtReport, Notice, Phase, Problem, ProblemKind, RateLimits, Report, Watch};
+pub use notice::{DhtReport, Notice, Phase, Problem, ProblemKind, RateLimits, Report, Router, Watch};
 
 use crate::proto::id::PeerId;
 use crate::proto::krpc;

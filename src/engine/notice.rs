@@ -7,8 +7,10 @@ use crate::storage::TorrentId;
 use crate::storage::error::{ContentError, Doing};
 use crate::swarm::dht::Figures;
 use crate::swarm::figures::{LearningStatus, Status};
+use crate::swarm::meeting::portmap::Standing;
 use crate::swarm::standing::DiskTrouble;
 pub use crate::swarm::standing::{Problem, ProblemKind};
+use core::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,6 +98,8 @@ pub enum Notice {
         /// The warning in its answer.
         warning: Option<String>,
     },
+    /// How port mapping stands has changed.
+    Router(Box<Router>),
     /// Something went wrong that stops no torrent.
     Warning {
         /// The torrent that it is about; `None`: all, or none of them.
@@ -106,6 +110,19 @@ pub enum Notice {
     /// The engine [has stopped](super::Command::Stop) and trackers were told. This is the last notice, with the last
     /// reports.
     Stopped(Vec<Report>),
+}
+
+/// How port mapping stands: whether peers elsewhere can connect to us through the router.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Router {
+    /// The router's address in the local network; `None`: there is none, or it is not asked.
+    pub ip: Option<IpAddr>,
+    /// With IPv4.
+    pub v4: Standing,
+    /// With IPv6, where the router only has to open its firewall.
+    pub v6: Standing,
+    /// A peer from elsewhere has connected to us.
+    pub reached: bool,
 }
 
 /// The limits of what all torrents together transfer, in bytes a second; `None`: no limit.

@@ -9,5 +9,6 @@ pub mod magnet;
 pub mod metainfo;
 pub mod mse;
 pub mod peer;
+pub mod portmap;
 pub mod resume;
 pub mod tracker;

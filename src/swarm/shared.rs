@@ -3,6 +3,7 @@
 //! Floor 2. It is passed to a torrent with each event.
 
 use super::event::Action;
+use super::meeting::portmap::OuterPorts;
 use super::picking::budget::Budget;
 use super::rate::{Meter, TokenBucket};
 use crate::base::rng::Rng;
@@ -28,6 +29,8 @@ pub struct Shared {
     pub connected: usize,
     /// ... and how many there may be.
     pub most_connected: usize,
+    /// Our ports as peers elsewhere see them.
+    pub outer_ports: OuterPorts,
     /// The limit of what all torrents upload.
     pub upload: TokenBucket,
     /// The limit of what all torrents download. Requests pass it, not the blocks that answer them.
@@ -47,6 +50,7 @@ impl Shared {
             connected: 0,
             hold: Time::ZERO,
             most_connected: usize::MAX,
+            outer_ports: OuterPorts::default(),
             upload: TokenBucket::new(None, Time::ZERO),
             download: TokenBucket::new(None, Time::ZERO),
         }

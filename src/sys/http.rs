@@ -5,6 +5,7 @@
 //! another [`proxy`], and because no error may show where they lead.
 
 mod base64;
+pub mod device;
 mod guard;
 mod proxy;
 pub mod stream;

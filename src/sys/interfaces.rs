@@ -4,10 +4,11 @@
 //! have. Each answer comes in several packets of several messages, in the byte order of the machine.
 
 use super::network::Network;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with};
 use std::collections::BTreeSet;
 use std::io;
+use std::net::UdpSocket;
 use std::os::fd::OwnedFd;
 
 /// Bytes of a packet of the answer. The kernel sends packets of at most 8 KiB unless it is asked for longer ones.
@@ -45,6 +46,18 @@ const MULTICAST: u32 = 0x1000;
 /// Bits of an IPv6 address that name a local network (RFC 4291). An address from DHCP comes with 128 bits, because DHCP
 /// does not say which other addresses are in its network.
 const NETWORK_BITS_V6: u32 = 64;
+
+/// An address for which the kernel is asked for a route. Nothing is sent there. (2001:200::/23 is the first block that
+/// was given out.)
+pub const FAR_V6: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0x2001, 0x200, 0, 0, 0, 0, 0, 1)), 9);
+
+/// Our own address that the kernel would use to send something to `far`; `None`: there is no route. Nothing is sent.
+pub fn source_towards(far: SocketAddr) -> Option<IpAddr> {
+    let any: IpAddr = if far.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect(far).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
 
 /// An address of this machine in a local network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -236,6 +249,13 @@ mod tests {
             });
             let _ = local_address(&bytes);
         }
+    }
+
+    #[test]
+    fn the_kernel_knows_which_of_our_addresses_it_would_use() {
+        let loopback: IpAddr = [127, 0, 0, 1].into();
+        assert_eq!(source_towards(SocketAddr::new(loopback, 9)), Some(loopback));
+        assert!(source_towards(FAR_V6).is_none_or(|ip| ip.is_ipv6()));
     }
 
     /// Whatever interfaces this machine has, the kernel answers, and loopback is not among them.

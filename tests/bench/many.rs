@@ -155,7 +155,7 @@ impl Stage {
         let mut command = Command::new(&builds.default);
         command.args(["many", "--quiet", "--port", &self.port.to_string()]);
         command.arg("--state").arg(self.dir.join("states")).arg("--dir").arg(self.dir.join("content"));
-        command.arg("--no-dht").arg(self.dir.join("torrents"));
+        command.args(["--no-dht", "--no-port-mapping"]).arg(self.dir.join("torrents"));
         command
     }
 

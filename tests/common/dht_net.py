@@ -137,7 +137,7 @@ def main(swarmlet, folder, count):
         link = lambda info_hash: 'magnet:?xt=urn:btih:' + info_hash.hex()
         with open(links + '/first.magnet', 'w') as file:  # so that it enters the DHT
             file.write(link(bytes(20)))
-        running.append(begin(OURS, 'many', links, '--no-lsd', '--max-downloads', '9999'))
+        running.append(begin(OURS, 'many', links, '--no-lsd', '--no-port-mapping', '--max-downloads', '9999'))
         time.sleep(45)
         hashes = [hashlib.sha1(b'torrent %d' % number).digest() for number in range(2 * count)]
         for number, info_hash in enumerate(hashes):

@@ -15,6 +15,8 @@ pub mod folder;
 pub mod fuse;
 #[allow(dead_code)] // Only a few programs use it.
 pub mod group;
+#[allow(dead_code)] // Only its stories use it.
+pub mod home;
 pub mod hostile;
 #[allow(dead_code)] // Only a few programs use it.
 pub mod hosts;

@@ -22,28 +22,30 @@ pub fn program() -> OsString {
     env::var_os("SWARMLET_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_swarmlet").into())
 }
 
-/// The options of `program` that switch off LSD and the DHT, so that nothing leaves the story. Builds without them do
-/// not have the options.
+/// The options of `program` that switch off LSD, the DHT and port mapping, so that nothing leaves the story. Builds
+/// without them do not have the options.
 pub fn alone(program: &OsStr) -> Vec<&'static str> {
     static KNOWN: Mutex<BTreeMap<OsString, Vec<&'static str>>> = Mutex::new(BTreeMap::new());
     let mut known = KNOWN.lock().expect("nobody panics with it");
     let options = known.entry(program.into()).or_insert_with(|| {
         let help = Command::new(program).args(["get", "--help"]).output().expect("the program runs");
         let help = String::from_utf8_lossy(&help.stdout);
-        [NO_LSD, NO_DHT].into_iter().filter(|option| help.contains(option)).collect()
+        [NO_LSD, NO_DHT, NO_PORT_MAPPING].into_iter().filter(|option| help.contains(option)).collect()
     });
     options.clone()
 }
 
 const NO_LSD: &str = "--no-lsd";
 const NO_DHT: &str = "--no-dht";
+const NO_PORT_MAPPING: &str = "--no-port-mapping";
 
 /// A `swarmlet get` that is not started yet. LSD is off, because the peers of other stories are in the local network.
-/// The DHT is off, because it is everywhere.
+/// The DHT is off, because it is everywhere. The router of this network is not asked for anything.
 pub struct Get {
     program: OsString,
     lsd: bool,
     dht: bool,
+    port_mapping: bool,
     command: &'static str,
     name: String,
     scratch: PathBuf,
@@ -65,6 +67,7 @@ impl Get {
             program,
             lsd: false,
             dht: false,
+            port_mapping: false,
             command: "get",
             name,
             scratch,
@@ -109,6 +112,12 @@ impl Get {
         Get { dht: true, ..self }.arg("--dht-node").arg(node)
     }
 
+    /// Switches port mapping on. The program must be started in a network of its own.
+    #[allow(dead_code)] // Only its stories use it.
+    pub fn with_port_mapping(self) -> Get {
+        Get { port_mapping: true, ..self }
+    }
+
     /// Adds `torrent`.
     pub fn torrent(self, torrent: &Torrent) -> Get {
         let file = torrent.file.clone();
@@ -142,7 +151,8 @@ impl Get {
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.arg(self.command).args(&self.args).arg("--dir").arg(&self.dir).args(["--port", &self.port.to_string()]);
-        let wanted = |option: &&str| (*option == NO_LSD && self.lsd) || (*option == NO_DHT && self.dht);
+        let switches = [(NO_LSD, self.lsd), (NO_DHT, self.dht), (NO_PORT_MAPPING, self.port_mapping)];
+        let wanted = |option: &&str| switches.iter().any(|(off, is_on)| off == option && *is_on);
         command.args(alone(&self.program).into_iter().filter(|option| !wanted(option)));
         // Each story keeps its own states.
         command.env("XDG_STATE_HOME", self.scratch.join("state"));

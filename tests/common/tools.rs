@@ -36,6 +36,8 @@ pub enum Tool {
     /// aquatic_udp_load_test, which loads trackers.
     #[allow(dead_code)] // Only the bench uses it.
     AquaticLoadTest,
+    /// miniupnpd, a router's daemon for UPnP, NAT-PMP and PCP, on nftables.
+    Miniupnpd,
     /// strace, which records system calls.
     Strace,
     /// wrk, which loads web servers with requests.
@@ -68,6 +70,7 @@ impl Tool {
             Tool::AquaticLoadTest => ("aquatic_udp_load_test", "cargo install aquatic_udp_load_test"),
             Tool::Nginx => ("nginx", "apt-get install nginx-light"),
             Tool::Tinyproxy => ("tinyproxy", "apt-get install tinyproxy-bin"),
+            Tool::Miniupnpd => ("miniupnpd", "apt-get install miniupnpd nftables"),
             Tool::Strace => ("strace", "apt-get install strace"),
             Tool::Wrk => ("wrk", "apt-get install wrk"),
             Tool::NpmTracker => ("npm's bittorrent-tracker", "npm install -g --ignore-scripts bittorrent-tracker@9"),
@@ -95,6 +98,8 @@ impl Tool {
             Tool::Aria2 | Tool::Rtorrent | Tool::Lftp | Tool::Transmission | Tool::Imdl | Tool::Tinyproxy => {
                 Command::new(self.program_and_source().0)
             }
+            // The first line has the name and the version.
+            Tool::Miniupnpd => Command::new("miniupnpd"),
             Tool::TransmissionCreate => return Tool::Transmission.version(),
             Tool::Libtorrent => Command::new("python3"),
             Tool::NpmTracker => npm_tracker(),

@@ -45,7 +45,7 @@ fn type_line(stage: &Stage, line: &str, at: &Path) -> Process {
     let mut command = Command::new("sh");
     let path = format!("{}:/usr/bin:/bin", stage.path().join("bin").display());
     // The peers of other stories are in the local network.
-    command.args(["-c", &format!("exec {line} --no-lsd --no-dht")]).current_dir(at).env("PATH", path);
+    command.args(["-c", &format!("exec {line} --no-lsd --no-dht --no-port-mapping")]).current_dir(at).env("PATH", path);
     command.env("XDG_STATE_HOME", stage.path().join("state"));
     Process::start(line.split(' ').next().unwrap(), &mut command, stage.path())
 }
@@ -255,7 +255,7 @@ fn the_terminal_shows_what_is_seeded_and_what_is_fetched() {
     let row_of =
         |rows: &[String], name: &str, what: &str| rows.iter().any(|row| is_of(row, name) && row.contains(what));
 
-    here.type_line("clear; cd ../source; btlaunchmany.py ./ --max_upload_rate 4 --no-lsd --no-dht");
+    here.type_line("clear; cd ../source; btlaunchmany.py ./ --max_upload_rate 4 --no-lsd --no-dht --no-port-mapping");
     let begun = Instant::now();
     here.wait_for("both torrents are seeded", |rows| {
         row_of(rows, "Aishah ", "seeding") && row_of(rows, "Siti.mp3 ", "seeding")
@@ -283,10 +283,12 @@ fn the_terminal_shows_what_is_seeded_and_what_is_fetched() {
     here.press("q");
     here.wait_for("the prompt", |rows| rows.iter().any(|row| row.trim_end() == PROMPT));
 
-    here.type_line("clear; btdownloadcurses.py Aishah.torrent --max_upload_rate 300 --no-lsd --no-dht");
+    here.type_line(
+        "clear; btdownloadcurses.py Aishah.torrent --max_upload_rate 300 --no-lsd --no-dht --no-port-mapping",
+    );
     here.wait_for("it is seeded", |rows| row_of(rows, "Aishah ", "seeding"));
     elsewhere(&stage, "friend");
-    there.type_line("clear; cd ../friend; btdownloadcurses.py Aishah.torrent --no-lsd --no-dht");
+    there.type_line("clear; cd ../friend; btdownloadcurses.py Aishah.torrent --no-lsd --no-dht --no-port-mapping");
     let rows = there.wait_for("a download", |rows| {
         row_of(rows, "Aishah ", "downloading") && rows.iter().any(|row| row.contains("▓") || row.contains("█"))
     });

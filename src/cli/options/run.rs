@@ -12,6 +12,7 @@ use crate::cli::run::{blocklist, log};
 use crate::cli::say;
 use crate::cli::show::view::View;
 use crate::engine::config::Dht;
+use crate::engine::portmap;
 use crate::engine::{Config, DEFAULT_MAX_PEERS, DEFAULT_PORTS, RateLimits, Settings};
 use crate::proto::krpc;
 use crate::proto::metainfo::Metainfo;
@@ -113,6 +114,9 @@ const NETWORK_FLAGS: &[Flag] = &[
         "Encrypt connections to peers: off, allow (if the peer wants it), prefer (if the peer can), or require",
     )
     .default("allow"),
+    // Feature: portmap.
+    #[cfg(feature = "portmap")]
+    Flag::switch("no-port-mapping", "Do not ask the router to let peers in (by PCP, NAT-PMP or UPnP)"),
     Flag::switch("no-dht", "Do not look for peers in the DHT, and do not announce torrents there"),
     Flag::switch("dht-read-only", "Ask in the DHT, but do not answer the questions of others"),
     DHT_NODE,
@@ -155,6 +159,7 @@ pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
         // A build without LSD does not have the option either.
         lsd: cfg!(feature = "lsd") && !given.has("no-lsd"),
         dht: dht(given)?,
+        port_mapping: portmap::IS_BUILT_IN && !given.has("no-port-mapping"),
         ports: given.value("port").map_or(Ok(DEFAULT_PORTS), |text| ports(&text.to_string_lossy()))?,
         torrent: Settings {
             max_peers: max_peers.map_or(DEFAULT_MAX_PEERS, |number| number as usize),

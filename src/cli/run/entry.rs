@@ -2,7 +2,7 @@
 //!
 //! Floor 4.
 
-use crate::engine::{Phase, Problem, ProblemKind};
+use crate::engine::{Job, Phase, Problem, ProblemKind};
 use crate::proto::id::InfoHash;
 use crate::proto::peer::metadata::IS_BUILT_IN;
 use crate::swarm::figures::{LearningStatus, Status};
@@ -58,6 +58,12 @@ impl Entry {
             file: None,
             removed: false,
         }
+    }
+
+    /// The torrent of a job.
+    pub fn of(job: &Job, phase: Phase) -> Entry {
+        let (name, info_hash) = (job.metainfo.name.clone(), job.metainfo.info_hash);
+        Entry { phase, ..Entry::new(name, info_hash, job.length(), job.metainfo.length) }
     }
 
     /// Verified bytes.

@@ -7,7 +7,8 @@ use crate::base::units::sum;
 use crate::base::url;
 use crate::cli::exit::{Exit, Failure};
 use crate::engine::{
-    Command, DhtReport, Engine, Job, LinkJob, Notice, Phase, Problem, ProblemKind, RateLimits, Report, TorrentId,
+    Command, DhtReport, Engine, Job, LinkJob, Notice, Phase, Problem, ProblemKind, RateLimits, Report, Router,
+    TorrentId,
 };
 use crate::proto::magnet::Magnet;
 use crate::swarm::figures::{LearningStatus, Status};
@@ -60,6 +61,8 @@ pub enum Update {
         /// Its message, although it answers.
         warning: Option<String>,
     },
+    /// How port mapping stands has changed.
+    Router,
     /// A problem that stops no torrent.
     Warning {
         /// The torrent that it is about, if it is about one.
@@ -88,6 +91,8 @@ pub struct Session {
     pub limits: RateLimits,
     /// How the DHT is.
     pub dht: Option<DhtReport>,
+    /// How port mapping stands.
+    pub router: Router,
     /// The torrents, in the order in which they were added.
     /// (In boxes, because the nodes of a map are half empty.)
     pub entries: BTreeMap<TorrentId, Box<Entry>>,
@@ -112,13 +117,14 @@ impl Session {
             unsettled: BTreeSet::new(),
             limits: RateLimits::default(),
             dht: None,
+            router: Router::default(),
             first_failure: None,
         }
     }
 
     /// Adds a torrent, here and in the engine.
     pub fn add(&mut self, job: Job, engine: &Engine) -> TorrentId {
-        let entry = entry_of(&job, Phase::Checking(0));
+        let entry = Entry::of(&job, Phase::Checking(0));
         self.enter(entry, engine.add(job))
     }
 
@@ -144,7 +150,7 @@ impl Session {
     /// The description of a torrent has arrived; its content is checked now.
     pub fn begin(&mut self, torrent: TorrentId, job: Job, engine: &Engine) -> Option<Update> {
         let entry = self.entries.get_mut(&torrent)?;
-        let Entry { name, wanted, size, .. } = entry_of(&job, Phase::Checking(0));
+        let Entry { name, wanted, size, .. } = Entry::of(&job, Phase::Checking(0));
         (entry.name, entry.wanted, entry.size, entry.phase) = (name, wanted, size, Phase::Checking(0));
         engine.begin(torrent, job);
         Some(Update::Learned(torrent))
@@ -180,7 +186,7 @@ impl Session {
     pub fn leave_out(&mut self, job: &Job, why: String, engine: &Engine) -> TorrentId {
         let problem = Problem { kind: ProblemKind::CantCreate, text: why };
         self.first_failure.get_or_insert(exit_of(&problem));
-        self.enter(entry_of(job, Phase::Failed(problem)), engine.number())
+        self.enter(Entry::of(job, Phase::Failed(problem)), engine.number())
     }
 
     fn enter(&mut self, entry: Entry, torrent: TorrentId) -> TorrentId {
@@ -267,6 +273,10 @@ impl Session {
                 if self.entries.contains_key(&torrent) {
                     updates.push(Update::Tracker { torrent, host: host(&url), problem, refuses, warning });
                 }
+            }
+            Notice::Router(router) => {
+                self.router = *router;
+                updates.push(Update::Router);
             }
             Notice::Warning { torrent, text } => {
                 let torrent = torrent.filter(|torrent| self.entries.contains_key(torrent));
@@ -368,12 +378,6 @@ impl Session {
             updates.push(Update::Complete(torrent));
         }
     }
-}
-
-/// The first report of a torrent, which has no number yet.
-fn entry_of(job: &Job, phase: Phase) -> Entry {
-    let (name, info_hash) = (job.metainfo.name.clone(), job.metainfo.info_hash);
-    Entry { phase, ..Entry::new(name, info_hash, job.length(), job.metainfo.length) }
 }
 
 /// The exit code of a failed torrent.

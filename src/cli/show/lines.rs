@@ -3,7 +3,7 @@
 //! Floor 4. An idle seed writes nothing.
 
 use super::doing::waits_for_disk;
-use super::{trackers, words};
+use super::{router, trackers, words};
 use crate::base::units::{count, duration, of, percent, rate, size, sum, time_left};
 use crate::cli::run::entry::Entry;
 use crate::cli::run::session::{Session, Update};
@@ -59,6 +59,7 @@ fn lines(update: &Update, session: &Session, now: Instant) -> Vec<String> {
             vec![format!("{}: {}", name(*torrent), words::waiting_for_disk(trouble))]
         }
         Update::Resumed(torrent) => vec![format!("{}: the disk works again", name(*torrent))],
+        Update::Router => router::line(&session.router).into_iter().collect(),
         // These are errors, which are written elsewhere.
         Update::Failed(_) | Update::Warning { .. } | Update::Problem(_) => Vec::new(),
         Update::Tracker { torrent, host, problem, refuses, warning } => {

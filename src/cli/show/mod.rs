@@ -9,6 +9,7 @@ pub mod objects;
 pub mod peers;
 pub mod pieces;
 pub mod roster;
+pub mod router;
 pub mod trackers;
 pub mod tree;
 pub mod view;

@@ -5,7 +5,7 @@
 
 use super::doing::Doing;
 use super::trackers::most;
-use super::words;
+use super::{router, words};
 use crate::base::json::Object;
 use crate::base::units;
 use crate::cli::exit::{Exit, Failure};
@@ -13,6 +13,7 @@ use crate::cli::options::command::{Part, Section};
 use crate::cli::run::entry::Entry;
 use crate::cli::run::session::{Session, Update, exit_of};
 use crate::cli::say;
+use crate::engine::portmap;
 use crate::engine::{DhtReport, TorrentId};
 use crate::proto::krpc;
 use crate::swarm::meeting::source::Source;
@@ -44,10 +45,13 @@ pub const EVENTS: Section = Section {
                  are not verified yet), why (the reason why nothing arrives; null: something arrives), known (peers \
                  that can be tried), unchoking (peers that unchoke us), sources (how we learned of the connected \
                  peers: numbers for tracker, dht, pex, lsd, link and incoming), encrypted (connections to peers that \
-                 are encrypted), web_seeds (web servers that are asked; they are no peers and no seeds in these numbers), swarm_seeds, swarm_leechers, swarm_completed (of the whole swarm, as trackers count; \
+                 are encrypted), web_seeds (web servers that are asked; they are no peers and no seeds in these numbers), \
+                 swarm_seeds, swarm_leechers, swarm_completed (of the whole swarm, as trackers count; \
                  null: no tracker says), dht (our nodes of the DHT, null: it is off or not needed yet: nodes, the good \
                  nodes that they know, lookups, and numbers per second: queries_out, answers_in, queries_in, \
-                 answers_out)",
+                 answers_out), port_mapping (state: off, useless, asking, \
+                 open or closed; router; protocol; outer_ip; tcp and udp, the outer ports; ipv6, the router lets peers \
+                 in with IPv6; reached, a peer from elsewhere has connected; why, what is wrong)",
             ),
             (
                 "tracker",
@@ -152,6 +156,9 @@ fn objects(update: &Update, session: &Session, now: Instant) -> String {
             if krpc::IS_BUILT_IN {
                 object.raw("dht", &dht(session.dht));
             }
+            if portmap::IS_BUILT_IN {
+                object.raw("port_mapping", &router::json(&session.router));
+            }
         }),
         Update::Added(torrent) => one("start", *torrent, &|object, _| object.number("port", session.port.into())),
         Update::Removed(torrent) => one("removed", *torrent, &|_, _| {}),
@@ -180,7 +187,9 @@ fn objects(update: &Update, session: &Session, now: Instant) -> String {
         Update::Warning { torrent: Some(torrent), text } => {
             one("warning", *torrent, &|object, _| object.text("warning", text))
         }
-        Update::Stopping { .. } | Update::Warning { torrent: None, .. } | Update::Problem(_) => String::new(),
+        Update::Stopping { .. } | Update::Router | Update::Warning { torrent: None, .. } | Update::Problem(_) => {
+            String::new()
+        }
         Update::Ended => all("stopped", |object, _, entry| object.flag("whole", entry.completed_at.is_some())),
     }
 }
@@ -231,9 +240,14 @@ mod tests {
              \"wanted\":691011584,\"had\":432013312,\"state\":\"downloading\",\"waits_for\":null,\"downloaded\":432000000,\"uploaded\":9000000,\"ratio\":0.01,\"wasted\":0,\
              \"down_rate\":5460000,\"up_rate\":122880,\"peers\":12,\"seeds\":8,\"eta\":48,\"checked\":691011584,\
              \"has_place\":true,\"under_way\":0,\"why\":null,\"known\":40,\"unchoking\":3,\"sources\":{{\"tracker\":8,\"incoming\":4}},\
-             \"encrypted\":3,\"web_seeds\":0,\"swarm_seeds\":12,\"swarm_leechers\":3,\"swarm_completed\":null{}}}\n",
+             \"encrypted\":3,\"web_seeds\":0,\"swarm_seeds\":12,\"swarm_leechers\":3,\"swarm_completed\":null{}{}}}\n",
             "ab".repeat(20),
-            if krpc::IS_BUILT_IN { ",\"dht\":null" } else { "" }
+            if krpc::IS_BUILT_IN { ",\"dht\":null" } else { "" },
+            if portmap::IS_BUILT_IN {
+                format!(",\"port_mapping\":{}", router::json(&run.router))
+            } else {
+                String::new()
+            }
         );
         assert_eq!(objects(&Update::Ticked, &run, run.began), expected);
     }

@@ -8,13 +8,15 @@ use super::udp::Exchange;
 use crate::base::url::{self, redact};
 use crate::engine::config::FINAL_ANNOUNCE_TIME;
 use crate::proto::id::InfoHash;
+use crate::proto::portmap::Transport;
 use crate::proto::tracker::announce::{
     AnnounceEvent, AnnounceRequest, MAX_REPLY_BYTES, ReplyError, RetryIn, parse_reply, parse_scrape, scrape_url,
 };
 use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement, Ask, Outcome};
+use crate::swarm::meeting::portmap::OuterPorts;
 use crate::sys::http::{self, Family, family_of};
 use crate::sys::{lock, lookup};
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::thread;
@@ -51,9 +53,15 @@ impl OneFamily {
     }
 }
 
-/// Asks what `announcement` says. `found` is given peers as soon as they are known, perhaps by two threads. The texts
-/// in the outcome contain no secrets.
-pub fn ask(announcement: &Announcement, one_family: &OneFamily, found: &(dyn Fn(Vec<SocketAddr>) + Sync)) -> Outcome {
+/// Asks what `announcement` says. The tracker is told the port that peers use who know us from there: perhaps one of
+/// the `outer` ports. `found` is given peers as soon as they are known, perhaps by two threads. The texts in the outcome
+/// contain no secrets.
+pub fn ask(
+    announcement: &Announcement,
+    one_family: &OneFamily,
+    outer: OuterPorts,
+    found: &(dyn Fn(Vec<SocketAddr>) + Sync),
+) -> Outcome {
     let url = &announcement.url;
     let request = match &announcement.ask {
         Ask::Scrape(hash) => return scrape(url, hash),
@@ -66,7 +74,10 @@ pub fn ask(announcement: &Announcement, one_family: &OneFamily, found: &(dyn Fn(
         request.left
     );
     let over = |to: Option<SocketAddr>| {
-        let mut reply = without_secrets(announce(url, request, to), url)?;
+        // If a proxy looks up the host, the tracker is elsewhere.
+        let tracker = to.map_or(Ipv4Addr::UNSPECIFIED.into(), |to| to.ip());
+        let port = outer.seen_by(tracker, Transport::Tcp, request.port);
+        let mut reply = without_secrets(announce(url, &AnnounceRequest { port, ..request.clone() }, to), url)?;
         let hosts = std::mem::take(&mut reply.host_peers);
         reply.peers.extend(lookup::look_up(hosts));
         log::info!("{}: {} peers", redact(url), reply.peers.len());

@@ -6,6 +6,7 @@ use crate::base::url::percent_encode;
 use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::tracker::announce::{AnnounceEvent, AnnounceReply, AnnounceRequest, RetryIn};
 use crate::swarm::meeting::announcer::{Ask, Outcome};
+use crate::swarm::meeting::portmap::OuterPorts;
 use crate::sys::lookup;
 use core::net::SocketAddr;
 use crossbeam_channel::{Receiver, Sender};
@@ -26,7 +27,7 @@ fn announce(announcement: &Announcement) -> Outcome {
 
 fn announce_with(announcement: &Announcement, one_family: &OneFamily) -> Outcome {
     let peers = Mutex::new(Vec::new());
-    let outcome = asking::ask(announcement, one_family, &|found| lock(&peers).extend(found));
+    let outcome = asking::ask(announcement, one_family, OuterPorts::default(), &|found| lock(&peers).extend(found));
     outcome.map(|reply| AnnounceReply { peers: lock(&peers).clone(), ..reply })
 }
 

@@ -89,6 +89,7 @@ impl Manager {
         self.end_at = Some(now + FINAL_ANNOUNCE_TIME);
         self.collect(now);
         self.disks.disk.finish();
+        self.searches.mapping.end();
         self.ids().into_iter().for_each(|torrent| self.stop_torrent(torrent, now));
     }
 
@@ -152,6 +153,7 @@ impl Manager {
         self.save_all(now);
         // This is the only time that this thread waits for a disk: nobody waits for it any more.
         self.disks.keeper.wait(&self.disks.disk.busy());
+        self.searches.mapping.wait();
         let reports = self.news.reports(&self.torrents, now);
         self.news.tell(Notice::Stopped(reports));
     }

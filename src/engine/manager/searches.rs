@@ -1,30 +1,45 @@
-//! The searches for peers that need no tracker: in the local network and in the DHT.
+//! The searches for peers that need no tracker, in the local network and in the DHT; and the router, which lets peers
+//! in that search for us.
 //!
-//! Floor 3, part of the [`manager`](super). They are for public torrents only.
+//! Floor 3, part of the [`manager`](super). The searches are for public torrents only.
 
+use super::Manager;
 use crate::base::time::Time;
 use crate::engine::config::Config;
 use crate::engine::input::Input;
 use crate::engine::lsd::Lsd;
+use crate::engine::notice::{Notice, Router};
+use crate::engine::portmap::PortMapping;
 use crate::engine::udp::{Dht, Order};
 use crate::proto::id::InfoHash;
+use crate::proto::portmap::Transport;
 use crate::storage::TorrentId;
-use crate::swarm::event::News;
-use core::net::SocketAddr;
+use crate::swarm::event::{Event, News};
+use crate::swarm::meeting::host::is_near;
+use crate::swarm::meeting::portmap::{Open, OuterPorts};
+use core::net::{IpAddr, SocketAddr};
 use crossbeam_channel::Sender;
 use std::io;
 
-/// Both searches.
+/// Both searches, and the router.
 pub struct Searches {
     lsd: Lsd,
     /// The DHT.
     pub dht: Dht,
+    /// The router, and how it stands.
+    pub mapping: PortMapping,
+    router: Router,
 }
 
 impl Searches {
     /// Prepares those that `config` wants. Peers that they find go to `manager`. We announce `port`.
     pub fn start(config: &Config, port: u16, manager: &Sender<Input>) -> io::Result<Searches> {
-        Ok(Searches { lsd: Lsd::start(config.lsd, port, manager)?, dht: Dht::prepare(config, port, manager)? })
+        Ok(Searches {
+            lsd: Lsd::start(config.lsd, port, manager)?,
+            dht: Dht::prepare(config, port, manager)?,
+            mapping: PortMapping::start(config.port_mapping, port, manager)?,
+            router: Router::default(),
+        })
     }
 
     /// Searches for peers of a torrent, and announces it, once `after` has passed.
@@ -49,5 +64,38 @@ impl Searches {
     pub fn remove(&mut self, info_hash: &InfoHash) {
         self.lsd.remove(info_hash);
         self.dht.order(Order::Remove(*info_hash));
+    }
+}
+
+impl Manager {
+    /// A peer has connected to us: peers elsewhere can, if it is one of them.
+    pub(super) fn was_reached(&mut self, by: IpAddr, now: Time) {
+        if !is_near(by) && !std::mem::replace(&mut self.searches.router.reached, true) {
+            self.tell_router(now);
+        }
+    }
+
+    fn tell_router(&mut self, now: Time) {
+        self.news.tell(Notice::Router(Box::new(self.searches.router.clone())));
+        self.news.hurry(now);
+    }
+
+    /// The router lets peers in, or no longer.
+    pub(super) fn router_says(&mut self, router: Router, now: Time) {
+        let before = std::mem::replace(&mut self.shared.outer_ports, OuterPorts::of(&router.v4));
+        let outer = self.shared.outer_ports;
+        self.trackers.use_ports(outer);
+        let seen = |ports: OuterPorts| ports.get(Transport::Tcp).unwrap_or(self.settings.port);
+        let has_other_port = seen(before) != seen(outer);
+        for standing in [&router.v4, &router.v6] {
+            let ip = standing.open().and_then(Open::public_ip);
+            self.searches.dht.order(Order::Outside(outer.get(Transport::Tcp), ip));
+        }
+        self.searches.router = Router { reached: self.searches.router.reached, ..router };
+        self.tell_router(now);
+        if has_other_port {
+            // Otherwise peers would knock at the wrong port until the next announce.
+            self.ids().into_iter().for_each(|torrent| self.handle(torrent, Event::AnnounceNow, now));
+        }
     }
 }

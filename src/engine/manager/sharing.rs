@@ -6,6 +6,7 @@
 
 use super::Manager;
 use crate::base::time::Time;
+use crate::storage::TorrentId;
 use crate::swarm::event::Event;
 use crate::sys::memory;
 
@@ -36,5 +37,14 @@ impl Manager {
                 break;
             }
         }
+    }
+
+    /// Another torrent is the first each time, because there may not be enough of what they share for all of them.
+    pub(super) fn by_turns(&mut self, mut torrents: Vec<TorrentId>) -> Vec<TorrentId> {
+        if torrents.len() > 1 {
+            let first = self.shared.rng.below(torrents.len());
+            torrents.rotate_left(first);
+        }
+        torrents
     }
 }

@@ -10,6 +10,7 @@ use crate::storage::TorrentId;
 use crate::swarm::event::{Action, Event};
 use crate::swarm::learning::Present;
 use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement};
+use crate::swarm::meeting::portmap::OuterPorts;
 use crate::swarm::shared::Turn;
 use crate::swarm::torrent::Torrent;
 use std::collections::BTreeMap;
@@ -52,6 +53,11 @@ impl Trackers {
     /// Nothing is announced yet.
     pub fn new(announcers: Announcers) -> Trackers {
         Trackers { announcers, unanswered: 0, parting: BTreeMap::new() }
+    }
+
+    /// From now on, trackers elsewhere are told these ports.
+    pub fn use_ports(&self, outer: OuterPorts) {
+        self.announcers.use_ports(outer);
     }
 
     /// Asks a tracker. If that can't even be tried, returns the event that says so.

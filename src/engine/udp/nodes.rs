@@ -12,7 +12,7 @@ use crate::engine::config::Dht as Options;
 use crate::proto::krpc::{MOST_READ, NodeId};
 use crate::swarm::dht::{Config, Figures, Goal, Input, Node, Output};
 use crate::sys::random;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io;
 use std::net::UdpSocket;
@@ -91,9 +91,17 @@ impl Nodes {
         }
     }
 
-    /// Wants something of both families. An [`Output::Done`] follows of each that knows nodes.
-    pub fn seek(&mut self, ticket: u64, goal: &Goal) {
+    /// The router says that this is our address.
+    pub fn is_at(&mut self, ip: IpAddr) {
+        if let Some(at) = self.families.iter().position(|family| family.is_v6 == ip.is_ipv6()) {
+            self.tell(at, Input::Address(ip));
+        }
+    }
+
+    /// Wants something of both families; what of each may differ. An [`Output::Done`] follows of each that knows nodes.
+    pub fn seek(&mut self, ticket: u64, of_v4: &Goal, of_v6: &Goal) {
         for at in 0..self.families.len() {
+            let goal = if self.families[at].is_v6 { of_v6 } else { of_v4 };
             let is_of_other = matches!(goal, Goal::Ping(addr) if addr.is_ipv6() != self.families[at].is_v6);
             if !is_of_other {
                 self.tell(at, Input::Seek(ticket, goal.clone()));
@@ -230,7 +238,7 @@ mod tests {
         let mut first = nodes(&[("127.0.0.1", 9)]);
         let mut second = nodes(&[("127.0.0.1", port(&first))]);
         let addr: SocketAddr = ([127, 0, 0, 1], port(&first)).into();
-        second.seek(7, &Goal::Ping(addr));
+        second.seek(7, &Goal::Ping(addr), &Goal::Ping(addr));
         let end = Instant::now() + Time::from_secs(20);
         let outcome = loop {
             assert!(Instant::now() < end, "it answers");
@@ -251,7 +259,8 @@ mod tests {
     fn a_silent_node_is_given_up_in_time() {
         let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
         let mut asking = nodes(&[("127.0.0.1", 9)]);
-        asking.seek(7, &Goal::Ping(silent.local_addr().unwrap()));
+        let goal = Goal::Ping(silent.local_addr().unwrap());
+        asking.seek(7, &goal, &goal);
         let end = Instant::now() + Time::from_secs(20);
         let outcome = loop {
             assert!(Instant::now() < end, "it is given up");

@@ -5,7 +5,7 @@
 use crate::base::time::Time;
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 /// What is to be done.
 pub enum Order {
@@ -28,6 +28,8 @@ pub enum Order {
     Meet(Vec<SocketAddr>, bool),
     /// There may be nodes at these hosts: a torrent says so. They are asked if we know few others.
     LookUp(Vec<(String, u16)>),
+    /// The router maps this port to ours, or none that is another one; and this is its address.
+    Outside(Option<u16>, Option<IpAddr>),
     /// Save the nodes, and end.
     End,
 }

@@ -4,14 +4,11 @@
 //! trackers may share the port one day.
 
 use crate::sys::in_words;
+use crate::sys::interfaces::{FAR_V6, source_towards};
 use rustix::net::sockopt::set_ipv6_v6only;
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-
-/// An address for which the kernel is asked for a route. Nothing is sent there. (2001:200::/23 is the first block that
-/// was given out.)
-const FAR_V6: (Ipv6Addr, u16) = (Ipv6Addr::new(0x2001, 0x200, 0, 0, 0, 0, 0, 1), 9);
 
 /// The sockets for IPv4 and IPv6. Port 0: the system chooses. A family that this host does not have is left out.
 pub fn open(port: u16) -> io::Result<Vec<UdpSocket>> {
@@ -27,7 +24,7 @@ pub fn open(port: u16) -> io::Result<Vec<UdpSocket>> {
 
 /// Whether the kernel has a route to the Internet with IPv6.
 pub fn has_v6() -> bool {
-    UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok_and(|socket| socket.connect(FAR_V6).is_ok())
+    source_towards(FAR_V6).is_some()
 }
 
 fn bind(at: SocketAddr) -> io::Result<UdpSocket> {

@@ -90,6 +90,8 @@ struct Work {
     /// Nodes in the file.
     known: usize,
     save_at: Time,
+    /// The port of the router that leads to ours (IPv4), if it is known.
+    outer_port: Option<u16>,
 }
 
 /// A lookup that runs.
@@ -116,8 +118,17 @@ impl Thread {
         let known = saved.nodes.len();
         let entrance = Entrance::new(known, !self.options.nodes.is_empty());
         let (schedule, lookups) = (Schedule::default(), BTreeMap::new());
-        let mut work =
-            Work { thread: self, nodes, entrance, schedule, lookups, last_ticket: 0, known, save_at: SAVE_EVERY };
+        let mut work = Work {
+            thread: self,
+            nodes,
+            entrance,
+            schedule,
+            lookups,
+            last_ticket: 0,
+            known,
+            save_at: SAVE_EVERY,
+            outer_port: None,
+        };
         while work.turn() {}
         work.save();
     }
@@ -137,6 +148,10 @@ impl Work {
                 // They are of use only if we know few.
                 Order::LookUp(hosts) if self.nodes.figures().good < FEW => self.look_up(hosts, false),
                 Order::LookUp(_) => {}
+                Order::Outside(port, ip) => {
+                    self.outer_port = port;
+                    ip.into_iter().for_each(|ip| self.nodes.is_at(ip));
+                }
                 Order::End => return false,
             }
         }
@@ -167,8 +182,9 @@ impl Work {
         log::debug!("looking up {info_hash} in the DHT");
         // It says that the DHT is asked.
         self.tell(torrent, Vec::new());
-        let goal = Goal::Peers { info_hash, announce: Some((self.thread.port, is_seed)) };
-        self.nodes.seek(self.last_ticket, &goal);
+        let goal = |port| Goal::Peers { info_hash, announce: Some((port, is_seed)) };
+        let outer = self.outer_port.unwrap_or(self.thread.port);
+        self.nodes.seek(self.last_ticket, &goal(outer), &goal(self.thread.port));
         self.lookups.insert(self.last_ticket, Lookup { torrent, info_hash, found: false, announced: 0 });
     }
 
@@ -176,8 +192,9 @@ impl Work {
         match output {
             Output::Step(ticket, Step::Answered { new: peers, .. }) if !peers.is_empty() => {
                 let Some(lookup) = self.lookups.get_mut(&ticket) else { return };
-                let (port, external) = (self.thread.port, self.nodes.figures().external);
-                lookup.found |= peers.iter().any(|peer| !is_us(*peer, port, external));
+                let external = self.nodes.figures().external;
+                let ports = [self.thread.port, self.outer_port.unwrap_or(self.thread.port)];
+                lookup.found |= peers.iter().any(|peer| !ports.iter().any(|port| is_us(*peer, *port, external)));
                 log::debug!("{} of {} found in the DHT", count(peers.len(), "peer"), lookup.info_hash);
                 let torrent = lookup.torrent;
                 self.tell(torrent, peers);

@@ -30,6 +30,12 @@ impl External {
         let wins = count >= FEWEST && 3 * count >= 2 * self.votes.len();
         wins && self.known.replace(ip) != Some(ip)
     }
+
+    /// Our own router says that its address is `ip`. It has no reason to lie, so that counts until the nodes say
+    /// something else. Returns whether it is another one than before.
+    pub fn told(&mut self, ip: IpAddr) -> bool {
+        self.votes.is_empty() && self.known.replace(ip) != Some(ip)
+    }
 }
 
 #[cfg(test)]
@@ -56,6 +62,16 @@ mod tests {
         assert!((0..1000).all(|n| !vote(&mut external, n, 1 + (n % 2) as u8)));
         assert_eq!(external.known, Some(ip(1)));
         assert_eq!((0..VOTES).filter(|n| vote(&mut external, *n, if n % 8 == 0 { 1 } else { 2 })).count(), 1);
+        assert_eq!(external.known, Some(ip(2)));
+    }
+
+    #[test]
+    fn a_router_is_believed_until_nodes_say_something_else() {
+        let mut external = External::default();
+        assert!(external.told(ip(1)) && !external.told(ip(1)));
+        assert_eq!(external.known, Some(ip(1)));
+        assert!((1..FEWEST).all(|n| !vote(&mut external, n, 2)) && external.known == Some(ip(1)));
+        assert!(vote(&mut external, 99, 2) && !external.told(ip(1)));
         assert_eq!(external.known, Some(ip(2)));
     }
 

@@ -98,6 +98,8 @@ pub enum Input<'a> {
     Cancel(u64),
     /// Good nodes of the other machine, for those who want nodes of both families. The engine gives them now and then.
     Others(Vec<Contact>),
+    /// The router says that this is our address.
+    Address(IpAddr),
     /// The moment of [`Node::next_wake`] has come.
     Timer,
 }

@@ -107,6 +107,8 @@ impl Node {
             Input::Seek(ticket, goal) => self.begin(ticket, goal, turn),
             Input::Cancel(ticket) => drop(self.lookups.remove(&ticket)),
             Input::Others(contacts) => self.others = contacts,
+            Input::Address(ip) if self.external.told(ip) => self.is_seen_at(ip, turn),
+            Input::Address(_) => {}
             Input::Timer => {
                 self.give_up_questions(turn);
                 self.advance_all(turn);

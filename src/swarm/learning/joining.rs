@@ -10,6 +10,7 @@ use crate::proto::peer::extended::{Extended, ExtendedHandshake, Extension, Incom
 use crate::proto::peer::handshake::Reserved;
 use crate::proto::peer::message::Message;
 use crate::proto::peer::metadata::Metadata;
+use crate::proto::portmap::Transport;
 use crate::swarm::event::{Action, PeerOrder};
 use crate::swarm::meeting::crowd::{Crowd, keeps_new};
 use crate::swarm::meeting::introduction::introduction;
@@ -106,12 +107,17 @@ impl Learning {
         if reserved.extension() {
             // We offer the extension until we have the description, because peers send us the blocks with the id that
             // we give it.
-            let told =
-                introduction(&self.settings, &identity, Offers { metadata: !self.is_learned, ..Offers::default() });
+            let told = introduction(
+                &self.settings,
+                turn.shared.outer_ports,
+                &identity,
+                Offers { metadata: !self.is_learned, ..Offers::default() },
+            );
             send(&mut guest, Message::Extended(told.message()), turn);
         }
         if self.has_node(turn.now) && reserved.dht() {
-            send(&mut guest, Message::Port(self.settings.port), turn);
+            let port = turn.shared.outer_ports.seen_by(identity.addr.ip(), Transport::Udp, self.settings.port);
+            send(&mut guest, Message::Port(port), turn);
         }
         self.guests.insert(key, guest);
         self.look_at_guests(turn.now);

@@ -28,7 +28,7 @@ pub fn share_network(addr: IpAddr, ip: IpAddr) -> bool {
 }
 
 /// Whether an address belongs to the shared network of a provider with a carrier-grade NAT (RFC 6598).
-fn is_carriers(ip: IpAddr) -> bool {
+pub fn is_carriers(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V4(ip) if ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64)
 }
 

@@ -11,6 +11,7 @@ pub mod candidates;
 pub mod crowd;
 pub mod host;
 pub mod introduction;
+pub mod portmap;
 pub mod source;
 pub mod told;
 

@@ -25,7 +25,7 @@ impl Torrent {
         let handshake = ExtendedHandshake {
             upload_only: (is_seeding && !peer.sees_little).then_some(true),
             metadata_size: self.describing.size(),
-            ..introduction(&self.settings, &peer.identity, offers)
+            ..introduction(&self.settings, turn.shared.outer_ports, &peer.identity, offers)
         };
         send(peer, Message::Extended(handshake.message()), turn);
     }

@@ -8,6 +8,7 @@ use super::{Torrent, Turn, send};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::handshake::Reserved;
 use crate::proto::peer::message::Message;
+use crate::proto::portmap::Transport;
 use crate::swarm::event::{Action, PeerOrder};
 use crate::swarm::meeting::crowd::keeps_new;
 use crate::swarm::peer::{Identity, Peer, PeerKey};
@@ -47,7 +48,8 @@ impl Torrent {
         }
         // Nodes that have peers in common make a good beginning of a table.
         if self.has_node() && reserved.dht() {
-            send(&mut peer, Message::Port(self.settings.port), turn);
+            let port = turn.shared.outer_ports.seen_by(peer.identity.addr.ip(), Transport::Udp, self.settings.port);
+            send(&mut peer, Message::Port(port), turn);
         }
         self.peers.insert(key, peer);
         self.wake_for(key);

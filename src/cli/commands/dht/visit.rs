@@ -84,7 +84,7 @@ impl Visit {
     /// Seeks, and tells `on` what happens, until it is over. Returns what came of it in each family that was asked.
     pub fn seek(&mut self, goal: &Goal, on: &mut dyn FnMut(Output)) -> Vec<Outcome> {
         self.tickets += 1;
-        self.nodes.seek(self.tickets, goal);
+        self.nodes.seek(self.tickets, goal, goal);
         let mut outcomes = Vec::new();
         loop {
             for output in self.nodes.work() {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::cli::run::session::tests::{session, status, trackers};
 use crate::engine::{Phase, Problem, ProblemKind};
+use crate::swarm::meeting::portmap;
 use crate::swarm::standing::DiskTrouble;
 use crate::swarm::standing::Standing;
 use proptest::prelude::*;
@@ -44,6 +45,23 @@ fn one_torrent_at_40_columns_in_ascii_with_a_wide_name() {
     let title = &texts(&one, 39, 9, true)[0];
     assert!(title.starts_with("日本語のファ…") && title.ends_with("がある.mkv   downloading"), "{title}");
     assert!(columns(title) <= 39);
+}
+
+#[test]
+fn a_router_that_lets_nobody_in_is_shown_below_the_torrents() {
+    let mut one = session(vec![running("a")]);
+    one.router.ip = Some([192, 168, 1, 1].into());
+    let why = "the router refuses UPnP: it does not allow that (error 606 Action\x1b[31m not authorized)";
+    one.router.v4 = portmap::Standing::Closed(why.into());
+    let rows = texts(&one, 78, 23, true);
+    let expected = [
+        "  nobody has connected to us from elsewhere: the router 192.168.1.1 refuses",
+        "  UPnP: it does not allow that (error 606 Action\\x1b[31m not authorized)",
+    ];
+    assert_eq!(rows[rows.len() - 2..], expected);
+    assert_eq!(texts(&one, 78, 4, true).len(), 4, "only if there is room");
+    one.router.reached = true;
+    assert_eq!(texts(&one, 78, 23, true).len(), rows.len() - 2);
 }
 
 #[test]

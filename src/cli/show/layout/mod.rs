@@ -5,7 +5,7 @@
 
 use super::doing::Doing;
 use super::pieces::{bar, map};
-use super::{trackers, words};
+use super::{router, trackers, words};
 use crate::base::path::for_terminal;
 use crate::base::units::{count, duration, of, per_mille, percent, rate, size, sum, time_left};
 use crate::base::width::{columns, pad, shorten_end, shorten_middle, wrap};
@@ -79,10 +79,13 @@ pub fn draw(session: &Session, look: Look, ended: bool) -> Vec<Row> {
     } else {
         most_interesting(&entries, look, room.saturating_sub(1), ended)
     };
-    // The DHT is of all torrents, and the first row to be left out.
+    // The DHT and the router are of all torrents, and the first rows to be left out.
     rows.truncate(look.rows);
+    let dht = trackers::dht(session).into_iter().map(|text| shown(&text, look));
+    let router = router::trouble(&session.router).map(|text| reason(&text, look));
     let spare = look.rows.saturating_sub(rows.len() + usize::from(!alone));
-    rows.extend(trackers::dht(session).filter(|_| spare > 0 && !ended).map(|text| plain(format!("  {text}"), look)));
+    let common = dht.chain(router.into_iter().flatten()).take(if ended { 0 } else { spare });
+    rows.extend(common.map(|text| plain(format!("  {text}"), look)));
     if !alone {
         rows.push(total(session, look, ended));
     }

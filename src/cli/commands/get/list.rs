@@ -2,10 +2,10 @@
 //!
 //! Floor 4.
 
-use super::show::in_portions;
 use crate::base::json::Object;
 use crate::base::path::for_terminal;
 use crate::base::units::{count, of, size};
+use crate::cli::commands::show::in_portions;
 use crate::cli::exit::Failure;
 use crate::cli::options::choice::numbered;
 use crate::proto::choice::Choice;

@@ -3,9 +3,12 @@
 //! Floor 4. First the options are checked and every torrent is read, so that errors are reported before anything is
 //! created. Then the engine runs until all torrents are complete.
 
-use super::list;
-use super::metadata::{self, Saving};
-use super::wanted::{self, Wanted};
+mod list;
+mod metadata;
+mod wanted;
+
+use self::metadata::Saving;
+use self::wanted::Wanted;
 use crate::cli::exit::{Exit, Failure, RUN_EXITS, RUN_SEVERAL};
 use crate::cli::options::choice::Files;
 use crate::cli::options::command::{Command, Completes, Group};

@@ -1,0 +1,73 @@
+//! Asks the router to let peers in: port mapping by PCP, NAT-PMP or UPnP.
+//!
+//! Floor 3. [`PortMapping`] is the manager's handle. One thread asks the routers of both address families, sleeps until
+//! a mapping has to be renewed or the router announces that it has started, and at the end removes what it mapped. What
+//! to ask is decided by a [`Mapper`](crate::swarm::meeting::portmap::Mapper); which router is asked, by [`route`]. In a
+//! build without the feature `portmap`, `absent.rs` takes the place of this folder.
+
+pub mod packets;
+pub mod probe;
+pub mod route;
+mod thread;
+pub mod upnp;
+
+use self::thread::Work;
+use super::config::FINAL_ANNOUNCE_TIME;
+use super::input::Input;
+use crossbeam_channel::{Receiver, Sender};
+use rustix::event::{EventfdFlags, eventfd};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// This build has port mapping.
+pub const IS_BUILT_IN: bool = true;
+/// Stack size of the thread: HTTP needs some.
+const STACK_BYTES: usize = 256 * 1024;
+
+/// A handle to the thread; `None`: ports are not mapped.
+pub struct PortMapping(Option<Handle>);
+
+struct Handle {
+    /// It wakes the thread, which then ends.
+    end: Arc<OwnedFd>,
+    /// This is disconnected when the thread has ended.
+    ended: Receiver<()>,
+    /// The thread was told to end then.
+    told: Option<Instant>,
+}
+
+impl PortMapping {
+    /// Begins to map `port`, if that is `wanted`. How it stands goes to `manager`, now and after each change.
+    pub fn start(wanted: bool, port: u16, manager: &Sender<Input>) -> io::Result<PortMapping> {
+        if !wanted {
+            return Ok(PortMapping(None));
+        }
+        let end = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        let (ends, ended) = crossbeam_channel::bounded(0);
+        let mut work = Work::new(port, manager.clone(), Arc::clone(&end));
+        let builder = std::thread::Builder::new().name("portmap".into()).stack_size(STACK_BYTES);
+        builder.spawn(move || {
+            work.run();
+            drop(ends);
+        })?;
+        Ok(PortMapping(Some(Handle { end, ended, told: None })))
+    }
+
+    /// The process ends soon: the thread removes the mappings.
+    pub fn end(&mut self) {
+        if let Some(handle) = &mut self.0 {
+            handle.told.get_or_insert_with(Instant::now);
+            let _ = rustix::io::write(&handle.end, &1u64.to_ne_bytes());
+        }
+    }
+
+    /// Waits until the mappings are removed, within the time that the end may take.
+    pub fn wait(&mut self) {
+        self.end();
+        if let Some(Handle { ended, told: Some(told), .. }) = &self.0 {
+            let _ = ended.recv_deadline(*told + FINAL_ANNOUNCE_TIME);
+        }
+    }
+}

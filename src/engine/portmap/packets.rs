@@ -1,0 +1,98 @@
+//! The sockets for NAT-PMP and PCP.
+//!
+//! Floor 3, part of [`portmap`](super). The socket that asks is connected to the router, so the kernel drops what comes
+//! from elsewhere, and tells us if the router has no such port.
+
+use super::route::Route;
+use crate::proto::portmap::ANNOUNCE_PORT;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use rustix::net::sockopt::set_socket_reuseaddr;
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
+use std::io;
+use std::net::UdpSocket;
+
+/// All hosts of the network. Every host with IPv4 is a member.
+const ALL_HOSTS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(224, 0, 0, 1)), ANNOUNCE_PORT);
+/// One byte more than the longest packet (RFC 6887, section 7), so that one that is longer is recognized.
+const BUFFER_BYTES: usize = 1101;
+
+/// A socket that is connected to the router.
+pub fn connect(route: &Route) -> io::Result<UdpSocket> {
+    let socket = UdpSocket::bind((route.ours, 0))?;
+    socket.connect(route.router)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// A socket that hears the announcements of routers.
+pub fn hear() -> io::Result<UdpSocket> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = net::socket_with(AddressFamily::INET, SocketType::DGRAM, flags, None)?;
+    // Other programs hear them, too.
+    set_socket_reuseaddr(&socket, true)?;
+    net::bind(&socket, &ALL_HOSTS)?;
+    Ok(UdpSocket::from(socket))
+}
+
+/// Reads a datagram of the connected router. `Ok(None)`: there is none. An error: the router has no such port, or
+/// can't be reached.
+pub fn receive(socket: &UdpSocket) -> io::Result<Option<Vec<u8>>> {
+    let mut buffer = [0; BUFFER_BYTES];
+    loop {
+        match socket.recv(&mut buffer) {
+            Ok(length) if length < BUFFER_BYTES => return Ok(Some(buffer[..length].to_vec())),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Reads at most `most` packets for all hosts, each with its sender.
+pub fn announcements(socket: &UdpSocket, most: usize) -> Vec<(SocketAddr, Vec<u8>)> {
+    let mut buffer = [0; BUFFER_BYTES];
+    let mut read = Vec::new();
+    while read.len() < most {
+        match socket.recv_from(&mut buffer) {
+            Ok((length, from)) => read.push((from, buffer[..length].to_vec())),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
+    read
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A socket in the place of a router, and one that is connected to it.
+    fn pair() -> (UdpSocket, UdpSocket) {
+        let router = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let at = router.local_addr().unwrap();
+        let ours = connect(&Route { router: at, ours: at.ip() }).unwrap();
+        ours.set_nonblocking(false).unwrap();
+        ours.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+        (router, ours)
+    }
+
+    #[test]
+    fn only_the_router_is_heard() {
+        let (router, ours) = pair();
+        let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let at = ours.local_addr().unwrap();
+        stranger.send_to(b"forged", at).unwrap();
+        router.send_to(&[7; 1101], at).unwrap();
+        router.send_to(b"answer", at).unwrap();
+        assert_eq!(receive(&ours).unwrap(), Some(b"answer".to_vec()), "and nothing that is too long");
+    }
+
+    #[test]
+    fn a_router_without_the_port_is_noticed_at_once() {
+        let (router, ours) = pair();
+        drop(router);
+        ours.send(b"question").unwrap();
+        assert_eq!(receive(&ours).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+    }
+}
