@@ -73,6 +73,8 @@ pub enum Input {
         /// The thread's device.
         device: u64,
     },
+    /// Nothing can be sent, and why: the address or interface that we are bound to is away. `None`: it is back.
+    Offline(Option<String>),
     /// A person wants something.
     Command(Command),
 }

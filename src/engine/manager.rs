@@ -27,7 +27,7 @@ use super::config::Config;
 use super::disk::Disk;
 use super::input::{Command, Input};
 use super::keeper::Keeper;
-use super::notice::{Notice, RateLimits};
+use super::notice::Notice;
 use super::peer::around::Surroundings;
 use super::peer::blocks::Blocks;
 use super::peer::listener;
@@ -199,7 +199,7 @@ impl Manager {
         self.save_due(now);
         self.disks.disk.send(now);
         self.peers.send();
-        self.news.report_all(&self.torrents, limits_of(&self.shared), &self.searches.dht, now);
+        self.news.report_all(&self.torrents, &self.shared, &self.searches.dht, now);
     }
 
     /// Waits for the next input, or until something is due: `Some(None)`. `None`: nothing will come any more.
@@ -261,6 +261,7 @@ impl Manager {
             Input::Checked { torrent, result } => self.checked(torrent, result, now),
             Input::Written { device, bytes } => self.shared.budget.written_to(device, bytes),
             Input::DiskDone { device } => self.disk_done(device, now),
+            Input::Offline(why) => self.offline(why, now),
             Input::Command(command) => self.obey(command, now),
         }
     }
@@ -384,11 +385,6 @@ impl Manager {
         }
         torrents
     }
-}
-
-/// The limits of what all torrents together transfer.
-fn limits_of(shared: &Shared) -> RateLimits {
-    RateLimits { download: shared.download.rate(), upload: shared.upload.rate() }
 }
 
 /// Half of the descriptors we may have: the rest is for files, trackers, and connections that are being opened.

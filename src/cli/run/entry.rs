@@ -2,7 +2,7 @@
 //!
 //! Floor 4.
 
-use crate::engine::{Phase, Problem, ProblemKind};
+use crate::engine::{Job, Phase, Problem, ProblemKind};
 use crate::proto::id::InfoHash;
 use crate::proto::peer::metadata::IS_BUILT_IN;
 use crate::swarm::figures::{LearningStatus, Status};
@@ -41,6 +41,12 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// A torrent that has no number yet.
+    pub fn of(job: &Job, phase: Phase) -> Entry {
+        let (name, info_hash) = (job.metainfo.name.clone(), job.metainfo.info_hash);
+        Entry { phase, ..Entry::new(name, info_hash, job.length(), job.metainfo.length) }
+    }
+
     /// A torrent of which nothing else is known.
     pub fn new(name: String, info_hash: InfoHash, wanted: u64, size: u64) -> Entry {
         Entry {

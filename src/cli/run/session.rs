@@ -2,6 +2,8 @@
 //!
 //! Floor 4. The views (the screen, plain lines, JSON) read it, and get its changes as [`Update`]s.
 
+mod way;
+
 use super::entry::Entry;
 use crate::base::units::sum;
 use crate::base::url;
@@ -88,6 +90,8 @@ pub struct Session {
     pub limits: RateLimits,
     /// How the DHT is.
     pub dht: Option<DhtReport>,
+    /// Why nothing can be sent; `None`: something can.
+    pub offline: Option<String>,
     /// The torrents, in the order in which they were added.
     /// (In boxes, because the nodes of a map are half empty.)
     pub entries: BTreeMap<TorrentId, Box<Entry>>,
@@ -112,13 +116,14 @@ impl Session {
             unsettled: BTreeSet::new(),
             limits: RateLimits::default(),
             dht: None,
+            offline: None,
             first_failure: None,
         }
     }
 
     /// Adds a torrent, here and in the engine.
     pub fn add(&mut self, job: Job, engine: &Engine) -> TorrentId {
-        let entry = entry_of(&job, Phase::Checking(0));
+        let entry = Entry::of(&job, Phase::Checking(0));
         self.enter(entry, engine.add(job))
     }
 
@@ -144,7 +149,7 @@ impl Session {
     /// The description of a torrent has arrived; its content is checked now.
     pub fn begin(&mut self, torrent: TorrentId, job: Job, engine: &Engine) -> Option<Update> {
         let entry = self.entries.get_mut(&torrent)?;
-        let Entry { name, wanted, size, .. } = entry_of(&job, Phase::Checking(0));
+        let Entry { name, wanted, size, .. } = Entry::of(&job, Phase::Checking(0));
         (entry.name, entry.wanted, entry.size, entry.phase) = (name, wanted, size, Phase::Checking(0));
         engine.begin(torrent, job);
         Some(Update::Learned(torrent))
@@ -180,7 +185,7 @@ impl Session {
     pub fn leave_out(&mut self, job: &Job, why: String, engine: &Engine) -> TorrentId {
         let problem = Problem { kind: ProblemKind::CantCreate, text: why };
         self.first_failure.get_or_insert(exit_of(&problem));
-        self.enter(entry_of(job, Phase::Failed(problem)), engine.number())
+        self.enter(Entry::of(job, Phase::Failed(problem)), engine.number())
     }
 
     fn enter(&mut self, entry: Entry, torrent: TorrentId) -> TorrentId {
@@ -268,6 +273,7 @@ impl Session {
                     updates.push(Update::Tracker { torrent, host: host(&url), problem, refuses, warning });
                 }
             }
+            Notice::Offline(why) => updates.push(self.is_offline(why)),
             Notice::Warning { torrent, text } => {
                 let torrent = torrent.filter(|torrent| self.entries.contains_key(torrent));
                 updates.push(Update::Warning { torrent, text });
@@ -368,12 +374,6 @@ impl Session {
             updates.push(Update::Complete(torrent));
         }
     }
-}
-
-/// The first report of a torrent, which has no number yet.
-fn entry_of(job: &Job, phase: Phase) -> Entry {
-    let (name, info_hash) = (job.metainfo.name.clone(), job.metainfo.info_hash);
-    Entry { phase, ..Entry::new(name, info_hash, job.length(), job.metainfo.length) }
 }
 
 /// The exit code of a failed torrent.

@@ -2,10 +2,12 @@
 //!
 //! Floor 3, part of the [`manager`](super). They are for public torrents only.
 
+use super::Manager;
 use crate::base::time::Time;
 use crate::engine::config::Config;
-use crate::engine::input::Input;
+use crate::engine::input::{Command, Input};
 use crate::engine::lsd::Lsd;
+use crate::engine::notice::Notice;
 use crate::engine::udp::{Dht, Order};
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
@@ -49,5 +51,16 @@ impl Searches {
     pub fn remove(&mut self, info_hash: &InfoHash) {
         self.lsd.remove(info_hash);
         self.dht.order(Order::Remove(*info_hash));
+    }
+}
+
+impl Manager {
+    /// Nothing can be sent, and why. `None`: the network is back, so peers are searched for at once.
+    pub(super) fn offline(&mut self, why: Option<String>, now: Time) {
+        if why.is_none() {
+            self.searches.dht.order(Order::Reopen);
+            self.obey(Command::Announce(None), now);
+        }
+        self.news.tell(Notice::Offline(why));
     }
 }

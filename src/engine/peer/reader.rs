@@ -14,10 +14,9 @@ use crate::proto::id::InfoHash;
 use crate::proto::peer::handshake::{self, Handshake};
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
-use crate::sys::is_one_of;
+use crate::sys::{is_one_of, outlet};
 use core::net::SocketAddr;
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -95,9 +94,7 @@ fn shake_first(
     info_hash: InfoHash,
     addr: SocketAddr,
 ) -> io::Result<(Arc<TcpStream>, Handshake)> {
-    let family = if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let socket = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    let socket = Arc::new(TcpStream::from(socket));
+    let socket = Arc::new(outlet::get().stream(addr)?);
     let opening = &around.directory.opening;
     opening.add(info_hash, &socket);
     let shaken = shake_on(around, &socket, info_hash, addr);
@@ -114,12 +111,7 @@ fn shake_on(
     if around.directory.find(&info_hash).is_none() {
         return Err(io::Error::other("the torrent ended"));
     }
-    // Linux uses the write timeout for connecting too, and reports EINPROGRESS when it expires.
-    socket.set_write_timeout(Some(CONNECT_TIMEOUT))?;
-    rustix::net::connect(socket, &addr).map_err(|error| match error {
-        Errno::INPROGRESS | Errno::AGAIN => io::ErrorKind::TimedOut.into(),
-        error => io::Error::from(error),
-    })?;
+    outlet::get().connect(socket, addr, CONNECT_TIMEOUT)?;
     socket.write_all(&around.handshake(info_hash))?;
     let handshake = hear_handshake(socket, Instant::now() + HANDSHAKE_DEADLINE, |_| Ok(()))?;
     if handshake.info_hash != info_hash {

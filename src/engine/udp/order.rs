@@ -28,6 +28,8 @@ pub enum Order {
     Meet(Vec<SocketAddr>, bool),
     /// There may be nodes at these hosts: a torrent says so. They are asked if we know few others.
     LookUp(Vec<(String, u16)>),
+    /// The network is back: use new sockets.
+    Reopen,
     /// Save the nodes, and end.
     End,
 }

@@ -133,6 +133,7 @@ impl Work {
                 // They are of use only if we know few.
                 Order::LookUp(hosts) if self.nodes.figures().good < FEW => self.look_up(hosts, false),
                 Order::LookUp(_) => {}
+                Order::Reopen => self.nodes.reopen(self.thread.port),
                 Order::End => return false,
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::proto::peer::extended::{ExtendedHandshake, Offers};
 use crate::swarm::peer::{Identity, MOST_WANTED};
-use crate::swarm::settings::Settings;
+use crate::swarm::settings::{NO_PORT, Settings};
 
 /// Our name and version.
 const VERSION: &str = concat!("swarmlet ", env!("CARGO_PKG_VERSION"));
@@ -13,7 +13,7 @@ pub fn introduction(settings: &Settings, peer: &Identity, offers: Offers) -> Ext
         reqq: Some(MOST_WANTED as u32),
         version: Some(VERSION.to_string()),
         // A peer that connected to us knows our port already.
-        port: peer.outgoing.then_some(settings.port),
+        port: (peer.outgoing && settings.port != NO_PORT).then_some(settings.port),
         your_ip: Some(peer.addr.ip()),
         ..ExtendedHandshake::ours(offers)
     }

@@ -9,6 +9,7 @@ use crate::proto::peer::handshake::Reserved;
 use crate::proto::peer::message::Message;
 use crate::swarm::event::{PeerEvent, PeerOrder};
 use crossbeam_channel::Receiver;
+use rustix::net::{AddressFamily, SocketType};
 use std::net::{Ipv4Addr, TcpListener};
 
 fn handshake(info_hash: InfoHash, id: u8) -> Handshake {
