@@ -261,7 +261,8 @@ impl Manager {
             Input::Checked { torrent, result } => self.checked(torrent, result, now),
             Input::Written { device, bytes } => self.shared.budget.written_to(device, bytes),
             Input::DiskDone { device } => self.disk_done(device, now),
-            Input::Offline(why) => self.offline(why, now),
+            Input::Offline(why) => self.news.tell(Notice::Offline(Some(why))),
+            Input::Online { anew } => self.is_online(anew, now),
             Input::Command(command) => self.obey(command, now),
         }
     }

@@ -24,6 +24,8 @@ pub mod json;
 pub mod lan;
 pub mod lftp;
 pub mod libtorrent;
+#[allow(dead_code)] // Only the stories of `--bind` and `--proxy` use it.
+pub mod links;
 pub mod opentracker;
 pub mod peers;
 pub mod ports;

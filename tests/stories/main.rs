@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bind;
 mod blocklist;
 mod check;
 mod choice;

@@ -55,12 +55,13 @@ impl Searches {
 }
 
 impl Manager {
-    /// Nothing can be sent, and why. `None`: the network is back, so peers are searched for at once.
-    pub(super) fn offline(&mut self, why: Option<String>, now: Time) {
-        if why.is_none() {
-            self.searches.dht.order(Order::Reopen);
-            self.obey(Command::Announce(None), now);
+    /// The network is back, so peers are searched for at once.
+    pub(super) fn is_online(&mut self, anew: bool, now: Time) {
+        if anew {
+            self.peers.close_all();
         }
-        self.news.tell(Notice::Offline(why));
+        self.searches.dht.order(Order::Reopen);
+        self.obey(Command::Announce(None), now);
+        self.news.tell(Notice::Offline(None));
     }
 }

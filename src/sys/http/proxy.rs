@@ -12,7 +12,7 @@
 //! do that, so [`Through`] adds it. SOCKS is spoken by the [`outlet`].
 
 use super::base64;
-use super::tcp::Tcp;
+use super::tcp::{Tcp, with_config};
 use crate::base::{step, url};
 use crate::sys::network::Network;
 use crate::sys::outlet;
@@ -152,22 +152,6 @@ fn line(details: &ConnectionDetails) -> Result<Box<dyn Transport>, Error> {
             let named = details.config.proxy().and_then(socks);
             Ok(Box::new(Tcp::connect(details, outlet::get().proxy.as_ref().or(named.as_ref()))?))
         }
-    }
-}
-
-/// `details` with another configuration.
-pub fn with_config<'a>(details: &'a ConnectionDetails, config: &'a Config) -> ConnectionDetails<'a> {
-    ConnectionDetails {
-        uri: details.uri,
-        addrs: details.addrs.clone(),
-        config,
-        request_level: details.request_level,
-        resolver: details.resolver,
-        now: details.now,
-        timeout: details.timeout,
-        current_time: details.current_time.clone(),
-        run_connector: details.run_connector.clone(),
-        register_shutdown: details.register_shutdown.clone(),
     }
 }
 

@@ -10,6 +10,7 @@ use std::net::TcpStream;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use ureq::Error;
+use ureq::config::Config;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, LazyBuffers, NextTimeout, ShutdownHandle, Transport};
 
 /// A connection to a server or to a proxy.
@@ -73,6 +74,22 @@ fn directly(details: &ConnectionDetails, within: Duration) -> io::Result<TcpStre
         }
     }
     Err(failure)
+}
+
+/// `details` with another configuration.
+pub fn with_config<'a>(details: &'a ConnectionDetails, config: &'a Config) -> ConnectionDetails<'a> {
+    ConnectionDetails {
+        uri: details.uri,
+        addrs: details.addrs.clone(),
+        config,
+        request_level: details.request_level,
+        resolver: details.resolver,
+        now: details.now,
+        timeout: details.timeout,
+        current_time: details.current_time.clone(),
+        run_connector: details.run_connector.clone(),
+        register_shutdown: details.register_shutdown.clone(),
+    }
 }
 
 impl Transport for Tcp {

@@ -5,7 +5,7 @@
 //! connected to again with the second ones, and what worked is remembered.
 
 use super::certificates;
-use super::proxy::with_config;
+use super::tcp::with_config;
 use crate::base::date::date;
 use crate::sys::{in_words, lock};
 use std::collections::BTreeSet;

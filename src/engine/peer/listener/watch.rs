@@ -20,8 +20,10 @@ struct Watch {
     around: Surroundings,
     listeners: Vec<Arc<TcpListener>>,
     port: u16,
-    /// The number of the interface; `None`: it is away, and the manager knows that.
-    there: Option<u32>,
+    /// The number that the interface had last.
+    interface: u32,
+    /// It is away, and the manager knows that.
+    is_away: bool,
 }
 
 /// Starts the thread that watches. It works with the `listeners` on `port`.
@@ -33,8 +35,8 @@ pub fn start(
 ) -> io::Result<()> {
     // What changes from now on is reported.
     let changes = interfaces::changes()?;
-    let there = Some(bound.interface()?);
-    let mut watch = Watch { bound, around: around.clone(), listeners, port, there };
+    let interface = bound.interface()?;
+    let mut watch = Watch { bound, around: around.clone(), listeners, port, interface, is_away: false };
     let run = move || watch.run(&changes);
     thread::Builder::new().name("interfaces".into()).stack_size(STACK_BYTES).spawn(run)?;
     Ok(())
@@ -43,16 +45,14 @@ pub fn start(
 impl Watch {
     fn run(&mut self, changes: &OwnedFd) {
         while let Ok(()) = interfaces::wait_for_change(changes) {
-            let found = self.bound.interface();
-            if let Some(before) = self.there
-                && !found.as_ref().is_ok_and(|interface| *interface == before)
-            {
-                self.there = None;
-                let why = found.as_ref().map_or_else(in_words, |_| format!("{} (--bind) was made anew", self.bound));
-                self.tell(Some(why));
-            }
-            if let (Ok(interface), None) = (found, self.there) {
-                self.is_back(interface);
+            match self.bound.interface() {
+                Ok(interface) if !self.is_away && interface == self.interface => {}
+                Ok(interface) => self.is_back(interface),
+                Err(_) if self.is_away => {}
+                Err(error) => {
+                    self.is_away = true;
+                    self.tell(Input::Offline(in_words(&error)));
+                }
             }
         }
     }
@@ -71,12 +71,13 @@ impl Watch {
             Err(error) if error.kind() == ErrorKind::AddrNotAvailable => return,
             Err(error) => log::warn!("can't listen on port {} again: {}", self.port, in_words(&error)),
         }
-        self.there = Some(interface);
-        self.tell(None);
+        let anew = std::mem::replace(&mut self.interface, interface) != interface;
+        self.is_away = false;
+        self.tell(Input::Online { anew });
     }
 
-    fn tell(&self, why: Option<String>) {
+    fn tell(&self, input: Input) {
         // The manager is gone only when the process ends.
-        let _ = self.around.manager.send(Input::Offline(why));
+        let _ = self.around.manager.send(input);
     }
 }
