@@ -66,6 +66,12 @@ impl Links {
         assert!(ran.status.success(), "{script}: {}", String::from_utf8_lossy(&ran.stderr));
     }
 
+    /// Runs a script on a machine.
+    pub fn sh_on(&self, machine: usize, script: &str) {
+        let ran = self.command(machine, Command::new("sh").args(["-ec", script])).output().expect("there is a shell");
+        assert!(ran.status.success(), "{script}: {}", String::from_utf8_lossy(&ran.stderr));
+    }
+
     /// Takes the first link of machine 0 down.
     pub fn take_down(&self) {
         self.sh(&format!("ip -n {} link set eth0 down", self.names[0]));

@@ -28,6 +28,16 @@ pub enum Tool {
     Opentracker,
     /// tinyproxy, a proxy for HTTP.
     Tinyproxy,
+    /// microsocks, a proxy for SOCKS 5.
+    Microsocks,
+    /// danted, a proxy for SOCKS 5.
+    Dante,
+    /// nft, which counts packets.
+    Nft,
+    /// nginx, a web server.
+    Nginx,
+    /// openssl, which makes certificates.
+    Openssl,
     /// aquatic_udp, a tracker.
     #[allow(dead_code)] // Only the bench uses it.
     Aquatic,
@@ -65,6 +75,11 @@ impl Tool {
             Tool::Aquatic => ("aquatic_udp", "cargo install aquatic_udp"),
             Tool::AquaticLoadTest => ("aquatic_udp_load_test", "cargo install aquatic_udp_load_test"),
             Tool::Tinyproxy => ("tinyproxy", "apt-get install tinyproxy-bin"),
+            Tool::Microsocks => ("microsocks", "apt-get install microsocks"),
+            Tool::Dante => ("danted", "apt-get install dante-server"),
+            Tool::Nft => ("nft", "apt-get install nftables"),
+            Tool::Nginx => ("nginx", "apt-get install nginx-light"),
+            Tool::Openssl => ("openssl", "apt-get install openssl"),
             Tool::Strace => ("strace", "apt-get install strace"),
             Tool::Wrk => ("wrk", "apt-get install wrk"),
             Tool::NpmTracker => ("npm's bittorrent-tracker", "npm install -g --ignore-scripts bittorrent-tracker@9"),
@@ -97,6 +112,7 @@ impl Tool {
             Tool::NpmTracker => npm_tracker(),
             Tool::NpmDht => npm_dht(),
             Tool::Aquatic | Tool::AquaticLoadTest => return String::new(),
+            Tool::Microsocks | Tool::Dante | Tool::Nft | Tool::Nginx | Tool::Openssl => return String::new(),
             Tool::Mktorrent | Tool::Opentracker | Tool::Strace | Tool::Tmux | Tool::Fuse | Tool::Wrk => {
                 return String::new();
             }

@@ -41,6 +41,7 @@ mod own_files;
 mod pex;
 mod pex_liars;
 mod proxies;
+mod proxy;
 mod resume;
 mod screen;
 mod secrets;
