@@ -68,7 +68,11 @@ fn download(links: &Links, bind: Option<&str>, fate: Fate) -> u64 {
     let before = links.sent(1);
     assert!(bind.is_none() || before == 0, "even the search in the local network uses only the first link");
 
-    if fate == Fate::Down { links.take_down() } else { links.remove() }
+    if fate == Fate::Down {
+        links.take_down()
+    } else {
+        links.remove()
+    }
     let away = statuses(&running).len();
     if bind.is_some() {
         wait_until("it says that nothing is sent", PATIENCE, || {
@@ -80,7 +84,11 @@ fn download(links: &Links, bind: Option<&str>, fate: Fate) -> u64 {
     if bind.is_none() {
         return links.sent(1) - before;
     }
-    if fate == Fate::Down { links.bring_up() } else { links.make_again() }
+    if fate == Fate::Down {
+        links.bring_up()
+    } else {
+        links.make_again()
+    }
     wait_until("it says that the link is back", PATIENCE, || {
         running.stderr().contains("what --bind names is back")
             && statuses(&running).last().is_some_and(|last| last["offline"].is_null())

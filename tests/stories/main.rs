@@ -17,6 +17,7 @@ mod download;
 mod edit;
 mod ending;
 mod hostile;
+mod https;
 mod interop;
 mod interop_make;
 mod interop_more;

@@ -56,7 +56,8 @@ impl Stage {
         let scratch = tempfile::tempdir().unwrap();
         let content = Content::one_file("a file.bin", 3000 * KIB);
         let urls = [format!("http://{NAME}:6969/announce"), format!("udp://{FAR}:6969/announce")];
-        let torrent = make_with_tiers(&content, &scratch.path().join("a.torrent"), 64 * KIB, &urls.map(|url| vec![url]));
+        let torrent =
+            make_with_tiers(&content, &scratch.path().join("a.torrent"), 64 * KIB, &urls.map(|url| vec![url]));
         content.write_to(&scratch.path().join("source"));
         let mut stage = Stage { links, scratch, content, torrent, seed_port: 0, processes: Vec::new() };
         let path = stage.path().to_owned();

@@ -40,6 +40,12 @@ pub fn add(path: &Path) -> Result<(), String> {
 /// The words of an error of TLS, for people; `None`: it is another error.
 pub fn in_plain_words(error: &Error) -> Option<String> {
     let words = of_rustls(error)?;
+    if words.starts_with("received corrupt message") {
+        return Some("what the server sends is not TLS".into());
+    }
+    if let Some(alert) = words.strip_prefix("received fatal alert: ") {
+        return Some(format!("TLS: the server refuses the connection: {alert}"));
+    }
     let Some(about) = words.strip_prefix(ABOUT) else {
         return matches!(error, Error::Rustls(_)).then(|| format!("TLS: {words}"));
     };
@@ -47,6 +53,8 @@ pub fn in_plain_words(error: &Error) -> Option<String> {
     let is = |starts: [&str; 2]| starts.iter().any(|start| about.starts_with(start));
     Some(if about.starts_with(UNKNOWN_ISSUER) {
         "its certificate is from an unknown issuer (--ca-certificate adds one)".into()
+    } else if about.contains("CaUsedAsEndEntity") {
+        "its certificate is one of an issuer (CA:TRUE); a server needs one with CA:FALSE".into()
     } else if is(["NotValidForName", "certificate not valid for name"]) {
         "its certificate is for another name".into()
     } else if is(["Expired", "certificate expired"]) {
