@@ -78,6 +78,13 @@ pub enum Input {
         /// The thread's device.
         device: u64,
     },
+    /// Nothing can be sent, and why: the address or interface that we are bound to is away.
+    Offline(String),
+    /// It is back.
+    Online {
+        /// The interface is another one for the kernel, so the old connections reach nobody.
+        anew: bool,
+    },
     /// A person wants something.
     Command(Command),
 }

@@ -27,7 +27,7 @@ use super::config::Config;
 use super::disk::Disk;
 use super::input::{Command, Input};
 use super::keeper::Keeper;
-use super::notice::{Notice, RateLimits};
+use super::notice::Notice;
 use super::peer::around::Surroundings;
 use super::peer::blocks::Blocks;
 use super::peer::listener;
@@ -201,7 +201,7 @@ impl Manager {
         self.save_due(now);
         self.disks.disk.send(now);
         self.peers.send();
-        self.news.report_all(&self.torrents, limits_of(&self.shared), &self.searches.dht, now);
+        self.news.report_all(&self.torrents, &self.shared, &self.searches.dht, now);
     }
 
     /// Waits for the next input, or until something is due: `Some(None)`. `None`: nothing will come any more.
@@ -268,6 +268,8 @@ impl Manager {
             Input::Router(router) => self.router_says(*router, now),
             Input::Written { device, bytes } => self.shared.budget.written_to(device, bytes),
             Input::DiskDone { device } => self.disk_done(device, now),
+            Input::Offline(why) => self.news.tell(Notice::Offline(Some(why))),
+            Input::Online { anew } => self.is_online(anew, now),
             Input::Command(command) => self.obey(command, now),
         }
     }
@@ -386,11 +388,6 @@ impl Manager {
         let due = agenda::due(&self.agenda.wakes, now, usize::MAX);
         self.by_turns(due).into_iter().for_each(|torrent| self.handle(torrent, Event::Timer, now));
     }
-}
-
-/// The limits of what all torrents together transfer.
-fn limits_of(shared: &Shared) -> RateLimits {
-    RateLimits { download: shared.download.rate(), upload: shared.upload.rate() }
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ pub use notice::{DhtReport, Notice, Phase, Problem, ProblemKind, RateLimits, Rep
 
 use crate::proto::id::PeerId;
 use crate::proto::krpc;
-pub use crate::swarm::settings::{MAX_PEERS as DEFAULT_MAX_PEERS, Settings};
+pub use crate::swarm::settings::{MAX_PEERS as DEFAULT_MAX_PEERS, NO_PORT, Settings};
 use crate::sys::{lock, random};
 use crossbeam_channel::{Receiver, Sender};
 use input::Input;
@@ -58,7 +58,7 @@ use std::sync::Mutex;
 /// The running engine: a handle to its manager thread.
 pub struct Engine {
     manager: Sender<Input>,
-    /// The port that the engine listens on.
+    /// The port that the engine listens on; [`NO_PORT`]: none.
     pub port: u16,
     /// The next torrent's number. (A lock, because many routers' processors have no 64-bit atomics.)
     next: Mutex<u64>,
@@ -68,6 +68,7 @@ impl Engine {
     /// Listens, and starts the threads. What happens is reported as notices. An error says why it can't start.
     pub fn start(config: Config) -> Result<(Engine, Receiver<Notice>), String> {
         let (listeners, port) = listener::bind(&config.ports, krpc::IS_BUILT_IN && config.dht.is_some())?;
+        let port = if listeners.is_empty() { NO_PORT } else { port };
         let (notices, notice_receiver) = crossbeam_channel::unbounded();
         let settings = Settings {
             peer_id: PeerId::new(random::bytes()),

@@ -107,6 +107,8 @@ pub enum Notice {
         /// What went wrong, and what comes of it.
         text: String,
     },
+    /// Nothing can be sent, and why: the address or interface that we are bound to is away. `None`: it is back.
+    Offline(Option<String>),
     /// The engine [has stopped](super::Command::Stop) and trackers were told. This is the last notice, with the last
     /// reports.
     Stopped(Vec<Report>),

@@ -12,6 +12,8 @@ use core::net::IpAddr;
 
 /// The default port: the first of BEP 3.
 const PORT: u16 = 6881;
+/// What is told to trackers if we listen on no port. They refuse 0, and nothing listens on 1 (tcpmux, RFC 1078).
+pub const NO_PORT: u16 = 1;
 /// The default limit of a torrent's connections (transmission's).
 pub const MAX_PEERS: usize = 50;
 
@@ -20,7 +22,7 @@ pub const MAX_PEERS: usize = 50;
 pub struct Settings {
     /// Our peer id.
     pub peer_id: PeerId,
-    /// The port we listen on.
+    /// The port we listen on; [`NO_PORT`]: nobody can connect to us.
     pub port: u16,
     /// The `key` for trackers: it tells them that we are the same client after our address changed.
     pub tracker_key: u32,

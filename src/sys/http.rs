@@ -5,10 +5,15 @@
 //! another [`proxy`], and because no error may show where they lead.
 
 mod base64;
+#[cfg(feature = "tls")]
+mod certificates;
 pub mod device;
 mod guard;
 mod proxy;
 pub mod stream;
+mod tcp;
+#[cfg(feature = "tls")]
+pub mod trust;
 
 use self::proxy::Through;
 use crate::base::hex::percent;
@@ -20,7 +25,6 @@ use std::time::{Duration, Instant};
 pub use ureq::config::IpFamily as Family;
 use ureq::config::{AutoHeaderValue, Config};
 use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Proxy};
 
 /// How long the name lookup and the connection may take, so that a dead server does not use up the whole deadline.
@@ -155,7 +159,7 @@ fn ask_once(address: &str, deadline: Duration, family: Family) -> Result<ureq::h
     let (address, user) = url::take_user(address);
     // What the proxy is called in errors.
     let by = proxy.as_ref().map_or(String::new(), |proxy| format!("the proxy {}: ", proxy.host()));
-    let through = Through { usual: DefaultConnector::new(), direct: config(deadline, family, None) };
+    let through = Through::new(config(deadline, family, None));
     let agent = Agent::with_parts(config(deadline, family, proxy.clone()), through, DefaultResolver::default());
     let mut request = agent.get(&address);
     if let Some(user) = user {
@@ -187,6 +191,10 @@ fn config(deadline: Duration, family: Family, proxy: Option<Proxy>) -> Config {
 /// The text of an error without ureq's prefixes ("io: Connection refused (os error 111)"), and without anything that a
 /// server or a URL may have put there.
 fn plain(error: &ureq::Error) -> String {
+    #[cfg(feature = "tls")]
+    if let Some(words) = trust::in_plain_words(error) {
+        return words;
+    }
     match error {
         ureq::Error::Io(error) => super::in_words(error),
         ureq::Error::HostNotFound => "no such host".into(),
@@ -194,8 +202,6 @@ fn plain(error: &ureq::Error) -> String {
         ureq::Error::BadUri(_) | ureq::Error::Http(_) => "the URL is malformed".into(),
         ureq::Error::LargeResponseHeader(..) => "the response header is too big".into(),
         ureq::Error::ConnectProxyFailed(reason) => reason.clone(),
-        #[cfg(feature = "tls")]
-        ureq::Error::Rustls(error) => format!("TLS: {error}"),
         ureq::Error::ConnectionFailed | ureq::Error::TlsRequired | ureq::Error::Tls(_) => error.to_string(),
         _ => "what the server sends is not HTTP".into(),
     }

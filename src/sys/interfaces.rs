@@ -1,11 +1,16 @@
-//! The addresses of this machine in its local networks, from the kernel (rtnetlink).
+//! The interfaces and addresses of this machine, from the kernel (rtnetlink).
 //!
 //! Floor 3. We ask the kernel two questions: which interfaces there are, with their flags, and which addresses they
-//! have. Each answer comes in several packets of several messages, in the byte order of the machine.
+//! have. Each answer comes in several packets of several messages, in the byte order of the machine. The kernel also
+//! reports changes.
 
 use super::network::Network;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with};
+use rustix::io::Errno;
+use rustix::net::netlink::SocketAddrNetlink;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, netdevice, recv, send, socket_with,
+};
 use std::collections::BTreeSet;
 use std::io;
 use std::net::UdpSocket;
@@ -15,7 +20,7 @@ use std::os::fd::OwnedFd;
 const PACKET_BYTES: usize = 16 * 1024;
 /// The most packets of an answer that are read.
 const MOST_PACKETS: usize = 256;
-/// The most addresses that are used. A machine with more is a router, or runs many containers.
+/// The most addresses that are returned. A machine with more is a router, or runs many containers.
 const MOST_ADDRESSES: usize = 64;
 
 /// Messages of linux/rtnetlink.h and linux/netlink.h: the questions, ...
@@ -38,6 +43,9 @@ const ADDR_BYTES: usize = 8;
 /// `LOCAL` is our own.
 const ADDRESS: u16 = 1;
 const LOCAL: u16 = 2;
+/// What the kernel is to report (linux/rtnetlink.h): changes of interfaces, IPv4 addresses and IPv6 addresses
+/// (`RTMGRP_LINK`, `RTMGRP_IPV4_IFADDR`, `RTMGRP_IPV6_IFADDR`).
+const CHANGES: u32 = 0x1 | 0x10 | 0x100;
 /// Flags of an interface (linux/if.h).
 const UP: u32 = 0x1;
 const LOOPBACK: u32 = 0x8;
@@ -72,17 +80,70 @@ pub struct LocalAddress {
 
 /// The addresses on interfaces that are up and support multicast, without loopback.
 pub fn with_multicast() -> io::Result<Vec<LocalAddress>> {
-    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)?;
+    let interfaces = those(|flags| flags & (UP | MULTICAST | LOOPBACK) == UP | MULTICAST)?;
+    addresses(|address| interfaces.contains(&address.interface))
+}
+
+/// The number of the interface that has the address `ip` and is up; `None`: there is none. (The loopback interface has
+/// all of 127.0.0.0/8.)
+pub fn with_address(ip: IpAddr) -> io::Result<Option<u32>> {
+    let interfaces = those(|flags| flags & UP != 0)?;
+    let is_it = |address: &LocalAddress| address.ip == ip || ip.is_loopback() && address.network.contains(ip);
+    let found = addresses(|address| is_it(address) && interfaces.contains(&address.interface))?;
+    Ok(found.first().map(|address| address.interface))
+}
+
+/// The number of the interface with this name; `None`: there is none.
+pub fn with_name(name: &str) -> io::Result<Option<u32>> {
+    match netdevice::name_to_index(netlink()?, name) {
+        Ok(number) => Ok(Some(number)),
+        Err(Errno::NODEV) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether the interface with this number is up.
+pub fn is_up(interface: u32) -> io::Result<bool> {
+    Ok(those(|flags| flags & UP != 0)?.contains(&interface))
+}
+
+/// A socket on which the kernel reports each change of interfaces and addresses.
+pub fn changes() -> io::Result<OwnedFd> {
+    let socket = netlink()?;
+    bind(&socket, &SocketAddrNetlink::new(0, CHANGES))?;
+    Ok(socket)
+}
+
+/// Waits for a change. Several at once may count as one.
+pub fn wait_for_change(changes: &OwnedFd) -> io::Result<()> {
+    match recv(changes, &mut [0; PACKET_BYTES][..], RecvFlags::empty()) {
+        // There were more changes than fit into the kernel's buffer.
+        Ok(_) | Err(Errno::NOBUFS | Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn netlink() -> io::Result<OwnedFd> {
+    Ok(socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)?)
+}
+
+/// The numbers of the interfaces whose flags are as `wanted`.
+fn those(wanted: impl Fn(u32) -> bool) -> io::Result<BTreeSet<u32>> {
     let mut interfaces = BTreeSet::new();
-    ask(&socket, GET_LINK, LINK_BYTES, |kind, body| {
+    ask(&netlink()?, GET_LINK, LINK_BYTES, |kind, body| {
         if kind == NEW_LINK {
-            interfaces.extend(multicast_interface(body));
+            interfaces.extend(interface(body).filter(|(_, flags)| wanted(*flags)).map(|(number, _)| number));
         }
     })?;
+    Ok(interfaces)
+}
+
+/// The addresses that are `wanted`.
+fn addresses(wanted: impl Fn(&LocalAddress) -> bool) -> io::Result<Vec<LocalAddress>> {
     let mut found = Vec::new();
-    ask(&socket, GET_ADDR, ADDR_BYTES, |kind, body| {
+    ask(&netlink()?, GET_ADDR, ADDR_BYTES, |kind, body| {
         if kind == NEW_ADDR && found.len() < MOST_ADDRESSES {
-            found.extend(local_address(body).filter(|address| interfaces.contains(&address.interface)));
+            found.extend(local_address(body).filter(&wanted));
         }
     })?;
     Ok(found)
@@ -123,10 +184,9 @@ fn messages(mut packet: &[u8], take: &mut impl FnMut(u16, &[u8])) -> io::Result<
     Ok(false)
 }
 
-/// The number of the interface that a message describes, if it is up and supports multicast.
-fn multicast_interface(body: &[u8]) -> Option<u32> {
-    let (number, flags) = (u32_at(body, 4)?, u32_at(body, 8)?);
-    (flags & (UP | MULTICAST | LOOPBACK) == UP | MULTICAST).then_some(number)
+/// The number and the flags of the interface that a message describes.
+fn interface(body: &[u8]) -> Option<(u32, u32)> {
+    Some((u32_at(body, 4)?, u32_at(body, 8)?))
 }
 
 /// The address that a message describes.
@@ -217,13 +277,11 @@ mod tests {
     }
 
     #[test]
-    fn only_interfaces_that_are_up_and_support_multicast_count() {
-        for (flags, counts) in [(0x1043, true), (0x1002, false), (0x43, false), (0x1049, false)] {
-            let mut body = vec![0, 0, 1, 0];
-            body.extend(5u32.to_ne_bytes());
-            body.extend(u32::to_ne_bytes(flags));
-            assert_eq!(multicast_interface(&body), counts.then_some(5), "{flags:#x}");
-        }
+    fn an_interface_has_a_number_and_flags() {
+        let mut body = vec![0, 0, 1, 0];
+        body.extend(5u32.to_ne_bytes());
+        body.extend(0x1043u32.to_ne_bytes());
+        assert_eq!((interface(&body), interface(&body[..11])), (Some((5, 0x1043)), None));
     }
 
     #[test]
@@ -245,7 +303,7 @@ mod tests {
         for _ in 0..20_000 {
             let bytes: Vec<u8> = (0..rng.below(64)).map(|_| rng.below(8) as u8 * 5).collect();
             let _ = messages(&bytes, &mut |_, body| {
-                let _ = (local_address(body), multicast_interface(body));
+                let _ = (local_address(body), interface(body));
             });
             let _ = local_address(&bytes);
         }
@@ -263,5 +321,8 @@ mod tests {
     fn the_kernel_answers() {
         let found = with_multicast().unwrap();
         assert!(found.iter().all(|found| !found.ip.is_loopback() && found.interface > 0), "{found:?}");
+        assert_eq!(with_name("lo").unwrap(), with_address([127, 0, 0, 1].into()).unwrap());
+        assert_eq!((with_name("no such").unwrap(), with_address([192, 0, 2, 1].into()).unwrap()), (None, None));
+        assert!(!is_up(u32::MAX >> 1).unwrap());
     }
 }

@@ -24,7 +24,8 @@ pub mod web;
 
 pub use config::{Config, TrackerError};
 
-use crate::sys::{limits, listen};
+use crate::sys::limits;
+use crate::sys::outlet::listen;
 use crate::web::server;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use shared::Shared;

@@ -4,8 +4,9 @@
 //! it named. A few threads do that. If too many peers wait, a peer is checked at its next announce.
 
 use super::shared::Shared;
+use crate::sys::outlet;
+use core::net::SocketAddr;
 use std::io;
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -23,7 +24,7 @@ pub fn start(shared: &Arc<Shared>) -> io::Result<()> {
         let shared = Arc::clone(shared);
         let run = move || {
             while let Some((info_hash, addr)) = shared.checks.next() {
-                let reachable = TcpStream::connect_timeout(&addr, DEADLINE).is_ok();
+                let reachable = connects(addr);
                 log::debug!("{addr}: {}", if reachable { "can be reached" } else { "can't be reached" });
                 shared.registry().set_reachable(&info_hash, addr, reachable);
             }
@@ -31,4 +32,9 @@ pub fn start(shared: &Arc<Shared>) -> io::Result<()> {
         thread::Builder::new().name("nat".into()).stack_size(STACK_BYTES).spawn(run)?;
     }
     Ok(())
+}
+
+fn connects(addr: SocketAddr) -> bool {
+    let outlet = outlet::get();
+    outlet.stream(addr).and_then(|stream| outlet.connect(&stream, addr, DEADLINE)).is_ok()
 }

@@ -26,6 +26,8 @@ pub mod json;
 pub mod lan;
 pub mod lftp;
 pub mod libtorrent;
+#[allow(dead_code)] // Only the stories of `--bind` and `--proxy` use it.
+pub mod links;
 #[allow(dead_code)] // Only a few programs use it.
 pub mod nginx;
 pub mod opentracker;

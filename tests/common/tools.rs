@@ -30,6 +30,14 @@ pub enum Tool {
     Nginx,
     /// tinyproxy, a proxy for HTTP.
     Tinyproxy,
+    /// microsocks, a proxy for SOCKS 5.
+    Microsocks,
+    /// danted, a proxy for SOCKS 5.
+    Dante,
+    /// nft, which counts packets.
+    Nft,
+    /// openssl, which makes certificates.
+    Openssl,
     /// aquatic_udp, a tracker.
     #[allow(dead_code)] // Only the bench uses it.
     Aquatic,
@@ -71,6 +79,10 @@ impl Tool {
             Tool::Nginx => ("nginx", "apt-get install nginx-light"),
             Tool::Tinyproxy => ("tinyproxy", "apt-get install tinyproxy-bin"),
             Tool::Miniupnpd => ("miniupnpd", "apt-get install miniupnpd nftables"),
+            Tool::Microsocks => ("microsocks", "apt-get install microsocks"),
+            Tool::Dante => ("danted", "apt-get install dante-server"),
+            Tool::Nft => ("nft", "apt-get install nftables"),
+            Tool::Openssl => ("openssl", "apt-get install openssl"),
             Tool::Strace => ("strace", "apt-get install strace"),
             Tool::Wrk => ("wrk", "apt-get install wrk"),
             Tool::NpmTracker => ("npm's bittorrent-tracker", "npm install -g --ignore-scripts bittorrent-tracker@9"),
@@ -105,6 +117,7 @@ impl Tool {
             Tool::NpmTracker => npm_tracker(),
             Tool::NpmDht => npm_dht(),
             Tool::Aquatic | Tool::AquaticLoadTest => return String::new(),
+            Tool::Microsocks | Tool::Dante | Tool::Nft | Tool::Openssl => return String::new(),
             Tool::Mktorrent | Tool::Opentracker | Tool::Strace | Tool::Tmux | Tool::Fuse | Tool::Wrk | Tool::Nginx => {
                 return String::new();
             }

@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bind;
 mod blocklist;
 mod check;
 mod choice;
@@ -17,6 +18,7 @@ mod edit;
 mod encryption;
 mod ending;
 mod hostile;
+mod https;
 mod interop;
 mod interop_make;
 mod interop_more;
@@ -44,6 +46,7 @@ mod portmap;
 mod portmap_command;
 mod portmap_liars;
 mod proxies;
+mod proxy;
 mod resume;
 mod screen;
 mod secrets;

@@ -18,7 +18,8 @@ use crate::engine::portmap::probe::{self, Said};
 use crate::engine::portmap::route::{self, Route};
 use crate::proto::portmap::soap::Entry;
 use crate::swarm::meeting::portmap::{Protocol, Standing};
-use crate::sys::{in_words, listen};
+use crate::sys::in_words;
+use crate::sys::outlet::listen;
 use std::time::Duration;
 
 /// `portmap`, described.

@@ -11,6 +11,7 @@ pub mod make;
 pub mod man;
 pub mod meant;
 pub mod named;
+pub mod outlet;
 pub mod output;
 pub mod run;
 pub mod source;

@@ -4,6 +4,7 @@
 
 use super::command::Group;
 use super::flags::{Flag, Parsed};
+use super::outlet;
 use super::source;
 use super::typed;
 use crate::base::path::for_terminal;
@@ -19,7 +20,7 @@ use crate::proto::metainfo::Metainfo;
 use crate::proto::mse::{self, Policy};
 use crate::proto::peer::pex;
 use crate::storage::description::Description;
-use crate::sys::in_words;
+use crate::sys::{self, in_words};
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv6Addr};
@@ -90,6 +91,10 @@ const NETWORK_FLAGS: &[Flag] = &[
         "ADDR",
         "Ask trackers to give this address to other peers; many accept it only from their own network",
     ),
+    outlet::BIND,
+    outlet::PROXY,
+    #[cfg(feature = "tls")]
+    outlet::CA_CERTIFICATE,
     Flag::with(
         "blocklist",
         "FILE",
@@ -150,6 +155,8 @@ pub fn blocklist(given: &Parsed) -> Option<PathBuf> {
 
 /// The configuration that all commands with peers have in common.
 pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
+    outlet::choose(given)?;
+    let is_proxied = sys::outlet::get().is_proxied();
     let max_peers = given.number("max-peers", 1..=MOST_PEERS, "connections")?;
     let path = path(given, "blocklist", "a file")?;
     let (blocklist, told) = path.map_or_else(|| Ok(Default::default()), |path| blocklist::read(&path))?;
@@ -157,9 +164,9 @@ pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
     Ok(Config {
         blocklist,
         // A build without LSD does not have the option either.
-        lsd: cfg!(feature = "lsd") && !given.has("no-lsd"),
-        dht: dht(given)?,
-        port_mapping: portmap::IS_BUILT_IN && !given.has("no-port-mapping"),
+        lsd: cfg!(feature = "lsd") && !given.has("no-lsd") && !is_proxied,
+        dht: dht(given)?.filter(|_| !is_proxied),
+        port_mapping: portmap::IS_BUILT_IN && !given.has("no-port-mapping") && !is_proxied,
         ports: given.value("port").map_or(Ok(DEFAULT_PORTS), |text| ports(&text.to_string_lossy()))?,
         torrent: Settings {
             max_peers: max_peers.map_or(DEFAULT_MAX_PEERS, |number| number as usize),
@@ -284,7 +291,7 @@ pub fn path(given: &Parsed, long: &str, expected: &str) -> Result<Option<PathBuf
 /// The number of hashing threads: one per core, unless `--threads` is given.
 pub fn threads(given: &Parsed) -> Result<usize, Failure> {
     let threads = given.number("threads", 1..=MOST_THREADS, "threads")?;
-    Ok(threads.map_or_else(crate::sys::cores, |threads| threads as usize))
+    Ok(threads.map_or_else(sys::cores, |threads| threads as usize))
 }
 
 /// Refuses a folder that does not exist.

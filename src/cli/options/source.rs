@@ -31,7 +31,7 @@ use std::time::Duration;
 /// The time in which a server must send the whole .torrent file, even a slow server.
 const FETCH_DEADLINE: Duration = Duration::from_secs(60);
 
-/// The variables that name proxies, for the help.
+/// The variables that requests over HTTP obey, for the help.
 pub const PROXIES: Section = Section {
     title: "Environment",
     parts: &[
@@ -40,8 +40,9 @@ pub const PROXIES: Section = Section {
             ("https_proxy", "the same for https"),
             ("all_proxy", "the proxy for both; also socks5h://HOST:PORT"),
             ("no_proxy", "hosts that are asked directly: names, addresses, networks, or *"),
+            ("SSL_CERT_FILE", "a file of certificates (PEM) that are trusted too, for https"),
         ]),
-        Part::Text("Peers and UDP trackers are never asked through a proxy."),
+        Part::Text("Peers and UDP trackers are not asked through these proxies; --proxy is for peers, too."),
     ],
 };
 

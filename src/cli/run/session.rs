@@ -2,6 +2,8 @@
 //!
 //! Floor 4. The views (the screen, plain lines, JSON) read it, and get its changes as [`Update`]s.
 
+mod way;
+
 use super::entry::Entry;
 use crate::base::units::sum;
 use crate::base::url;
@@ -93,6 +95,8 @@ pub struct Session {
     pub dht: Option<DhtReport>,
     /// How port mapping stands.
     pub router: Router,
+    /// Why nothing can be sent; `None`: something can.
+    pub offline: Option<String>,
     /// The torrents, in the order in which they were added.
     /// (In boxes, because the nodes of a map are half empty.)
     pub entries: BTreeMap<TorrentId, Box<Entry>>,
@@ -118,6 +122,7 @@ impl Session {
             limits: RateLimits::default(),
             dht: None,
             router: Router::default(),
+            offline: None,
             first_failure: None,
         }
     }
@@ -278,6 +283,7 @@ impl Session {
                 self.router = *router;
                 updates.push(Update::Router);
             }
+            Notice::Offline(why) => updates.push(self.is_offline(why)),
             Notice::Warning { torrent, text } => {
                 let torrent = torrent.filter(|torrent| self.entries.contains_key(torrent));
                 updates.push(Update::Warning { torrent, text });

@@ -37,7 +37,7 @@ pub fn waiting(torrent: TorrentId, trouble: &DiskTrouble, session: &Session) {
 fn lines(update: &Update, session: &Session, now: Instant) -> Vec<String> {
     let name = |torrent: TorrentId| session.entries[&torrent].name.as_str();
     match update {
-        Update::Started => vec![format!("listening on port {}", session.port)],
+        Update::Started => vec![session.listening()],
         Update::Ticked => progress(session),
         Update::Added(torrent) => vec![format!("{}: added", name(*torrent))],
         Update::Removed(torrent) => vec![format!("{}: removed", name(*torrent))],

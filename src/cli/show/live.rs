@@ -179,6 +179,9 @@ impl Screen {
         if !limits.is_empty() {
             below.extend(width::wrap(&format!("limited to {}", limits.join(", ")), look.columns, CLOSING_ROWS, ""));
         }
+        if let Some(way_out) = session.way_out().filter(|_| !ended) {
+            below.extend(width::wrap(&shown(&way_out, look), look.columns, CLOSING_ROWS, ""));
+        }
         if has_keys && !ended {
             below.extend(self.keys(look));
         }

@@ -14,9 +14,10 @@ use crate::cli::run::entry::Entry;
 use crate::cli::run::session::{Session, Update, exit_of};
 use crate::cli::say;
 use crate::engine::portmap;
-use crate::engine::{DhtReport, TorrentId};
+use crate::engine::{DhtReport, NO_PORT, TorrentId};
 use crate::proto::krpc;
 use crate::swarm::meeting::source::Source;
+use crate::sys::outlet::{self, Bound, Proxy};
 use std::time::Instant;
 
 /// The events, for the help.
@@ -31,7 +32,11 @@ pub const EVENTS: Section = Section {
              events, and their additional fields:",
         ),
         Part::Terms(&[
-            ("start", "for each torrent, at the beginning: port"),
+            (
+                "start",
+                "for each torrent, at the beginning: port (null: nobody can connect to us, because of --proxy), bind \
+                 (the address or interface of --bind; null: all), proxy (its host and port; null: none)",
+            ),
             (
                 "metadata",
                 "the description of a magnet link's torrent has arrived; from then on, name, size and wanted are those \
@@ -42,7 +47,8 @@ pub const EVENTS: Section = Section {
                 "status",
                 "every second, for each torrent: checked (bytes checked so far), has_place (it downloads or waits for \
                  peers, and takes one of the places of --max-downloads), under_way (bytes that arrived but \
-                 are not verified yet), why (the reason why nothing arrives; null: something arrives), known (peers \
+                 are not verified yet), why (the reason why nothing arrives; null: something arrives), offline (why \
+                 nothing can be sent, because what --bind names is away; null: it is there), known (peers \
                  that can be tried), unchoking (peers that unchoke us), sources (how we learned of the connected \
                  peers: numbers for tracker, dht, pex, lsd, link and incoming), encrypted (connections to peers that \
                  are encrypted), web_seeds (web servers that are asked; they are no peers and no seeds in these numbers), \
@@ -124,7 +130,7 @@ fn objects(update: &Update, session: &Session, now: Instant) -> String {
         object(name, session, entry, now, |object| more(object, entry))
     };
     match update {
-        Update::Started => all("start", |object, session, _| object.number("port", session.port.into())),
+        Update::Started => all("start", |object, session, _| start(object, session)),
         Update::Ticked => all("status", |object, session, entry| {
             let running = entry.running();
             let checked = if entry.learning().is_some() { 0 } else { entry.size };
@@ -132,6 +138,7 @@ fn objects(update: &Update, session: &Session, now: Instant) -> String {
             object.flag("has_place", running.is_some_and(|status| status.has_place));
             object.number("under_way", running.map_or(0, |status| status.under_way));
             object.text_or_null("why", words::why(entry).as_deref());
+            object.text_or_null("offline", session.offline.as_deref());
             let learning = entry.learning();
             let known = learning.map_or(0, |status| status.known);
             object.number("known", running.map_or(known, |status| status.known) as u64);
@@ -160,7 +167,7 @@ fn objects(update: &Update, session: &Session, now: Instant) -> String {
                 object.raw("port_mapping", &router::json(&session.router));
             }
         }),
-        Update::Added(torrent) => one("start", *torrent, &|object, _| object.number("port", session.port.into())),
+        Update::Added(torrent) => one("start", *torrent, &|object, _| start(object, session)),
         Update::Removed(torrent) => one("removed", *torrent, &|_, _| {}),
         Update::Learned(torrent) => one("metadata", *torrent, &|_, _| {}),
         Update::Checked(torrent) => one("checked", *torrent, &|object, entry| object.number("hashed", entry.hashed)),
@@ -192,6 +199,14 @@ fn objects(update: &Update, session: &Session, now: Instant) -> String {
         }
         Update::Ended => all("stopped", |object, _, entry| object.flag("whole", entry.completed_at.is_some())),
     }
+}
+
+/// The fields of the event `start`.
+fn start(object: &mut Object, session: &Session) {
+    let outlet = outlet::get();
+    object.number_or_null("port", (session.port != NO_PORT).then_some(session.port.into()));
+    object.text_or_null("bind", outlet.bound.as_ref().map(Bound::to_string).as_deref());
+    object.text_or_null("proxy", outlet.proxy.as_ref().map(Proxy::to_string).as_deref());
 }
 
 /// The object of one torrent: the common fields, then those of the event.
@@ -239,7 +254,7 @@ mod tests {
             "{{\"event\":\"status\",\"time\":0.000,\"info_hash\":\"{}\",\"name\":\"a\\\"b\",\"size\":691011584,\
              \"wanted\":691011584,\"had\":432013312,\"state\":\"downloading\",\"waits_for\":null,\"downloaded\":432000000,\"uploaded\":9000000,\"ratio\":0.01,\"wasted\":0,\
              \"down_rate\":5460000,\"up_rate\":122880,\"peers\":12,\"seeds\":8,\"eta\":48,\"checked\":691011584,\
-             \"has_place\":true,\"under_way\":0,\"why\":null,\"known\":40,\"unchoking\":3,\"sources\":{{\"tracker\":8,\"incoming\":4}},\
+             \"has_place\":true,\"under_way\":0,\"why\":null,\"offline\":null,\"known\":40,\"unchoking\":3,\"sources\":{{\"tracker\":8,\"incoming\":4}},\
              \"encrypted\":3,\"web_seeds\":0,\"swarm_seeds\":12,\"swarm_leechers\":3,\"swarm_completed\":null{}{}}}\n",
             "ab".repeat(20),
             if krpc::IS_BUILT_IN { ",\"dht\":null" } else { "" },
@@ -259,7 +274,7 @@ mod tests {
         let told = |update: Update| objects(&update, &run, run.began);
         assert!(told(Update::Failed(TorrentId(0))).contains("\"state\":\"failed\""));
         assert!(told(Update::Failed(TorrentId(0))).contains("\"problem\":\"disk full\",\"exit_code\":74}"));
-        assert!(told(Update::Started).ends_with("\"eta\":null,\"port\":6881}\n"));
+        assert!(told(Update::Started).ends_with("\"eta\":null,\"port\":6881,\"bind\":null,\"proxy\":null}\n"));
         assert!(told(Update::Ended).ends_with("\"whole\":false}\n"));
         let (torrent, host) = (TorrentId(0), "t.example".to_string());
         let tracker =

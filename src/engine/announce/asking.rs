@@ -15,7 +15,7 @@ use crate::proto::tracker::announce::{
 use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement, Ask, Outcome};
 use crate::swarm::meeting::portmap::OuterPorts;
 use crate::sys::http::{self, Family, family_of};
-use crate::sys::{lock, lookup};
+use crate::sys::{lock, outlet};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -79,7 +79,7 @@ pub fn ask(
         let port = outer.seen_by(tracker, Transport::Tcp, request.port);
         let mut reply = without_secrets(announce(url, &AnnounceRequest { port, ..request.clone() }, to), url)?;
         let hosts = std::mem::take(&mut reply.host_peers);
-        reply.peers.extend(lookup::look_up(hosts));
+        reply.peers.extend(outlet::get().look_up(hosts));
         log::info!("{}: {} peers", redact(url), reply.peers.len());
         if let Some(warning) = &reply.warning {
             log::warn!("{}: the tracker warns: {}", redact(url), warning);
@@ -123,6 +123,7 @@ fn is_udp(url: &str) -> bool {
 /// Empty: the system chooses, or says what is wrong.
 fn addresses(url: &str, one_family: &OneFamily) -> Result<Vec<SocketAddr>, AnnounceFailure> {
     let usual_port = match url::scheme(url).map(str::to_ascii_lowercase).as_deref() {
+        Some("udp") if outlet::get().is_proxied() => return Err(never("the proxy (--proxy) carries no UDP")),
         Some("udp") => None,
         Some("http" | "https") if http::is_proxied(url) => return Ok(Vec::new()),
         // To look up a host, any port will do.
@@ -136,7 +137,8 @@ fn addresses(url: &str, one_family: &OneFamily) -> Result<Vec<SocketAddr>, Annou
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);
     }
-    let found = lookup::look_up(vec![(host.to_string(), port)]);
+    let mut found = outlet::get().look_up(vec![(host.to_string(), port)]);
+    found.retain(|addr| outlet::get().has(addr.is_ipv6()));
     let Some(first) = found.first() else { return Ok(found) };
     let second = found.iter().find(|addr| addr.is_ipv4() != first.is_ipv4());
     let works = one_family.get(url);
@@ -177,7 +179,7 @@ fn without_secrets(mut outcome: Outcome, url: &str) -> Outcome {
 /// Asks for the counts of a swarm. A tracker that answers anything else is not asked again.
 fn scrape(url: &str, hash: &InfoHash) -> Outcome {
     log::debug!("{}: scrape", redact(url));
-    let never = || AnnounceFailure { retry_in: Some(RetryIn::Never), ..AnnounceFailure::unanswered("no scrape") };
+    let never = || never("no scrape");
     if is_udp(url) {
         let addrs = addresses(url, &OneFamily::default())?;
         let to = addrs.first().ok_or_else(|| AnnounceFailure::unanswered("no such host"))?;
@@ -187,6 +189,11 @@ fn scrape(url: &str, hash: &InfoHash) -> Outcome {
     let url = scrape_url(url, hash).ok_or_else(never)?;
     let answer = http::ask(&url, REPLY_BYTES, SCRAPE_DEADLINE, Family::Any).map_err(AnnounceFailure::unanswered)?;
     parse_scrape(&answer.body, hash).filter(|_| answer.status == 200).ok_or_else(never)
+}
+
+/// The tracker is not asked again.
+fn never(why: &str) -> AnnounceFailure {
+    AnnounceFailure { retry_in: Some(RetryIn::Never), ..AnnounceFailure::unanswered(why) }
 }
 
 /// The tracker refused, or wrote what cannot be read.

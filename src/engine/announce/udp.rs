@@ -12,10 +12,10 @@ use crate::proto::tracker::announce::{AnnounceReply, AnnounceRequest, MAX_REPLY_
 use crate::proto::tracker::compact;
 use crate::proto::tracker::udp::{PACKET_BYTES, Reply, Request};
 use crate::swarm::meeting::announcer::{AnnounceFailure, Outcome};
+use crate::sys::outlet::{self, Udp};
 use crate::sys::{in_words, random};
 use core::net::SocketAddr;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
 /// The first wait for a reply; it doubles (BEP 15).
@@ -31,7 +31,7 @@ const SILENT_MINUTES: u64 = 1;
 /// The packets to one tracker and back.
 pub struct Exchange {
     tracker: SocketAddr,
-    socket: UdpSocket,
+    socket: Udp,
     first_wait: Duration,
     /// Waits without a reply so far.
     waits: u32,
@@ -45,11 +45,7 @@ pub struct Exchange {
 impl Exchange {
     /// Prepares to ask the tracker at `tracker`. The answer must come within `deadline`.
     pub fn open(tracker: SocketAddr, deadline: Duration) -> Result<Exchange, AnnounceFailure> {
-        let from: SocketAddr = match tracker {
-            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-        };
-        let socket = UdpSocket::bind(from).map_err(unreachable)?;
+        let socket = outlet::get().udp(tracker.is_ipv6(), 0).map_err(unreachable)?;
         // From now on only packets from there come here.
         socket.connect(tracker).map_err(unreachable)?;
         let (end, transaction) = (Instant::now() + deadline, random::bits() as u32);
@@ -119,8 +115,8 @@ impl Exchange {
                 if wait.is_zero() {
                     break;
                 }
-                self.socket.set_read_timeout(Some(wait)).map_err(unreachable)?;
-                match self.socket.recv(&mut buffer) {
+                self.socket.wait_at_most(wait).map_err(unreachable)?;
+                match self.socket.receive(&mut buffer) {
                     Ok(length) => match Reply::parse(&buffer[..length]) {
                         Some((transaction, reply)) if transaction == self.transaction => return Ok(reply),
                         _ => log::debug!("a packet that answers nothing of ours"),

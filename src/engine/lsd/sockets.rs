@@ -9,16 +9,15 @@
 
 use crate::proto::lsd::{GROUP_V4, GROUP_V6};
 use crate::sys::in_words;
-use crate::sys::interfaces::{self, LocalAddress};
+use crate::sys::interfaces::LocalAddress;
+use crate::sys::outlet;
 use rustix::net::sockopt::{
     set_ip_add_membership_with_ifindex, set_ip_drop_membership_with_ifindex, set_ip_multicast_if_with_ifindex,
-    set_ipv6_add_membership, set_ipv6_drop_membership, set_ipv6_multicast_if, set_ipv6_v6only, set_socket_reuseaddr,
-    set_socket_reuseport,
+    set_ipv6_add_membership, set_ipv6_drop_membership, set_ipv6_multicast_if,
 };
-use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use std::collections::BTreeSet;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
 /// The sockets, and the networks in which they are used.
 pub struct Sockets {
@@ -57,7 +56,7 @@ impl Sockets {
 
     /// Finds out which interfaces there are now, and joins the groups there.
     pub fn look(&mut self) {
-        let found = interfaces::with_multicast();
+        let found = outlet::get().local_networks();
         let trouble = match &found {
             Ok(networks) if networks.is_empty() => Some("no interface supports multicast".into()),
             Ok(_) => None,
@@ -123,8 +122,8 @@ impl Sockets {
 
 impl Family {
     fn open(group: SocketAddr) -> io::Result<Family> {
-        let all: IpAddr = if group.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-        Ok(Family { group, hears: bind(group)?, sends: bind((all, 0).into())?, joined: BTreeSet::new() })
+        let (hears, sends) = (outlet::get().hear(group)?, outlet::get().group_sender(group.is_ipv6())?);
+        Ok(Family { group, hears, sends, joined: BTreeSet::new() })
     }
 
     /// Joins the group on the interfaces that have an address of this family, and leaves it on the others.
@@ -165,21 +164,6 @@ impl Family {
         }
         self.sends.send_to(packet, self.group).map(drop)
     }
-}
-
-/// A non-blocking socket bound to `at`, which shares a fixed port with the sockets of other programs.
-fn bind(at: SocketAddr) -> io::Result<UdpSocket> {
-    let family = if at.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let socket = net::socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
-    if at.is_ipv6() {
-        set_ipv6_v6only(&socket, true)?;
-    }
-    if at.port() != 0 {
-        set_socket_reuseaddr(&socket, true)?;
-        set_socket_reuseport(&socket, true)?;
-    }
-    net::bind(&socket, &at)?;
-    Ok(UdpSocket::from(socket))
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use crate::swarm::event::Event;
 use crate::swarm::learning::Learning;
 use crate::swarm::meeting::source::{Source, TRACKERS_ALONE};
 use crate::swarm::shared::Turn;
-use crate::sys::lookup;
+use crate::sys::outlet;
 use std::sync::Arc;
 use std::thread;
 
@@ -83,7 +83,7 @@ impl Manager {
             return;
         }
         let run = move || {
-            let event = Event::Found { source: Source::Link, addrs: lookup::look_up(hosts) };
+            let event = Event::Found { source: Source::Link, addrs: outlet::get().look_up(hosts) };
             // The manager is gone only when the process ends.
             let _ = manager.send(Input::Torrent { torrent, event });
         };

@@ -10,6 +10,7 @@ use crate::engine::udp::Dht;
 use crate::storage::TorrentId;
 use crate::swarm::dht::Figures;
 use crate::swarm::event::News;
+use crate::swarm::shared::Shared;
 use crate::swarm::standing::Standing;
 use crossbeam_channel::Sender;
 use std::collections::{BTreeMap, BTreeSet};
@@ -107,7 +108,7 @@ impl Reporter {
     }
 
     /// Reports all figures that may have changed, if that is due.
-    pub fn report_all(&mut self, torrents: &BTreeMap<TorrentId, Box<Slot>>, limits: RateLimits, dht: &Dht, now: Time) {
+    pub fn report_all(&mut self, torrents: &BTreeMap<TorrentId, Box<Slot>>, shared: &Shared, dht: &Dht, now: Time) {
         if self.due.is_some_and(|due| due <= now) {
             self.due = self.every.map(|every| now.saturating_add(every));
             let reports = self.reports(torrents, now);
@@ -116,6 +117,7 @@ impl Reporter {
                 self.dht = (now, figures);
                 report
             });
+            let limits = RateLimits { download: shared.download.rate(), upload: shared.upload.rate() };
             self.tell(Notice::Status { reports, limits, dht });
         }
     }

@@ -6,7 +6,7 @@
 use super::Manager;
 use crate::base::time::Time;
 use crate::engine::config::Config;
-use crate::engine::input::Input;
+use crate::engine::input::{Command, Input};
 use crate::engine::lsd::Lsd;
 use crate::engine::notice::{Notice, Router};
 use crate::engine::portmap::PortMapping;
@@ -97,5 +97,15 @@ impl Manager {
             // Otherwise peers would knock at the wrong port until the next announce.
             self.ids().into_iter().for_each(|torrent| self.handle(torrent, Event::AnnounceNow, now));
         }
+    }
+
+    /// The network is back, so peers are searched for at once.
+    pub(super) fn is_online(&mut self, anew: bool, now: Time) {
+        if anew {
+            self.peers.close_all();
+        }
+        self.searches.dht.order(Order::Reopen);
+        self.obey(Command::Announce(None), now);
+        self.news.tell(Notice::Offline(None));
     }
 }

@@ -3,13 +3,15 @@
 //! Floor 3. All torrents share one port: the handshake says which one is meant. Each peer gets its own thread at once,
 //! so that a slow handshake delays no other peer. The number of peers that are shaking hands is limited.
 
+mod watch;
+
 use super::around::{STACK_BYTES, Surroundings};
 use super::reader;
 use super::shaking::Places;
-use crate::sys::{in_words, listen};
-use core::net::{Ipv4Addr, SocketAddr};
+use crate::sys::{in_words, outlet};
+use core::net::SocketAddr;
 use std::io;
-use std::net::{TcpListener, UdpSocket};
+use std::net::TcpListener;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::thread;
@@ -23,8 +25,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub fn bind(ports: &RangeInclusive<u16>, with_udp: bool) -> Result<(Vec<TcpListener>, u16), String> {
     let (mut last, mut without_udp) = (io::Error::other("no port was named"), None);
     for port in ports.clone() {
-        match listen::tcp(port) {
-            Ok(bound) if !with_udp || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, bound.1)).is_ok() => return Ok(bound),
+        match outlet::get().listen(port) {
+            Ok(bound) if !with_udp || is_free_for_udp(bound.1) => return Ok(bound),
             Ok(bound) => without_udp = without_udp.or(Some(bound)),
             Err(error) => last = error,
         }
@@ -37,15 +39,27 @@ pub fn bind(ports: &RangeInclusive<u16>, with_udp: bool) -> Result<(Vec<TcpListe
     Err(format!("can't listen on {which}: {}; name another with --port", in_words(&last)))
 }
 
-/// Starts a thread for each listener.
+fn is_free_for_udp(port: u16) -> bool {
+    let outlet = outlet::get();
+    outlet.udp(!outlet.has(false), port).is_ok()
+}
+
+/// Starts a thread for each listener. If we are bound to an address or interface, another one watches that.
 pub fn start(listeners: Vec<TcpListener>, around: &Surroundings) -> io::Result<()> {
+    let port = listeners.first().map_or(Ok(0), |listener| listener.local_addr().map(|addr| addr.port()))?;
+    let listeners = accept_on(listeners, around)?;
+    outlet::get().bound.as_ref().map_or(Ok(()), |bound| watch::start(bound, listeners, port, around))
+}
+
+fn accept_on(listeners: Vec<TcpListener>, around: &Surroundings) -> io::Result<Vec<Arc<TcpListener>>> {
     let places = Arc::new(Places::default());
-    for listener in listeners {
-        let (around, places) = (around.clone(), Arc::clone(&places));
+    let listeners: Vec<Arc<TcpListener>> = listeners.into_iter().map(Arc::new).collect();
+    for listener in &listeners {
+        let (listener, around, places) = (Arc::clone(listener), around.clone(), Arc::clone(&places));
         let builder = thread::Builder::new().name("listener".into()).stack_size(STACK_BYTES);
         builder.spawn(move || listen(&listener, &around, &places))?;
     }
-    Ok(())
+    Ok(listeners)
 }
 
 fn listen(listener: &TcpListener, around: &Surroundings, places: &Arc<Places>) {
@@ -55,6 +69,8 @@ fn listen(listener: &TcpListener, around: &Surroundings, places: &Arc<Places>) {
         let (socket, addr) = match listener.accept() {
             Ok((socket, addr)) => (socket, SocketAddr::new(addr.ip().to_canonical(), addr.port())),
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
+            // It was shut down.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return,
             Err(error) => {
                 if !in_trouble {
                     log::warn!("can't take in connections for now: {}", in_words(&error));

@@ -7,7 +7,7 @@ use crate::base::time::Time;
 use crate::engine::config::Dht as Options;
 use crate::swarm::dht::Rhythm;
 use crate::swarm::meeting::host::is_near;
-use crate::sys::lookup;
+use crate::sys::{lookup, outlet};
 use core::net::{IpAddr, SocketAddr};
 use std::thread;
 
@@ -76,7 +76,7 @@ pub fn is_local(options: &Options) -> bool {
 
 /// Looks up hosts, and tells `found` their addresses.
 pub fn look_up(hosts: Vec<(String, u16)>, found: impl Fn(Vec<SocketAddr>) + Send + 'static) {
-    let run = move || hosts.chunks(lookup::MOST_HOSTS).for_each(|some| found(lookup::look_up(some.to_vec())));
+    let run = move || hosts.chunks(lookup::MOST_HOSTS).for_each(|some| found(outlet::get().look_up(some.to_vec())));
     if let Err(error) = thread::Builder::new().name("lookup".into()).stack_size(STACK_BYTES).spawn(run) {
         log::warn!("can't start a thread to look up nodes of the DHT: {error}");
     }

@@ -11,11 +11,11 @@ use crate::base::time::{Time, sooner};
 use crate::engine::config::Dht as Options;
 use crate::proto::krpc::{MOST_READ, NodeId};
 use crate::swarm::dht::{Config, Figures, Goal, Input, Node, Output};
+use crate::sys::outlet::Udp;
 use crate::sys::random;
 use core::net::{IpAddr, SocketAddr};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io;
-use std::net::UdpSocket;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
@@ -44,7 +44,7 @@ pub struct Nodes {
 }
 
 struct Family {
-    socket: UdpSocket,
+    socket: Udp,
     node: Node,
     is_v6: bool,
     /// The timer came last then.
@@ -59,8 +59,7 @@ impl Nodes {
         let is_dual = sockets.len() > 1 && (allow_local || sockets::has_v6());
         let mut families = Vec::new();
         for socket in sockets {
-            let own = socket.local_addr()?;
-            let (is_v6, port) = (own.is_ipv6(), own.port());
+            let (is_v6, port) = (socket.is_v6(), socket.port()?);
             let id = saved.ids[usize::from(is_v6)].filter(|_| saved.port == port);
             let config = Config {
                 is_v6,
@@ -77,6 +76,16 @@ impl Nodes {
         }
         let (began, exchange) = (Instant::now(), EXCHANGE);
         Ok(Nodes { families, rng, began, found: Vec::new(), exchange, read: (Time::ZERO, 0) })
+    }
+
+    /// Binds new sockets, because the interface of the old ones may be gone. If it is there, the old ones hold the port,
+    /// and work.
+    pub fn reopen(&mut self, port: u16) {
+        for socket in sockets::open(port).unwrap_or_default() {
+            if let Some(family) = self.families.iter_mut().find(|family| family.is_v6 == socket.is_v6()) {
+                family.socket = socket;
+            }
+        }
     }
 
     /// The moment, since they were opened.
@@ -204,7 +213,7 @@ impl Nodes {
     pub fn saved(&self) -> Saved {
         let (mut saved, now) = (Saved::default(), self.now());
         for Family { socket, node, is_v6, .. } in &self.families {
-            saved.port = socket.local_addr().map_or(0, |own| own.port());
+            saved.port = socket.port().unwrap_or(0);
             saved.ids[usize::from(*is_v6)] = Some(node.id());
             saved.nodes.extend(node.contacts(now).into_iter().map(|contact| contact.addr));
         }
@@ -222,6 +231,7 @@ impl Family {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::UdpSocket;
 
     fn port(nodes: &Nodes) -> u16 {
         nodes.saved().port

@@ -30,6 +30,8 @@ pub enum Order {
     LookUp(Vec<(String, u16)>),
     /// The router maps this port to ours, or none that is another one; and this is its address.
     Outside(Option<u16>, Option<IpAddr>),
+    /// The network is back: use new sockets.
+    Reopen,
     /// Save the nodes, and end.
     End,
 }

@@ -4,17 +4,17 @@
 //! trackers may share the port one day.
 
 use crate::sys::in_words;
-use crate::sys::interfaces::{FAR_V6, source_towards};
-use rustix::net::sockopt::set_ipv6_v6only;
-use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
+use crate::sys::interfaces::FAR_V6;
+use crate::sys::outlet::{self, Udp};
+use core::net::SocketAddr;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-/// The sockets for IPv4 and IPv6. Port 0: the system chooses. A family that this host does not have is left out.
-pub fn open(port: u16) -> io::Result<Vec<UdpSocket>> {
-    let v4 = bind((Ipv4Addr::UNSPECIFIED, port).into());
-    let port = v4.as_ref().ok().and_then(|socket| socket.local_addr().ok()).map_or(port, |addr| addr.port());
-    let v6 = bind((Ipv6Addr::UNSPECIFIED, port).into());
+/// The sockets for IPv4 and IPv6. Port 0: the system chooses. A family that this host does not have, or that must not
+/// leave, is left out.
+pub fn open(port: u16) -> io::Result<Vec<Udp>> {
+    let v4 = outlet::get().udp(false, port);
+    let port = v4.as_ref().ok().and_then(|socket| socket.port().ok()).unwrap_or(port);
+    let v6 = outlet::get().udp(true, port);
     match (v4, v6) {
         (Ok(v4), Ok(v6)) => Ok(vec![v4, v6]),
         (Ok(one), Err(_)) | (Err(_), Ok(one)) => Ok(vec![one]),
@@ -24,17 +24,7 @@ pub fn open(port: u16) -> io::Result<Vec<UdpSocket>> {
 
 /// Whether the kernel has a route to the Internet with IPv6.
 pub fn has_v6() -> bool {
-    source_towards(FAR_V6).is_some()
-}
-
-fn bind(at: SocketAddr) -> io::Result<UdpSocket> {
-    let family = if at.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let socket = net::socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
-    if at.is_ipv6() {
-        set_ipv6_v6only(&socket, true)?;
-    }
-    net::bind(&socket, &at)?;
-    Ok(UdpSocket::from(socket))
+    outlet::get().udp(true, 0).is_ok_and(|socket| socket.connect(FAR_V6).is_ok())
 }
 
 /// Whether a datagram is of the DHT: a bencoded dict (libtorrent's rule). uTP begins with a byte whose low half is 1,
@@ -46,10 +36,10 @@ pub fn is_of_dht(bytes: &[u8]) -> bool {
 }
 
 /// Reads a datagram into `buffer`. Returns its sender and its length; `None`: there is none.
-pub fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> Option<(SocketAddr, usize)> {
+pub fn receive(socket: &Udp, buffer: &mut [u8]) -> Option<(SocketAddr, usize)> {
     loop {
-        match socket.recv_from(buffer) {
-            Ok((length, from)) => return Some((from, length)),
+        match socket.receive_from(buffer) {
+            Ok(received) => return Some(received),
             // A host to which we sent something says that nobody is there.
             Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionRefused) => {}
             Err(_) => return None,
@@ -58,7 +48,7 @@ pub fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> Option<(SocketAddr, usi
 }
 
 /// Sends a datagram. If that can't be done now, it is as if it were lost on its way.
-pub fn send(socket: &UdpSocket, to: SocketAddr, bytes: &[u8]) {
+pub fn send(socket: &Udp, to: SocketAddr, bytes: &[u8]) {
     if let Err(error) = socket.send_to(bytes, to) {
         log::trace!("{to}: can't send: {}", in_words(&error));
     }
@@ -71,7 +61,7 @@ mod tests {
     #[test]
     fn both_families_have_the_same_port() {
         let sockets = open(0).unwrap();
-        let ports: Vec<u16> = sockets.iter().map(|socket| socket.local_addr().unwrap().port()).collect();
+        let ports: Vec<u16> = sockets.iter().map(|socket| socket.port().unwrap()).collect();
         assert!(ports.iter().all(|port| *port == ports[0] && *port > 0), "{ports:?}");
         assert!(open(ports[0]).is_err(), "it is ours alone");
         assert_eq!(receive(&sockets[0], &mut [0; 9]), None, "nothing waits");

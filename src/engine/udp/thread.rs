@@ -152,6 +152,7 @@ impl Work {
                     self.outer_port = port;
                     ip.into_iter().for_each(|ip| self.nodes.is_at(ip));
                 }
+                Order::Reopen => self.nodes.reopen(self.thread.port),
                 Order::End => return false,
             }
         }

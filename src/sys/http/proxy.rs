@@ -5,17 +5,23 @@
 //! `no_proxy` or NO_PROXY lists hosts that are asked directly. ureq reads some of these in another way, so we read them
 //! and tell it.
 //!
+//! `--proxy` goes before all of them.
+//!
 //! An https request goes through a tunnel (CONNECT), which ureq makes. An http request does not, because many proxies
 //! allow tunnels to port 443 only: the proxy gets the whole URL in the first line (RFC 9112, section 3.2.2). ureq can't
-//! do that, so [`Through`] adds it.
+//! do that, so [`Through`] adds it. SOCKS is spoken by the [`outlet`].
 
 use super::base64;
+use super::tcp::{Tcp, with_config};
 use crate::base::{step, url};
 use crate::sys::network::Network;
+use crate::sys::outlet;
 use core::net::IpAddr;
 use std::env;
 use ureq::config::Config;
-use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport};
+use ureq::unversioned::transport::{
+    Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, NextTimeout, Transport,
+};
 use ureq::{Error, Proxy, ProxyProtocol};
 
 /// The port of a proxy whose URL names none (curl(1), `--proxy`).
@@ -23,6 +29,10 @@ const USUAL_PORT: u16 = 1080;
 
 /// The URL of the proxy for a request to `address`. `None`: it is made directly.
 pub fn for_url(address: &str) -> Option<String> {
+    if let Some(proxy) = &outlet::get().proxy {
+        // The outlet knows user and password.
+        return Some(format!("socks5h://{proxy}"));
+    }
     // An empty variable counts as none.
     choose(address, |name| env::var(name).ok().filter(|value| !value.is_empty()))
 }
@@ -84,7 +94,9 @@ pub fn parse(address: &str) -> Option<Proxy> {
     let user = address.split_once("://")?.1.rsplit_once('@').map_or(String::new(), |(user, _)| format!("{user}@"));
     let host = if host.contains(':') { format!("[{host}]") } else { host.into() };
     let port = url::port(&rest).unwrap_or(if is_https { 443 } else { USUAL_PORT });
-    Proxy::new(&format!("{}://{user}{host}:{port}", url::scheme(&address)?.to_ascii_lowercase())).ok()
+    let proxy = Proxy::new(&format!("{}://{user}{host}:{port}", url::scheme(&address)?.to_ascii_lowercase())).ok()?;
+    let of_http = matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https);
+    (of_http || is_socks(&proxy)).then_some(proxy)
 }
 
 /// Whether `proxy` gets a whole request to `address`, and not a tunnel.
@@ -107,35 +119,66 @@ pub fn basic(user: &[u8]) -> String {
 /// Connects to servers and to proxies.
 #[derive(Debug)]
 pub struct Through {
-    /// ureq's own connector.
-    pub usual: DefaultConnector,
     /// For the connection to a proxy that takes whole requests.
     pub direct: Config,
+    #[cfg(feature = "tls")]
+    trust: super::trust::Trust,
+}
+
+impl Through {
+    /// With the configuration `direct` of requests that go through no proxy.
+    pub fn new(direct: Config) -> Through {
+        Through {
+            direct,
+            #[cfg(feature = "tls")]
+            trust: Default::default(),
+        }
+    }
+
+    /// Connects to a server as the request wants it: secretly, through a tunnel, over SOCKS.
+    fn usual(&self, details: &ConnectionDetails) -> Result<Box<dyn Transport>, Error> {
+        let line = line(details)?;
+        #[cfg(feature = "tls")]
+        let line = self.trust.secure(details, line, &|| self::line(details))?;
+        Ok(line)
+    }
+}
+
+/// A connection that is not secret.
+fn line(details: &ConnectionDetails) -> Result<Box<dyn Transport>, Error> {
+    match ConnectProxyConnector::default().connect(details, None::<()>)? {
+        Some(Either::B(tunnel)) => Ok(tunnel),
+        Some(Either::A(())) | None => {
+            let named = details.config.proxy().and_then(socks);
+            Ok(Box::new(Tcp::connect(details, outlet::get().proxy.as_ref().or(named.as_ref()))?))
+        }
+    }
+}
+
+/// The proxy over SOCKS that the environment names, if it is one.
+fn socks(proxy: &Proxy) -> Option<outlet::Proxy> {
+    let bytes = |text: Option<&str>| text.unwrap_or_default().as_bytes().to_vec();
+    let user = proxy.username().map(|user| (user.as_bytes().to_vec(), bytes(proxy.password())));
+    is_socks(proxy).then(|| outlet::Proxy::new(proxy.host().trim_matches(['[', ']']), proxy.port(), user))
+}
+
+fn is_socks(proxy: &Proxy) -> bool {
+    matches!(proxy.protocol(), ProxyProtocol::Socks5 | ProxyProtocol::Socks5h)
 }
 
 impl Connector<()> for Through {
     type Out = Box<dyn Transport>;
 
-    fn connect(&self, details: &ConnectionDetails, chained: Option<()>) -> Result<Option<Self::Out>, Error> {
+    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Self::Out>, Error> {
         let proxy = details.config.proxy().filter(|proxy| takes_whole(proxy, &details.uri.to_string()));
         let (Some(proxy), Some(server)) = (proxy, details.uri.authority()) else {
-            return self.usual.connect(details, chained);
+            return self.usual(details).map(Some);
         };
-        let to_proxy = ConnectionDetails {
-            uri: proxy.uri(),
-            addrs: details.resolver.resolve(proxy.uri(), &self.direct, details.timeout)?,
-            config: &self.direct,
-            request_level: details.request_level,
-            resolver: details.resolver,
-            now: details.now,
-            timeout: details.timeout,
-            current_time: details.current_time.clone(),
-            run_connector: details.run_connector.clone(),
-            register_shutdown: details.register_shutdown.clone(),
-        };
+        let addrs = details.resolver.resolve(proxy.uri(), &self.direct, details.timeout)?;
+        let to_proxy = ConnectionDetails { uri: proxy.uri(), addrs, ..with_config(details, &self.direct) };
         let front = Some(format!("http://{server}"));
-        let inner = self.usual.connect(&to_proxy, chained)?;
-        Ok(inner.map(|inner| Box::new(Whole { inner, front }) as Box<dyn Transport>))
+        let inner = self.usual(&to_proxy)?;
+        Ok(Some(Box::new(Whole { inner, front })))
     }
 }
 

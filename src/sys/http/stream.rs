@@ -14,7 +14,6 @@ use std::io::{self, Read};
 use std::sync::Mutex;
 use std::time::Duration;
 use ureq::config::{AutoHeaderValue, Config};
-use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, BodyReader, Proxy};
 
 /// How long the server may be silent (libtorrent's `urlseed_timeout`).
@@ -165,7 +164,7 @@ impl Client {
         if let Some((_, agent)) = agents.iter().find(|(of, _)| *of == named) {
             return agent.clone();
         }
-        let through = Through { usual: DefaultConnector::new(), direct: config(None) };
+        let through = Through::new(config(None));
         let agent = Agent::with_parts(config(proxy), through, self.guard.clone());
         agents.push((named, agent.clone()));
         agent

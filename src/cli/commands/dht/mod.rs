@@ -13,6 +13,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::command::{Command, Completes, Group, Part, Section};
 use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::named::{self, Named};
+use crate::cli::options::outlet::{self, BIND};
 use crate::cli::options::run::{self, DHT_NODE, HELP, STATE};
 use crate::cli::options::{source, states, typed};
 use crate::cli::say;
@@ -50,6 +51,7 @@ pub const COMMAND: Command = Command {
         title: "Options",
         flags: &[
             Flag::with("port", "PORT", "Use this UDP port").short("p").default("the system chooses; of run: 6881"),
+            BIND,
             DHT_NODE,
             FOLDER,
             Flag::switch("json", "Write one JSON object per line to standard output"),
@@ -92,6 +94,7 @@ pub const COMMAND: Command = Command {
 
 /// Runs the command.
 fn run(given: &Parsed) -> Result<Exit, Failure> {
+    outlet::choose(given)?;
     let arguments = given.arguments();
     let words: Vec<&OsString> = arguments.iter().collect();
     let verb = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();

@@ -9,7 +9,7 @@ use crate::engine::udp::bootstrap;
 use crate::engine::udp::nodes::Nodes;
 use crate::engine::udp::saved::Saved;
 use crate::swarm::dht::{Goal, Outcome, Output};
-use crate::sys::lookup;
+use crate::sys::outlet;
 use core::net::SocketAddr;
 use std::io;
 use std::path::Path;
@@ -43,7 +43,7 @@ impl Visit {
     pub fn enter(&mut self, options: &Options) -> Result<(), String> {
         let (hosts, are_routers) = bootstrap::hosts(options);
         if are_routers {
-            lookup::look_up(hosts).into_iter().for_each(|addr| self.nodes.meet(addr, true));
+            outlet::get().look_up(hosts).into_iter().for_each(|addr| self.nodes.meet(addr, true));
             let why = || "no node of the DHT answers; name one with --dht-node".to_string();
             return self.wait_for_nodes().then_some(()).ok_or_else(why);
         }
@@ -103,7 +103,7 @@ impl Visit {
 
 /// The addresses of `host`.
 pub fn addresses(host: &(String, u16)) -> Vec<SocketAddr> {
-    lookup::look_up(vec![host.clone()])
+    outlet::get().look_up(vec![host.clone()])
 }
 
 /// Says that it has none.

@@ -4,6 +4,7 @@ use super::*;
 use crate::engine::testkit::PATIENCE;
 use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::tracker::announce::AnnounceEvent;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;

@@ -5,8 +5,9 @@ use crate::engine::peer::shaking::MOST_OF_NEAR;
 use crate::engine::testkit::{PATIENCE, surroundings, wait_until};
 use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::peer::handshake::{self, Handshake, Reserved};
+use core::net::Ipv4Addr;
 use std::io::{Read, Write};
-use std::net::{Ipv6Addr, TcpStream};
+use std::net::{Ipv6Addr, TcpStream, UdpSocket};
 
 /// The process's own handshake: the only one that is answered without a torrent.
 fn ours() -> [u8; handshake::LEN] {

@@ -9,10 +9,9 @@ use crate::engine::peer::around::Surroundings;
 use crate::engine::peer::line::Line;
 use crate::proto::id::InfoHash;
 use crate::proto::mse::Cover;
-use crate::sys::is_one_of;
+use crate::sys::{is_one_of, outlet};
 use core::net::SocketAddr;
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -51,7 +50,7 @@ pub fn dial(around: &Surroundings, info_hash: InfoHash, addr: SocketAddr, hidden
 
 /// Connects, and sends our handshake, which is hidden if `hides`. Reads the answer.
 fn shake_first(around: &Surroundings, info_hash: InfoHash, addr: SocketAddr, hides: bool) -> Result<Met, Failure> {
-    let socket = Arc::new(new_socket(addr).map_err(Failure::Final)?);
+    let socket = Arc::new(outlet::get().stream(addr).map_err(Failure::Final)?);
     let opening = &around.directory.opening;
     opening.add(info_hash, &socket);
     let shaken = shake_on(around, &socket, info_hash, addr, hides);
@@ -69,26 +68,10 @@ fn shake_on(
     if around.directory.find(&info_hash).is_none() {
         return Err(Failure::Final(io::Error::other("the torrent ended")));
     }
-    connect(socket, addr).map_err(Failure::Final)?;
+    outlet::get().connect(socket, addr, CONNECT_TIMEOUT).map_err(Failure::Final)?;
     greet(around, Line::Plain(Arc::clone(socket)), info_hash, hides).map_err(|error| {
         let is_refusal = error.kind() == io::ErrorKind::UnexpectedEof || is_one_of(&error, &REFUSALS);
         if is_refusal || hides { Failure::Refused(error) } else { Failure::Final(error) }
-    })
-}
-
-/// A socket for a connection to `addr`.
-fn new_socket(addr: SocketAddr) -> io::Result<TcpStream> {
-    let family = if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    Ok(rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?.into())
-}
-
-/// Connects it.
-fn connect(socket: &TcpStream, addr: SocketAddr) -> io::Result<()> {
-    // Linux uses the write timeout for connecting too, and reports EINPROGRESS when it expires.
-    socket.set_write_timeout(Some(CONNECT_TIMEOUT))?;
-    rustix::net::connect(socket, &addr).map_err(|error| match error {
-        Errno::INPROGRESS | Errno::AGAIN => io::ErrorKind::TimedOut.into(),
-        error => io::Error::from(error),
     })
 }
 

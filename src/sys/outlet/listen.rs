@@ -6,6 +6,8 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
+/// Most connections that wait to be accepted (the kernel's own limit, net.core.somaxconn).
+pub const BACKLOG: i32 = 4096;
 /// How often a port that the system chose for TCP is tried for UDP too. It is nearly always free.
 const TRIES: usize = 10;
 

@@ -1,0 +1,75 @@
+//! How everything leaves, in words for people: `--bind` and `--proxy`.
+//!
+//! Floor 4, part of the [`session`](super).
+
+use super::{Session, Update};
+use crate::sys::outlet::{self, Outlet};
+
+/// What a proxy does not carry.
+const OFF: &str = "UDP trackers, the DHT, the local network and incoming connections are off";
+
+impl Session {
+    /// Takes in why nothing can be sent; `None`: something can again.
+    pub(super) fn is_offline(&mut self, why: Option<String>) -> Update {
+        let text = match &why {
+            Some(why) => format!("{why}: nothing is sent until it is back"),
+            None => "what --bind names is back".into(),
+        };
+        self.offline = why;
+        Update::Warning { torrent: None, text }
+    }
+
+    /// How everything leaves, or why nothing does; `None`: as usual.
+    pub fn way_out(&self) -> Option<String> {
+        let in_words = || in_words(outlet::get());
+        self.offline.as_ref().map(|why| format!("nothing is sent: {why}")).or_else(in_words)
+    }
+
+    /// Where we listen.
+    pub fn listening(&self) -> String {
+        match outlet::get() {
+            proxied if proxied.is_proxied() => in_words(proxied).unwrap_or_default(),
+            Outlet { bound: Some(bound), .. } => format!("listening on port {} of {bound}", self.port),
+            _ => format!("listening on port {}", self.port),
+        }
+    }
+}
+
+fn in_words(outlet: &Outlet) -> Option<String> {
+    let bound = outlet.bound.as_ref().map(|bound| format!("only by {bound}"));
+    let proxy = outlet.proxy.as_ref().map(|proxy| format!("only through the proxy {proxy}: {OFF}"));
+    match (bound, proxy) {
+        (Some(bound), Some(proxy)) => Some(format!("{bound}, {proxy}")),
+        (bound, proxy) => bound.or(proxy),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::outlet::{Bound, Proxy};
+
+    #[test]
+    fn the_way_out_is_named_without_passwords() {
+        let words = |bound: Option<&str>, proxy: Option<&str>| {
+            let bound = bound.map(|name| Bound::Interface(name.into()));
+            in_words(&Outlet { bound, proxy: proxy.and_then(Proxy::parse) })
+        };
+        assert_eq!(words(None, None), None);
+        assert_eq!(words(Some("tun0"), None).unwrap(), "only by tun0");
+        let proxied = words(Some("tun0"), Some("socks5://me:secret@p")).unwrap();
+        assert_eq!(proxied, format!("only by tun0, only through the proxy p:1080: {OFF}"));
+    }
+
+    #[test]
+    fn what_is_away_is_shown_until_it_is_back() {
+        let mut session = Session::new(6881);
+        assert_eq!((session.way_out(), session.listening().as_str()), (None, "listening on port 6881"));
+        let told = |update| if let Update::Warning { text, .. } = update { text } else { String::new() };
+        let text = told(session.is_offline(Some("the interface tun0 (--bind) is down".into())));
+        assert_eq!(text, "the interface tun0 (--bind) is down: nothing is sent until it is back");
+        assert_eq!(session.way_out().unwrap(), "nothing is sent: the interface tun0 (--bind) is down");
+        assert_eq!(told(session.is_offline(None)), "what --bind names is back");
+        assert_eq!(session.way_out(), None);
+    }
+}

@@ -1,0 +1,142 @@
+//! The connections of HTTP requests, over the [`outlet`].
+//!
+//! Floor 3. ureq would open sockets of its own.
+
+use crate::sys::outlet::{self, Proxy, Target};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+use ureq::Error;
+use ureq::config::Config;
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, LazyBuffers, NextTimeout, ShutdownHandle, Transport};
+
+/// A connection to a server or to a proxy.
+pub struct Tcp {
+    stream: Arc<TcpStream>,
+    buffers: LazyBuffers,
+}
+
+impl std::fmt::Debug for Tcp {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        self.stream.fmt(f)
+    }
+}
+
+impl Tcp {
+    /// Connects to the host of a request, or through `socks`.
+    pub fn connect(details: &ConnectionDetails, socks: Option<&Proxy>) -> Result<Tcp, Error> {
+        let within = details.timeout.not_zero().map_or(super::CONNECT_TIMEOUT, |within| *within);
+        let connected = match socks {
+            Some(proxy) => through(details, proxy, within),
+            None => directly(details, within),
+        };
+        let stream = connected.map_err(|error| failed(error, details.timeout))?;
+        stream.set_nodelay(true)?;
+        let stream = Arc::new(stream);
+        // An agent that is shut down ends its connections.
+        let handle: Weak<dyn ShutdownHandle> = Arc::<TcpStream>::downgrade(&stream);
+        (details.register_shutdown)(handle)?;
+        let (input, output) = (details.config.input_buffer_size(), details.config.output_buffer_size());
+        Ok(Tcp { stream, buffers: LazyBuffers::new(input, output) })
+    }
+}
+
+/// Asks a proxy for a connection to the host. It looks up the name, unless that was done already.
+fn through(details: &ConnectionDetails, proxy: &Proxy, within: Duration) -> io::Result<TcpStream> {
+    let looked_up = details.config.proxy().is_some_and(|proxy| proxy.resolve_target());
+    let target = match details.addrs.first().filter(|_| looked_up) {
+        Some(addr) => Target::Addr(*addr),
+        None => {
+            let host = details.uri.host().unwrap_or_default().trim_matches(['[', ']']);
+            let usual_port = if details.needs_tls() { 443 } else { 80 };
+            Target::Host(host, details.uri.port_u16().unwrap_or(usual_port))
+        }
+    };
+    outlet::get().dial(proxy, target, within)
+}
+
+/// Connects to one address of the host after the other. Each but the last gets half of the time that is left.
+fn directly(details: &ConnectionDetails, within: Duration) -> io::Result<TcpStream> {
+    let (end, outlet) = (Instant::now() + within, outlet::get());
+    let mut failure = io::Error::from(io::ErrorKind::NotFound);
+    for (at, addr) in details.addrs.iter().enumerate() {
+        let left = end.saturating_duration_since(Instant::now());
+        let share = if at + 1 < details.addrs.len() { left / 2 } else { left };
+        if share.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        match outlet.stream(*addr).and_then(|stream| outlet.connect(&stream, *addr, share).map(|()| stream)) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+/// `details` with another configuration.
+pub fn with_config<'a>(details: &'a ConnectionDetails, config: &'a Config) -> ConnectionDetails<'a> {
+    ConnectionDetails {
+        uri: details.uri,
+        addrs: details.addrs.clone(),
+        config,
+        request_level: details.request_level,
+        resolver: details.resolver,
+        now: details.now,
+        timeout: details.timeout,
+        current_time: details.current_time.clone(),
+        run_connector: details.run_connector.clone(),
+        register_shutdown: details.register_shutdown.clone(),
+    }
+}
+
+impl Transport for Tcp {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        let timeout = timeout.for_write();
+        self.stream.set_write_timeout(left(timeout)?)?;
+        let output = &self.buffers.output()[..amount];
+        (&*self.stream).write_all(output).map_err(|error| failed(error, timeout))
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        let timeout = timeout.for_read();
+        self.stream.set_read_timeout(left(timeout)?)?;
+        loop {
+            match (&*self.stream).read(self.buffers.input_append_buf()) {
+                Ok(amount) => {
+                    self.buffers.input_appended(amount);
+                    return Ok(amount > 0);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(failed(error, timeout)),
+            }
+        }
+    }
+
+    fn is_open(&mut self) -> bool {
+        // Between two requests, the server has nothing to say.
+        let peeked = recv(&self.stream, &mut [0u8; 1][..], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+        peeked.is_err_and(|error| error == Errno::AGAIN)
+    }
+}
+
+/// The time that is left; `None`: any.
+fn left(timeout: NextTimeout) -> Result<Option<Duration>, Error> {
+    if timeout.after.is_zero() {
+        return Err(Error::Timeout(timeout.reason));
+    }
+    Ok(timeout.not_zero().map(|left| *left))
+}
+
+fn failed(error: io::Error, timeout: NextTimeout) -> Error {
+    match error.kind() {
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Error::Timeout(timeout.reason),
+        _ => Error::Io(error),
+    }
+}

@@ -1,0 +1,116 @@
+//! Sockets that are bound to the loopback interface, which every machine has.
+
+use super::*;
+use std::io::{Read, Write};
+
+fn bound(bound: Bound) -> Outlet {
+    Outlet { bound: Some(bound), ..Outlet::default() }
+}
+
+fn to(ip: impl Into<IpAddr>) -> Outlet {
+    bound(Bound::Address(ip.into()))
+}
+
+fn interface(name: &str) -> Outlet {
+    bound(Bound::Interface(name.into()))
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_connection_leaves_from_the_address_that_is_bound() {
+    let source = Ipv4Addr::new(127, 0, 0, 2);
+    for outlet in [to(source), interface("lo"), Outlet::default()] {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let mut stream = outlet.stream(addr).unwrap();
+        outlet.connect(&stream, addr, SECOND).unwrap();
+        let (mut accepted, from) = listener.accept().unwrap();
+        let is_chosen = matches!(outlet.bound, Some(Bound::Address(_)));
+        assert_eq!(from.ip(), if is_chosen { source } else { Ipv4Addr::LOCALHOST }, "{outlet:?}");
+        stream.write_all(b"hello").unwrap();
+        let mut heard = [0; 5];
+        accepted.read_exact(&mut heard).unwrap();
+        assert_eq!(&heard, b"hello");
+    }
+}
+
+#[test]
+fn a_listener_hears_only_at_the_address_that_is_bound() {
+    let outlet = to([127, 0, 0, 3]);
+    let (listeners, port) = outlet.listen(0).unwrap();
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+    let caller = TcpStream::connect(("127.0.0.3", port)).unwrap();
+    let (_, from) = listeners[0].accept().unwrap();
+    assert_eq!(from.ip().to_canonical(), caller.local_addr().unwrap().ip());
+    assert_eq!(outlet.listen(port).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+
+    let (listeners, port) = interface("lo").listen(0).unwrap();
+    for to in ["127.0.0.1", "::1"] {
+        let Ok(_caller) = TcpStream::connect((to, port)) else { continue };
+        listeners[0].accept().unwrap();
+    }
+}
+
+#[test]
+fn packets_have_the_addresses_of_their_family() {
+    let source = Ipv4Addr::new(127, 0, 0, 4);
+    for outlet in [to(source), interface("lo"), Outlet::default()] {
+        let (one, other) = (outlet.udp(false, 0).unwrap(), Outlet::default().udp(false, 0).unwrap());
+        let ip = if let Some(Bound::Address(ip)) = outlet.bound { ip } else { Ipv4Addr::LOCALHOST.into() };
+        one.send_to(b"question", (Ipv4Addr::LOCALHOST, other.port().unwrap()).into()).unwrap();
+        let (from, length) = eventually(|| other.receive_from(&mut [0; 99]));
+        assert_eq!((from, length), (SocketAddr::new(ip, one.port().unwrap()), 8), "{outlet:?}");
+        other.connect(from).unwrap();
+        other.send(b"answer").unwrap();
+        let (from, length) = eventually(|| one.receive_from(&mut [0; 99]));
+        assert_eq!((from.ip(), length), (IpAddr::from(Ipv4Addr::LOCALHOST), 6), "{outlet:?}");
+        // Both families have the same port.
+        if let Ok(v6) = outlet.udp(true, one.port().unwrap()) {
+            assert!(v6.is_v6() && !one.is_v6());
+        }
+        assert!(outlet.udp(false, one.port().unwrap()).is_err(), "it is ours alone");
+    }
+}
+
+fn eventually<T>(get: impl Fn() -> io::Result<T>) -> T {
+    let end = std::time::Instant::now() + 20 * SECOND;
+    loop {
+        match get() {
+            Ok(got) => return got,
+            Err(error) => assert!(std::time::Instant::now() < end, "{error}"),
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn nothing_leaves_by_the_other_family_or_without_the_address() {
+    let v4 = to([127, 0, 0, 2]);
+    let far_v6: SocketAddr = "[::1]:9".parse().unwrap();
+    assert!(v4.has(false) && !v4.has(true));
+    assert!(v4.stream(far_v6).is_err() && v4.udp(true, 0).is_err());
+    let v6 = to(Ipv6Addr::LOCALHOST);
+    assert!(v6.has(true) && !v6.has(false) && v6.stream(([127, 0, 0, 1], 9).into()).is_err());
+
+    for (outlet, why) in [
+        (to([192, 0, 2, 1]), "no interface that is up has 192.0.2.1 (--bind)"),
+        (interface("no such"), "there is no interface no such (--bind)"),
+    ] {
+        let near = ([127, 0, 0, 1], 9).into();
+        let errors = [outlet.stream(near).err(), outlet.udp(false, 0).err(), outlet.listen(0).err()];
+        for error in errors {
+            assert_eq!(error.unwrap().to_string(), why);
+        }
+    }
+}
+
+/// The loopback interface reaches nothing else.
+#[test]
+fn nothing_leaves_by_another_interface() {
+    let far = ([192, 0, 2, 1], 9).into();
+    for outlet in [interface("lo"), to(Ipv4Addr::LOCALHOST)] {
+        let stream = outlet.stream(far).unwrap();
+        assert!(outlet.connect(&stream, far, SECOND).is_err(), "{outlet:?}");
+    }
+}
