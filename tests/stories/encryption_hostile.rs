@@ -161,7 +161,10 @@ fn broken_exchanges_are_closed_at_once_and_an_honest_peer_is_answered() {
     assert!(is_closed(&mut other, SOON), "it answers a handshake for another torrent");
 
     let many = &[&zeros[..], &[0xff; 4], &[0; 2], &[0, 68], &handshake(&hash.0, 2)];
-    assert!(!is_closed(&mut says(port, hash, many), Duration::from_secs(1)), "it refuses methods that it does not know");
+    assert!(
+        !is_closed(&mut says(port, hash, many), Duration::from_secs(1)),
+        "it refuses methods that it does not know"
+    );
     shake(&mut call(port), hash, honest(0), 1 << 20).unwrap();
     assert!(!seed.stderr().contains("panicked"));
     seed.terminate().assert_code(0);
