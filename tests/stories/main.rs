@@ -16,6 +16,7 @@ mod disk;
 mod download;
 mod edit;
 mod encryption;
+mod encryption_hostile;
 mod ending;
 mod hostile;
 mod https;

@@ -70,7 +70,7 @@ pub fn accept(around: &Surroundings, socket: TcpStream, addr: SocketAddr, place:
     let named = |line: &Line, info_hash: InfoHash| match around.directory.find(&info_hash) {
         Some(_) => {
             answered = true;
-            line.send_all(&around.handshake(info_hash), false, HANDSHAKE_DEADLINE)
+            line.send_all(&mut around.handshake(info_hash), false, HANDSHAKE_DEADLINE)
         }
         None => Err(io::Error::other(format!("asks for {info_hash}, which is not here"))),
     };
@@ -84,7 +84,7 @@ pub fn accept(around: &Surroundings, socket: TcpStream, addr: SocketAddr, place:
     if met.handshake.peer_id == around.peer_id {
         // This is our own connection: the thread that opened it learns this from the answer.
         if !answered {
-            let _ = met.line.send_all(&around.handshake(info_hash), false, HANDSHAKE_DEADLINE);
+            let _ = met.line.send_all(&mut around.handshake(info_hash), false, HANDSHAKE_DEADLINE);
         }
         return log::debug!("{addr}: it is ourselves");
     }

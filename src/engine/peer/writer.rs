@@ -50,14 +50,14 @@ impl Writer {
 
     fn work(&mut self, work: Work) -> io::Result<()> {
         match work {
-            Work::Bytes(bytes) => self.server.outbox.line.send_all(&bytes, false, FLUSH_DEADLINE)?,
+            Work::Bytes(mut bytes) => self.server.outbox.line.send_all(&mut bytes, false, FLUSH_DEADLINE)?,
             Work::Granted(block) => {
                 self.upload(block)?;
                 self.server.outbox.sent(block.length as u64);
                 self.server.report();
             }
             Work::Metadata(piece, ids) => {
-                self.server.outbox.line.send_all(&self.server.describe(piece, ids), false, FLUSH_DEADLINE)?;
+                self.server.outbox.line.send_all(&mut self.server.describe(piece, ids), false, FLUSH_DEADLINE)?;
                 self.tell(PeerEvent::Described);
             }
             Work::Ordered(block) => {
@@ -86,17 +86,22 @@ impl Writer {
     fn upload(&mut self, block: BlockSpec) -> io::Result<()> {
         let offset = self.server.look(block)?;
         let length = block.length as usize;
-        let line = &self.server.outbox.line;
-        let mut header = Vec::new();
-        emit_piece_header(&block, &mut header);
-        line.send_all(&header, true, FLUSH_DEADLINE)?;
-        let file = self.server.content()?.one_file(offset, length as u64);
-        let sent = file.map_or(Ok(0), |(file, at)| line.send_file(&file, at, length, FLUSH_DEADLINE))?;
+        let (line, content) = (&self.server.outbox.line, self.server.content()?);
+        let mut bytes = Vec::new();
+        emit_piece_header(&block, &mut bytes);
+        let file = if line.sends_files() { content.one_file(offset, length as u64) } else { None };
+        let mut sent = 0;
+        if let Some((file, at)) = file {
+            line.send_all(&mut bytes, true, FLUSH_DEADLINE)?;
+            bytes.clear();
+            sent = line.send_file(&file, at, length, FLUSH_DEADLINE)?;
+        }
         if sent < length {
             // The block lies in several files, or its file can't be sent this way.
-            let mut rest = vec![0; length - sent];
-            self.server.read(block, offset + sent as u64, &mut rest)?;
-            line.send_all(&rest, false, FLUSH_DEADLINE)?;
+            let from = bytes.len();
+            bytes.resize(from + length - sent, 0);
+            self.server.read(block, offset + sent as u64, &mut bytes[from..])?;
+            line.send_all(&mut bytes, false, FLUSH_DEADLINE)?;
         }
         Ok(())
     }

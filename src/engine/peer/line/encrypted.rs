@@ -52,9 +52,8 @@ impl Encrypted {
     }
 
     /// See [`Line::send_all`](super::Line::send_all).
-    pub fn send_all(&self, bytes: &[u8], more: bool, deadline: Duration) -> io::Result<()> {
-        let mut bytes = bytes.to_vec();
-        lock(&self.outward).apply(&mut bytes);
-        send::send_all(&self.socket, &bytes, more, deadline)
+    pub fn send_all(&self, bytes: &mut [u8], more: bool, deadline: Duration) -> io::Result<()> {
+        lock(&self.outward).apply(bytes);
+        send::send_all(&self.socket, bytes, more, deadline)
     }
 }

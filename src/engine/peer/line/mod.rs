@@ -57,16 +57,22 @@ impl Line {
         }
     }
 
-    /// Sends all of `bytes` within `deadline`. With `more`, they may be sent together with what follows.
-    pub fn send_all(&self, bytes: &[u8], more: bool, deadline: Duration) -> io::Result<()> {
+    /// Sends all of `bytes` within `deadline`. With `more`, they may be sent together with what follows. Afterwards the
+    /// contents of `bytes` are unspecified, because they may be encrypted where they are.
+    pub fn send_all(&self, bytes: &mut [u8], more: bool, deadline: Duration) -> io::Result<()> {
         match self {
             Line::Plain(socket) => send_all(socket, bytes, more, deadline),
             Line::Rc4(encrypted) => encrypted.send_all(bytes, more, deadline),
         }
     }
 
-    /// Sends `length` bytes of `file` from `offset` on, within `deadline`. Returns how many were sent. The caller reads
-    /// the others itself: those that can't be sent this way, or all, if they have to be encrypted.
+    /// Whether bytes can be sent from a file without being read. They can't if they have to be encrypted.
+    pub fn sends_files(&self) -> bool {
+        matches!(self, Line::Plain(_))
+    }
+
+    /// Sends `length` bytes of `file` from `offset` on, within `deadline`. Returns how many were sent. The others can't be
+    /// sent this way; see [`sends_files`](Line::sends_files).
     pub fn send_file(&self, file: &File, offset: u64, length: usize, deadline: Duration) -> io::Result<usize> {
         match self {
             Line::Plain(socket) => send_from_file(socket, file, offset, length, deadline),

@@ -51,7 +51,7 @@ fn both_ends_stay_in_step_when_the_socket_is_full() {
         at += taken;
         if at < end {
             let _ = full.try_send(());
-            near.send_all(&sent[at..end], at % 2 == 0, PATIENCE).unwrap();
+            near.send_all(&mut sent[at..end].to_vec(), at % 2 == 0, PATIENCE).unwrap();
             at = end;
         }
     }
@@ -66,7 +66,7 @@ fn an_encrypted_line_sends_no_plain_byte() {
     (&file).write_all(&[0; 1000]).unwrap();
     assert_eq!(line.send_file(&file, 0, 1000, PATIENCE).unwrap(), 0, "its caller reads the file");
     assert_eq!(line.send_now(&[0; 10], &[0; 90]).unwrap(), 100);
-    line.send_all(&[0; 900], false, PATIENCE).unwrap();
+    line.send_all(&mut [0; 900], false, PATIENCE).unwrap();
     line.shut();
     let (mut heard, mut expected) = (Vec::new(), vec![0; 1000]);
     near.read_to_end(&mut heard).unwrap();
@@ -84,7 +84,7 @@ fn a_plain_line_sends_from_files_and_reads_into_several_buffers() {
     let expected = bytes.clone();
     let reader = thread::spawn(move || assert!(read_all(&near, expected.len()) == expected));
     assert_eq!(far.send_file(&file, 0, 50_000, PATIENCE).unwrap(), 50_000);
-    far.send_all(&bytes[50_000..], false, PATIENCE).unwrap();
+    far.send_all(&mut bytes[50_000..].to_vec(), false, PATIENCE).unwrap();
     assert_eq!(far.read(&mut [IoSliceMut::new(&mut [0; 10])], false).unwrap_err(), Errno::AGAIN);
     reader.join().unwrap();
     assert_eq!(far.read(&mut [IoSliceMut::new(&mut [0; 10])], true), Ok(0), "the end");

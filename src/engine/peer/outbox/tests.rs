@@ -6,6 +6,7 @@ use crate::engine::peer::directory::Listed;
 use crate::engine::peer::server::Server;
 use crate::engine::peer::writer;
 use crate::engine::testkit::{PATIENCE, open, socket_pair, surroundings, torrent};
+use crate::proto::mse::rc4::Rc4;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{PIECE_HEADER_BYTES, emit_piece_header};
 use crate::swarm::giving::grant::{Grant, Report, Servable};
@@ -22,8 +23,9 @@ const PIECE: u32 = 4 * BLOCK_BYTES;
 /// A complete torrent of 64 pieces and one peer of it.
 struct Scene {
     server: Arc<Server>,
-    /// The peer's end of the connection.
+    /// The peer's end of the connection, and its cipher if the connection is encrypted.
     near: TcpStream,
+    cipher: Option<Rc4>,
     inbox: Receiver<Input>,
     content: Vec<u8>,
     servable: Arc<Servable>,
@@ -31,6 +33,10 @@ struct Scene {
 }
 
 fn scene() -> Scene {
+    scene_on(false)
+}
+
+fn scene_on(is_encrypted: bool) -> Scene {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(64 * PIECE as usize, &[], PIECE as usize, &[]);
     std::fs::write(dir.path().join("whole"), &bytes).unwrap();
@@ -38,12 +44,16 @@ fn scene() -> Scene {
     content.size_on_disk(0).unwrap();
     let (around, inbox) = surroundings(1);
     let (near, far) = socket_pair();
-    let outbox = Outbox::new(near.local_addr().unwrap(), Arc::new(Line::Plain(Arc::new(far))), None, true);
+    let (mut line, cipher) = (Line::Plain(Arc::new(far)), is_encrypted.then(|| Rc4::new(b"a key")));
+    if let Some(cipher) = &cipher {
+        line = line.encrypt((cipher.clone(), cipher.clone()));
+    }
+    let outbox = Outbox::new(near.local_addr().unwrap(), Arc::new(line), None, true);
     let listed = Listed::Content(content);
     let server = Arc::new(Server { around, peer: PEER, listed, outbox: Arc::new(outbox) });
     writer::start(&server).unwrap();
     let servable = Arc::new(Servable::new(metainfo.length, PIECE, &Bitfield::full(64)));
-    Scene { server, near, inbox, content: bytes, servable, _dir: dir }
+    Scene { server, near, cipher, inbox, content: bytes, servable, _dir: dir }
 }
 
 impl Scene {
@@ -70,9 +80,15 @@ impl Scene {
         bytes
     }
 
+    /// The peer reads.
+    fn read(&mut self, bytes: &mut [u8]) {
+        self.near.read_exact(bytes).unwrap();
+        self.cipher.iter_mut().for_each(|cipher| cipher.apply(bytes));
+    }
+
     fn receives(&mut self, expected: &[u8]) {
         let mut bytes = vec![0; expected.len()];
-        self.near.read_exact(&mut bytes).unwrap();
+        self.read(&mut bytes);
         assert!(bytes == expected, "the peer gets something else");
     }
 }
@@ -101,8 +117,8 @@ fn requests_are_answered_without_the_manager_once_there_is_a_grant() {
 /// Among the blocks are messages of the manager, which must not cut any of them.
 #[test]
 fn what_the_socket_does_not_take_follows_whole_when_the_peer_reads_on() {
-    for at_once in [1, 100] {
-        let mut scene = scene();
+    for (at_once, is_encrypted) in [(1, false), (100, false), (1, true), (100, true)] {
+        let mut scene = scene_on(is_encrypted);
         scene.grant();
         let blocks: Vec<BlockSpec> = (0..240).map(block).collect();
         for some in blocks.chunks(at_once) {
@@ -113,7 +129,7 @@ fn what_the_socket_does_not_take_follows_whole_when_the_peer_reads_on() {
         let (mut left, mut heard) = (blocks, 0);
         while !left.is_empty() || heard < haves {
             let mut head = [0; 5];
-            scene.near.read_exact(&mut head).unwrap();
+            scene.read(&mut head);
             if head[4] == 4 {
                 scene.receives(&7u32.to_be_bytes());
                 heard += 1;

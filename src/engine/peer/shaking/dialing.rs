@@ -77,11 +77,11 @@ fn shake_on(
 
 /// Sends our handshake and reads the peer's.
 fn greet(around: &Surroundings, line: Line, info_hash: InfoHash, hides: bool) -> io::Result<Met> {
-    let (deadline, ours) = (Instant::now() + HANDSHAKE_DEADLINE, around.handshake(info_hash));
+    let (deadline, mut ours) = (Instant::now() + HANDSHAKE_DEADLINE, around.handshake(info_hash));
     let greeted = if hides {
         hidden::initiate(line, info_hash, around.encryption.offers(), ours, deadline)?
     } else {
-        line.send_all(&ours, false, HANDSHAKE_DEADLINE)?;
+        line.send_all(&mut ours, false, HANDSHAKE_DEADLINE)?;
         Greeted { line, cover: Cover::Plain, early: Vec::new(), info_hash: None }
     };
     let met = greeted.hear_handshake(deadline, |_, _| Ok(()))?;

@@ -30,7 +30,8 @@ pub struct Greeted {
 pub fn greeted(around: &Surroundings, line: Line, deadline: Instant) -> io::Result<Greeted> {
     let mut early = Vec::new();
     while early.len() < PROTOCOL.len() {
-        read_within(&line, &mut early, handshake::LEN, deadline)?;
+        let room = handshake::LEN - early.len();
+        read_within(&line, &mut early, room, deadline)?;
     }
     if early.starts_with(&PROTOCOL) {
         if !around.encryption.takes_plain() {

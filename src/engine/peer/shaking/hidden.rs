@@ -53,7 +53,7 @@ fn carry_out(
         came.clear();
         match step {
             Step::Receive(most) => read_within(&line, &mut came, most, deadline)?,
-            Step::Send(bytes) => line.send_all(&bytes, false, HANDSHAKE_DEADLINE)?,
+            Step::Send(mut bytes) => line.send_all(&mut bytes, false, HANDSHAKE_DEADLINE)?,
             Step::Opened(opened) => {
                 let (info_hash, early) = (Some(opened.info_hash), opened.early);
                 return Ok(match opened.ciphers {

@@ -103,23 +103,4 @@ impl Opening {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_are_bounded_for_each_host_and_in_all() {
-        let places = Arc::new(Places::default());
-        let take =
-            |ip: [u8; 4], count: usize| -> Vec<Place> { (0..count).filter_map(|_| places.take(ip.into())).collect() };
-        let one = take([8, 8, 8, 8], 1000);
-        assert_eq!(one.len(), MOST_OF_HOST);
-        let near = take([127, 0, 0, 1], 1000);
-        assert_eq!(near.len(), MOST_SHAKING - MOST_OF_HOST);
-        assert!(places.take([9, 9, 9, 9].into()).is_none());
-        drop(one);
-        assert_eq!(take([9, 9, 9, 9], 1).len(), 1);
-        drop(near);
-        assert_eq!(take([127, 0, 0, 1], 1000).len(), MOST_OF_NEAR);
-        assert!(lock(&places.taken).is_empty(), "what is free is forgotten");
-    }
-}
+mod tests;
