@@ -7,7 +7,7 @@ use crate::proto::krpc::{Answer, Bloom, Body, Contact, NodeId, Packet, Query, VE
 use crate::swarm::dht::address::{is_martian, network, one_host};
 use crate::swarm::dht::lookup::{Lookup, Next};
 use crate::swarm::dht::table::K;
-use crate::swarm::dht::{Goal, Outcome, Output, Step};
+use crate::swarm::dht::{Announce, Goal, Outcome, Output, Step};
 use crate::swarm::meeting::host::is_near;
 use core::net::{Ipv4Addr, SocketAddr};
 use std::collections::BTreeSet;
@@ -57,7 +57,7 @@ impl Wish {
         let want = Want::default();
         match self.goal {
             Goal::Peers { info_hash, announce } => {
-                let no_seed = announce.is_some_and(|(_, is_seed)| is_seed);
+                let no_seed = announce.is_some_and(|announce| announce.is_seed);
                 Query::GetPeers { info_hash, want, scrape: false, no_seed }
             }
             Goal::Scrape(info_hash) => Query::GetPeers { info_hash, want, scrape: true, no_seed: false },
@@ -78,7 +78,7 @@ impl Node {
         let (mut hosts, allow_local) = (BTreeSet::new(), self.config.allow_local);
         // In a small DHT we may be one of the nodes that store the peers.
         if let Goal::Peers { info_hash, announce } = goal {
-            let no_seed = announce.is_some_and(|(_, is_seed)| is_seed);
+            let no_seed = announce.is_some_and(|announce| announce.is_seed);
             let mut new = self.store.peers(&info_hash, PEERS, no_seed, turn.rng);
             new.retain(|peer| hosts.insert(one_host(*peer, allow_local)));
             let addr = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), self.config.port);
@@ -173,12 +173,13 @@ impl Node {
         let Lookup { questions, answers, .. } = lookup;
         let mut outcome = Outcome { questions, answers, nearest, announced: 0, scrape: None };
         match goal {
-            Goal::Peers { info_hash, announce: Some((port, seed)) } => {
+            Goal::Peers { info_hash, announce: Some(Announce { port, is_mapped, is_seed }) } => {
                 for (to, answer) in lookup.found(|answer| answer.token.is_some()) {
                     // Our UDP port is our TCP port. A NAT may have changed it, so the one that others see counts; a
-                    // node that does not know of that reads `port`.
+                    // node that does not know of that reads `port`. If a router maps the TCP port, we know it.
                     let token = answer.token.clone().unwrap_or_default();
-                    let query = Query::Announce { info_hash, port, implied_port: true, token, seed };
+                    let (implied_port, seed) = (!is_mapped, is_seed);
+                    let query = Query::Announce { info_hash, port, implied_port, token, seed };
                     self.ask(Some(to.id), to.addr, query, None, turn);
                     outcome.announced += 1;
                 }
