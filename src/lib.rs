@@ -130,8 +130,8 @@
 //! The manager blocks only on its channel. A reader blocks on its socket, and on the disk that it sends from. A writer
 //! blocks on its outbox, its socket, and the disk. A disk thread blocks on its channel and its disk. Shutting down a
 //! socket wakes its reader; closing an outbox ends its writer. No lock is held during a wait. Nothing polls: an idle
-//! process makes no system calls except for the manager's next timer. (A reader pauses while blocks gather, and `many`
-//! looks at its folders every few seconds.)
+//! process makes no system calls except for the manager's next timer. (A reader pauses while blocks gather, `many` looks
+//! at its folders every few seconds, and where no router is found, we look for one every five minutes.)
 #![forbid(unsafe_code)]
 
 pub mod base;

@@ -4,7 +4,7 @@ use crate::common::content::Content;
 use crate::common::home::{At, Home, INSIDE, OUTER, Offers, PORT, ROUTER, TRACKER_URL};
 use crate::common::json;
 use crate::common::process::Process;
-use crate::common::swarmlet::{Get, Swarmlet};
+use crate::common::swarmlet::{Get, Swarmlet, program};
 use crate::common::tools::{Tool, here};
 use crate::common::torrent::{Torrent, make_with_tiers};
 use crate::common::wait::{PATIENCE, wait_until};
@@ -69,6 +69,19 @@ impl Stage {
         (running, field)
     }
 
+    /// Another machine at home gets our port, by NAT-PMP.
+    fn take_port(&self) {
+        self.home.run(At::Inside, "ip addr add 192.168.77.21/24 dev eth0");
+        let other = format!(
+            "import socket, struct\n\
+             s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+             s.bind(('192.168.77.21', 0))\n\
+             s.sendto(struct.pack('>BBHHHI', 0, 2, 0, {PORT}, {PORT}, 3600), ('{ROUTER}', 5351))\n\
+             s.recv(99)"
+        );
+        self.home.run(At::Inside, &format!("python3 -c \"{other}\""));
+    }
+
     /// A peer outside fetches the torrent. It must connect to the seed, because nobody can connect to it.
     pub fn fetch_outside(&self) {
         let get = Get::new("outside", self.path()).torrent(&self.torrent).arg("-vv");
@@ -122,15 +135,7 @@ fn a_port_that_another_machine_has_is_replaced_and_the_tracker_is_told() {
     for offers in [Offers::Pcp, Offers::Upnp] {
         let Some(stage) = Stage::new() else { return };
         let mut daemon = stage.home.start_daemon(Offers::Pcp, "", stage.path());
-        stage.home.run(At::Inside, "ip addr add 192.168.77.21/24 dev eth0");
-        let other = format!(
-            "import socket, struct\n\
-             s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
-             s.bind(('192.168.77.21', 0))\n\
-             s.sendto(struct.pack('>BBHHHI', 0, 2, 0, {PORT}, {PORT}, 3600), ('{ROUTER}', 5351))\n\
-             s.recv(99)"
-        );
-        stage.home.run(At::Inside, &format!("python3 -c \"{other}\""));
+        stage.take_port();
         if matches!(offers, Offers::Upnp) {
             // The rules of the firewall stay.
             daemon.signal(Signal::KILL);
@@ -144,6 +149,30 @@ fn a_port_that_another_machine_has_is_replaced_and_the_tracker_is_told() {
         assert_eq!(stage.home.mappings().len(), 1, "only that of the other machine is left");
         drop(daemon);
     }
+}
+
+/// The same in the DHT: a node outside is told the outer port.
+#[test]
+fn the_dht_is_told_the_outer_port() {
+    let Some(stage) = Stage::new() else { return };
+    let _daemon = stage.home.start_daemon(Offers::Pcp, "", stage.path());
+    stage.take_port();
+    stage.home.run(At::Outside, "nft insert rule inet filter input udp dport 7000 accept");
+    // A node that is entered through this machine answers at once.
+    let mut node = Command::new(program());
+    node.args(["dht", "run", "--port", "7000", "--dht-node", "127.0.0.1:9"]).env("XDG_STATE_HOME", stage.path());
+    let _node = Process::start("node", &mut stage.home.command(At::Outside, &node), stage.path());
+    let (seed, field) = stage.start_open(&stage.seed().with_dht_node("45.77.0.2:7000"));
+    assert_ne!(field["tcp"], PORT, "{field}");
+    let hash: String = stage.torrent.info_hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let found = format!("peer   {OUTER}:{}\n", field["tcp"]);
+    wait_until("the node knows the seed", PATIENCE, || {
+        let mut find = Command::new(program());
+        find.args(["dht", "find", &hash, "--dht-node", "45.77.0.2:7000"]).env("XDG_STATE_HOME", stage.path());
+        let output = stage.home.command(At::Outside, &find).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).contains(&found)
+    });
+    seed.interrupt().assert_code(0);
 }
 
 /// The power of the router was off. When it is on again, it tells all hosts its address, and we ask again at once.

@@ -19,6 +19,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// This build has port mapping.
@@ -36,6 +37,8 @@ struct Handle {
     ended: Receiver<()>,
     /// The thread was told to end then.
     told: Option<Instant>,
+    /// There may be something to remove.
+    has_mappings: Arc<AtomicBool>,
 }
 
 impl PortMapping {
@@ -46,13 +49,14 @@ impl PortMapping {
         }
         let end = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let (ends, ended) = crossbeam_channel::bounded(0);
-        let mut work = Work::new(port, manager.clone(), Arc::clone(&end));
+        let has_mappings = Arc::default();
+        let mut work = Work::new(port, manager.clone(), Arc::clone(&end), Arc::clone(&has_mappings));
         let builder = std::thread::Builder::new().name("portmap".into()).stack_size(STACK_BYTES);
         builder.spawn(move || {
             work.run();
             drop(ends);
         })?;
-        Ok(PortMapping(Some(Handle { end, ended, told: None })))
+        Ok(PortMapping(Some(Handle { end, ended, told: None, has_mappings })))
     }
 
     /// The process ends soon: the thread removes the mappings.
@@ -66,7 +70,9 @@ impl PortMapping {
     /// Waits until the mappings are removed, within the time that the end may take.
     pub fn wait(&mut self) {
         self.end();
-        if let Some(Handle { ended, told: Some(told), .. }) = &self.0 {
+        if let Some(Handle { ended, told: Some(told), has_mappings, .. }) = &self.0
+            && has_mappings.load(Ordering::Relaxed)
+        {
             let _ = ended.recv_deadline(*told + FINAL_ANNOUNCE_TIME);
         }
     }

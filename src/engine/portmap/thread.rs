@@ -20,6 +20,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::net::UdpSocket;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// If there is no router to ask, we look again after this: the network may be away for a while.
@@ -39,6 +40,8 @@ pub struct Work {
     /// It hears routers that have started.
     hears: Option<UdpSocket>,
     told: Router,
+    /// There may be something to remove at the end.
+    has_mappings: Arc<AtomicBool>,
 }
 
 /// One address family.
@@ -67,7 +70,7 @@ struct Here {
 
 impl Work {
     /// Nothing is asked yet.
-    pub fn new(port: u16, manager: Sender<ForManager>, end: Arc<OwnedFd>) -> Work {
+    pub fn new(port: u16, manager: Sender<ForManager>, end: Arc<OwnedFd>, has_mappings: Arc<AtomicBool>) -> Work {
         let family = |is_v6| Family { is_v6, state: State::Away(String::new(), Time::ZERO) };
         Work {
             port,
@@ -78,6 +81,7 @@ impl Work {
             families: [false, true].map(family),
             hears: None,
             told: Router::default(),
+            has_mappings,
         }
     }
 
@@ -170,6 +174,8 @@ impl Work {
 
     /// Tells the manager how it stands, if that has changed.
     fn report(&mut self) {
+        let has_mappings = self.families.iter().filter_map(Family::here).any(|here| here.mapper.may_have_mappings());
+        self.has_mappings.store(has_mappings, Ordering::Relaxed);
         let [v4, v6] = &self.families;
         let ip = v4.here().or(v6.here()).map(|here| here.route.router.ip());
         let router = Router { ip, v4: v4.standing(), v6: v6.standing(), reached: false };

@@ -70,7 +70,9 @@ impl Dht {
         if matches!(order, Order::Add { .. } | Order::LookUp(_)) {
             self.start();
         }
-        let Some(handle) = self.0.as_ref().filter(|handle| handle.thread.is_none()) else { return };
+        // Our outer port may be known before the thread runs.
+        let is_taken = |handle: &&Handle| handle.thread.is_none() || matches!(order, Order::Outside(..));
+        let Some(handle) = self.0.as_ref().filter(is_taken) else { return };
         // Peers may name any number of nodes.
         if !matches!(order, Order::Meet(..)) || handle.orders.waiting() < MOST_WAITING {
             handle.orders.give(order);

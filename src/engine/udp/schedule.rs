@@ -74,6 +74,13 @@ impl Schedule {
         }
     }
 
+    /// All torrents are to be looked up and announced again, in the order of their turns.
+    pub fn all_again(&mut self, now: Time) {
+        for info_hash in self.torrents.keys().copied().collect::<Vec<_>>() {
+            self.wait_until(info_hash, now);
+        }
+    }
+
     /// When the next lookup begins, if no other one ends before.
     pub fn next(&self) -> Option<Time> {
         let (at, _) = self.queue.first().filter(|_| self.torrents.len() - self.queue.len() < AT_ONCE)?;
@@ -191,6 +198,17 @@ mod tests {
         other.remove(&hash(0));
         other.ended(hash(0), true, true, Time::ZERO);
         assert_eq!(other.next(), None);
+    }
+
+    #[test]
+    fn all_torrents_can_be_looked_up_again() {
+        let mut both = schedule(2, true);
+        let (at, later) = (Time::from_secs(1), Time::from_secs(10));
+        let (_, info_hash, _) = both.begin(at).expect("it is due");
+        both.ended(info_hash, true, true, at);
+        both.begin(later).expect("the other is due");
+        both.all_again(later);
+        assert_eq!((0..3).filter(|n| both.begin(later + APART * (n + 1)).is_some()).count(), 2);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crate::storage::resume::StateDir;
 use crate::swarm::dht::table::K;
-use crate::swarm::dht::{Figures, Goal, Outcome, Output, Step};
+use crate::swarm::dht::{Announce, Figures, Goal, Outcome, Output, Step};
 use crate::swarm::event::Event;
 use crate::swarm::meeting::source::Source;
 use crate::sys::{in_words, lock};
@@ -149,8 +149,8 @@ impl Work {
                 Order::LookUp(hosts) if self.nodes.figures().good < FEW => self.look_up(hosts, false),
                 Order::LookUp(_) => {}
                 Order::Outside(port, ip) => {
-                    self.outer_port = port;
                     ip.into_iter().for_each(|ip| self.nodes.is_at(ip));
+                    self.has_port(port);
                 }
                 Order::Reopen => self.nodes.reopen(self.thread.port),
                 Order::End => return false,
@@ -178,14 +178,27 @@ impl Work {
         true
     }
 
+    /// The router maps this port to ours. Nodes must not name the old one until the next turn of each torrent.
+    fn has_port(&mut self, port: Option<u16>) {
+        let seen = |port: Option<u16>| port.unwrap_or(self.thread.port);
+        if seen(port) != seen(std::mem::replace(&mut self.outer_port, port)) {
+            self.lookups.keys().for_each(|ticket| self.nodes.cancel(*ticket));
+            self.lookups.clear();
+            self.schedule.all_again(self.nodes.now());
+        }
+    }
+
     fn begin(&mut self, torrent: TorrentId, info_hash: InfoHash, is_seed: bool) {
         self.last_ticket += 1;
         log::debug!("looking up {info_hash} in the DHT");
         // It says that the DHT is asked.
         self.tell(torrent, Vec::new());
-        let goal = |port| Goal::Peers { info_hash, announce: Some((port, is_seed)) };
-        let outer = self.outer_port.unwrap_or(self.thread.port);
-        self.nodes.seek(self.last_ticket, &goal(outer), &goal(self.thread.port));
+        let goal = |outer: Option<u16>| {
+            let (port, is_mapped) = (outer.unwrap_or(self.thread.port), outer.is_some());
+            Goal::Peers { info_hash, announce: Some(Announce { port, is_mapped, is_seed }) }
+        };
+        // With IPv6, no router translates ports.
+        self.nodes.seek(self.last_ticket, &goal(self.outer_port), &goal(None));
         self.lookups.insert(self.last_ticket, Lookup { torrent, info_hash, found: false, announced: 0 });
     }
 

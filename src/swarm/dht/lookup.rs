@@ -101,7 +101,7 @@ impl Lookup {
         let want = Want::default();
         match self.goal {
             Goal::Peers { info_hash, announce } => {
-                let no_seed = announce.is_some_and(|(_, is_seed)| is_seed);
+                let no_seed = announce.is_some_and(|announce| announce.is_seed);
                 Query::GetPeers { info_hash, want, scrape: false, no_seed }
             }
             Goal::Scrape(info_hash) => Query::GetPeers { info_hash, want, scrape: true, no_seed: false },

@@ -111,8 +111,8 @@ pub enum Goal {
     Peers {
         /// The torrent.
         info_hash: InfoHash,
-        /// If we are to be announced as a peer as well: the TCP port, and whether we are a seed.
-        announce: Option<(u16, bool)>,
+        /// What is said of us, if we are to be announced as a peer as well.
+        announce: Option<Announce>,
     },
     /// How many peers a torrent has (BEP 33).
     Scrape(InfoHash),
@@ -120,6 +120,17 @@ pub enum Goal {
     Ping(SocketAddr),
     /// The nodes next to an id.
     Nodes(NodeId),
+}
+
+/// What nodes are told of us as a peer.
+#[derive(Clone, Copy, Debug)]
+pub struct Announce {
+    /// Our TCP port, as others see it.
+    pub port: u16,
+    /// A router maps that port to ours. Otherwise nodes take the port from which we ask them.
+    pub is_mapped: bool,
+    /// We have all of the torrent.
+    pub is_seed: bool,
 }
 
 /// What a node wants done, or has found.

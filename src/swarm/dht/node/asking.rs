@@ -7,7 +7,7 @@ use crate::proto::krpc::{Answer, Bloom, Body, Contact, Packet, Query, VERSION, W
 use crate::swarm::dht::address::{is_martian, network};
 use crate::swarm::dht::lookup::{Lookup, Named, Next};
 use crate::swarm::dht::table::K;
-use crate::swarm::dht::{Goal, Outcome, Output, Step};
+use crate::swarm::dht::{Announce, Goal, Outcome, Output, Step};
 use crate::swarm::meeting::host::is_near;
 use core::net::{Ipv4Addr, SocketAddr};
 
@@ -40,7 +40,7 @@ impl Node {
         let mut lookup = Lookup::new(goal, self.config.id, self.config.allow_local);
         // In a small DHT we may be one of the nodes that store the peers.
         if let Goal::Peers { info_hash, announce } = lookup.goal {
-            let is_seed = announce.is_some_and(|(_, is_seed)| is_seed);
+            let is_seed = announce.is_some_and(|announce| announce.is_seed);
             let peers = self.store.peers(&info_hash, PEERS, is_seed, turn.rng);
             if !peers.is_empty() {
                 let own = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), self.config.port);
@@ -115,12 +115,13 @@ impl Node {
         let (questions, answers) = (lookup.questions, lookup.answers);
         let mut outcome = Outcome { questions, answers, nearest, announced: 0, scrape: None };
         match lookup.goal {
-            Goal::Peers { info_hash, announce: Some((port, seed)) } => {
+            Goal::Peers { info_hash, announce: Some(Announce { port, is_mapped, is_seed }) } => {
                 for (to, answer) in lookup.found(|answer| answer.token.is_some()) {
                     // Our UDP port is our TCP port. A NAT may have changed it, so the one that others see counts; a
-                    // node that does not know of that reads `port`.
+                    // node that does not know of that reads `port`. If a router maps the TCP port, we know it.
                     let token = answer.token.clone().unwrap_or_default();
-                    let query = Query::Announce { info_hash, port, implied_port: true, token, seed };
+                    let (implied_port, seed) = (!is_mapped, is_seed);
+                    let query = Query::Announce { info_hash, port, implied_port, token, seed };
                     self.ask((Some(to.id), to.addr), query, None, turn);
                     outcome.announced += 1;
                 }

@@ -2,7 +2,7 @@ use super::*;
 use crate::base::steps;
 use crate::proto::id::InfoHash;
 use crate::proto::krpc::{Answer, METHOD_UNKNOWN, PROTOCOL_ERROR, Query, VERSION, Want};
-use crate::swarm::dht::{Goal, Outcome, Step};
+use crate::swarm::dht::{Announce, Goal, Outcome, Step};
 
 mod answers;
 mod others;
@@ -199,9 +199,15 @@ fn only_answers_to_our_questions_count() {
 
 #[test]
 fn a_lookup_finds_peers_and_announces_to_the_nearest() {
+    [false, true].into_iter().for_each(finds_and_announces);
+}
+
+/// `is_mapped`: a router maps the port, so it is not the one that the nodes see.
+fn finds_and_announces(is_mapped: bool) {
     let mut stage = Stage::new();
     stage.meet(1..30);
-    let mut waiting = stage.seek(Goal::Peers { info_hash: HASH, announce: Some((6881, true)) });
+    let mut waiting =
+        stage.seek(Goal::Peers { info_hash: HASH, announce: Some(Announce { port: 6881, is_mapped, is_seed: true }) });
     let (mut found, mut announced, mut steps, mut done) = (Vec::new(), 0, 0, None);
     while !waiting.is_empty() {
         for output in core::mem::take(&mut waiting) {
@@ -220,7 +226,7 @@ fn a_lookup_finds_peers_and_announces_to_the_nearest() {
                             answer.peers.push(SocketAddr::new(at(5000 + number(to)).ip(), 80));
                         }
                         Body::Query { query: Query::Announce { implied_port, port, token, seed, .. }, .. } => {
-                            assert!(*implied_port && *port == 6881 && *seed);
+                            assert!(*implied_port != is_mapped && *port == 6881 && *seed);
                             assert_eq!(token, &number(to).to_be_bytes());
                             announced += 1;
                         }

@@ -4,7 +4,7 @@ use crate::base::rng::Rng;
 use crate::base::time::Time;
 use crate::proto::id::InfoHash;
 use crate::proto::krpc::{Answer, Body, Contact, NodeId, Packet, Query, Want};
-use crate::swarm::dht::{Config, Figures, Goal, Input, Node, Outcome, Output, Step};
+use crate::swarm::dht::{Announce, Config, Figures, Goal, Input, Node, Outcome, Output, Step};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -207,7 +207,7 @@ impl Net {
         ticket
     }
 
-    pub fn peers(&mut self, addr: SocketAddr, info_hash: InfoHash, announce: Option<(u16, bool)>) -> u64 {
+    pub fn peers(&mut self, addr: SocketAddr, info_hash: InfoHash, announce: Option<Announce>) -> u64 {
         self.seek(addr, Goal::Peers { info_hash, announce })
     }
 

@@ -185,20 +185,7 @@ impl Mapper {
 
     fn ask(&mut self, now: Time, out: &mut Vec<Output>) {
         let Some(step) = self.steps.front().copied() else { return self.all_answered(now, out) };
-        let Wanted { ours, port: inner, nonce } = self.wanted;
-        let lasting = |step| if matches!(step, Step::Remove(_)) { 0 } else { LIFETIME };
-        let packet = match (self.protocol, step) {
-            (Protocol::Pcp, Step::Map(transport) | Step::Remove(transport)) => {
-                let (outer, lifetime) = (self.outer(step, transport), lasting(step));
-                Some(pcp::Map { ours, nonce, transport, inner, outer, lifetime }.emit())
-            }
-            (Protocol::NatPmp, Step::Map(transport) | Step::Remove(transport)) => {
-                Some(natpmp::map(transport, inner, self.outer(step, transport), lasting(step)).into())
-            }
-            (Protocol::NatPmp, _) => Some(natpmp::ADDRESS.into()),
-            (Protocol::Pcp | Protocol::Upnp, _) => None,
-        };
-        if let Some(packet) = packet {
+        if let Some(packet) = self.packet(step) {
             self.wake = Some(now + FIRST_WAIT * 2u32.pow(self.sent));
             self.sent += 1;
             return out.push(Output::Send(packet));
@@ -213,6 +200,23 @@ impl Mapper {
             }
             Step::Remove(transport) => Task::Remove { transport, outer: self.outer(step, transport) },
         }));
+    }
+
+    /// A question as a packet; `None` if it is asked over UPnP.
+    fn packet(&self, step: Step) -> Option<Vec<u8>> {
+        let Wanted { ours, port: inner, nonce } = self.wanted;
+        let lifetime = if matches!(step, Step::Remove(_)) { 0 } else { LIFETIME };
+        match (self.protocol, step) {
+            (Protocol::Pcp, Step::Map(transport) | Step::Remove(transport)) => {
+                let outer = self.outer(step, transport);
+                Some(pcp::Map { ours, nonce, transport, inner, outer, lifetime }.emit())
+            }
+            (Protocol::NatPmp, Step::Map(transport) | Step::Remove(transport)) => {
+                Some(natpmp::map(transport, inner, self.outer(step, transport), lifetime).into())
+            }
+            (Protocol::NatPmp, Step::Find | Step::Address) => Some(natpmp::ADDRESS.into()),
+            (Protocol::Pcp, Step::Find | Step::Address) | (Protocol::Upnp, _) => None,
+        }
     }
 
     /// The outer port to name: the one that we have, one that we chose, that of TCP, or our own.
@@ -282,18 +286,30 @@ impl Mapper {
         }
     }
 
-    /// Removes what is mapped, and what may have been mapped by the question at hand.
+    /// Whether there is a mapping, or may be one soon.
+    pub fn may_have_mappings(&self) -> bool {
+        let is_asked = matches!(self.steps.front(), Some(Step::Map(_)));
+        is_asked || Transport::ALL.iter().any(|transport| self.is_mapped(*transport))
+    }
+
+    fn is_mapped(&self, transport: Transport) -> bool {
+        let open = self.standing.open().and_then(|open| open.port(transport));
+        open.or(self.so_far.port(transport)).is_some()
+    }
+
+    /// Removes what is mapped.
     fn end(&mut self, now: Time, out: &mut Vec<Output>) {
         if std::mem::replace(&mut self.ending, true) {
             return;
         }
-        let asked = self.steps.front().copied();
-        let is_mapped = |transport: Transport| {
-            let open = self.standing.open().and_then(|open| open.port(transport));
-            open.or(self.so_far.port(transport)).is_some() || asked == Some(Step::Map(transport))
-        };
-        let steps = Transport::ALL.into_iter().filter(|transport| is_mapped(*transport)).map(Step::Remove).collect();
-        (self.steps, self.sent) = (steps, 0);
+        // The router may just answer the question at hand. Nobody waits for that.
+        if let Some(Step::Map(asked)) = self.steps.front().copied().filter(|_| self.protocol != Protocol::Upnp)
+            && !self.is_mapped(asked)
+        {
+            out.extend(self.packet(Step::Remove(asked)).map(Output::Send));
+        }
+        let mapped = Transport::ALL.into_iter().filter(|transport| self.is_mapped(*transport));
+        (self.steps, self.sent) = (mapped.map(Step::Remove).collect(), 0);
         self.ask(now, out);
     }
 }

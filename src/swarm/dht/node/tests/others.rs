@@ -60,7 +60,10 @@ fn no_packet_does_harm() {
         }
         stage.now += Time::from_millis(stage.rng.below(50) as u64);
         if round % 100 == 0 {
-            stage.seek(Goal::Peers { info_hash: HASH, announce: Some((1, false)) });
+            stage.seek(Goal::Peers {
+                info_hash: HASH,
+                announce: Some(Announce { port: 1, is_mapped: false, is_seed: false }),
+            });
             stage.input(Input::Timer);
         }
     }
