@@ -75,6 +75,7 @@
 //! | a field in a tracker's reply | `proto/tracker/announce/reply.rs` reads it (UDP: [`proto::tracker::udp`] reads the packet, `engine/announce/udp.rs` makes the same reply of it); `engine/announce/asking.rs` turns peers into events, [`swarm::meeting::announcer`] acts on intervals and errors; our own tracker writes it in `tracker/web/answers.rs` |
 //! | a parameter that we send to a tracker | `proto/tracker/announce/request.rs` for HTTP, [`proto::tracker::udp`] for UDP; `Torrent::announce_request` in `swarm/torrent.rs` fills it in |
 //! | a key of the `.torrent` file | [`proto::metainfo`] reads it, [`proto::metainfo::emit`] writes it in the order of keys; `cli/commands/show.rs` prints it; `cli/options/make.rs` and `cli/commands/make.rs` set it |
+//! | a part that talks to others | it opens its sockets with [`sys::outlet`], so that `--bind` and `--proxy` hold for it, too |
 //! | a key on the keyboard | `cli/run/request.rs` names it, `cli/run/keys.rs` reads it and has the lines of help, `cli/run/person.rs` or `cli/show/live.rs` acts on it |
 //! | an option of a command | the command's file in `cli/commands`; help, man page and completions follow from it, and a test asks for its row in the book |
 //! | an optional capability | a room or files of its own and a Cargo feature, which at most three other files name; see `Cargo.toml` |

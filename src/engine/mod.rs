@@ -6,7 +6,7 @@
 //! | peer reader ([`peer::reader`]) | one per peer | its socket, the disk that it sends from, blocks that gather |
 //! | peer writer ([`peer::writer`]) | one per peer | its outbox, its socket, the disk that it sends from |
 //! | [`disk`] | per device, as many as cores, at most 4 | its channel, the disk |
-//! | [`peer::listener`] | one or two | its socket |
+//! | [`peer::listener`] | one or two; none with `--proxy`. With `--bind` one more | its socket; changes of the interfaces |
 //! | [`announce`] | at most 32, and a second one for each tracker with addresses of both families; none while nothing is announced | a tracker |
 //! | [`lookup`](crate::sys::lookup) | at most 32; none while no host is looked up | the resolver |
 //! | [`lsd`] | one; none while nothing is to be announced in the local network | its sockets, its next announce |

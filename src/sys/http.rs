@@ -157,8 +157,7 @@ fn ask_once(address: &str, deadline: Duration, family: Family) -> Result<ureq::h
     };
     let whole = proxy.as_ref().filter(|proxy| proxy::takes_whole(proxy, address));
     let (address, user) = url::take_user(address);
-    // What the proxy is called in errors.
-    let by = proxy.as_ref().map_or(String::new(), |proxy| format!("the proxy {}: ", proxy.host()));
+    let by = proxy.as_ref().map_or(String::new(), proxy::blamed);
     let through = Through::new(config(deadline, family, None));
     let agent = Agent::with_parts(config(deadline, family, proxy.clone()), through, DefaultResolver::default());
     let mut request = agent.get(&address);

@@ -9,6 +9,7 @@ use crate::common::swarmlet::{Get, Swarmlet, program};
 use crate::common::torrent::make_with_tiers;
 use crate::common::wait::{PATIENCE, wait_until};
 use serde_json::Value;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::process::Command;
 
 const KIB: usize = 1024;
@@ -119,6 +120,20 @@ fn not_one_packet_leaves_by_another_link_while_the_address_is_away() {
 fn not_one_packet_leaves_by_another_link_while_the_interface_is_made_anew() {
     let Some(links) = Links::new() else { return };
     assert_eq!(download(&links, Some("eth0"), Fate::Gone), 0);
+}
+
+#[test]
+fn the_command_dht_asks_from_the_address_that_is_bound() {
+    if !cfg!(feature = "dht") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let node = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    node.set_read_timeout(Some(PATIENCE)).unwrap();
+    let addr = node.local_addr().unwrap().to_string();
+    let asked = std::thread::spawn(move || node.recv_from(&mut [0; 2000]).unwrap().1);
+    swarmlet(dir.path(), &["dht", "ping", &addr, "--bind", "127.0.0.9"]).code(1);
+    assert_eq!(asked.join().unwrap().ip(), Ipv4Addr::new(127, 0, 0, 9));
 }
 
 #[test]

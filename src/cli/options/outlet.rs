@@ -40,11 +40,20 @@ pub const CA_CERTIFICATE: Flag = Flag::with(
 pub fn choose(given: &Parsed) -> Result<(), Failure> {
     #[cfg(feature = "tls")]
     trust(given)?;
-    let outlet = Outlet { bound: bound(given)?, proxy: proxy(given)? };
+    set(Outlet { bound: bound(given)?, proxy: proxy(given)? });
+    Ok(())
+}
+
+/// The same for a command that has only `--bind`.
+pub fn choose_bound(given: &Parsed) -> Result<(), Failure> {
+    set(Outlet { bound: bound(given)?, proxy: None });
+    Ok(())
+}
+
+fn set(outlet: Outlet) {
     if outlet.bound.is_some() || outlet.proxy.is_some() {
         outlet::choose(outlet);
     }
-    Ok(())
 }
 
 #[cfg(feature = "tls")]

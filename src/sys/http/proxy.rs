@@ -162,6 +162,11 @@ fn socks(proxy: &Proxy) -> Option<outlet::Proxy> {
     is_socks(proxy).then(|| outlet::Proxy::new(proxy.host().trim_matches(['[', ']']), proxy.port(), user))
 }
 
+/// What the proxy is called in errors. (The errors of SOCKS name it already.)
+pub fn blamed(proxy: &Proxy) -> String {
+    if is_socks(proxy) { String::new() } else { format!("the proxy {}: ", proxy.host()) }
+}
+
 fn is_socks(proxy: &Proxy) -> bool {
     matches!(proxy.protocol(), ProxyProtocol::Socks5 | ProxyProtocol::Socks5h)
 }

@@ -26,7 +26,7 @@ impl Outlet {
     /// The addresses on interfaces where groups may be joined and sent to.
     pub fn local_networks(&self) -> io::Result<Vec<LocalAddress>> {
         let Some(bound) = &self.bound else { return interfaces::with_multicast() };
-        let interface = bound.interface()?;
+        let Ok(interface) = bound.interface() else { return Ok(Vec::new()) };
         let mut networks = interfaces::with_multicast()?;
         networks.retain(|network| network.interface == interface);
         if let Bound::Address(ip) = bound {
