@@ -5,9 +5,8 @@
 
 use super::route::Route;
 use crate::proto::portmap::ANNOUNCE_PORT;
+use crate::sys::outlet::{self, Udp};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
-use rustix::net::sockopt::set_socket_reuseaddr;
-use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use std::io;
 use std::net::UdpSocket;
 
@@ -17,29 +16,23 @@ const ALL_HOSTS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(224, 0, 0
 const BUFFER_BYTES: usize = 1101;
 
 /// A socket that is connected to the router.
-pub fn connect(route: &Route) -> io::Result<UdpSocket> {
-    let socket = UdpSocket::bind((route.ours, 0))?;
+pub fn connect(route: &Route) -> io::Result<Udp> {
+    let socket = outlet::get().udp_at(SocketAddr::new(route.ours, 0))?;
     socket.connect(route.router)?;
-    socket.set_nonblocking(true)?;
     Ok(socket)
 }
 
 /// A socket that hears the announcements of routers.
 pub fn hear() -> io::Result<UdpSocket> {
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = net::socket_with(AddressFamily::INET, SocketType::DGRAM, flags, None)?;
-    // Other programs hear them, too.
-    set_socket_reuseaddr(&socket, true)?;
-    net::bind(&socket, &ALL_HOSTS)?;
-    Ok(UdpSocket::from(socket))
+    outlet::get().hear(ALL_HOSTS)
 }
 
 /// Reads a datagram of the connected router. `Ok(None)`: there is none. An error: the router has no such port, or
 /// can't be reached.
-pub fn receive(socket: &UdpSocket) -> io::Result<Option<Vec<u8>>> {
+pub fn receive(socket: &Udp) -> io::Result<Option<Vec<u8>>> {
     let mut buffer = [0; BUFFER_BYTES];
     loop {
-        match socket.recv(&mut buffer) {
+        match socket.receive(&mut buffer) {
             Ok(length) if length < BUFFER_BYTES => return Ok(Some(buffer[..length].to_vec())),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -68,12 +61,11 @@ mod tests {
     use super::*;
 
     /// A socket in the place of a router, and one that is connected to it.
-    fn pair() -> (UdpSocket, UdpSocket) {
+    fn pair() -> (UdpSocket, Udp) {
         let router = UdpSocket::bind("127.0.0.1:0").unwrap();
         let at = router.local_addr().unwrap();
         let ours = connect(&Route { router: at, ours: at.ip() }).unwrap();
-        ours.set_nonblocking(false).unwrap();
-        ours.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+        ours.wait_at_most(std::time::Duration::from_secs(20)).unwrap();
         (router, ours)
     }
 
@@ -81,7 +73,7 @@ mod tests {
     fn only_the_router_is_heard() {
         let (router, ours) = pair();
         let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let at = ours.local_addr().unwrap();
+        let at = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), ours.port().unwrap());
         stranger.send_to(b"forged", at).unwrap();
         router.send_to(&[7; 1101], at).unwrap();
         router.send_to(b"answer", at).unwrap();

@@ -9,9 +9,9 @@ use crate::proto::portmap::soap::Entry;
 use crate::proto::portmap::{natpmp, pcp};
 use crate::swarm::meeting::portmap::{Done, Fault, Protocol, Task};
 use crate::sys::in_words;
+use crate::sys::outlet::Udp;
 use core::net::IpAddr;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 /// The waits for an answer: 1.75 s in all.
@@ -97,7 +97,7 @@ fn exchange<T>(route: &Route, question: &[u8], read: impl Fn(&[u8]) -> Option<Re
 }
 
 /// Waits for a packet until `end`. Returns whether there is one.
-fn wait_for(socket: &UdpSocket, end: Instant) -> bool {
+fn wait_for(socket: &Udp, end: Instant) -> bool {
     let left = end.saturating_duration_since(Instant::now());
     let pause = Timespec::try_from(left).unwrap_or_default();
     !left.is_zero() && poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&pause)).is_ok_and(|ready| ready > 0)
@@ -106,6 +106,7 @@ fn wait_for(socket: &UdpSocket, end: Instant) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::UdpSocket;
     use std::thread;
 
     /// Asks a router that gives these answers, one after another.

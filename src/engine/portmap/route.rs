@@ -6,10 +6,9 @@ use crate::proto::portmap::{ROUTER_PORT, gateway};
 use crate::swarm::meeting::host::{is_carriers, is_near};
 use crate::swarm::meeting::portmap::may_ask;
 use crate::sys::in_words;
-use crate::sys::interfaces::{FAR_V6, source_towards};
+use crate::sys::interfaces::{FAR_V6, source_towards, with_name};
+use crate::sys::outlet;
 use core::net::{IpAddr, SocketAddr, SocketAddrV6};
-use rustix::net::netdevice::name_to_index;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use std::fs::File;
 use std::io::{self, Read};
 
@@ -34,9 +33,13 @@ pub fn find(is_v6: bool) -> Result<Route, String> {
     let table = read(path).map_err(|error| format!("can't read {path}: {}", in_words(&error)))?;
     let found = if is_v6 { gateway::v6(&table) } else { gateway::v4(&table) };
     let found = found.ok_or_else(|| format!("no router leads out of this network with {family}"))?;
+    let interface = with_name(found.interface).ok().flatten();
+    if let Some(bound) = outlet::get().bound.as_ref().filter(|bound| bound.interface().ok() != interface) {
+        return Err(format!("the router {} is not on the way out through {bound} (--bind)", found.ip));
+    }
     let router = match found.ip {
         // A link-local address is valid on one interface only.
-        IpAddr::V6(ip) => SocketAddrV6::new(ip, ROUTER_PORT, 0, index(found.interface).unwrap_or(0)).into(),
+        IpAddr::V6(ip) => SocketAddrV6::new(ip, ROUTER_PORT, 0, interface.unwrap_or(0)).into(),
         ip => SocketAddr::new(ip, ROUTER_PORT),
     };
     if !may_ask(found.ip) {
@@ -57,11 +60,6 @@ fn read(path: &str) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn index(interface: &str) -> io::Result<u32> {
-    let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
-    Ok(name_to_index(socket, interface)?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +72,5 @@ mod tests {
                 Err(why) => assert!(!why.is_empty()),
             }
         }
-        assert_eq!(index("lo").unwrap(), 1);
     }
 }

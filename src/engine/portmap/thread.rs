@@ -14,6 +14,7 @@ use crate::engine::notice::Router;
 use crate::proto::portmap::ANNOUNCE_PORT;
 use crate::swarm::meeting::portmap::mapper::Wanted;
 use crate::swarm::meeting::portmap::{Input, Mapper, Output, Standing, Task};
+use crate::sys::outlet::Udp;
 use crate::sys::{in_words, random};
 use crossbeam_channel::Sender;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -59,7 +60,7 @@ enum State {
 
 struct Here {
     route: Route,
-    socket: UdpSocket,
+    socket: Udp,
     mapper: Mapper,
     upnp: Upnp,
     /// The next task of UPnP.

@@ -10,7 +10,7 @@ use crate::proto::portmap::soap::{self, Call, Entry, Map};
 use crate::proto::portmap::ssdp;
 use crate::swarm::meeting::portmap::{Done, Fault, Task};
 use crate::sys::http::device;
-use crate::sys::in_words;
+use crate::sys::{in_words, outlet};
 use core::net::{IpAddr, SocketAddr};
 use rustix::net::sockopt::set_ip_multicast_if;
 use std::io;
@@ -78,7 +78,8 @@ impl Upnp {
     /// Searches for the router, and reads its description.
     fn find(&mut self) -> Result<Service, Fault> {
         let broken = |error: io::Error| Fault::Broken(format!("can't search for it: {}", in_words(&error)));
-        let socket = UdpSocket::bind((self.route.ours, 0)).map_err(broken)?;
+        let socket = outlet::get().group_sender(false).map_err(broken)?;
+        socket.set_nonblocking(false).map_err(broken)?;
         if let IpAddr::V4(ours) = self.route.ours {
             set_ip_multicast_if(&socket, &ours).map_err(|error| broken(error.into()))?;
         }

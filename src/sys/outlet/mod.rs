@@ -158,13 +158,24 @@ impl Outlet {
 
     /// A UDP socket on `port`; 0: the system chooses. Reading from it does not wait.
     pub fn udp(&self, is_v6: bool, port: u16) -> io::Result<Udp> {
+        self.udp_at(SocketAddr::new(self.from(is_v6)?, port))
+    }
+
+    /// The same with this address of ours, which must be one that may be used.
+    pub fn udp_at(&self, from: SocketAddr) -> io::Result<Udp> {
         if self.is_proxied() {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "the proxy (--proxy) carries no UDP"));
         }
-        let from = self.from(is_v6)?;
+        let is_v6 = from.is_ipv6();
+        if let Some(Bound::Address(ip)) = self.bound.as_ref().filter(|bound| **bound != Bound::Address(from.ip())) {
+            return Err(io::Error::new(
+                io::ErrorKind::AddrNotAvailable,
+                format!("nothing leaves but from {ip} (--bind)"),
+            ));
+        }
         let socket = self.open(is_v6, SocketType::DGRAM)?;
         rustix::io::ioctl_fionbio(&socket, true)?;
-        net::bind(&socket, &self.written(SocketAddr::new(from, port)))?;
+        net::bind(&socket, &self.written(from))?;
         Ok(Udp::new(socket.into(), is_v6, self.is_mapped(is_v6)))
     }
 

@@ -32,14 +32,14 @@ impl Udp {
         Ok(self.socket.local_addr()?.port())
     }
 
-    /// From now on it talks only to `to`, and reading waits for a packet for at most a [time](Udp::wait_at_most).
+    /// From now on it talks only to `to`.
     pub fn connect(&self, to: SocketAddr) -> io::Result<()> {
-        self.socket.set_nonblocking(false)?;
         self.socket.connect(if self.is_mapped { mapped(to) } else { to })
     }
 
-    /// Reading waits for a packet for at most this time.
+    /// From now on, reading waits for a packet for at most this time.
     pub fn wait_at_most(&self, time: Duration) -> io::Result<()> {
+        self.socket.set_nonblocking(false)?;
         self.socket.set_read_timeout(Some(time))
     }
 

@@ -39,7 +39,7 @@ impl Line {
     }
 
     /// Reads what has come, one buffer after the other; 0 bytes at the end. If nothing has come, it fails with
-    /// [`Errno::AGAIN`], at once or, if it `may_wait`, after the timeout.
+    /// `EAGAIN`, at once or, if it `may_wait`, after the timeout.
     pub fn read(&self, buffers: &mut [IoSliceMut], may_wait: bool) -> Result<usize, Errno> {
         let flags = if may_wait { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
         let count = recvmsg(&**self.socket(), buffers, &mut RecvAncillaryBuffer::default(), flags)?.bytes;
