@@ -51,7 +51,7 @@ use slot::{Slot, State};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::TcpListener;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 use trackers::Trackers;
@@ -118,15 +118,7 @@ fn prepare(
 ) -> io::Result<(Manager, Sender<Input>)> {
     let (sender, inbox) = crossbeam_channel::bounded(INBOX);
     let blocks = Blocks::new(config.memory_bytes);
-    let around = Surroundings {
-        manager: sender.clone(),
-        directory: Arc::default(),
-        blocks: blocks.clone(),
-        blocklist: Arc::new(RwLock::new(std::mem::take(&mut config.blocklist))),
-        peer_id: settings.peer_id,
-        reserved: settings.reserved(),
-        encryption: settings.encryption,
-    };
+    let around = Surroundings::new(&settings, &sender, &blocks, std::mem::take(&mut config.blocklist));
     listener::start(listeners, &around)?;
     let mut shared = Shared::new(Rng::new(random::bits()), Budget::new(config.memory_bytes));
     shared.upload.set_rate(config.limits.upload, Time::ZERO);

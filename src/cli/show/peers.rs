@@ -59,7 +59,7 @@ fn row(peer: &PeerStatus, paused: bool, look: Look) -> String {
     let behind = match look.columns {
         WIDE.. => CLIENT + FLAG_COLUMNS + PERCENT + 2 * RATE + 12,
         NARROW.. => FLAG_COLUMNS + PERCENT + RATE + 5,
-        _ => FLAG_COLUMNS + 3,
+        _ => flags.len() + 3,
     };
     let room = look.columns.saturating_sub(behind);
     let place = peer.web_host.as_deref().map_or_else(|| peer.addr.to_string(), |host| shown(host, look));
@@ -119,7 +119,7 @@ mod tests {
         let row = |addr: &str, columns| draw(&[peer(addr)], false, look(columns), 9)[0].text.clone();
         assert_eq!(row("10.0.0.1:6881", 79), "  10.0.0.1:6881        Transmission 4.0.6  DuI     62 %  5.21 MiB/s");
         assert_eq!(row("10.0.0.1:6881", 39), "  10.0.0.1:6881  DuI    62 % 5.21 MiB/s");
-        assert_eq!(row("10.0.0.1:6881", 20), "  10.0.0.1:6881 DuI");
+        assert_eq!(row("10.0.0.1:6881", 20), "  10.0.0.1:6881  DuI");
         assert!(columns(&row("[2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff]:65535", 79)) <= 79);
     }
 

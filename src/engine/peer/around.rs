@@ -9,6 +9,7 @@ use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::mse::Policy;
 use crate::proto::peer::handshake::{self, Handshake, Reserved};
 use crate::swarm::meeting::blocklist::Blocklist;
+use crate::swarm::settings::Settings;
 use crate::sys::lock_to_read;
 use core::net::IpAddr;
 use crossbeam_channel::Sender;
@@ -40,6 +41,19 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
+    /// With no torrent yet.
+    pub fn new(settings: &Settings, manager: &Sender<Input>, blocks: &Blocks, blocklist: Blocklist) -> Surroundings {
+        Surroundings {
+            manager: manager.clone(),
+            directory: Arc::default(),
+            blocks: blocks.clone(),
+            blocklist: Arc::new(RwLock::new(blocklist)),
+            peer_id: settings.peer_id,
+            reserved: settings.reserved(),
+            encryption: settings.encryption,
+        }
+    }
+
     /// The bytes of our handshake.
     pub fn handshake(&self, info_hash: InfoHash) -> [u8; handshake::LEN] {
         Handshake { reserved: self.reserved, info_hash, peer_id: self.peer_id }.emit()

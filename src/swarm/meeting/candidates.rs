@@ -329,6 +329,19 @@ mod tests {
     }
 
     #[test]
+    fn the_kind_of_handshake_that_worked_is_remembered_and_hearsay_counts_until_then() {
+        let mut known = Candidates::default();
+        known.add(addr(1), Source::Tracker, Time::ZERO);
+        let named = SocketAddr::from(([8, 8, 8, 8], 2));
+        known.add_named(vec![(named, Flags::PREFERS_ENCRYPTION)], [9, 9, 9, 9].into(), false, Time::ZERO);
+        assert_eq!([known.hidden(addr(1)), known.hidden(named), known.hidden(addr(3))], [None, Some(true), None]);
+        known.shook_hands(addr(1), true);
+        known.shook_hands(named, false);
+        known.failed(named, Time::ZERO);
+        assert_eq!([known.hidden(addr(1)), known.hidden(named)], [Some(true), Some(false)]);
+    }
+
+    #[test]
     fn our_own_address_is_never_tried_even_if_a_tracker_insists() {
         let (mut known, mut rng) = (Candidates::default(), Rng::new(1));
         known.bar(addr(9));

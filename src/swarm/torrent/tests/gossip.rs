@@ -1,6 +1,7 @@
 //! Which peers are told about which others, and which of the addresses that they name count.
 
 use super::*;
+use crate::proto::mse::{self, Policy};
 use crate::proto::peer::extended::{Extended, ExtendedHandshake, Extension, Incoming, Offers};
 use crate::proto::peer::pex::{Flags, Pex};
 use crate::swarm::meeting::source::Source;
@@ -101,6 +102,24 @@ fn only_peers_that_can_be_reached_are_told() {
     stage.hear(2, Message::HaveAll);
     stage.pass(seconds(100));
     assert_eq!(told_to(&told(&mut stage), 1), [(public(2, 7000), Flags::SEED)], "not called reachable: we never tried");
+}
+
+#[test]
+fn peers_are_told_which_others_prefer_encryption_and_how_we_are_asked() {
+    let mut stage = Stage::of(nothing(), Settings { encryption: Policy::Prefer, ..Settings::default() });
+    comes(&mut stage, 1, [8, 8, 8, 1], true);
+    let introduced = stage.told.iter().find_map(|(_, message)| match message {
+        Message::Extended(message) => message.parse(),
+        _ => None,
+    });
+    let Some(Incoming::Handshake(ours)) = introduced else { panic!("it is not introduced") };
+    assert_eq!(ours.prefers_encryption, mse::IS_BUILT_IN.then_some(true));
+    stage.join(2, [8, 8, 8, 2], 3, true);
+    let theirs = ExtendedHandshake { prefers_encryption: Some(true), ..ExtendedHandshake::ours(all()) };
+    stage.hear(2, Message::Extended(theirs.message()));
+    stage.pass(seconds(20));
+    let flags = Flags::REACHABLE | Flags::PREFERS_ENCRYPTION;
+    assert_eq!(told_to(&told(&mut stage), 1), [(public(2, 2), flags)]);
 }
 
 #[test]
