@@ -30,7 +30,7 @@
 //! ```text
 //! floor 4  cli/      commands/ options/ run/ show/              what a person types and sees
 //!             |
-//! floor 3  engine/   manager/ peer/ disk/ announce/ lsd/ udp/   threads: turn I/O into events, and actions into I/O
+//! floor 3  engine/   manager/ peer/ disk/ announce/ lsd/ udp/ portmap/   threads: turn I/O into events, actions into I/O
 //!          tracker/  registry/ web/ files/                      the tracker server (optional)
 //!          maker/    files on a disk become a torrent           (optional)
 //!          web/      an HTTP server                             knows no tracker (optional)

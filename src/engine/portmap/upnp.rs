@@ -28,6 +28,9 @@ const MOST_DESCRIPTIONS: usize = 4;
 /// Mappings of the router's list that are read. A router with more is a company's.
 const MOST_ENTRIES: usize = 128;
 
+/// Characters of a host that are shown.
+const MOST_HOST: usize = 60;
+
 /// Our side of the router's UPnP.
 pub struct Upnp {
     /// The way to the router. It is of IPv4.
@@ -128,7 +131,7 @@ impl Upnp {
         if is_at(address, self.route.router.ip()) {
             return Ok(());
         }
-        let at = url::host(address).unwrap_or("nowhere");
+        let at: String = url::host(address).unwrap_or("nowhere").chars().take(MOST_HOST).collect();
         Err(Fault::Broken(format!("its {what} is elsewhere: at {at}, and not at {}", self.route.router.ip())))
     }
 

@@ -124,6 +124,12 @@ mod tests {
         }
     }
 
+    #[test]
+    fn entities_of_a_document_stay_as_they_are() {
+        let document = b"<!DOCTYPE a [<!ENTITY b \"bbbbbbbb\"><!ENTITY c \"&b;&b;&b;&b;\">]><a>&c;&c;&c;</a>";
+        assert_eq!(text_of(document, "a").map(unescaped).as_deref(), Some("&c;&c;&c;"));
+    }
+
     /// A quarter of a mebibyte of what would be deep for a tree.
     #[test]
     fn depth_costs_nothing() {
