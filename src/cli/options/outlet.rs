@@ -58,7 +58,7 @@ fn set(outlet: Outlet) {
 
 #[cfg(feature = "tls")]
 fn trust(given: &Parsed) -> Result<(), Failure> {
-    let Some(path) = super::run::path(given, "ca-certificate", "a file")? else { return Ok(()) };
+    let Some(path) = given.path("ca-certificate", "a file")? else { return Ok(()) };
     trust::add(&path).map_err(|why| Failure::new(Exit::NoInput, why))
 }
 

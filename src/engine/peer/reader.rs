@@ -8,7 +8,7 @@ use super::line::Line;
 use super::outbox::Outbox;
 use super::server::Server;
 use super::shaking::dialing::dial;
-use super::shaking::hearing::greeted;
+use super::shaking::greeting::greeted;
 use super::shaking::{HANDSHAKE_DEADLINE, Met, Place};
 use super::wire::Wire;
 use super::writer;

@@ -4,6 +4,7 @@
 //! a thousand connections and sends nothing does not keep others out.
 
 pub mod dialing;
+pub mod greeting;
 pub mod hearing;
 mod hidden;
 
