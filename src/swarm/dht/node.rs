@@ -171,8 +171,11 @@ impl Node {
             Ok(Packet { transaction, ip, body, .. }) => {
                 match (self.take_question(from, &transaction, turn.now), body) {
                     (Some(question), Body::Answer(answer)) => self.answered(question, *answer, ip, turn),
-                    (Some(question), Body::Error { .. }) => self.refused(question.ticket, from, turn),
-                    (None, _) | (_, Body::Query { .. }) => {}
+                    // A question instead of the answer counts like an error. Otherwise a lookup would wait for ever.
+                    (Some(question), Body::Error { .. } | Body::Query { .. }) => {
+                        self.refused(question.ticket, from, turn);
+                    }
+                    (None, _) => {}
                 }
             }
             Err(Unread { code, reason, transaction: Some(transaction) }) if is_question => {

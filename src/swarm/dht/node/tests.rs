@@ -197,6 +197,19 @@ fn only_answers_to_our_questions_count() {
     assert_eq!(stage.node.figures(stage.now, Figures::default()).answers_in, 1);
 }
 
+/// A leading zero hides from the limits that it is a question, so it is read; its name is that of our own question.
+#[test]
+fn a_lookup_does_not_wait_for_a_node_that_asks_instead_of_answering() {
+    let mut stage = Stage::new();
+    let asked = sent(stage.seek(Goal::Ping(at(1)))).pop().unwrap().1;
+    let query = Body::Query { from: id(1), read_only: false, query: Query::Ping };
+    let mut bytes = Packet { body: query, ..asked }.emit();
+    bytes.insert(bytes.len() - 4, b'0');
+    assert!(bytes.ends_with(b"1:y01:qe"));
+    let out = stage.input(Input::Packet(at(1), &bytes));
+    assert!(outcome(&out).is_some_and(|outcome| outcome.answers == 0), "{out:?}");
+}
+
 #[test]
 fn a_lookup_finds_peers_and_announces_to_the_nearest() {
     [false, true].into_iter().for_each(finds_and_announces);
