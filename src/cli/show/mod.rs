@@ -9,7 +9,6 @@ pub mod objects;
 pub mod peers;
 pub mod pieces;
 pub mod roster;
-pub mod trackers;
 pub mod tree;
 pub mod view;
 pub mod words;

@@ -4,8 +4,8 @@
 //! times in seconds.
 
 use super::doing::Doing;
-use super::trackers::most;
 use super::words;
+use super::words::trackers::most;
 use crate::base::json::Object;
 use crate::base::units;
 use crate::cli::exit::{Exit, Failure};
