@@ -1,7 +1,7 @@
 //! The trackers of a torrent in words: what they say, why they introduce no peers, and when they are asked next. The
 //! local network and the DHT stand beside them.
 //!
-//! Floor 4. As in [`words`](super::words), nothing here is escaped for a terminal yet, though strangers wrote a part.
+//! Floor 4. As in [`words`](super), nothing here is escaped for a terminal yet, though strangers wrote a part.
 
 use crate::base::units::{count, duration};
 use crate::cli::run::entry::Entry;
