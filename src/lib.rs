@@ -78,6 +78,7 @@
 //! | a part that talks to others | it opens its sockets with [`sys::outlet`], so that `--bind` and `--proxy` hold for it, too |
 //! | a key on the keyboard | `cli/run/request.rs` names it, `cli/run/keys.rs` reads it and has the lines of help, `cli/run/person.rs` or `cli/show/live.rs` acts on it |
 //! | an option of a command | the command's file in `cli/commands`; help, man page and completions follow from it, and a test asks for its row in the book |
+//! | a way to get content besides peers | [`swarm::torrent`]'s folder `downloading`, where [web seeds](engine::peer::webseed) are decided about: a peer without a socket, which gets requests and returns blocks |
 //! | an optional capability | a room or files of its own and a Cargo feature, which at most three other files name; see `Cargo.toml` |
 //!
 //! ## The story of one block

@@ -21,6 +21,7 @@ pub mod install {}
 /// [lsd]: crate::book::get#peers-in-the-local-network
 /// [dht]: crate::book::dht
 /// [pex]: crate::book::safety#peer-exchange-pex
+/// [encryption]: crate::book::safety#encryption
 /// [mapping]: crate::book::get#peers-from-outside-the-router
 /// [many]: crate::book::many
 /// [makers]: crate::book::makers
@@ -47,6 +48,7 @@ pub mod files {}
 /// [lsd]: crate::book::get#peers-in-the-local-network
 /// [dht]: crate::book::dht
 /// [pex]: crate::book::safety#peer-exchange-pex
+/// [encryption]: crate::book::safety#encryption
 /// [mapping]: crate::book::get#peers-from-outside-the-router
 /// [links]: crate::book::get#magnet-links
 /// [states]: crate::book::disks#resume-states

@@ -31,6 +31,8 @@
 //! | the torrent is complete or stops, or its content is in doubt: peers are closed | O(p² log p + p n), once |
 //! | super-seeding ends | O(p n), once |
 //! | the content was checked again | O(n) |
+//! | a web seed lacks a file | its pieces; the first time also O(n) |
+//! | a web seed is gone, or fails | the pieces of its gap, and its requests |
 //! | while a description is [learned](super::learning): a block arrives | O(p) |
 //! | while a description is learned: a peer comes, goes or refuses, or the timer | O(p log p) |
 //! | a block of a description arrives, or the timer: blocks are hashed | 16 blocks |
@@ -102,8 +104,8 @@ pub enum PeerEvent {
     Served(Report),
     /// The peer's threads carried out a [`PeerOrder::Metadata`].
     Described,
-    /// A web seed did something.
-    WebSeed(WebEvent),
+    /// A web seed did something. (In a box, as the handshake.)
+    WebSeed(Box<WebEvent>),
     /// The connection is over.
     Gone,
 }

@@ -3,7 +3,8 @@
 //! Floor 4. An idle seed writes nothing.
 
 use super::doing::waits_for_disk;
-use super::{router, trackers, words};
+use super::router;
+use super::words::{self, trackers};
 use crate::base::units::{count, duration, of, percent, rate, size, sum, time_left};
 use crate::cli::run::entry::Entry;
 use crate::cli::run::session::{Session, Update};

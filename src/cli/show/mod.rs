@@ -10,7 +10,6 @@ pub mod peers;
 pub mod pieces;
 pub mod roster;
 pub mod router;
-pub mod trackers;
 pub mod tree;
 pub mod view;
 pub mod words;

@@ -4,7 +4,7 @@
 //! times in seconds.
 
 use super::doing::Doing;
-use super::trackers::most;
+use super::words::trackers::most;
 use super::{router, words};
 use crate::base::json::Object;
 use crate::base::units;

@@ -124,6 +124,15 @@ mod tests {
     }
 
     #[test]
+    fn a_web_seed_is_shown_by_its_host() {
+        let look = Look { columns: 79, rows: 23, utf8: true };
+        let mut it = peer("0.0.0.0:0");
+        (it.web_host, it.source, it.is_interested) = (Some("mirror.example:8080".into()), Source::WebSeed, false);
+        let row = draw(&[it], false, look, 9)[0].text.clone();
+        assert_eq!(row, "  mirror.example:8080   web seed            DW     62 %  5.21 MiB/s");
+    }
+
+    #[test]
     fn peers_without_room_are_counted() {
         let look = Look { columns: 79, rows: 23, utf8: false };
         let peers: Vec<PeerStatus> = (0..5).map(|_| peer("10.0.0.1:1")).collect();

@@ -4,7 +4,7 @@
 
 use super::doing::Doing;
 use super::layout::{Look, Row, ellipsis, plain, shown, total};
-use super::{trackers, words};
+use super::words::{self, trackers};
 use crate::base::units::{per_mille, percent, rate};
 use crate::base::width::{columns, pad, shorten_end, shorten_middle};
 use crate::cli::run::entry::Entry;

@@ -71,9 +71,10 @@ impl Manager {
                 let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
                 self.undone.extend(self.trackers.answered_late(id, event, turn).map(|failed| (id, failed)));
             }
-            // Its peers are closed, its blocks forgotten, and nobody looks at it.
-            Event::Peer(..)
-            | Event::Found { .. }
+            // Its peers are closed. A web seed may have come since.
+            Event::Peer(peer, _) => self.peers.close(peer, "its torrent has ended"),
+            // Its blocks are forgotten, and nobody looks at it.
+            Event::Found { .. }
             | Event::WebSeedFailed { .. }
             | Event::Disk(_)
             | Event::Paused(_)

@@ -116,7 +116,7 @@ impl Connections {
             Some(Ok(inbox)) => {
                 let (torrent, mailbox) = (content.torrent, Mailbox::WebSeed(inbox));
                 self.connections.insert(peer, Connection { torrent, mailbox, orders: Vec::new() });
-                Event::Peer(peer, PeerEvent::WebSeed(WebEvent::Ready { number }))
+                Event::Peer(peer, PeerEvent::WebSeed(WebEvent::Ready { number }.into()))
             }
             Some(Err(error)) => {
                 log::warn!("can't start a thread for a web seed: {error}");

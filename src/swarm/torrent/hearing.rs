@@ -20,7 +20,7 @@ impl Torrent {
             PeerEvent::Uploaded { bytes } => self.uploaded(key, bytes, turn),
             PeerEvent::Served(report) => self.served(key, report, turn),
             PeerEvent::Described => self.described(key),
-            PeerEvent::WebSeed(event) => self.web_seed_did(key, event, turn),
+            PeerEvent::WebSeed(event) => self.web_seed_did(key, *event, turn),
             PeerEvent::Gone => self.peer_gone(key, turn),
         }
     }

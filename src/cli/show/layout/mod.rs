@@ -5,7 +5,8 @@
 
 use super::doing::Doing;
 use super::pieces::{bar, map};
-use super::{router, trackers, words};
+use super::router;
+use super::words::{self, trackers};
 use crate::base::path::for_terminal;
 use crate::base::units::{count, duration, of, per_mille, percent, rate, size, sum, time_left};
 use crate::base::width::{columns, pad, shorten_end, shorten_middle, wrap};

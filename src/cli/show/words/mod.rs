@@ -2,8 +2,10 @@
 //!
 //! Floor 4. Nothing here is safe for a terminal yet; the functions that write it make it safe.
 
+pub mod trackers;
+mod web_seeds;
+
 use super::doing::{Doing, waits_for_disk};
-use super::trackers;
 use crate::base::units::{self, average, count, duration, of, percent, rate, ratio, size, sum};
 use crate::cli::run::entry::Entry;
 use crate::cli::run::session::Session;
@@ -97,40 +99,7 @@ pub fn learning(status: &LearningStatus) -> String {
 
 /// Why nothing arrives, although something is missing.
 pub fn why_waiting(status: &Status) -> String {
-    let is_held_up = status.paused || status.queued || matches!(status.standing, Standing::WaitingForDisk(_));
-    let troubles = if is_held_up { None } else { web_seed_troubles(status) };
-    let nobody = status.peers + status.connecting + status.known + status.web_seeds == 0;
-    match troubles {
-        // The web seeds are the only source that the torrent names.
-        Some(troubles) if nobody && status.trackers.is_empty() => format!("no peers; {troubles}"),
-        Some(troubles) => format!("{}; {troubles}", why_nobody_sends(status)),
-        None => why_nobody_sends(status),
-    }
-}
-
-/// What is wrong with web seeds, if anything is.
-fn web_seed_troubles(status: &Status) -> Option<String> {
-    let (first, others) = status.web_seed_troubles.split_first()?;
-    let again = match first.again {
-        Some(after) => format!("asked again in {}", duration(after)),
-        None => "not asked any more".into(),
-    };
-    let more = match others.len() {
-        0 => String::new(),
-        1 => "; another web seed fails too".into(),
-        number => format!("; {number} other web seeds fail too"),
-    };
-    Some(format!("web seed {}: {}, {again}{more}", first.host, first.why))
-}
-
-/// Peers or web seeds, as many as `number`.
-fn sources(status: &Status, number: usize) -> String {
-    match (status.peers, status.web_seeds) {
-        (_, 0) => count(number, "peer"),
-        (0, _) => count(number, "web seed"),
-        _ if number == 1 => "a peer or a web seed".into(),
-        _ => format!("{number} peers and web seeds"),
-    }
+    web_seeds::beside(status, why_nobody_sends(status))
 }
 
 /// Why no peer or web seed that is connected sends anything, or why none is connected.
@@ -144,13 +113,13 @@ fn why_nobody_sends(status: &Status) -> String {
     } else if status.queued {
         "queued: the maximum number of torrents is downloading (--max-downloads)".into()
     } else if status.snubbed > 0 && status.snubbed == status.askable {
-        format!("requested from {}, nothing has arrived for a while", sources(status, status.snubbed))
+        format!("requested from {}, nothing has arrived for a while", web_seeds::sources(status, status.snubbed))
     } else if status.askable > 0 && status.asked > 0 {
-        format!("requested from {}, nothing has arrived yet", sources(status, status.asked))
+        format!("requested from {}, nothing has arrived yet", web_seeds::sources(status, status.asked))
     } else if status.askable > 0 && status.limited {
         "nothing is requested for the moment, because of the download limit".into()
     } else if status.askable > 0 {
-        format!("nothing can be requested for the moment from {}", sources(status, status.askable))
+        format!("nothing can be requested for the moment from {}", web_seeds::sources(status, status.askable))
     } else if status.useful > 0 && status.useful == status.peers {
         format!("connected to {peers}, {}", if status.peers == 1 { "which chokes us" } else { "all choke us" })
     } else if status.useful == 1 {
@@ -269,4 +238,4 @@ fn seeding_time(seeded: Duration) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -3,7 +3,7 @@ use crate::cli::run::session::tests::{session, status, trackers};
 use crate::engine::{Phase, Problem, TorrentId};
 
 /// Figures of a torrent that gets nothing.
-fn idle() -> Status {
+pub fn idle() -> Status {
     Status { useful: 0, askable: 0, unchoking: 0, peers: 0, seeds: 0, known: 0, down_rate: 0, ..status(100) }
 }
 

@@ -89,6 +89,7 @@ impl Fetching {
         let place = place.offset..place.end();
         let failed = |why: String| Trouble { file: place.clone(), why, pause: None, not_there: false };
         loop {
+            let was_redirected = self.redirects.contains_key(&file);
             let is_next = |answer: &Answer| (answer.file, answer.at) == (file, part.asked.begin) && answer.left > 0;
             let answer = match self.answer.take().filter(is_next) {
                 Some(answer) => Ok(answer),
@@ -108,7 +109,7 @@ impl Fetching {
                     return Ok(());
                 }
                 // A redirect may have been for a while only.
-                Err(_) if self.redirects.remove(&file).is_some() => {}
+                Err(_) if was_redirected => drop(self.redirects.remove(&file)),
                 Err(Failed::Http(HttpError::Unreachable(_))) if std::mem::take(&mut self.worked) => {}
                 Err(Failed::Http(error)) => return Err(failed(error.to_string())),
                 Err(Failed::Answer(fault, pause)) => {

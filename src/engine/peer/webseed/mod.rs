@@ -114,7 +114,7 @@ impl WebSeed {
             true => WebEvent::NotThere { file, why },
             false => WebEvent::Failed { file, why, pause },
         };
-        self.events.push(PeerEvent::WebSeed(event));
+        self.events.push(PeerEvent::WebSeed(event.into()));
         not_there
     }
 

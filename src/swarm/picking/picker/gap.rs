@@ -9,7 +9,7 @@
 //! a larger one, the longest at some places.
 
 use super::begun::Begun;
-use super::{Giver, MOST_LOOKED_AT, Picker, settled};
+use super::{Giver, MOST_BEGUN_LOOKED_AT, MOST_LOOKED_AT, Picker, settled};
 use crate::base::rng::Rng;
 use crate::base::step;
 use crate::proto::peer::message::BlockSpec;
@@ -30,8 +30,8 @@ impl Picker {
             return (picked, None);
         }
         // A liar that is not found out corrupts more pieces. `pick` finds the piece that shows who it was.
-        let is_left = |begun: &Begun| begun.owner.is_none() && begun.free > 0;
-        let must_retry = giver.fast && self.begun.alone().any(|(piece, begun)| is_left(begun) && giver.gives(piece));
+        let is_left = |(piece, begun): (u32, &Begun)| begun.owner.is_none() && begun.free > 0 && giver.gives(piece);
+        let must_retry = giver.fast && self.begun.alone().take(MOST_BEGUN_LOOKED_AT).any(is_left);
         let Some(gap) = self.gap(giver, rng).filter(|_| !must_retry) else { return (self.pick(giver, rng), None) };
         for piece in gap.clone() {
             self.rarity.remove(piece);

@@ -1,4 +1,8 @@
 use super::*;
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
 
 #[test]
 fn a_password_goes_only_to_the_server_it_is_for() {
@@ -10,6 +14,21 @@ fn a_password_goes_only_to_the_server_it_is_for() {
     }
     assert_eq!(kept("http://a.example/x", "http://a.example/y"), "http://a.example/y");
     assert_eq!(Target::new("http://u:p@a.example/secret?key=1").shown(), "http://a.example/…");
+}
+
+#[test]
+fn a_thread_that_waits_for_a_silent_server_is_woken() {
+    let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = format!("http://{}/", server.local_addr().unwrap());
+    let client = Arc::new(Client::new(|_| false));
+    let waiting = Arc::clone(&client);
+    let thread = thread::spawn(move || waiting.get(&Target::new(&url), "bytes=0-1").map(|answer| answer.status));
+    let (mut socket, _) = server.accept().unwrap();
+    assert!(socket.read(&mut [0]).unwrap() > 0, "the request is sent");
+    let began = Instant::now();
+    client.shut_down();
+    assert!(thread.join().unwrap().is_err());
+    assert!(began.elapsed() < READ_TIMEOUT / 2);
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn web(number: usize) -> PeerKey {
 
 impl Stage {
     fn web_seed(&mut self, number: usize, event: WebEvent) {
-        self.happen(Event::Peer(web(number), PeerEvent::WebSeed(event)));
+        self.happen(Event::Peer(web(number), PeerEvent::WebSeed(event.into())));
     }
 
     fn all_ready(&mut self) {

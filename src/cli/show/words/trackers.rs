@@ -1,12 +1,12 @@
 //! The trackers of a torrent in words: what they say, why they introduce no peers, and when they are asked next. The
 //! local network and the DHT stand beside them.
 //!
-//! Floor 4. As in [`words`](super::words), nothing here is escaped for a terminal yet, though strangers wrote a part.
+//! Floor 4. As in [`words`](super), nothing here is escaped for a terminal yet, though strangers wrote a part.
 
-use super::doing::Doing;
 use crate::base::units::{count, duration};
 use crate::cli::run::entry::Entry;
 use crate::cli::run::session::{Session, host};
+use crate::cli::show::doing::Doing;
 use crate::proto::krpc;
 use crate::swarm::meeting::announcer::Tracker;
 use crate::swarm::meeting::source::Asked;
