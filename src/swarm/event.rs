@@ -46,11 +46,11 @@ use super::meeting::announcer::{Announcement, Outcome};
 use super::meeting::source::Source;
 use super::peer::PeerKey;
 use super::standing::{DiskTrouble, Problem};
-use crate::proto::mse::Cover;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::extended::Ids;
 use crate::proto::peer::handshake::Handshake;
 use crate::proto::peer::message::{BlockSpec, Message};
+use crate::proto::peer::mse::Cover;
 use core::net::SocketAddr;
 
 /// Something happened.

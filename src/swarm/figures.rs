@@ -6,7 +6,7 @@ use super::meeting::announcer::Tracker;
 use super::meeting::source::{Asked, Source};
 use super::standing::Standing;
 use crate::proto::id::PeerId;
-use crate::proto::mse::Cover;
+use crate::proto::peer::mse::Cover;
 use core::net::SocketAddr;
 
 /// One torrent at one moment. Sizes are in bytes, rates in bytes a second.

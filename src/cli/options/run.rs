@@ -15,7 +15,7 @@ use crate::engine::config::Dht;
 use crate::engine::{Config, DEFAULT_MAX_PEERS, DEFAULT_PORTS, RateLimits, Settings};
 use crate::proto::krpc;
 use crate::proto::metainfo::Metainfo;
-use crate::proto::mse::{self, Policy};
+use crate::proto::peer::mse::{self, Policy};
 use crate::proto::peer::pex;
 use crate::storage::description::Description;
 use crate::sys::in_words;

@@ -6,7 +6,7 @@
 mod encrypted;
 
 use self::encrypted::Encrypted;
-use crate::proto::mse::rc4::Rc4;
+use crate::proto::peer::mse::rc4::Rc4;
 use crate::sys::send::{send_all, send_from_file, send_now};
 use rustix::io::Errno;
 use rustix::net::sockopt::socket_recv_buffer_size;
@@ -39,7 +39,7 @@ impl Line {
     }
 
     /// Reads what has come, one buffer after the other; 0 bytes at the end. If nothing has come, it fails with
-    /// [`Errno::AGAIN`], at once or, if it `may_wait`, after the timeout.
+    /// EAGAIN, at once or, if it `may_wait`, after the timeout.
     pub fn read(&self, buffers: &mut [IoSliceMut], may_wait: bool) -> Result<usize, Errno> {
         let flags = if may_wait { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
         let count = recvmsg(&**self.socket(), buffers, &mut RecvAncillaryBuffer::default(), flags)?.bytes;

@@ -1,14 +1,12 @@
-//! Reads the beginning of a connection, up to the peer's handshake.
+//! Reads the peer's handshake.
 //!
-//! Floor 3. A peer that connects to us may begin with a plain handshake or with a hidden one, on the same port. Its
-//! first 20 bytes tell which one: fewer do not, because a hidden one begins with any byte.
+//! Floor 3.
 
-use super::{Met, hidden};
-use crate::engine::peer::around::Surroundings;
+use super::Met;
 use crate::engine::peer::line::Line;
 use crate::proto::id::InfoHash;
-use crate::proto::mse::Cover;
-use crate::proto::peer::handshake::{self, Handshake, PROTOCOL};
+use crate::proto::peer::handshake::{self, Handshake};
+use crate::proto::peer::mse::Cover;
 use rustix::io::Errno;
 use std::io::{self, IoSliceMut};
 use std::time::Instant;
@@ -23,26 +21,6 @@ pub struct Greeted {
     pub early: Vec<u8>,
     /// The torrent that the peer asks for, if the connection is hidden.
     pub info_hash: Option<InfoHash>,
-}
-
-/// Reads how a peer that connected to us begins, and answers a hidden beginning. The peer's handshake is to be read
-/// next.
-pub fn greeted(around: &Surroundings, line: Line, deadline: Instant) -> io::Result<Greeted> {
-    let mut early = Vec::new();
-    while early.len() < PROTOCOL.len() {
-        let room = handshake::LEN - early.len();
-        read_within(&line, &mut early, room, deadline)?;
-    }
-    if early.starts_with(&PROTOCOL) {
-        if !around.encryption.takes_plain() {
-            return Err(io::Error::other("its handshake is plain, and encryption is required"));
-        }
-        return Ok(Greeted { line, cover: Cover::Plain, early, info_hash: None });
-    }
-    if !around.encryption.hides() {
-        return Err(io::Error::other(format!("not a BitTorrent handshake: it begins \"{}\"", early.escape_ascii())));
-    }
-    hidden::accept(around, line, &early, deadline)
 }
 
 impl Greeted {

@@ -3,14 +3,15 @@
 //! Floor 3. Each accepted connection costs a thread, so places are limited, in all and for each host. A host that opens
 //! a thousand connections and sends nothing does not keep others out.
 
+pub mod answering;
 pub mod dialing;
 pub mod hearing;
 mod hidden;
 
 use super::line::Line;
 use crate::proto::id::InfoHash;
-use crate::proto::mse::Cover;
 use crate::proto::peer::handshake::Handshake;
+use crate::proto::peer::mse::Cover;
 use crate::swarm::meeting::host::{host, is_near};
 use crate::sys::lock;
 use core::net::IpAddr;
