@@ -125,6 +125,7 @@ fn run(around: &Surroundings, torrent: TorrentId, addr: SocketAddr, met: Met, ca
     let _ = around.manager.send(Input::Connected { peer, torrent, addr, outgoing, cover, handshake, outbox });
     drop(caller.map(|caller| caller.place));
     let mut wire = Wire::new(&line, &early, addr, peer, server.pieces(), around, Some(&server));
+    drop(early);
     let ended = wire.run();
     log::debug!("{addr}: closed: {ended}");
 }

@@ -5,7 +5,7 @@
 //! that arrived together are reported together, so that the manager is woken once for many blocks. Requests that a grant
 //! covers are answered here, and the manager is not woken at all.
 
-mod gathering;
+pub mod gathering;
 
 use self::gathering::Gathering;
 use super::around::Surroundings;
