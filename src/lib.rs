@@ -79,6 +79,7 @@
 //! | a key on the keyboard | `cli/run/request.rs` names it, `cli/run/keys.rs` reads it and has the lines of help, `cli/run/person.rs` or `cli/show/live.rs` acts on it |
 //! | an option of a command | the command's file in `cli/commands`; help, man page and completions follow from it, and a test asks for its row in the book |
 //! | a way to get content besides peers | [`swarm::torrent`]'s folder `downloading`, where [web seeds](engine::peer::webseed) are decided about: a peer without a socket, which gets requests and returns blocks |
+//! | another way for bytes to travel | a variant of [`engine::peer::line::Line`]; how the connection begins is in [`engine::peer::shaking`] |
 //! | an optional capability | a room or files of its own and a Cargo feature, which at most three other files name; see `Cargo.toml` |
 //!
 //! ## The story of one block
@@ -94,7 +95,8 @@
 //!
 //! 1. *A peer is found.* A tracker has answered. [`swarm::meeting::candidates`] keeps the address until there is room,
 //!    and `places.rs` decides to connect. The engine starts a [reader](engine::peer::reader) thread: it connects, sends
-//!    our [handshake](proto::peer::handshake), reads theirs, and starts the [writer](engine::peer::writer) thread.
+//!    our [handshake](proto::peer::handshake), reads theirs, and starts the [writer](engine::peer::writer) thread. From
+//!    here on the connection is a [line](engine::peer::line), plain or [encrypted](proto::peer::mse).
 //! 2. *We want something.* The peer's [bitfield](proto::peer::bitfield) shows pieces that we lack, so we tell the peer
 //!    that we are interested. It unchokes us.
 //! 3. *The block is requested.* `downloading.rs` looks at the peer's [window](swarm::picking::window) and at the
@@ -103,7 +105,7 @@
 //! 4. *It arrives.* The [wire](engine::peer::wire) checks the length of the message before anything is allocated, and
 //!    reads the bytes from the kernel straight into a [buffer of the stock](engine::peer::blocks). The block goes to
 //!    the [manager](engine::manager) as an event, together with others that arrived at the same time; on a slow line
-//!    the reader lets a few [gather](engine::peer::wire). From here on it is moved, never copied.
+//!    the reader lets a few [gather](engine::peer::wire::gathering). From here on it is moved, never copied.
 //! 5. *It is accepted.* `downloading.rs` finds the request that the block answers; a block that was never requested is
 //!    dropped. The picker says whether it is still missing. Then the block moves on to the [disk thread](engine::disk)
 //!    of its piece.

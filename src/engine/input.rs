@@ -5,8 +5,8 @@
 use super::config::{Job, LinkJob};
 use super::notice::{RateLimits, Router, Watch};
 use super::peer::outbox::Outbox;
-use crate::proto::mse::Cover;
 use crate::proto::peer::handshake::Handshake;
+use crate::proto::peer::mse::Cover;
 use crate::storage::TorrentId;
 use crate::storage::check::CheckedContent;
 use crate::storage::error::ContentError;

@@ -7,7 +7,6 @@ pub mod krpc;
 pub mod lsd;
 pub mod magnet;
 pub mod metainfo;
-pub mod mse;
 pub mod peer;
 pub mod portmap;
 pub mod resume;

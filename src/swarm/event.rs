@@ -49,11 +49,11 @@ use super::meeting::source::Source;
 use super::peer::PeerKey;
 use super::standing::{DiskTrouble, Problem};
 use crate::base::time::Time;
-use crate::proto::mse::Cover;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::extended::Ids;
 use crate::proto::peer::handshake::Handshake;
 use crate::proto::peer::message::{BlockSpec, Message};
+use crate::proto::peer::mse::Cover;
 use core::net::SocketAddr;
 use core::ops::Range;
 

@@ -7,7 +7,7 @@ use super::meeting::source::{Asked, Source};
 use super::standing::Standing;
 use crate::base::time::Time;
 use crate::proto::id::PeerId;
-use crate::proto::mse::Cover;
+use crate::proto::peer::mse::Cover;
 use core::net::SocketAddr;
 use std::sync::Arc;
 

@@ -11,8 +11,9 @@
 //! use std::{num::NonZeroU32, time::Duration};
 //! use swarmlet::base::rng::Rng;
 //! use swarmlet::proto::bencode::Bencode;
-//! use swarmlet::proto::{id::PeerId, metainfo::Metainfo, mse::Cover};
+//! use swarmlet::proto::{id::PeerId, metainfo::Metainfo};
 //! use swarmlet::proto::peer::{bitfield::Bitfield, handshake::{Handshake, Reserved}, message::{BlockSpec, Message}};
+//! use swarmlet::proto::peer::mse::Cover;
 //! use swarmlet::swarm::event::{Action, DiskEvent, DiskOrder, Event, News, PeerEvent, PeerOrder};
 //! use swarmlet::swarm::{peer::PeerKey, picking::budget::Budget, settings::Settings};
 //! use swarmlet::swarm::{shared::{Shared, Turn}, torrent::Torrent};

@@ -5,8 +5,8 @@
 use crate::base::time::Time;
 use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::krpc;
-use crate::proto::mse::Policy;
 use crate::proto::peer::handshake::Reserved;
+use crate::proto::peer::mse::Policy;
 use crate::proto::tracker::announce::AnnounceRequest;
 use core::net::IpAddr;
 

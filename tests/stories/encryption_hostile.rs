@@ -16,11 +16,11 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use swarmlet::proto::id::InfoHash;
-use swarmlet::proto::mse::accepting::Accepting;
-use swarmlet::proto::mse::initiating::Initiating;
-use swarmlet::proto::mse::power::{self, KEY_BYTES, Key, Private};
-use swarmlet::proto::mse::rc4::Rc4;
-use swarmlet::proto::mse::{Broken, Chance, Methods, Opened, Policy, Step, keys};
+use swarmlet::proto::peer::mse::accepting::Accepting;
+use swarmlet::proto::peer::mse::initiating::Initiating;
+use swarmlet::proto::peer::mse::power::{self, KEY_BYTES, Key, Private};
+use swarmlet::proto::peer::mse::rc4::Rc4;
+use swarmlet::proto::peer::mse::{Broken, Chance, Methods, Opened, Policy, Step, keys};
 
 const PIECE: usize = 64 * 1024;
 /// A broken exchange must be closed this soon.

@@ -17,7 +17,7 @@ use crate::engine::portmap;
 use crate::engine::{Config, DEFAULT_MAX_PEERS, DEFAULT_PORTS, RateLimits, Settings};
 use crate::proto::krpc;
 use crate::proto::metainfo::Metainfo;
-use crate::proto::mse::{self, Policy};
+use crate::proto::peer::mse::{self, Policy};
 use crate::proto::peer::pex;
 use crate::storage::description::Description;
 use crate::sys::{self, in_words};

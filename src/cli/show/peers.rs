@@ -6,7 +6,7 @@ use super::layout::{Look, Row, ellipsis, plain, shown};
 use crate::base::units::rate;
 use crate::base::width::{pad, shorten_end, shorten_middle};
 use crate::proto::krpc;
-use crate::proto::mse::Cover;
+use crate::proto::peer::mse::Cover;
 use crate::swarm::figures::PeerStatus;
 use crate::swarm::meeting::source::Source;
 

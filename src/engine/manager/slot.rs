@@ -195,9 +195,9 @@ mod tests {
     use crate::base::rng::Rng;
     use crate::engine::testkit::{open, torrent};
     use crate::proto::id::{InfoHash, PeerId};
-    use crate::proto::mse::Cover;
     use crate::proto::peer::bitfield::Bitfield;
     use crate::proto::peer::handshake::{Handshake, Reserved};
+    use crate::proto::peer::mse::Cover;
     use crate::swarm::event::{DiskEvent, Event, PeerEvent};
     use crate::swarm::peer::PeerKey;
     use crate::swarm::picking::budget::Budget;

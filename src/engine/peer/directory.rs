@@ -6,7 +6,7 @@
 use super::shaking::Opening;
 use crate::base::sha1::Digest;
 use crate::proto::id::InfoHash;
-use crate::proto::mse::{self, keys};
+use crate::proto::peer::mse::{self, keys};
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
 use crate::swarm::learning::Present;

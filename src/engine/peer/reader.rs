@@ -7,8 +7,8 @@ use super::around::{STACK_BYTES, Surroundings, WRITE_TIMEOUT};
 use super::line::Line;
 use super::outbox::Outbox;
 use super::server::Server;
+use super::shaking::answering::greeted;
 use super::shaking::dialing::dial;
-use super::shaking::greeting::greeted;
 use super::shaking::{HANDSHAKE_DEADLINE, Met, Place};
 use super::wire::Wire;
 use super::writer;
@@ -125,6 +125,7 @@ fn run(around: &Surroundings, torrent: TorrentId, addr: SocketAddr, met: Met, ca
     let _ = around.manager.send(Input::Connected { peer, torrent, addr, outgoing, cover, handshake, outbox });
     drop(caller.map(|caller| caller.place));
     let mut wire = Wire::new(&line, &early, addr, peer, server.pieces(), around, Some(&server));
+    drop(early);
     let ended = wire.run();
     log::debug!("{addr}: closed: {ended}");
 }

@@ -5,17 +5,17 @@
 //! that arrived together are reported together, so that the manager is woken once for many blocks. Requests that a grant
 //! covers are answered here, and the manager is not woken at all.
 
-mod gathering;
+pub mod gathering;
 
 use super::around::Surroundings;
 use super::blocks::Blocks;
 use super::line::Line;
 use super::server::Server;
 use crate::engine::input::Input;
-use crate::proto::mse::BUFFER_BYTES;
 use crate::proto::peer::extended::{self, Extended};
 use crate::proto::peer::message::{self, BodyKind, Message, PIECE_HEADER_BYTES, PieceHeader};
 use crate::proto::peer::metadata;
+use crate::proto::peer::mse::BUFFER_BYTES;
 use crate::swarm::event::PeerEvent;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;

@@ -86,8 +86,8 @@ impl Handshake {
         out
     }
 
-    /// Reads the bytes off the wire. An error says how they begin if they are encryption, which we do not support, or
-    /// not BitTorrent at all. The connection is then closed.
+    /// Reads the bytes off the wire. An error says how they begin if they are not BitTorrent. The connection is then
+    /// closed.
     pub fn parse(bytes: &[u8; LEN]) -> Result<Handshake, String> {
         if bytes[..20] != PROTOCOL {
             return Err(format!("not a BitTorrent handshake: it begins \"{}\"", bytes[..20].escape_ascii()));

@@ -7,5 +7,6 @@ pub mod extended;
 pub mod handshake;
 pub mod message;
 pub mod metadata;
+pub mod mse;
 pub mod pex;
 pub mod webseed;

@@ -228,6 +228,7 @@ impl Learning {
         told.reqq = theirs.reqq.or(told.reqq);
         told.port = theirs.port.or(told.port);
         told.upload_only = theirs.upload_only.or(told.upload_only);
+        told.prefers_encryption = theirs.prefers_encryption.or(told.prefers_encryption);
         if let (Some(port), None) = (theirs.port, guest.listens) {
             let listens = SocketAddr::new(guest.identity.addr.ip(), port);
             guest.listens = Some(listens);

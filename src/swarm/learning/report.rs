@@ -5,7 +5,7 @@
 use super::Learning;
 use super::attempt::Attempt;
 use crate::base::time::Time;
-use crate::proto::mse::Cover;
+use crate::proto::peer::mse::Cover;
 use crate::swarm::figures::{LearningStatus, PeerStatus};
 use crate::swarm::meeting::announcer::Tracker;
 use crate::swarm::meeting::source::Source;

@@ -5,9 +5,9 @@
 use crate::proto::bencode::Bencode;
 use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::metainfo::Metainfo;
-use crate::proto::mse::Cover;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::BLOCK_BYTES;
+use crate::proto::peer::mse::Cover;
 use crate::swarm::event::PeerEvent;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;

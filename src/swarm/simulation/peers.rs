@@ -8,9 +8,9 @@ use super::remote::{Deed, Remote};
 use super::world::{Happening, World};
 use crate::base::time::Time;
 use crate::proto::id::PeerId;
-use crate::proto::mse::Cover;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BlockSpec, Message};
+use crate::proto::peer::mse::Cover;
 use crate::swarm::event::{Event, PeerEvent};
 use core::net::SocketAddr;
 

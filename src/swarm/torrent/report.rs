@@ -4,7 +4,7 @@
 
 use super::Torrent;
 use crate::base::time::Time;
-use crate::proto::mse::Cover;
+use crate::proto::peer::mse::Cover;
 use crate::swarm::figures::{PeerStatus, Share, Status};
 use crate::swarm::meeting::announcer::Tracker;
 use crate::swarm::meeting::source::Source;

@@ -4,7 +4,7 @@ use super::*;
 use crate::base::rng::Rng;
 use crate::base::time::Time;
 use crate::proto::id::{InfoHash, PeerId};
-use crate::proto::mse::Cover;
+use crate::proto::peer::mse::Cover;
 use crate::swarm::figures::PeerStatus;
 use crate::swarm::meeting::announcer::{Announcer, Tracker};
 use crate::swarm::meeting::source::{Asked, Source};

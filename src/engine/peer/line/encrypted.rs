@@ -5,7 +5,7 @@
 //! [`send_now`](Encrypted::send_now) sends, which does not wait. [`send_all`](Encrypted::send_all) may wait, so it
 //! encrypts first, and then must send everything: if it can't, the connection is at its end.
 
-use crate::proto::mse::rc4::Rc4;
+use crate::proto::peer::mse::rc4::Rc4;
 use crate::sys::{lock, send};
 use std::io::{self, IoSliceMut};
 use std::net::TcpStream;

@@ -6,7 +6,7 @@
 mod encrypted;
 
 use self::encrypted::Encrypted;
-use crate::proto::mse::rc4::Rc4;
+use crate::proto::peer::mse::rc4::Rc4;
 use crate::sys::send::{send_all, send_from_file, send_now};
 use rustix::io::Errno;
 use rustix::net::sockopt::socket_recv_buffer_size;

@@ -1,14 +1,14 @@
 //! Opens a connection and shakes hands first.
 //!
 //! Floor 3. A peer may refuse a plain handshake, or not understand a hidden one. Then the other kind is tried at once,
-//! on a new connection and from the beginning, unless the [policy](crate::proto::mse::Policy) forbids it.
+//! on a new connection and from the beginning, unless the [policy](crate::proto::peer::mse::Policy) forbids it.
 
 use super::hearing::Greeted;
 use super::{HANDSHAKE_DEADLINE, Met, hidden};
 use crate::engine::peer::around::Surroundings;
 use crate::engine::peer::line::Line;
 use crate::proto::id::InfoHash;
-use crate::proto::mse::Cover;
+use crate::proto::peer::mse::Cover;
 use crate::sys::{is_one_of, outlet};
 use core::net::SocketAddr;
 use rustix::io::Errno;

@@ -5,8 +5,8 @@
 use super::Met;
 use crate::engine::peer::line::Line;
 use crate::proto::id::InfoHash;
-use crate::proto::mse::Cover;
 use crate::proto::peer::handshake::{self, Handshake};
+use crate::proto::peer::mse::Cover;
 use rustix::io::Errno;
 use std::io::{self, IoSliceMut};
 use std::time::Instant;

@@ -1,16 +1,16 @@
 //! Carries out the exchange of MSE on a connection.
 //!
-//! Floor 3. [`mse`](crate::proto::mse) decides; here bytes are read and sent, and random numbers made.
+//! Floor 3. [`mse`](crate::proto::peer::mse) decides; here bytes are read and sent, and random numbers made.
 
 use super::HANDSHAKE_DEADLINE;
 use super::hearing::{Greeted, read_within};
 use crate::engine::peer::around::Surroundings;
 use crate::engine::peer::line::Line;
 use crate::proto::id::InfoHash;
-use crate::proto::mse::accepting::Accepting;
-use crate::proto::mse::initiating::Initiating;
-use crate::proto::mse::{Broken, Chance, Cover, MOST_PAD, Methods, Step};
 use crate::proto::peer::handshake;
+use crate::proto::peer::mse::accepting::Accepting;
+use crate::proto::peer::mse::initiating::Initiating;
+use crate::proto::peer::mse::{Broken, Chance, Cover, MOST_PAD, Methods, Step};
 use crate::sys::random;
 use std::io;
 use std::time::Instant;

@@ -1,17 +1,18 @@
 //! Connections before their handshake is complete: how many there may be, and how they end with their torrent.
 //!
-//! Floor 3. Each accepted connection costs a thread, so places are limited, in all and for each host. A host that opens
+//! Floor 3. [`dialing`] opens connections, [`answering`] deals with those that peers opened, and [`hearing`] reads the
+//! peer's handshake. Each accepted connection costs a thread, so places are limited, in all and for each host. A host that opens
 //! a thousand connections and sends nothing does not keep others out.
 
+pub mod answering;
 pub mod dialing;
-pub mod greeting;
 pub mod hearing;
 mod hidden;
 
 use super::line::Line;
 use crate::proto::id::InfoHash;
-use crate::proto::mse::Cover;
 use crate::proto::peer::handshake::Handshake;
+use crate::proto::peer::mse::Cover;
 use crate::swarm::meeting::host::{host, is_near};
 use crate::sys::lock;
 use core::net::IpAddr;

@@ -5,7 +5,7 @@ use crate::engine::input::Input;
 use crate::engine::peer::around::Surroundings;
 use crate::engine::peer::reader;
 use crate::engine::testkit::{PATIENCE, open, surroundings, torrent};
-use crate::proto::mse::{IS_BUILT_IN, Policy};
+use crate::proto::peer::mse::{IS_BUILT_IN, Policy};
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
 use crossbeam_channel::Receiver;

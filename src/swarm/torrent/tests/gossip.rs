@@ -1,8 +1,8 @@
 //! Which peers are told about which others, and which of the addresses that they name count.
 
 use super::*;
-use crate::proto::mse::{self, Policy};
 use crate::proto::peer::extended::{Extended, ExtendedHandshake, Extension, Incoming, Offers};
+use crate::proto::peer::mse::{self, Policy};
 use crate::proto::peer::pex::{Flags, Pex};
 use crate::swarm::meeting::source::Source;
 use crate::swarm::simulation::parts::key;

@@ -3,10 +3,10 @@
 use super::*;
 use crate::base::steps;
 use crate::proto::id::PeerId;
-use crate::proto::mse::Cover;
 use crate::proto::peer::extended::Incoming;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
+use crate::proto::peer::mse::Cover;
 use crate::swarm::event::{DiskEvent, Event, PeerEvent, PeerOrder};
 use crate::swarm::giving::super_seeding::MOST_PIECES;
 use crate::swarm::simulation::parts::key;

@@ -1,4 +1,4 @@
-//! Reads how a peer that connected to us begins.
+//! How a peer that connected to us begins.
 //!
 //! Floor 3. It may begin with a plain handshake or with a hidden one, on the same port. Its first 20 bytes tell which
 //! one: fewer do not, because a hidden one begins with any byte.
@@ -7,8 +7,8 @@ use super::hearing::{Greeted, read_within};
 use super::hidden;
 use crate::engine::peer::around::Surroundings;
 use crate::engine::peer::line::Line;
-use crate::proto::mse::Cover;
 use crate::proto::peer::handshake::{self, PROTOCOL};
+use crate::proto::peer::mse::Cover;
 use std::io;
 use std::time::Instant;
 
