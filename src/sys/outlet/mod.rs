@@ -59,9 +59,11 @@ impl fmt::Display for Bound {
     }
 }
 
-/// Chooses the way out of this process, before anything is sent. Later calls change nothing.
-pub fn choose(outlet: Outlet) {
-    let _ = OUTLET.set(outlet);
+/// Chooses the way out of this process, before anything is sent. Returns whether it is in force: it is not if another
+/// one was used already.
+#[must_use]
+pub fn choose(outlet: Outlet) -> bool {
+    OUTLET.set(outlet).is_ok()
 }
 
 /// The way out of this process.
@@ -202,7 +204,10 @@ impl Outlet {
         };
         let is_ipv6_socket = is_v6 || interface.is_some();
         let family = if is_ipv6_socket { AddressFamily::INET6 } else { AddressFamily::INET };
-        let socket = net::socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
+        let socket = net::socket_with(family, kind, SocketFlags::CLOEXEC, None).map_err(|error| match error {
+            Errno::AFNOSUPPORT if !is_v6 && is_ipv6_socket => io::Error::other("--bind needs a kernel that has IPv6"),
+            error => error.into(),
+        })?;
         if is_ipv6_socket {
             set_ipv6_v6only(&socket, is_v6)?;
         }
