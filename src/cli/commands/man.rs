@@ -8,7 +8,7 @@ use crate::cli::options::command::{Command, Completes, Group};
 use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::man;
 use crate::cli::options::output;
-use crate::cli::options::run::{HELP, path};
+use crate::cli::options::run::HELP;
 use crate::cli::options::typed;
 use crate::cli::say;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -41,7 +41,7 @@ pub const COMMAND: Command = Command {
 /// Prints the page that is named, or writes all pages.
 pub fn run(given: &Parsed, commands: &[Command]) -> Result<Exit, Failure> {
     let arguments = given.arguments();
-    if let Some(dir) = path(given, "dir", "a folder")? {
+    if let Some(dir) = given.path("dir", "a folder")? {
         output::write(&dir.join("swarmlet.1"), man::of_all(commands, &today()).as_bytes())?;
         for command in commands {
             let page = man::of(command, &today());

@@ -9,7 +9,7 @@ use crate::base::units::{count, size};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::command::Group;
 use crate::cli::options::flags::{Flag, Parsed};
-use crate::cli::options::{output, run};
+use crate::cli::options::output;
 use crate::cli::say;
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::metadata::IS_BUILT_IN;
@@ -49,7 +49,7 @@ pub struct Saving {
 impl Saving {
     /// Reads the options. `None`: without `--metadata-only`.
     pub fn read(given: &Parsed) -> Result<Option<Saving>, Failure> {
-        let output = run::path(given, "output", "a file, or - for standard output")?;
+        let output = given.path("output", "a file, or - for standard output")?;
         if !given.has("metadata-only") {
             return match output {
                 Some(_) => Err(Failure::usage("--output needs --metadata-only")),

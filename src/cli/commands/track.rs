@@ -7,7 +7,7 @@ use crate::base::time::Time;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::command::{Command, Completes, Group, Part, Section};
 use crate::cli::options::flags::{Flag, Parsed};
-use crate::cli::options::run::{HELP, QUIET, path};
+use crate::cli::options::run::{HELP, QUIET};
 use crate::cli::options::typed;
 use crate::cli::run::log;
 use crate::cli::say;
@@ -178,10 +178,10 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
         // The range says that it is a port.
         port: given.number("port", 0..=65_535, "a port")?.unwrap_or(DEFAULT_PORT) as u16,
         bind: bind.first().copied(),
-        state_file: path(given, "dfile", "a file")?,
-        log_file: path(given, "logfile", "a file")?,
-        allowed_dir: path(given, "allowed-dir", "a folder")?,
-        passkeys_file: path(given, "passkeys", "a file")?,
+        state_file: given.path("dfile", "a file")?,
+        log_file: given.path("logfile", "a file")?,
+        allowed_dir: given.path("allowed-dir", "a folder")?,
+        passkeys_file: given.path("passkeys", "a file")?,
         // The ranges say that they fit.
         interval: interval as u32,
         min_interval: min_interval as u32,

@@ -10,6 +10,7 @@ use getopts::{Fail, Matches, Options};
 use std::ffi::{OsStr, OsString};
 use std::ops::RangeInclusive;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
 
 /// An option.
 pub struct Flag {
@@ -93,6 +94,14 @@ impl Parsed {
     pub fn text(&self, long: &str) -> Result<Option<String>, Failure> {
         let text = |value: OsString| value.into_string();
         self.value(long).map(text).transpose().map_err(|_| Failure::usage(format!("--{long}: expected UTF-8 text")))
+    }
+
+    /// The path of the option `long`. It must not be empty: that is usually an unset variable of the shell.
+    pub fn path(&self, long: &str, expected: &str) -> Result<Option<PathBuf>, Failure> {
+        match self.value(long) {
+            Some(path) if path.is_empty() => Err(Failure::usage(format!("--{long} is empty, expected {expected}"))),
+            path => Ok(path.map(PathBuf::from)),
+        }
     }
 
     /// The value of the option `long` as a number within `range`; `unit` is for people.

@@ -52,7 +52,7 @@ fn trust(given: &Parsed) -> Result<(), Failure> {
     if !given.knows("ca-certificate") {
         return Ok(());
     }
-    let Some(path) = super::run::path(given, "ca-certificate", "a file")? else { return Ok(()) };
+    let Some(path) = given.path("ca-certificate", "a file")? else { return Ok(()) };
     trust::add(&path).map_err(|why| Failure::new(Exit::NoInput, why))
 }
 

@@ -145,7 +145,7 @@ pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
     outlet::choose(given)?;
     let is_proxied = sys::outlet::get().is_proxied();
     let max_peers = given.number("max-peers", 1..=MOST_PEERS, "connections")?;
-    let path = path(given, "blocklist", "a file")?;
+    let path = given.path("blocklist", "a file")?;
     let (blocklist, told) = path.map_or_else(|| Ok(Default::default()), |path| blocklist::read(&path))?;
     told.iter().for_each(|line| say::problem(line));
     Ok(Config {
@@ -249,15 +249,7 @@ pub fn display_interval(given: &Parsed, view: &View) -> Result<Option<Duration>,
 
 /// The folder of `--dir`.
 pub fn dir(given: &Parsed) -> Result<Option<PathBuf>, Failure> {
-    path(given, "dir", "a folder")
-}
-
-/// The path of the option `long`. It must not be empty: that is usually an unset variable of the shell.
-pub fn path(given: &Parsed, long: &str, expected: &str) -> Result<Option<PathBuf>, Failure> {
-    match given.value(long) {
-        Some(path) if path.is_empty() => Err(Failure::usage(format!("--{long} is empty, expected {expected}"))),
-        path => Ok(path.map(PathBuf::from)),
-    }
+    given.path("dir", "a folder")
 }
 
 /// The number of hashing threads: one per core, unless `--threads` is given.

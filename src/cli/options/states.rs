@@ -3,7 +3,6 @@
 //! Floor 4.
 
 use super::flags::Parsed;
-use super::run::path;
 use crate::cli::exit::Failure;
 use crate::cli::say;
 use crate::storage::resume::StateDir;
@@ -13,7 +12,7 @@ use std::sync::Arc;
 
 /// The folder of `--state`, or the one of the XDG Base Directory Specification. `None`: the home folder is unknown.
 pub fn dir(given: &Parsed) -> Result<Option<PathBuf>, Failure> {
-    if let Some(dir) = path(given, "state", "a folder")? {
+    if let Some(dir) = given.path("state", "a folder")? {
         return Ok(Some(dir));
     }
     // The specification says that relative paths are ignored.
