@@ -160,9 +160,7 @@ impl Outlet {
 
     /// A UDP socket on `port`; 0: the system chooses. Reading from it does not wait.
     pub fn udp(&self, is_v6: bool, port: u16) -> io::Result<Udp> {
-        if self.is_proxied() {
-            return Err(io::Error::new(io::ErrorKind::Unsupported, "the proxy (--proxy) carries no UDP"));
-        }
+        self.carries_udp()?;
         let from = self.from(is_v6)?;
         let socket = self.open(is_v6, SocketType::DGRAM)?;
         rustix::io::ioctl_fionbio(&socket, true)?;
@@ -189,6 +187,11 @@ impl Outlet {
         let listener = TcpListener::from(socket);
         let port = listener.local_addr()?.port();
         Ok((vec![listener], port))
+    }
+
+    fn carries_udp(&self) -> io::Result<()> {
+        let refused = || io::Error::new(io::ErrorKind::Unsupported, "the proxy (--proxy) carries no UDP");
+        if self.is_proxied() { Err(refused()) } else { Ok(()) }
     }
 
     /// The address that sockets of a family get.
