@@ -116,7 +116,8 @@ pub fn changes() -> io::Result<OwnedFd> {
 
 /// Waits for a change. Several at once may count as one.
 pub fn wait_for_change(changes: &OwnedFd) -> io::Result<()> {
-    match recv(changes, &mut [0; PACKET_BYTES][..], RecvFlags::empty()) {
+    // What has changed is asked for afterwards, so the rest of the packet is dropped.
+    match recv(changes, &mut [0; HEAD_BYTES][..], RecvFlags::empty()) {
         // There were more changes than fit into the kernel's buffer.
         Ok(_) | Err(Errno::NOBUFS | Errno::INTR) => Ok(()),
         Err(error) => Err(error.into()),

@@ -91,7 +91,7 @@ fn download(links: &Links, bind: Option<&str>, fate: Fate) -> u64 {
         links.make_again()
     }
     wait_until("it says that the link is back", PATIENCE, || {
-        running.stderr().contains("what --bind names is back")
+        running.stderr().contains("(--bind) is back\n")
             && statuses(&running).last().is_some_and(|last| last["offline"].is_null())
     });
     // It listens again.

@@ -361,3 +361,24 @@ fn state(pid: i32) -> char {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it is there");
     stat.rsplit(") ").next().and_then(|rest| rest.chars().next()).expect("a process has a state")
 }
+
+#[test]
+fn the_screen_says_which_way_everything_leaves() {
+    if !here(&[Tool::Tmux]) {
+        return;
+    }
+    let proxied = "only through the proxy 127.0.0.1:9: UDP trackers, the DHT, the local network and incoming connections \
+                   are off";
+    for (options, wanted) in
+        [(["--bind", "127.0.0.1"], "only by 127.0.0.1"), (["--proxy", "socks5://127.0.0.1:9"], proxied)]
+    {
+        let scratch = tempfile::tempdir().unwrap();
+        let (_tracker, torrent) = torrent_by(peers(&[]), 4, scratch.path());
+        let tmux = Tmux::start(scratch.path(), WIDE, "C.UTF-8");
+        tmux.run_there(&Get::new("get", scratch.path()).torrent(&torrent).args(&options).command(), "");
+        wait_for_words(&tmux, wanted);
+        tmux.assert_nothing_wraps();
+        tmux.press("q");
+        tmux.wait_for("the prompt", |rows| rows.iter().any(|row| row.trim_end() == PROMPT));
+    }
+}

@@ -65,6 +65,11 @@ pub struct Parsed {
 }
 
 impl Parsed {
+    /// Whether the command has the option `long`.
+    pub fn knows(&self, long: &str) -> bool {
+        self.matches.opt_defined(long)
+    }
+
     /// Whether the option `long` was given.
     pub fn has(&self, long: &str) -> bool {
         self.matches.opt_present(long)

@@ -36,28 +36,22 @@ pub const CA_CERTIFICATE: Flag = Flag::with(
 )
 .default("those that are built in");
 
-/// Chooses the way out that the options want, before anything is sent.
+/// Chooses the way out that the options want, before anything is sent. A command may have some of them only.
 pub fn choose(given: &Parsed) -> Result<(), Failure> {
     #[cfg(feature = "tls")]
     trust(given)?;
-    set(Outlet { bound: bound(given)?, proxy: proxy(given)? });
-    Ok(())
-}
-
-/// The same for a command that has only `--bind`.
-pub fn choose_bound(given: &Parsed) -> Result<(), Failure> {
-    set(Outlet { bound: bound(given)?, proxy: None });
-    Ok(())
-}
-
-fn set(outlet: Outlet) {
-    if outlet.bound.is_some() || outlet.proxy.is_some() {
-        outlet::choose(outlet);
-    }
+    let outlet = Outlet { bound: bound(given)?, proxy: proxy(given)? };
+    let is_usual = outlet.bound.is_none() && !outlet.is_proxied();
+    // Nothing was sent before the options were read.
+    let in_force = is_usual || outlet::choose(outlet);
+    in_force.then_some(()).ok_or_else(|| Failure::new(Exit::Io, "--bind and --proxy can't be obeyed any more"))
 }
 
 #[cfg(feature = "tls")]
 fn trust(given: &Parsed) -> Result<(), Failure> {
+    if !given.knows("ca-certificate") {
+        return Ok(());
+    }
     let Some(path) = given.path("ca-certificate", "a file")? else { return Ok(()) };
     trust::add(&path).map_err(|why| Failure::new(Exit::NoInput, why))
 }
@@ -77,6 +71,9 @@ fn bound(given: &Parsed) -> Result<Option<Bound>, Failure> {
 }
 
 fn proxy(given: &Parsed) -> Result<Option<Proxy>, Failure> {
+    if !given.knows("proxy") {
+        return Ok(None);
+    }
     let Some(text) = given.text("proxy")? else { return Ok(None) };
     // It may contain a password, so it is not repeated.
     let wrong = || Failure::usage(format!("--proxy: {}", socks::EXPECTED));

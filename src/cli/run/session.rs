@@ -72,7 +72,7 @@ pub enum Update {
         /// What went wrong.
         text: String,
     },
-    /// A file can't be used.
+    /// A file can't be used, or the network is away or back.
     Problem(String),
     /// The run ends, and trackers are notified.
     Stopping {

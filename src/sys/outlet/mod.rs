@@ -59,9 +59,11 @@ impl fmt::Display for Bound {
     }
 }
 
-/// Chooses the way out of this process, before anything is sent. Later calls change nothing.
-pub fn choose(outlet: Outlet) {
-    let _ = OUTLET.set(outlet);
+/// Chooses the way out of this process, before anything is sent. Returns whether it is in force: it is not if another
+/// one was used already.
+#[must_use]
+pub fn choose(outlet: Outlet) -> bool {
+    OUTLET.set(outlet).is_ok()
 }
 
 /// The way out of this process.
@@ -163,9 +165,7 @@ impl Outlet {
 
     /// The same with this address of ours, which must be one that may be used.
     pub fn udp_at(&self, from: SocketAddr) -> io::Result<Udp> {
-        if self.is_proxied() {
-            return Err(io::Error::new(io::ErrorKind::Unsupported, "the proxy (--proxy) carries no UDP"));
-        }
+        self.carries_udp()?;
         let is_v6 = from.is_ipv6();
         if let Some(Bound::Address(ip)) = self.bound.as_ref().filter(|bound| **bound != Bound::Address(from.ip())) {
             return Err(io::Error::new(
@@ -200,6 +200,11 @@ impl Outlet {
         Ok((vec![listener], port))
     }
 
+    fn carries_udp(&self) -> io::Result<()> {
+        let refused = || io::Error::new(io::ErrorKind::Unsupported, "the proxy (--proxy) carries no UDP");
+        if self.is_proxied() { Err(refused()) } else { Ok(()) }
+    }
+
     /// The address that sockets of a family get.
     fn from(&self, is_v6: bool) -> io::Result<IpAddr> {
         self.bound.as_ref().map_or(Ok(any(is_v6)), |bound| bound.source(is_v6))
@@ -213,7 +218,10 @@ impl Outlet {
         };
         let is_ipv6_socket = is_v6 || interface.is_some();
         let family = if is_ipv6_socket { AddressFamily::INET6 } else { AddressFamily::INET };
-        let socket = net::socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
+        let socket = net::socket_with(family, kind, SocketFlags::CLOEXEC, None).map_err(|error| match error {
+            Errno::AFNOSUPPORT if !is_v6 && is_ipv6_socket => io::Error::other("--bind needs a kernel that has IPv6"),
+            error => error.into(),
+        })?;
         if is_ipv6_socket {
             set_ipv6_v6only(&socket, is_v6)?;
         }

@@ -14,11 +14,13 @@ use std::net::UdpSocket;
 impl Outlet {
     /// A socket that hears what is sent to `group`, as other programs on its port do.
     pub fn hear(&self, group: SocketAddr) -> io::Result<UdpSocket> {
+        self.carries_udp()?;
         open(group, true)
     }
 
     /// A socket from which packets can be sent to groups.
     pub fn group_sender(&self, is_v6: bool) -> io::Result<UdpSocket> {
+        self.carries_udp()?;
         let from = self.from(is_v6)?;
         open(SocketAddr::new(from, 0), false)
     }

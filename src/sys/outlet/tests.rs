@@ -128,3 +128,17 @@ fn nothing_leaves_by_another_interface() {
         assert!(outlet.connect(&stream, far, SECOND).is_err(), "{outlet:?}");
     }
 }
+
+#[test]
+fn with_a_proxy_there_is_no_udp_and_nobody_is_listened_to() {
+    let proxied = Outlet { proxy: Proxy::parse("socks5://127.0.0.1:9"), ..Outlet::default() };
+    let group = "239.192.152.143:6771".parse().unwrap();
+    let errors = [proxied.udp(false, 0).err(), proxied.hear(group).err(), proxied.group_sender(false).err()];
+    for error in errors {
+        assert_eq!(error.unwrap().to_string(), "the proxy (--proxy) carries no UDP");
+    }
+    assert!(proxied.is_proxied() && proxied.listen(6881).unwrap().0.is_empty());
+    // Only the proxy looks up names.
+    let hosts = ["localhost", "127.0.0.1"].map(|host| (host.to_string(), 7));
+    assert_eq!(proxied.look_up(hosts.into()), ["127.0.0.1:7".parse().unwrap()]);
+}

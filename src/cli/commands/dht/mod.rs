@@ -94,7 +94,7 @@ pub const COMMAND: Command = Command {
 
 /// Runs the command.
 fn run(given: &Parsed) -> Result<Exit, Failure> {
-    outlet::choose_bound(given)?;
+    outlet::choose(given)?;
     let arguments = given.arguments();
     let words: Vec<&OsString> = arguments.iter().collect();
     let verb = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();

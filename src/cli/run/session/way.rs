@@ -3,7 +3,7 @@
 //! Floor 4, part of the [`session`](super).
 
 use super::{Session, Update};
-use crate::sys::outlet::{self, Outlet};
+use crate::sys::outlet::{self, Bound, Outlet};
 
 /// What a proxy does not carry.
 const OFF: &str = "UDP trackers, the DHT, the local network and incoming connections are off";
@@ -13,10 +13,10 @@ impl Session {
     pub(super) fn is_offline(&mut self, why: Option<String>) -> Update {
         let text = match &why {
             Some(why) => format!("{why}: nothing is sent until it is back"),
-            None => "what --bind names is back".into(),
+            None => back(outlet::get()),
         };
         self.offline = why;
-        Update::Warning { torrent: None, text }
+        Update::Problem(text)
     }
 
     /// How everything leaves, or why nothing does; `None`: as usual.
@@ -35,6 +35,11 @@ impl Session {
     }
 }
 
+fn back(outlet: &Outlet) -> String {
+    let bound = outlet.bound.as_ref().map_or(String::new(), Bound::to_string);
+    format!("{bound} (--bind) is back")
+}
+
 fn in_words(outlet: &Outlet) -> Option<String> {
     let bound = outlet.bound.as_ref().map(|bound| format!("only by {bound}"));
     let proxy = outlet.proxy.as_ref().map(|proxy| format!("only through the proxy {proxy}: {OFF}"));
@@ -47,7 +52,7 @@ fn in_words(outlet: &Outlet) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::outlet::{Bound, Proxy};
+    use crate::sys::outlet::Proxy;
 
     #[test]
     fn the_way_out_is_named_without_passwords() {
@@ -65,11 +70,13 @@ mod tests {
     fn what_is_away_is_shown_until_it_is_back() {
         let mut session = Session::new(6881);
         assert_eq!((session.way_out(), session.listening().as_str()), (None, "listening on port 6881"));
-        let told = |update| if let Update::Warning { text, .. } = update { text } else { String::new() };
-        let text = told(session.is_offline(Some("the interface tun0 (--bind) is down".into())));
-        assert_eq!(text, "the interface tun0 (--bind) is down: nothing is sent until it is back");
+        let update = session.is_offline(Some("the interface tun0 (--bind) is down".into()));
+        let text = "the interface tun0 (--bind) is down: nothing is sent until it is back";
+        assert_eq!(update, Update::Problem(text.into()));
         assert_eq!(session.way_out().unwrap(), "nothing is sent: the interface tun0 (--bind) is down");
-        assert_eq!(told(session.is_offline(None)), "what --bind names is back");
+        session.is_offline(None);
         assert_eq!(session.way_out(), None);
+        let bound = Some(Bound::Interface("tun0".into()));
+        assert_eq!(back(&Outlet { bound, proxy: None }), "tun0 (--bind) is back");
     }
 }
