@@ -26,9 +26,9 @@ pub use list::WebSeeds;
 
 use crate::base::time::Time;
 use crate::proto::id::PeerId;
-use crate::proto::peer::mse::Cover;
 use crate::proto::peer::handshake::Reserved;
 use crate::proto::peer::message::BLOCK_BYTES;
+use crate::proto::peer::mse::Cover;
 use crate::proto::peer::webseed::MOST_BYTES;
 use crate::swarm::event::{Action, WebEvent};
 use crate::swarm::meeting::source::Source;
