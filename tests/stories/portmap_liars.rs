@@ -161,7 +161,7 @@ fn only_the_router_itself_is_asked() {
         ("redirect", "its description has HTTP status 302"),
     ] {
         let (why, calls) = stage.refusal(&[&format!("{name}={elsewhere}")]);
-        assert_eq!((why, calls.len()), (format!("the router refuses UPnP: {words}"), 0));
+        assert_eq!((why, calls.len()), (format!("the router's UPnP can't be used: {words}"), 0));
     }
     for other in ["http://127.0.0.1:8080/", "http://router.example/", "http://169.254.169.254/", "file:///etc/passwd"] {
         let (why, _) = stage.refusal(&[&format!("location={other}")]);
@@ -186,12 +186,13 @@ fn an_answer_from_a_neighbour_is_ignored() {
 fn a_description_of_any_size_and_shape_is_borne() {
     let Some(stage) = Stage::new() else { return };
     let (why, _) = stage.refusal(&["description=endless"]);
-    let words = "the router refuses UPnP: its description can't be read: the response has more than 262144 bytes";
+    let words =
+        "the router's UPnP can't be used: its description can't be read: the response has more than 262144 bytes";
     assert_eq!(why, words);
     let (why, _) = stage.refusal(&["description=slow"]);
-    assert_eq!(why, "the router refuses UPnP: its description can't be read: no answer in time");
+    assert_eq!(why, "the router's UPnP can't be used: its description can't be read: no answer in time");
     let (why, _) = stage.refusal(&["description=open"]);
-    assert_eq!(why, "the router refuses UPnP: its description names no service that maps ports");
+    assert_eq!(why, "the router's UPnP can't be used: its description names no service that maps ports");
     let _router = stage.script(At::Router, &["upnp", "description=deep"]);
     let (field, seed) = stage.settled();
     assert_eq!(field["state"], "open", "depth is no reason");

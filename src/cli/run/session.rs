@@ -8,6 +8,7 @@ use super::entry::{Entry, exit_of};
 use crate::base::units::sum;
 use crate::base::url;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::show::router;
 use crate::engine::{
     Command, DhtReport, Engine, Job, LinkJob, Notice, Phase, Problem, ProblemKind, RateLimits, Report, Router,
     TorrentId,
@@ -63,7 +64,7 @@ pub enum Update {
         /// Its message, although it answers.
         warning: Option<String>,
     },
-    /// How port mapping stands has changed.
+    /// There is news of the router.
     Router,
     /// A problem that stops no torrent.
     Warning {
@@ -280,8 +281,9 @@ impl Session {
                 }
             }
             Notice::Router(router) => {
+                let is_news = router::line(&router) != router::line(&self.router);
                 self.router = *router;
-                updates.push(Update::Router);
+                updates.extend(is_news.then_some(Update::Router));
             }
             Notice::Offline(why) => updates.push(self.is_offline(why)),
             Notice::Warning { torrent, text } => {

@@ -53,8 +53,8 @@ impl OneFamily {
     }
 }
 
-/// Asks what `announcement` says. The tracker is told the port that peers use who know us from there: perhaps one of
-/// the `outer` ports. `found` is given peers as soon as they are known, perhaps by two threads. The texts in the outcome
+/// Asks what `announcement` says. The tracker is told the port at which peers that know us from there can connect to us:
+/// perhaps one of the `outer` ports. `found` is given peers as soon as they are known, perhaps by two threads. The texts in the outcome
 /// contain no secrets.
 pub fn ask(
     announcement: &Announcement,

@@ -15,6 +15,8 @@ const FEWEST: usize = 10;
 pub struct External {
     /// The address, if it is known.
     pub known: Option<IpAddr>,
+    /// What our router said last.
+    router: Option<IpAddr>,
     /// Which network voted for what. Each has one vote.
     votes: VecDeque<(SocketAddr, IpAddr)>,
 }
@@ -31,10 +33,14 @@ impl External {
         wins && self.known.replace(ip) != Some(ip)
     }
 
-    /// Our own router says that its address is `ip`. It has no reason to lie, so that counts until the nodes say
-    /// something else. Returns whether it is another one than before.
+    /// Our own router says that its address is `ip`. If that is new, it counts until the nodes say something else. What
+    /// they said before was about another address. Returns whether our address is another one than before.
     pub fn told(&mut self, ip: IpAddr) -> bool {
-        self.votes.is_empty() && self.known.replace(ip) != Some(ip)
+        if self.router.replace(ip) == Some(ip) {
+            return false;
+        }
+        self.votes.clear();
+        self.known.replace(ip) != Some(ip)
     }
 }
 
@@ -72,7 +78,8 @@ mod tests {
         assert_eq!(external.known, Some(ip(1)));
         assert!((1..FEWEST).all(|n| !vote(&mut external, n, 2)) && external.known == Some(ip(1)));
         assert!(vote(&mut external, 99, 2) && !external.told(ip(1)));
-        assert_eq!(external.known, Some(ip(2)));
+        assert_eq!(external.known, Some(ip(2)), "the router only repeats itself");
+        assert!(external.told(ip(3)) && external.known == Some(ip(3)), "we have a new address");
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub struct Mapper {
     lifetime: u32,
     /// It renews what is open.
     renews: bool,
-    /// Why each protocol failed; `None`: there was no answer.
+    /// Why each protocol failed, as a sentence; `None`: there was no answer.
     faults: Vec<(Protocol, Option<String>)>,
     /// Rounds that failed since the last one that did not.
     failed: u32,
@@ -252,18 +252,17 @@ impl Mapper {
 
     /// No protocol opened the port.
     fn closed(&mut self, now: Time, out: &mut Vec<Output>) {
-        let refusal = self.faults.iter().rev().find_map(|(protocol, words)| Some((protocol.name(), words.as_ref()?)));
         let names: Vec<&str> = self.faults.iter().map(|(protocol, _)| protocol.name()).collect();
-        let (words, pause) = match (refusal, names.split_last()) {
-            (Some((name, words)), _) => (format!("the router refuses {name}: {words}"), LONGEST_RETRY),
-            (None, Some((last, others))) if !others.is_empty() => {
-                let pause = RETRY * 2u32.pow(self.failed.min(8));
-                (format!("the router answers neither {} nor {last}", others.join(", ")), pause)
+        let silence = match names.split_last() {
+            Some((last, others)) if !others.is_empty() => {
+                format!("the router answers neither {} nor {last}", others.join(", "))
             }
-            (None, _) => {
-                (format!("the router does not answer {}", names.concat()), RETRY * 2u32.pow(self.failed.min(8)))
-            }
+            _ => format!("the router does not answer {}", names.concat()),
         };
+        // What the last protocol says tells most.
+        let answer = self.faults.iter_mut().rev().find_map(|(_, words)| words.take());
+        let pause = if answer.is_some() { LONGEST_RETRY } else { RETRY * 2u32.pow(self.failed.min(8)) };
+        let words = answer.unwrap_or(silence);
         self.failed += 1;
         self.wake = Some(now + pause.min(LONGEST_RETRY));
         self.stands(Standing::Closed(words), out);
@@ -308,6 +307,8 @@ impl Mapper {
         {
             out.extend(self.packet(Step::Remove(asked)).map(Output::Send));
         }
+        // It may have been about to find another protocol.
+        self.protocol = self.standing.open().map_or(self.protocol, |open| open.protocol);
         let mapped = Transport::ALL.into_iter().filter(|transport| self.is_mapped(*transport));
         (self.steps, self.sent) = (mapped.map(Step::Remove).collect(), 0);
         self.ask(now, out);

@@ -175,10 +175,10 @@ impl fmt::Display for Open {
 /// How port mapping stands, for one address family.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Standing {
-    /// It is not used; the reason may be empty.
+    /// It is switched off.
     #[default]
     Off,
-    /// There is nothing to ask; why.
+    /// There is no router to ask; why.
     Useless(String),
     /// The router is being asked for the first time.
     Asking,

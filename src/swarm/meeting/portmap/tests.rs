@@ -285,7 +285,7 @@ fn a_refusal_has_words_and_a_long_pause() {
     let (mut stage, _) = Stage::without_pcp();
     assert_eq!(stage.tell(Input::Packet(&[0, 0x80, 0, 3, 0, 0, 0, 9])), [Output::Upnp(Task::Find)]);
     stage.tell(Input::Upnp(Err(Fault::Broken("its description has more than 262144 bytes".into()))));
-    assert_eq!(stage.words(), "the router refuses UPnP: its description has more than 262144 bytes");
+    assert_eq!(stage.words(), "the router's UPnP can't be used: its description has more than 262144 bytes");
 }
 
 #[test]

@@ -12,6 +12,8 @@ const MOST_PORTS: u32 = 4;
 /// Where those are chosen: the ports that neither servers nor most systems use (libtorrent).
 const OTHER_PORTS: u16 = 40_000;
 const OTHER_PORTS_COUNT: usize = 10_000;
+/// The beginning of a complaint.
+const UNUSABLE: &str = "the router's UPnP can't be used";
 /// News of a router that has started are believed this often.
 const BELIEVED: Time = Time::from_secs(10);
 
@@ -42,7 +44,8 @@ impl Mapper {
                     None => step.is_some(),
                 };
                 // A router that speaks only NAT-PMP is asked in NAT-PMP.
-                let words = (code != pcp::OTHER_VERSION).then(|| format!("{} (result {code})", pcp::words(code)));
+                let words = || format!("the router refuses PCP: {} (result {code})", pcp::words(code));
+                let words = (code != pcp::OTHER_VERSION).then(words);
                 if is_ours {
                     self.failed(words, now, out);
                 }
@@ -71,7 +74,8 @@ impl Mapper {
                     Some(Step::Find) | None => false,
                 };
                 if is_ours {
-                    self.failed(Some(format!("{} (result {code})", natpmp::words(code))), now, out);
+                    let words = format!("the router refuses NAT-PMP: {} (result {code})", natpmp::words(code));
+                    self.failed(Some(words), now, out);
                 }
             }
             Some(natpmp::Answer::Mapping { .. }) | None => {}
@@ -127,12 +131,13 @@ impl Mapper {
             }
             (Step::Remove(_), _) => {}
             (_, Err(Fault::Silent)) => return self.failed(None, now, out),
-            (_, Err(Fault::Broken(why))) => return self.failed(Some(why), now, out),
+            (_, Err(Fault::Broken(why))) => return self.failed(Some(format!("{UNUSABLE}: {why}")), now, out),
             (_, Err(Fault::Refused(code, said))) => {
                 let said = if said.is_empty() { String::new() } else { format!(" {said}") };
-                return self.failed(Some(format!("{} (error {code}{said})", soap::words(code))), now, out);
+                let words = format!("the router refuses UPnP: {} (error {code}{said})", soap::words(code));
+                return self.failed(Some(words), now, out);
             }
-            (_, Ok(_)) => return self.failed(Some("its answer makes no sense".into()), now, out),
+            (_, Ok(_)) => return self.failed(Some(format!("{UNUSABLE}: its answer makes no sense")), now, out),
         }
         self.next(now, out);
     }
