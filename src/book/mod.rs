@@ -16,6 +16,7 @@
 pub mod install {}
 
 /// [blocklist]: crate::book::safety#blocklists
+/// [encryption]: crate::book::safety#encryption
 /// [states]: crate::book::disks#resume-states
 /// [json]: crate::book::json
 /// [lsd]: crate::book::get#peers-in-the-local-network
@@ -43,6 +44,7 @@ pub mod disks {}
 pub mod files {}
 
 /// [blocklist]: crate::book::safety#blocklists
+/// [encryption]: crate::book::safety#encryption
 /// [json]: crate::book::json
 /// [many]: crate::book::many
 /// [lsd]: crate::book::get#peers-in-the-local-network
@@ -89,8 +91,11 @@ pub mod measurements {}
 #[doc = include_str!("interop.md")]
 pub mod interop {}
 
+/// [costs]: crate::book::measurements#encryption
 /// [dependencies]: crate::book::install#dependencies
+/// [json]: crate::book::json
 /// [links]: crate::book::get#magnet-links
+/// [peers]: crate::book::screen#the-peers-view
 #[doc = include_str!("safety.md")]
 pub mod safety {}
 
