@@ -22,8 +22,19 @@ pub struct Trouble {
     pub why: String,
     /// How long the server asks us to wait, in seconds.
     pub pause: Option<u64>,
-    /// Only this file is not there, or not the right one.
-    pub not_there: bool,
+    /// What it says about the file.
+    pub blame: Blame,
+}
+
+/// What a failure says about the file that was asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// Nothing: the server can't be reached, or sends nothing now.
+    None,
+    /// The answer was wrong. The next one may be right.
+    Answer,
+    /// The file is not there, or not the right one.
+    File,
 }
 
 /// Asks a server for parts of files.
@@ -87,7 +98,7 @@ impl Fetching {
     ) -> Result<(), Trouble> {
         let place = metainfo.files.at(file);
         let place = place.offset..place.end();
-        let failed = |why: String| Trouble { file: place.clone(), why, pause: None, not_there: false };
+        let failed = |why: String| Trouble { file: place.clone(), why, pause: None, blame: Blame::None };
         loop {
             let was_redirected = self.redirects.contains_key(&file);
             let is_next = |answer: &Answer| (answer.file, answer.at) == (file, part.asked.begin) && answer.left > 0;
@@ -120,10 +131,15 @@ impl Fetching {
                         Fault::Status(status) => HttpError::Status(*status).to_string(),
                         Fault::Wrong(why) => why.to_string(),
                     };
-                    // A server that ignores ranges may still send the small files.
-                    let is_too_large = fault == Fault::Whole && metainfo.files.count() > 1;
-                    let not_there = is_too_large || matches!(fault, Fault::NotThere(_));
-                    return Err(Trouble { pause, not_there, ..failed(why) });
+                    let blame = match fault {
+                        Fault::NotThere(_) => Blame::File,
+                        // A server that ignores ranges may still send the small files.
+                        Fault::Whole if metainfo.files.count() > 1 => Blame::File,
+                        // 403 may be about the file alone; 429 asks us to come later.
+                        Fault::Status(408 | 429 | 500..) => Blame::None,
+                        Fault::Whole | Fault::Wrong(_) | Fault::Status(_) => Blame::Answer,
+                    };
+                    return Err(Trouble { pause, blame, ..failed(why) });
                 }
             }
         }

@@ -21,7 +21,7 @@ use crate::storage::content::Content;
 use crate::swarm::event::{PeerEvent, WebEvent};
 use crate::swarm::peer::PeerKey;
 use crate::sys::http::stream::Client;
-use fetching::{Fetching, Trouble};
+use fetching::{Blame, Fetching, Trouble};
 use std::io;
 use std::sync::Arc;
 use std::thread;
@@ -106,16 +106,17 @@ impl WebSeed {
 
     /// Something failed. Returns whether other files may still be asked for.
     fn in_trouble(&mut self, trouble: Trouble) -> bool {
-        let Trouble { file, why, pause, not_there } = trouble;
+        let Trouble { file, why, pause, blame } = trouble;
         log::info!("web seed {}: {why}", self.inbox.shown);
         self.inbox.clear();
         let pause = pause.map(Time::from_secs);
-        let event = match not_there {
-            true => WebEvent::NotThere { file, why },
-            false => WebEvent::Failed { file, why, pause },
+        let event = match blame {
+            Blame::File => WebEvent::NotThere { file, why },
+            Blame::Answer => WebEvent::Failed { file: Some(file), why, pause },
+            Blame::None => WebEvent::Failed { file: None, why, pause },
         };
         self.events.push(PeerEvent::WebSeed(event.into()));
-        not_there
+        blame == Blame::File
     }
 
     fn report(&mut self) {

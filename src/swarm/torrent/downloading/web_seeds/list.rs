@@ -17,8 +17,7 @@ use std::sync::Arc;
 const FIRST_PAUSE: Time = Time::from_secs(30);
 /// ... up to this, the longest that a server may ask for.
 const LONGEST_PAUSE: Time = Time::from_secs(3600);
-/// Failures in a row with the same file, after which others are tried: the server may ignore `Range`, and still send
-/// small files.
+/// Failures in a row, after which a file whose answer is wrong is given up: other files may be right.
 const MOST_FAILURES: u32 = 3;
 /// Connections of a web seed that are remembered because a block that came over them may be found corrupt.
 const MOST_DEPARTED: usize = 8;
@@ -151,8 +150,8 @@ impl WebSeeds {
         }
     }
 
-    /// It failed because of `why`, and asks us to wait for `pause`. Returns whether it failed so often that other files
-    /// are to be tried.
+    /// It failed because of `why`, and asks us to wait for `pause`. Returns whether it failed so often that a file
+    /// whose answer is wrong is given up.
     pub fn failed(&mut self, number: usize, why: String, pause: Option<Time>, now: Time) -> bool {
         let Some(seed) = self.seeds.get_mut(number) else { return false };
         let longer = FIRST_PAUSE * 2u32.pow(seed.failures.min(7));

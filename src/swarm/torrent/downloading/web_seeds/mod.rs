@@ -81,7 +81,8 @@ impl Torrent {
             }
             WebEvent::Failed { file, why, pause } => {
                 let Some(number) = self.number_of(key) else { return };
-                if self.web.failed(number, why, pause, turn.now) {
+                let is_too_often = self.web.failed(number, why, pause, turn.now);
+                if let Some(file) = file.filter(|_| is_too_often) {
                     self.web_seed_lacks(key, number, self.pieces_of(&file), turn);
                 }
             }

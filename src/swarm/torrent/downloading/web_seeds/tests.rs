@@ -70,9 +70,14 @@ impl Stage {
         }
     }
 
+    /// The server says that it can't send anything now.
     fn fails(&mut self, number: usize, pause: Option<Time>) {
+        self.fails_with(number, None, pause);
+    }
+
+    fn fails_with(&mut self, number: usize, file: Option<Range<u64>>, pause: Option<Time>) {
         let why = "the server returned HTTP status 503".into();
-        self.web_seed(number, WebEvent::Failed { file: 0..FILES[0], why, pause });
+        self.web_seed(number, WebEvent::Failed { file, why, pause });
         self.happen(Event::Peer(web(number), PeerEvent::Gone));
     }
 
@@ -188,6 +193,7 @@ fn a_server_that_fails_is_asked_again_after_longer_and_longer_pauses() {
         stage.all_ready();
     }
     let block = stage.take_asked(web(0))[0];
+    assert_eq!(block.piece, 0, "no file is to blame");
     stage.comes(web(0), block);
     stage.fails(0, None);
     assert_eq!(stage.why()[0].2, Some(30), "it worked");
@@ -313,7 +319,7 @@ fn a_server_that_sends_wrong_answers_for_a_file_is_asked_for_others() {
     let mut stage = stage(1);
     for pause in [30, 60, 120] {
         assert_eq!(stage.pieces_asked(web(0))[0], 0);
-        stage.fails(0, None);
+        stage.fails_with(0, Some(0..FILES[0]), None);
         stage.pass(Time::from_secs(pause));
         stage.all_ready();
     }
