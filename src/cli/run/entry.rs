@@ -2,6 +2,7 @@
 //!
 //! Floor 4.
 
+use crate::cli::exit::Exit;
 use crate::engine::{Job, Phase, Problem, ProblemKind};
 use crate::proto::id::InfoHash;
 use crate::proto::peer::metadata::IS_BUILT_IN;
@@ -143,5 +144,16 @@ impl Entry {
     /// Whether it is complete, failed or removed.
     pub fn is_settled(&self) -> bool {
         self.completed_at.is_some() || self.described || self.problem().is_some() || self.removed
+    }
+}
+
+/// The exit code of a failed torrent.
+pub fn exit_of(problem: &Problem) -> Exit {
+    match problem.kind {
+        ProblemKind::CantCreate => Exit::CantCreate,
+        ProblemKind::Io | ProblemKind::Incomplete(_) => Exit::Io,
+        ProblemKind::GaveUp => Exit::Interrupted,
+        ProblemKind::BadTorrent => Exit::BadTorrent,
+        ProblemKind::Options => Exit::Usage,
     }
 }

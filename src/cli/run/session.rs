@@ -2,7 +2,7 @@
 //!
 //! Floor 4. The views (the screen, plain lines, JSON) read it, and get its changes as [`Update`]s.
 
-use super::entry::Entry;
+use super::entry::{Entry, exit_of};
 use crate::base::units::sum;
 use crate::base::url;
 use crate::cli::exit::{Exit, Failure};
@@ -379,17 +379,6 @@ impl Session {
             self.unsettled.remove(&torrent);
             updates.push(Update::Complete(torrent));
         }
-    }
-}
-
-/// The exit code of a failed torrent.
-pub fn exit_of(problem: &Problem) -> Exit {
-    match problem.kind {
-        ProblemKind::CantCreate => Exit::CantCreate,
-        ProblemKind::Io | ProblemKind::Incomplete(_) => Exit::Io,
-        ProblemKind::GaveUp => Exit::Interrupted,
-        ProblemKind::BadTorrent => Exit::BadTorrent,
-        ProblemKind::Options => Exit::Usage,
     }
 }
 
