@@ -7,6 +7,7 @@ use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::peer::mse::Cover;
 use crate::swarm::figures::PeerStatus;
 use crate::swarm::meeting::announcer::{Announcer, Tracker};
+use crate::swarm::meeting::portmap;
 use crate::swarm::meeting::source::{Asked, Source};
 
 /// Figures of a torrent of which `left` bytes are missing.
@@ -197,4 +198,15 @@ fn a_tracker_is_named_by_its_host() {
         warning: Some("you are …".into()),
     };
     assert_eq!(two().take_in(told, Instant::now()), [expected]);
+}
+
+#[test]
+fn the_router_is_news_if_there_is_something_new_to_say() {
+    let mut run = session(Vec::new());
+    let closed = |why: &str| Router { v4: portmap::Standing::Closed(why.into()), ..Router::default() };
+    let began = run.began;
+    let mut told = |router: &Router| run.take_in(Notice::Router(Box::new(router.clone())), began).len();
+    assert_eq!(told(&Router { v4: portmap::Standing::Asking, ..Router::default() }), 0);
+    assert_eq!((told(&closed("a")), told(&closed("a")), told(&closed("b"))), (1, 0, 1));
+    assert_eq!(told(&Router { reached: true, ..closed("b") }), 1, "nothing is wrong any more, so no line follows");
 }
