@@ -135,7 +135,7 @@ fn a_swarm_meets_at_an_https_tracker_with_a_certificate_of_ones_own() {
     wait_until("the tracker is not believed", PATIENCE, || {
         other.must_run();
         let told = json::last(&other.stdout(), "tracker").unwrap_or_default();
-        told["problem"] == "its certificate is from an unknown issuer (--ca-certificate adds one)"
+        told["problem"] == "its certificate is from an unknown issuer (--ca-certificate or SSL_CERT_FILE adds one)"
     });
     other.terminate();
 }
@@ -152,7 +152,7 @@ fn each_reason_not_to_trust_a_server_has_its_own_words() {
     list(&good, &["--ca-certificate", stage.path("both.pem").to_str().unwrap()], None).code(0);
     list(&good, &trusting, Some(&other)).code(0);
 
-    let unknown = "its certificate is from an unknown issuer (--ca-certificate adds one)";
+    let unknown = "its certificate is from an unknown issuer (--ca-certificate or SSL_CERT_FILE adds one)";
     list(&good, &[], None).refused(69, unknown);
     list(&good, &["--ca-certificate", other.to_str().unwrap()], None).refused(69, unknown);
     let unreadable = "its certificate is from an unknown issuer; SSL_CERT_FILE: /no/such: No such file or directory";

@@ -367,10 +367,10 @@ fn the_screen_says_which_way_everything_leaves() {
     if !here(&[Tool::Tmux]) {
         return;
     }
-    let proxied = "only through the proxy 127.0.0.1:9: UDP trackers, the DHT, the local network and incoming connections \
-                   are off";
+    let proxied = "everything leads through the proxy 127.0.0.1:9: UDP trackers, the DHT, the local network and incoming \
+                   connections are off";
     for (options, wanted) in
-        [(["--bind", "127.0.0.1"], "only by 127.0.0.1"), (["--proxy", "socks5://127.0.0.1:9"], proxied)]
+        [(["--bind", "127.0.0.1"], "bound to 127.0.0.1"), (["--proxy", "socks5://127.0.0.1:9"], proxied)]
     {
         let scratch = tempfile::tempdir().unwrap();
         let (_tracker, torrent) = torrent_by(peers(&[]), 4, scratch.path());

@@ -20,7 +20,8 @@ use ureq::{Agent, Error};
 
 /// Hosts that are remembered: many times the trackers of the torrents on one machine.
 const MOST_HOSTS: usize = 1000;
-/// The beginning of rustls's words about a certificate, ...
+/// The beginning of rustls's words about a certificate, ... (rustls is a dependency of ureq and not ours. So its errors
+/// are known by their words; the stories of https notice if these change.)
 const ABOUT: &str = "invalid peer certificate: ";
 /// ... and about one whose issuer is not among the roots.
 const UNKNOWN_ISSUER: &str = "UnknownIssuer";
@@ -52,7 +53,7 @@ pub fn in_plain_words(error: &Error) -> Option<String> {
     let now = || date(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64));
     let is = |starts: [&str; 2]| starts.iter().any(|start| about.starts_with(start));
     Some(if about.starts_with(UNKNOWN_ISSUER) {
-        "its certificate is from an unknown issuer (--ca-certificate adds one)".into()
+        "its certificate is from an unknown issuer (--ca-certificate or SSL_CERT_FILE adds one)".into()
     } else if about.contains("CaUsedAsEndEntity") {
         "its certificate is one of an issuer (CA:TRUE); a server needs one with CA:FALSE".into()
     } else if is(["NotValidForName", "certificate not valid for name"]) {

@@ -41,10 +41,10 @@ fn back(outlet: &Outlet) -> String {
 }
 
 fn in_words(outlet: &Outlet) -> Option<String> {
-    let bound = outlet.bound.as_ref().map(|bound| format!("only by {bound}"));
-    let proxy = outlet.proxy.as_ref().map(|proxy| format!("only through the proxy {proxy}: {OFF}"));
+    let bound = outlet.bound.as_ref().map(|bound| format!("bound to {bound}"));
+    let proxy = outlet.proxy.as_ref().map(|proxy| format!("everything leads through the proxy {proxy}: {OFF}"));
     match (bound, proxy) {
-        (Some(bound), Some(proxy)) => Some(format!("{bound}, {proxy}")),
+        (Some(bound), Some(proxy)) => Some(format!("{bound}; {proxy}")),
         (bound, proxy) => bound.or(proxy),
     }
 }
@@ -61,9 +61,9 @@ mod tests {
             in_words(&Outlet { bound, proxy: proxy.and_then(Proxy::parse) })
         };
         assert_eq!(words(None, None), None);
-        assert_eq!(words(Some("tun0"), None).unwrap(), "only by tun0");
+        assert_eq!(words(Some("tun0"), None).unwrap(), "bound to tun0");
         let proxied = words(Some("tun0"), Some("socks5://me:secret@p")).unwrap();
-        assert_eq!(proxied, format!("only by tun0, only through the proxy p:1080: {OFF}"));
+        assert_eq!(proxied, format!("bound to tun0; everything leads through the proxy p:1080: {OFF}"));
     }
 
     #[test]
