@@ -11,9 +11,9 @@
 //! A proxy looks up names itself, and they mean hosts around the proxy, not around us. So through a proxy only what is
 //! written in the URL is judged: an address, or a name that can only be a local one.
 
+use crate::base::network::is_internal;
 use crate::base::url;
 use crate::sys::lock;
-use crate::sys::network::is_internal;
 use core::net::{IpAddr, SocketAddr};
 use std::fmt;
 use std::sync::{Arc, Mutex};
