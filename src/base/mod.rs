@@ -1,11 +1,11 @@
-//! Bytes and text, without any knowledge of torrents. Pure.
+//! Bytes, text and addresses, without any knowledge of torrents. Pure.
 
 pub mod date;
 pub mod glob;
 pub mod gzip;
 pub mod hex;
 pub mod json;
-pub mod nearest;
+pub mod network;
 pub mod path;
 pub mod rng;
 pub mod sha1;

@@ -6,15 +6,16 @@
 
 pub(crate) mod commands;
 pub(crate) mod exit;
+pub(crate) mod nearest;
 pub(crate) mod old;
 pub(crate) mod options;
 pub(crate) mod run;
 pub(crate) mod say;
 pub(crate) mod show;
 
-use crate::base::nearest::nearest;
 use commands::{COMMANDS, OPTIONAL};
 use exit::{Exit, Failure};
+use nearest::nearest;
 use options::command::Command;
 use options::{help, meant, typed};
 use std::ffi::{OsStr, OsString};

@@ -23,9 +23,10 @@ use std::fmt;
 use std::io::Read;
 use std::time::{Duration, Instant};
 pub use ureq::config::IpFamily as Family;
-use ureq::config::{AutoHeaderValue, Config};
+use ureq::config::{AutoHeaderValue, ConfigBuilder};
+use ureq::typestate::{AgentScope, WithoutBody};
 use ureq::unversioned::resolver::DefaultResolver;
-use ureq::{Agent, Proxy};
+use ureq::{Agent, Proxy, RequestBuilder};
 
 /// How long the name lookup and the connection may take, so that a dead server does not use up the whole deadline.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -146,45 +147,54 @@ fn check_scheme(address: &str) -> Result<(), HttpError> {
 
 /// Asks once, without following a redirect.
 fn ask_once(address: &str, deadline: Duration, family: Family) -> Result<ureq::http::Response<ureq::Body>, HttpError> {
-    let proxy = match proxy::for_url(address) {
-        Some(named) => Some(proxy::parse(&named).ok_or_else(|| {
-            // Its URL may contain a password.
-            HttpError::Unsupported(
-                "the environment names a proxy that is not supported; expected http://HOST:PORT".into(),
-            )
-        })?),
-        None => None,
-    };
-    let whole = proxy.as_ref().filter(|proxy| proxy::takes_whole(proxy, address));
-    let (address, user) = url::take_user(address);
+    let proxy = proxy_for(address)?;
+    let agent = agent(deadline, family, proxy.clone());
     let by = proxy.as_ref().map_or(String::new(), proxy::blamed);
-    let through = Through::new(config(deadline, family, None));
-    let agent = Agent::with_parts(config(deadline, family, proxy.clone()), through, DefaultResolver::default());
+    request(&agent, address, proxy.as_ref()).call().map_err(|error| HttpError::Unreachable(by + &plain(&error)))
+}
+
+/// The proxy that is asked for `address`, if one is.
+fn proxy_for(address: &str) -> Result<Option<Proxy>, HttpError> {
+    // Its URL may contain a password.
+    let unsupported = "the environment names a proxy that is not supported; expected http://HOST:PORT";
+    let parse = |named: String| proxy::parse(&named).ok_or_else(|| HttpError::Unsupported(unsupported.into()));
+    proxy::for_url(address).map(parse).transpose()
+}
+
+/// A request for `address`. The server gets the user and the password of its URL, and a proxy those of its own.
+fn request(agent: &Agent, address: &str, proxy: Option<&Proxy>) -> RequestBuilder<WithoutBody> {
+    let (address, user) = url::take_user(address);
     let mut request = agent.get(&address);
     if let Some(user) = user {
         request = request.header("Authorization", proxy::basic(&user));
     }
+    let whole = proxy.filter(|proxy| proxy::takes_whole(proxy, &address));
     if let Some(authorization) = whole.and_then(proxy::authorization) {
         request = request.header("Proxy-Authorization", authorization);
     }
-    request.call().map_err(|error| HttpError::Unreachable(by + &plain(&error)))
+    request
 }
 
-fn config(deadline: Duration, family: Family, proxy: Option<Proxy>) -> Config {
+/// An agent that keeps no connection.
+fn agent(deadline: Duration, family: Family, proxy: Option<Proxy>) -> Agent {
+    let config = |proxy| {
+        let usual = usual(proxy).timeout_global(Some(deadline)).ip_family(family);
+        usual.input_buffer_size(INPUT_BYTES).max_idle_connections(0).build()
+    };
+    Agent::with_parts(config(proxy), Through::new(config(None)), DefaultResolver::default())
+}
+
+/// What all requests have in common.
+fn usual(proxy: Option<Proxy>) -> ConfigBuilder<AgentScope> {
     Agent::config_builder()
-        .timeout_global(Some(deadline))
         .timeout_resolve(Some(CONNECT_TIMEOUT))
         .timeout_connect(Some(CONNECT_TIMEOUT))
-        .ip_family(family)
-        .input_buffer_size(INPUT_BYTES)
         .max_response_header_size(INPUT_BYTES - 1)
         .output_buffer_size(OUTPUT_BYTES)
         .max_redirects(0)
-        .max_idle_connections(0)
         .http_status_as_error(false)
         .proxy(proxy)
         .user_agent(AutoHeaderValue::Provided(concat!("swarmlet/", env!("CARGO_PKG_VERSION")).to_string().into()))
-        .build()
 }
 
 /// The text of an error without ureq's prefixes ("io: Connection refused (os error 111)"), and without anything that a

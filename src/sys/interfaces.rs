@@ -4,7 +4,7 @@
 //! have. Each answer comes in several packets of several messages, in the byte order of the machine. The kernel also
 //! reports changes.
 
-use super::network::Network;
+use crate::base::network::Network;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;

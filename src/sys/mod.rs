@@ -7,7 +7,6 @@ pub mod limits;
 pub mod lookup;
 pub mod memory;
 pub mod mounts;
-pub mod network;
 pub mod outlet;
 pub mod random;
 pub mod replace;

@@ -4,7 +4,7 @@
 
 use super::reach::External;
 use super::registry::Limits;
-use crate::sys::network::Network;
+use crate::base::network::Network;
 use std::fmt;
 use std::io;
 use std::net::IpAddr;

@@ -36,13 +36,14 @@ const IMPURE: [&str; 15] = [
     "rustix",
 ];
 /// What opens a socket, connects it, or looks up a name. Only the way out may do that (`--bind`, `--proxy`), ...
-const SOCKETS: [&str; 8] = [
+const SOCKETS: [&str; 9] = [
     "socket_with(",
     "net::socket(",
     "TcpStream::connect",
     "TcpListener::bind",
     "UdpSocket::bind",
     "DefaultConnector",
+    "Agent::new",
     "to_socket_addrs(",
     "lookup::look_up(",
 ];

@@ -32,27 +32,7 @@ impl Nginx {
     /// Serves the files below `root`. `more` is a part of the settings of its server, such as `limit_rate 1m;`.
     pub fn start(root: &Path, scratch: &Path, more: &str) -> Nginx {
         let port = free_port();
-        let home = scratch.join(format!("nginx-{port}"));
-        fs::create_dir_all(&home).expect("the folder can be made");
-        let log = home.join("access.log");
-        let (shown, root) = (home.display(), root.display());
-        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-            .map(|kind| format!("{kind}_temp_path {shown}/{kind};\n"))
-            .concat();
-        let settings = format!(
-            "daemon off; worker_processes 1; pid {shown}/pid; error_log stderr;\nevents {{}}\nhttp {{\n{temporary}\
-             log_format lines '$connection\\t$request\\t$status\\t$body_bytes_sent';\n\
-             access_log {shown}/access.log lines;\n\
-             server {{ listen 127.0.0.1:{port}; root {root}; {more} }}\n}}\n"
-        );
-        let file = home.join("nginx.conf");
-        fs::write(&file, settings).expect("the settings can be written");
-        let mut command = Command::new("nginx");
-        command.args(["-e", "stderr", "-p"]).arg(&home).arg("-c").arg(&file);
-        // Started by root, its worker is another user, which can't read the folders of stories.
-        if rustix::process::getuid().is_root() {
-            command.args(["-g", "user root;"]);
-        }
+        let (mut command, log) = command(root, scratch, &format!("127.0.0.1:{port}"), more);
         let mut process = Process::start("nginx", &mut command, scratch);
         wait_until("nginx listens", PATIENCE, || {
             process.must_run();
@@ -78,4 +58,30 @@ impl Nginx {
         };
         text.lines().map(request).collect()
     }
+}
+
+/// The command of a web server at `listen`, such as `10.0.0.1:80`, and its log.
+pub fn command(root: &Path, scratch: &Path, listen: &str, more: &str) -> (Command, PathBuf) {
+    let home = scratch.join(format!("nginx-{listen}"));
+    fs::create_dir_all(&home).expect("the folder can be made");
+    let log = home.join("access.log");
+    let (shown, root) = (home.display(), root.display());
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|kind| format!("{kind}_temp_path {shown}/{kind};\n"))
+        .concat();
+    let settings = format!(
+        "daemon off; worker_processes 1; pid {shown}/pid; error_log stderr;\nevents {{}}\nhttp {{\n{temporary}\
+         log_format lines '$connection\\t$request\\t$status\\t$body_bytes_sent';\n\
+         access_log {shown}/access.log lines;\n\
+         server {{ listen {listen}; root {root}; {more} }}\n}}\n"
+    );
+    let file = home.join("nginx.conf");
+    fs::write(&file, settings).expect("the settings can be written");
+    let mut command = Command::new("nginx");
+    command.args(["-e", "stderr", "-p"]).arg(&home).arg("-c").arg(&file);
+    // Started by root, its worker is another user, which can't read the folders of stories.
+    if rustix::process::getuid().is_root() {
+        command.args(["-g", "user root;"]);
+    }
+    (command, log)
 }

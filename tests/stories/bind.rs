@@ -3,10 +3,12 @@
 use crate::common::content::Content;
 use crate::common::json;
 use crate::common::links::{FAR, Links};
+use crate::common::nginx;
 use crate::common::process::Process;
 use crate::common::ran::swarmlet;
 use crate::common::swarmlet::{Get, Swarmlet, program};
-use crate::common::torrent::make_with_tiers;
+use crate::common::tools::{Tool, here};
+use crate::common::torrent::{make_with_tiers, make_with_web_seeds};
 use crate::common::wait::{PATIENCE, wait_until};
 use serde_json::Value;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -120,6 +122,53 @@ fn not_one_packet_leaves_by_another_link_while_the_address_is_away() {
 fn not_one_packet_leaves_by_another_link_while_the_interface_is_made_anew() {
     let Some(links) = Links::new() else { return };
     assert_eq!(download(&links, Some("eth0"), Fate::Gone), 0);
+}
+
+/// Downloads 300 files of a web seed, each with a request of its own, while the first link goes away for some seconds.
+/// Returns the packets that left by the other one; without `bind`, the download need not come to its end.
+fn download_from_web(links: &Links, bind: Option<&str>) -> u64 {
+    let scratch = tempfile::tempdir().unwrap();
+    let names: Vec<String> = (0..300).map(|number| format!("{number}.bin")).collect();
+    let files: Vec<(&str, usize)> = names.iter().map(|name| (name.as_str(), 16 * KIB)).collect();
+    let (source, content) = (scratch.path().join("source"), Content::folder("folder", &files));
+    content.write_to(&source);
+    let (nginx, _) = nginx::command(&source, scratch.path(), &format!("{FAR}:8080"), "");
+    let mut nginx = Process::start("nginx", &mut links.command(1, &nginx), scratch.path());
+    let url = format!("http://{FAR}:8080/");
+    let torrent = make_with_web_seeds(&content, &scratch.path().join("a.torrent"), 16 * KIB, &[url]);
+    let mut get = Get::new("get", scratch.path()).torrent(&torrent).args(&["--json", "--max-download-rate", "600"]);
+    if let Some(bind) = bind {
+        get = get.args(&["--bind", bind]);
+    }
+    let mut running = get.start_after(&links.on(0));
+    wait_until("some files are here", PATIENCE, || {
+        running.must_run();
+        nginx.must_run();
+        statuses(&running).last().is_some_and(|last| last["had"].as_u64() > Some(0))
+    });
+    assert_eq!(links.sent(1), 0, "the first link is preferred");
+    links.take_down();
+    let away = statuses(&running).len();
+    wait_until("some time passes", PATIENCE, || statuses(&running).len() > away + MOMENTS);
+    if bind.is_none() {
+        return links.sent(1);
+    }
+    assert!(statuses(&running).last().is_some_and(|last| last["offline"].is_string()));
+    links.bring_up();
+    running.wait().assert_code(0);
+    content.assert_same_in(&get.dir);
+    links.sent(1)
+}
+
+#[test]
+fn not_one_packet_to_a_web_seed_leaves_by_another_link() {
+    if !cfg!(feature = "webseeds") || !here(&[Tool::Nginx]) {
+        return;
+    }
+    let Some(links) = Links::new() else { return };
+    assert!(download_from_web(&links, None) > 0, "without --bind it moves to the other link");
+    let Some(links) = Links::new() else { return };
+    assert_eq!(download_from_web(&links, Some("eth0")), 0);
 }
 
 #[test]

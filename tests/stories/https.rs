@@ -7,7 +7,7 @@ use crate::common::process::Process;
 use crate::common::ran::{Ran, run};
 use crate::common::swarmlet::{Get, program};
 use crate::common::tools::{Tool, here};
-use crate::common::torrent::{Torrent, make_with_tiers};
+use crate::common::torrent::{Torrent, make_with_tiers, make_with_web_seeds};
 use crate::common::track::Track;
 use crate::common::wait::{PATIENCE, wait_until};
 use std::fs;
@@ -172,6 +172,48 @@ fn each_reason_not_to_trust_a_server_has_its_own_words() {
     // A port that speaks something else.
     let plain = format!("https://localhost:{}/a.torrent", stage.track.port);
     list(&plain, &trusting, None).refused(69, "what the server sends is not TLS");
+}
+
+/// A download of `content` from a web seed alone.
+fn from_web(stage: &Stage, content: &Content, name: &str, url: String) -> Get {
+    let file = stage.path(&format!("{name}.torrent"));
+    let torrent = make_with_web_seeds(content, &file, 32 * 1024, &[url]);
+    Get::new(name, stage.scratch.path()).torrent(&torrent).arg("-v")
+}
+
+#[test]
+fn a_web_seed_over_https_is_trusted_by_the_same_certificates() {
+    if !cfg!(feature = "webseeds") {
+        return;
+    }
+    let Some(stage) = Stage::new() else { return };
+    let content = Content::one_file("a.bin", 5_000_000);
+    content.write_to(&stage.path("source"));
+    let issuer = stage.path("ca.pem");
+    let get = from_web(&stage, &content, "good", stage.url(0, "source/")).arg("--ca-certificate").arg(&issuer);
+    get.run().assert_code(0);
+    content.assert_same_in(&get.dir);
+
+    let expired = "its certificate has expired, or the clock of this machine is wrong: it says 20";
+    let early = "its certificate is not valid yet, or the clock of this machine is wrong: it says 20";
+    let unknown = "its certificate is from an unknown issuer (--ca-certificate adds one)";
+    let refused = [
+        ("expired", stage.url(1, "source/"), expired),
+        ("early", stage.url(2, "source/"), early),
+        ("unknown", stage.url(3, "source/"), unknown),
+        ("name", stage.url(0, "source/").replace("localhost", "127.0.0.1"), "its certificate is for another name"),
+    ];
+    let running = refused.map(|(name, url, why)| {
+        let get = from_web(&stage, &content, name, url).arg("--ca-certificate").arg(&issuer);
+        (get.args(&["--stop-timeout", "2"]).start(), why)
+    });
+    for (running, why) in running {
+        let outcome = running.wait();
+        assert_ne!(outcome.code, Some(0));
+        let log = format!(": {why}");
+        let reason = outcome.stderr.lines().find(|line| line.contains("no progress for 2 s")).unwrap_or_default();
+        assert!(outcome.stderr.contains(&log) && reason.contains(why), "{why}: {}", outcome.stderr);
+    }
 }
 
 #[test]

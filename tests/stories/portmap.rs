@@ -232,6 +232,31 @@ fn nothing_is_asked_with_the_option() {
     assert_eq!(json::last(&seed.stdout(), "status").unwrap()["port_mapping"]["state"], "off");
 }
 
+/// With `--bind`, only the router on that way is asked, also over HTTP (UPnP).
+#[test]
+fn only_a_router_on_the_way_out_is_asked() {
+    let Some(stage) = Stage::new() else { return };
+    let _daemon = stage.home.start_daemon(Offers::Upnp, "", stage.path());
+    let (seed, _) = stage.start_open(&stage.seed().args(&["--bind", "eth0"]));
+    stage.fetch_outside();
+    seed.interrupt().assert_code(0);
+    assert_eq!(stage.home.mappings(), Vec::<String>::new());
+
+    let mut seed = stage.start(&stage.seed().args(&["--bind", "lo"]));
+    wait_until("it says why", PATIENCE, || {
+        seed.must_run();
+        mapping(&seed)["why"] == format!("the router {ROUTER} is not on the way out through lo (--bind)")
+    });
+    assert_eq!(mapping(&seed)["state"], "useless");
+    seed.interrupt().assert_code(0);
+    let mut seed = stage.start(&stage.seed().args(&["--proxy", "socks5://127.0.0.1:9"]));
+    wait_until("it is off", PATIENCE, || {
+        seed.must_run();
+        mapping(&seed)["state"] == "off"
+    });
+    seed.interrupt().assert_code(0);
+}
+
 /// A machine without a default route says why it asks nobody, and works.
 #[test]
 fn without_a_router_nothing_is_asked() {

@@ -2,12 +2,14 @@
 
 use crate::common::content::Content;
 use crate::common::json;
+use crate::common::libtorrent;
 use crate::common::links::{FAR, Links};
+use crate::common::nginx;
 use crate::common::process::Process;
 use crate::common::ran::swarmlet;
 use crate::common::swarmlet::{Get, program};
 use crate::common::tools::{Tool, here};
-use crate::common::torrent::{Torrent, make_with_tiers};
+use crate::common::torrent::{Torrent, make_with_tiers, make_with_web_seeds};
 use crate::common::wait::{PATIENCE, wait_until};
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -186,6 +188,57 @@ fn a_torrent_is_downloaded_through_dante_alone() {
     let Some(stage) = Stage::new(&[Tool::Dante], dante) else { return };
     let file = stage.torrent.file.to_string_lossy().into_owned();
     stage.downloads("through dante", &file, &format!("socks5://{PROXY}"));
+}
+
+/// nginx is known by a name that means something to the proxy only. It may not lead to an address next to the proxy.
+#[test]
+fn a_web_seed_is_read_through_the_proxy_alone() {
+    if !cfg!(feature = "webseeds") {
+        return;
+    }
+    let Some(mut stage) = Stage::new(&[Tool::Microsocks, Tool::Nginx], microsocks(&[])) else { return };
+    let root = stage.path().join("source");
+    let away = "location /away/ { return 302 http://127.0.0.1:8080/; }";
+    let (mut nginx, log) = nginx::command(&root, stage.path(), "8080", away);
+    stage.run("nginx", &mut nginx, "");
+    wait_until("nginx listens", PATIENCE, || stage.connects(1, FAR, 8080));
+    let get = |name: &str, path: &str| {
+        let file = stage.path().join(format!("{name}.torrent"));
+        make_with_web_seeds(&stage.content, &file, 64 * KIB, &[format!("http://{NAME}:8080/{path}")]);
+        stage.get(name, &file.to_string_lossy(), &format!("socks5://{PROXY}"))
+    };
+    let whole = get("by web", "");
+    whole.start_after(&stage.links.on(0)).wait().assert_code(0);
+    stage.content.assert_same_in(&whole.dir);
+    assert!(fs::read_to_string(&log).unwrap().contains("GET /a%20file.bin"));
+    let [proxied, others] = stage.packets();
+    assert!(proxied > 1000 && others == 0, "{proxied} packets to the proxy, {others} to others");
+
+    let refused = get("away", "away/").args(&["--stop-timeout", "2"]).start_after(&stage.links.on(0)).wait();
+    let why = format!("web seed {NAME}:8080: it redirects into the local network, which is refused");
+    assert!(refused.stderr.contains(&why), "{}", refused.stderr);
+    assert_eq!(stage.packets()[1], 0);
+}
+
+/// A plain handshake is refused. The encrypted one is made on another connection through the proxy.
+#[test]
+fn a_peer_that_wants_encryption_is_reached_through_the_proxy() {
+    if !cfg!(feature = "encryption") {
+        return;
+    }
+    let Some(mut stage) = Stage::new(&[Tool::Microsocks, Tool::Libtorrent], microsocks(&[])) else { return };
+    let mut seed = libtorrent::python();
+    let source = stage.path().join("source");
+    seed.arg("seed").arg(&stage.torrent.file).arg(source).args([&format!("{FAR}:7001"), "0", "0"]);
+    stage.run("libtorrent", &mut seed, "");
+    wait_until("libtorrent listens", PATIENCE, || stage.connects(1, FAR, 7001));
+    let link = stage.torrent.link(&format!("&x.pe={FAR}:7001"));
+    let get = stage.get("encrypted", &link, &format!("socks5://{PROXY}"));
+    let outcome = get.start_after(&stage.links.on(0)).wait();
+    outcome.assert_code(0);
+    stage.content.assert_same_in(&get.dir);
+    assert!(outcome.stderr.contains(" encryption rc4"), "{}", outcome.stderr);
+    assert_eq!(stage.packets()[1], 0);
 }
 
 /// Otherwise the other stories would say nothing.

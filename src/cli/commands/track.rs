@@ -2,6 +2,7 @@
 //!
 //! Floor 4.
 
+use crate::base::network::Network;
 use crate::base::path::for_terminal;
 use crate::base::time::Time;
 use crate::cli::exit::{Exit, Failure};
@@ -12,7 +13,6 @@ use crate::cli::options::typed;
 use crate::cli::run::log;
 use crate::cli::say;
 use crate::sys::in_words;
-use crate::sys::network::Network;
 use crate::tracker::reach::External;
 use crate::tracker::registry::Limits;
 use crate::tracker::{self, Config, Signal, TrackerError};

@@ -23,7 +23,7 @@ pub const BIND: Flag = Flag::with(
 pub const PROXY: Flag = Flag::with(
     "proxy",
     "URL",
-    "Reach peers, HTTP trackers and torrents by URL only through this proxy, socks5://[USER:PASSWORD@]HOST:PORT, which \
+    "Reach peers, web seeds, HTTP trackers and torrents by URL only through this proxy, socks5://[USER:PASSWORD@]HOST:PORT, which \
      also looks up names. UDP trackers, the DHT, the local network and incoming connections are off",
 );
 

@@ -36,7 +36,7 @@ pub const PROXIES: Section = Section {
     title: "Environment",
     parts: &[
         Part::Terms(&[
-            ("http_proxy", "the proxy for HTTP trackers and for torrents by URL, such as http://HOST:PORT"),
+            ("http_proxy", "the proxy for HTTP trackers, web seeds and torrents by URL, such as http://HOST:PORT"),
             ("https_proxy", "the same for https"),
             ("all_proxy", "the proxy for both; also socks5h://HOST:PORT"),
             ("no_proxy", "hosts that are asked directly: names, addresses, networks, or *"),

@@ -169,7 +169,7 @@ impl Family {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::network::Network;
+    use crate::base::network::Network;
 
     fn sockets(networks: &[(u32, &str, &str)]) -> Sockets {
         let network = |(interface, ip, network): &(u32, &str, &str)| LocalAddress {

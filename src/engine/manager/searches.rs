@@ -4,6 +4,7 @@
 //! Floor 3, part of the [`manager`](super). The searches are for public torrents only.
 
 use super::Manager;
+use crate::base::network::is_near;
 use crate::base::time::Time;
 use crate::engine::config::Config;
 use crate::engine::input::{Command, Input};
@@ -15,7 +16,6 @@ use crate::proto::id::InfoHash;
 use crate::proto::portmap::Transport;
 use crate::storage::TorrentId;
 use crate::swarm::event::{Event, News};
-use crate::swarm::meeting::host::is_near;
 use crate::swarm::meeting::portmap::{Open, OuterPorts};
 use core::net::{IpAddr, SocketAddr};
 use crossbeam_channel::Sender;

@@ -2,8 +2,8 @@
 //!
 //! Floor 3, part of [`portmap`](super).
 
+use crate::base::network::{is_carriers, is_near};
 use crate::proto::portmap::{ROUTER_PORT, gateway};
-use crate::swarm::meeting::host::{is_carriers, is_near};
 use crate::swarm::meeting::portmap::may_ask;
 use crate::sys::in_words;
 use crate::sys::interfaces::{FAR_V6, source_towards, with_name};

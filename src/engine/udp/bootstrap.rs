@@ -3,10 +3,10 @@
 //!
 //! Floor 3, part of [`udp`](super). Names are looked up by a thread of their own, because the resolver may hang.
 
+use crate::base::network::is_near;
 use crate::base::time::Time;
 use crate::engine::config::Dht as Options;
 use crate::swarm::dht::Rhythm;
-use crate::swarm::meeting::host::is_near;
 use crate::sys::{lookup, outlet};
 use core::net::{IpAddr, SocketAddr};
 use std::thread;

@@ -1,6 +1,7 @@
 //! The ids of nodes, how far apart they are, and which ones belong to an address (BEP 42).
 
 use crate::base::hex::to_hex;
+use crate::base::network::is_near;
 use crate::base::rng::Rng;
 use core::net::IpAddr;
 use std::fmt;
@@ -43,7 +44,7 @@ impl NodeId {
     /// Whether this id belongs to `ip` (BEP 42). In a local network every id does.
     pub fn is_secure(self, ip: IpAddr) -> bool {
         let [first, second, third, _] = prefix(ip, self.0[19]).to_be_bytes();
-        is_local(ip) || self.0[..2] == [first, second] && (self.0[2] ^ third) & 0xf8 == 0
+        is_near(ip) || self.0[..2] == [first, second] && (self.0[2] ^ third) & 0xf8 == 0
     }
 }
 
@@ -58,14 +59,6 @@ fn prefix(ip: IpAddr, r: u8) -> u32 {
     match ip.to_canonical() {
         IpAddr::V4(v4) => crc32c(&(v4.to_bits() & V4_MASK | u32::from(r) << 29).to_be_bytes()),
         IpAddr::V6(v6) => crc32c(&((v6.to_bits() >> 64) as u64 & V6_MASK | u64::from(r) << 61).to_be_bytes()),
-    }
-}
-
-/// The local networks that BEP 42 exempts, and their counterparts in IPv6.
-fn is_local(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(v4) => v4.is_private() || v4.is_link_local() || v4.is_loopback(),
-        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local() || v6.is_loopback(),
     }
 }
 

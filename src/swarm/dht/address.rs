@@ -1,6 +1,7 @@
 //! Which addresses count, and which of them may belong to one owner.
 
-use crate::swarm::meeting::host::{host, is_near, share_network};
+use crate::base::network::is_near;
+use crate::swarm::meeting::host::{host, share_network};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// The lowest port at which a node can be. Port 0 is none, and broken nodes name port 1 (libtorrent).

@@ -6,8 +6,9 @@
 //! out those that a tracker names. A peer may invent the addresses that it names (PEX, BEP 11). So only one address of
 //! each host is taken from peers, and the addresses that one peer named fill at most a quarter of the list.
 
-use super::host::{host, is_near};
+use super::host::host;
 use super::source::Source;
+use crate::base::network::is_near;
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
 use crate::proto::peer::pex::Flags;

@@ -3,7 +3,8 @@
 //!
 //! Neither one host nor all incoming peers together can fill a torrent with connections.
 
-use super::host::{host, is_near};
+use super::host::host;
+use crate::base::network::is_near;
 use crate::proto::id::PeerId;
 use crate::swarm::peer::Identity;
 use core::net::IpAddr;

@@ -1,6 +1,7 @@
 //! Which host an address belongs to, as far as that can be told. Limits and bans are by host, so that one host cannot
 //! pass for many.
 
+use crate::base::network::{is_carriers, is_near};
 use core::net::{IpAddr, Ipv6Addr};
 
 /// The host at an address. For IPv6 that is the first 64 bits, because a host can choose the others freely (RFC 4291).
@@ -11,25 +12,11 @@ pub fn host(ip: IpAddr) -> IpAddr {
     }
 }
 
-/// Whether an address belongs to this machine or its local network, where many peers at one address are normal
-/// (containers, a proxy, a gateway, a test swarm).
-pub fn is_near(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
-    }
-}
-
 /// Whether a peer at `ip` may name `addr` to us, or we may name it to that peer. An address of a local network is named
 /// only between peers in local networks, because elsewhere it belongs to another host. A loopback address is named only
 /// on this machine. So a stranger cannot make us connect to the hosts around us.
 pub fn share_network(addr: IpAddr, ip: IpAddr) -> bool {
     (is_near(ip) || !(is_near(addr) || is_carriers(addr))) && (ip.is_loopback() || !addr.is_loopback())
-}
-
-/// Whether an address belongs to the shared network of a provider with a carrier-grade NAT (RFC 6598).
-pub fn is_carriers(ip: IpAddr) -> bool {
-    matches!(ip, IpAddr::V4(ip) if ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64)
 }
 
 #[cfg(test)]
@@ -54,12 +41,5 @@ mod tests {
             assert!(!may(local, other) && !may(local, "2001:db8::1"), "{local}");
         }
         assert!(!may(this, home) && !may("::1", "fd00::1"));
-    }
-
-    #[test]
-    fn only_local_addresses_are_near() {
-        let near = |text: &str| is_near(text.parse().unwrap());
-        assert!(["127.0.0.9", "192.168.1.1", "169.254.0.1", "::1", "fd00::1", "fe80::1"].into_iter().all(near));
-        assert!(!["8.8.8.8", "172.32.0.1", "2001:db8::1", "::"].into_iter().any(near));
     }
 }

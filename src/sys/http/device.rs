@@ -1,28 +1,23 @@
-//! Requests to a device in the local network: never through a proxy, and redirects are not followed.
+//! Requests to a device in the local network: never through a proxy of the environment, and redirects are not followed.
 
-use super::{Answer, Family, HttpError, check_scheme, config, plain};
+use super::{Answer, Family, HttpError, agent, check_scheme, plain};
 use crate::base::url;
 use std::io::Read;
 use std::time::Duration;
-use ureq::Agent;
 
 /// Gets `address` within `deadline`. Every status is an answer; a body of more than `limit` bytes is an error.
 pub fn get(address: &str, limit: u64, deadline: Duration) -> Result<Answer, HttpError> {
     let address = url::sanitize(address);
     check_scheme(&address)?;
-    read(agent(deadline).get(&address).call(), limit, address)
+    read(agent(deadline, Family::Any, None).get(&address).call(), limit, address)
 }
 
 /// Sends a call of SOAP: `body` is XML, and `action` is the header of that name.
 pub fn call(address: &str, action: &str, body: &str, limit: u64, deadline: Duration) -> Result<Answer, HttpError> {
     let address = url::sanitize(address);
     check_scheme(&address)?;
-    let request = agent(deadline).post(&address).header("SOAPAction", action);
+    let request = agent(deadline, Family::Any, None).post(&address).header("SOAPAction", action);
     read(request.content_type("text/xml; charset=\"utf-8\"").send(body), limit, address)
-}
-
-fn agent(deadline: Duration) -> Agent {
-    Agent::new_with_config(config(deadline, Family::Any, None))
 }
 
 fn read(

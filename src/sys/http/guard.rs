@@ -7,10 +7,13 @@
 //!
 //! The guard is the resolver of the HTTP library: it sees the addresses to which the library is about to connect. So
 //! there is no moment between the check and the use in which a name could change its meaning.
+//!
+//! A proxy looks up names itself, and they mean hosts around the proxy, not around us. So through a proxy only what is
+//! written in the URL is judged: an address, or a name that can only be a local one.
 
+use crate::base::network::is_internal;
 use crate::base::url;
 use crate::sys::lock;
-use crate::sys::network::is_internal;
 use core::net::{IpAddr, SocketAddr};
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -58,6 +61,7 @@ struct State {
 
 const FROM_OUTSIDE: &str = "it redirects into the local network, which is refused";
 const WITH_QUERY: &str = "it is in the local network and its URL has a query, which is refused";
+const ON_BLOCKLIST: &str = "its address is on the blocklist";
 
 impl Guard {
     /// A guard that refuses all addresses that it `keeps_out`.
@@ -78,7 +82,10 @@ impl Guard {
         state.proxy = proxy;
         if state.proxy.is_some() {
             let host = url::host(address).unwrap_or_default();
-            let is_local = host.parse().is_ok_and(is_internal) || host.eq_ignore_ascii_case("localhost");
+            if host.parse().is_ok_and(&*self.keeps_out) {
+                return Err(ON_BLOCKLIST);
+            }
+            let is_local = is_written_local(host);
             state.net = Some(if is_local { Net::Local } else { Net::Internet });
             return state.refused.filter(|_| is_local).map_or(Ok(()), Err);
         }
@@ -96,6 +103,11 @@ impl Guard {
         lock(&self.state).is_shut = true;
     }
 
+    /// Whether everything is refused.
+    pub fn is_shut(&self) -> bool {
+        lock(&self.state).is_shut
+    }
+
     /// The addresses of `found` that may be connected to.
     fn judge(&self, found: ResolvedSocketAddrs) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let mut state = lock(&self.state);
@@ -105,7 +117,7 @@ impl Guard {
             if is_local && state.refused.is_some() {
                 state.why = state.refused;
             } else if (self.keeps_out)(addr.ip()) {
-                state.why = Some("its address is on the blocklist");
+                state.why = Some(ON_BLOCKLIST);
             } else {
                 allowed.push(*addr);
             }
@@ -130,6 +142,17 @@ impl Guard {
     pub fn forget(&self) {
         lock(&self.state).known.clear();
     }
+}
+
+/// Whether a host is in a local network by how it is written: its address says so, or its name is one that no server on
+/// the internet has (RFC 6761, RFC 6762). Many programs also read `127.1` and `2130706433` as addresses.
+fn is_written_local(host: &str) -> bool {
+    if let Ok(ip) = host.parse() {
+        return is_internal(ip);
+    }
+    let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    let Some((_, last)) = name.rsplit_once('.') else { return true };
+    last.starts_with(|first: char| first.is_ascii_digit()) || matches!(last, "local" | "localhost")
 }
 
 impl fmt::Debug for Guard {

@@ -13,8 +13,8 @@
 
 use super::base64;
 use super::tcp::{Tcp, with_config};
+use crate::base::network::Network;
 use crate::base::{step, url};
-use crate::sys::network::Network;
 use crate::sys::outlet;
 use core::net::IpAddr;
 use std::env;

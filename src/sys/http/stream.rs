@@ -1,19 +1,19 @@
 //! HTTP GET of parts of files, whose bodies are read while they arrive, over a connection that is kept.
 //!
 //! Floor 3, over ureq. The address comes from a stranger (BEP 19: a torrent names it, and a server redirects from it). So
-//! the [`guard`](super::guard) sees each address that a host name stands for, before anything is sent there. A user name
-//! and password go to the server for which they were given, and not to where it redirects.
+//! the [`guard`](super::guard) sees each address that a host name stands for, before anything is sent there. (A proxy
+//! looks up names itself, so then the guard sees only what is in the URL.) A user name and password go to the server for which they were given, and not to where it redirects.
 
 use super::guard::{Guard, Net};
 use super::proxy::{self, Through};
-use super::{CONNECT_TIMEOUT, HttpError, MOST_REDIRECTS, OUTPUT_BYTES, REDIRECTS, check_scheme, escaped, plain};
+use super::{HttpError, MOST_REDIRECTS, REDIRECTS, check_scheme, escaped, plain, proxy_for, request, usual};
 use crate::base::url;
 use crate::sys::lock;
 use core::net::IpAddr;
 use std::io::{self, Read};
 use std::sync::Mutex;
 use std::time::Duration;
-use ureq::config::{AutoHeaderValue, Config};
+use ureq::config::Config;
 use ureq::{Agent, BodyReader, Proxy};
 
 /// How long the server may be silent (libtorrent's `urlseed_timeout`).
@@ -27,7 +27,7 @@ const IDLE_TIME: Duration = Duration::from_secs(60);
 pub struct Client {
     guard: Guard,
     /// The agents, each with its proxy.
-    agents: Mutex<Vec<(Option<String>, Agent)>>,
+    agents: Mutex<Vec<(Option<Proxy>, Agent)>>,
 }
 
 /// Where to ask. Clones are cheap enough to be kept for each file.
@@ -132,48 +132,38 @@ impl Client {
 
     /// Asks once. Also returns in which network the server is.
     fn ask(&self, target: &Target, range: &str) -> Result<(ureq::http::Response<ureq::Body>, Net), HttpError> {
-        let named = proxy::for_url(&target.url);
-        let (address, user) = url::take_user(&target.url);
-        let proxy = named.as_deref().map(|named| proxy::parse(named).ok_or_else(unsupported_proxy)).transpose()?;
+        let refused = |why: &str| HttpError::Unreachable(why.into());
+        let proxy = proxy_for(&target.url)?;
         let at = proxy.as_ref().and_then(|proxy| Some(proxy.uri().authority()?.to_string()));
-        self.guard.aim(&address, target.from, at).map_err(|why| HttpError::Unreachable(why.into()))?;
-        let agent = self.agent(named, proxy.clone());
-        let mut request = agent.get(&address).header("Range", range).header("Accept-Encoding", "identity");
-        if let Some(user) = user {
-            request = request.header("Authorization", proxy::basic(&user));
-        }
-        let whole = proxy.as_ref().filter(|proxy| proxy::takes_whole(proxy, &address));
-        if let Some(authorization) = whole.and_then(proxy::authorization) {
-            request = request.header("Proxy-Authorization", authorization);
-        }
-        let result = request.call();
+        self.guard.aim(&url::take_user(&target.url).0, target.from, at).map_err(refused)?;
+        let agent = self.agent(&proxy).ok_or_else(|| refused("it is not asked any more"))?;
+        let request = request(&agent, &target.url, proxy.as_ref());
+        let result = request.header("Range", range).header("Accept-Encoding", "identity").call();
         match (result, self.guard.verdict()) {
             (Ok(response), Ok(net)) => Ok((response, net)),
-            (_, Err(why)) => Err(HttpError::Unreachable(why.into())),
+            (_, Err(why)) => Err(refused(why)),
             (Err(error), Ok(_)) => {
                 self.guard.forget();
-                let by = proxy.as_ref().map_or(String::new(), |proxy| format!("the proxy {}: ", proxy.host()));
+                let by = proxy.as_ref().map_or(String::new(), proxy::blamed);
                 Err(HttpError::Unreachable(by + &plain(&error)))
             }
         }
     }
 
-    /// The agent for requests through a proxy, or for direct ones.
-    fn agent(&self, named: Option<String>, proxy: Option<Proxy>) -> Agent {
+    /// The agent for requests through a proxy, or for direct ones. `None`: the client was shut down.
+    fn agent(&self, proxy: &Option<Proxy>) -> Option<Agent> {
+        // The guard is shut first, and then all agents. So none is made that stays open.
         let mut agents = lock(&self.agents);
-        if let Some((_, agent)) = agents.iter().find(|(of, _)| *of == named) {
-            return agent.clone();
+        if self.guard.is_shut() {
+            return None;
         }
-        let through = Through::new(config(None));
-        let agent = Agent::with_parts(config(proxy), through, self.guard.clone());
-        agents.push((named, agent.clone()));
-        agent
+        if let Some((_, agent)) = agents.iter().find(|(of, _)| of == proxy) {
+            return Some(agent.clone());
+        }
+        let agent = Agent::with_parts(config(proxy.clone()), Through::new(config(None)), self.guard.clone());
+        agents.push((proxy.clone(), agent.clone()));
+        Some(agent)
     }
-}
-
-fn unsupported_proxy() -> HttpError {
-    // Its URL may contain a password.
-    HttpError::Unsupported("the environment names a proxy that is not supported; expected http://HOST:PORT".into())
 }
 
 /// The URL `next`, with user and password of `url` if both are for the same server.
@@ -194,22 +184,14 @@ fn with_user_of(url: &str, next: String) -> String {
 }
 
 fn config(proxy: Option<Proxy>) -> Config {
-    Agent::config_builder()
-        .timeout_resolve(Some(CONNECT_TIMEOUT))
-        .timeout_connect(Some(CONNECT_TIMEOUT))
+    usual(proxy)
         .timeout_recv_response(Some(READ_TIMEOUT))
         .timeout_per_read(Some(READ_TIMEOUT))
         .timeout_per_write(Some(READ_TIMEOUT))
         .input_buffer_size(INPUT_BYTES)
-        .max_response_header_size(super::INPUT_BYTES - 1)
-        .output_buffer_size(OUTPUT_BYTES)
-        .max_redirects(0)
         .max_idle_connections(2)
         .max_idle_connections_per_host(1)
         .max_idle_age(IDLE_TIME)
-        .http_status_as_error(false)
-        .proxy(proxy)
-        .user_agent(AutoHeaderValue::Provided(concat!("swarmlet/", env!("CARGO_PKG_VERSION")).to_string().into()))
         .build()
 }
 

@@ -10,10 +10,11 @@ pub mod hearing;
 mod hidden;
 
 use super::line::Line;
+use crate::base::network::is_near;
 use crate::proto::id::InfoHash;
 use crate::proto::peer::handshake::Handshake;
 use crate::proto::peer::mse::Cover;
-use crate::swarm::meeting::host::{host, is_near};
+use crate::swarm::meeting::host::host;
 use crate::sys::lock;
 use core::net::IpAddr;
 use std::collections::BTreeMap;

@@ -1,13 +1,13 @@
 //! The questions of others.
 
 use super::{Node, Turn, place};
+use crate::base::network::is_near;
 use crate::proto::krpc::{
     Answer, Body, Contact, MOST_SENT, NodeId, PROTOCOL_ERROR, Packet, Query, SERVER_ERROR, VERSION, Want,
 };
 use crate::swarm::dht::Output;
 use crate::swarm::dht::address::is_martian;
 use crate::swarm::dht::table::K;
-use crate::swarm::meeting::host::is_near;
 use core::net::SocketAddr;
 
 /// An answer has at most this many times the bytes of its question, because the question may come with the address of a

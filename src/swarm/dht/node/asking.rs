@@ -2,13 +2,13 @@
 
 use super::answering::PEERS;
 use super::{LATELY, Node, Turn, place};
+use crate::base::network::is_near;
 use crate::base::time::{Time, sooner};
 use crate::proto::krpc::{Answer, Bloom, Body, Contact, Packet, Query, VERSION, Want};
 use crate::swarm::dht::address::{is_martian, network};
 use crate::swarm::dht::lookup::{Lookup, Named, Next};
 use crate::swarm::dht::table::K;
 use crate::swarm::dht::{Announce, Goal, Outcome, Output, Step};
-use crate::swarm::meeting::host::is_near;
 use core::net::{Ipv4Addr, SocketAddr};
 
 /// The ticket of our own lookup, of our own id. Nothing is told about it.

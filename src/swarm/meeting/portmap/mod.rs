@@ -14,7 +14,7 @@ pub mod epoch;
 pub mod mapper;
 
 pub use self::mapper::Mapper;
-use super::host::{is_carriers, is_near};
+use crate::base::network::{is_carriers, is_near};
 use crate::proto::portmap::Transport;
 use core::fmt;
 use core::net::IpAddr;

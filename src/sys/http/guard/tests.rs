@@ -41,10 +41,23 @@ fn the_blocklist_holds() {
 }
 
 #[test]
-fn a_proxy_may_be_anywhere_and_is_not_asked_for_our_own_network() {
-    let proxied = |url: &str, from| Guard::new(|_| false).aim(url, from, Some("10.0.0.1:3128".into()));
-    assert_eq!(proxied("http://a.example/", Some(Net::Internet)), Ok(()));
-    assert_eq!(proxied("http://127.0.0.1/", Some(Net::Internet)), Err(FROM_OUTSIDE));
-    assert_eq!(proxied("http://LOCALHOST:81/", Some(Net::Internet)), Err(FROM_OUTSIDE));
-    assert_eq!(proxied("http://192.168.1.1/", None), Ok(()));
+fn through_a_proxy_what_is_written_in_the_url_is_judged() {
+    let aim = |host: &str, from| {
+        let guard = Guard::new(|ip| ip == IpAddr::from([198, 51, 100, 9]));
+        guard.aim(&format!("http://{host}/"), from, Some("10.0.0.1:3128".into())).and_then(|()| guard.verdict())
+    };
+    for host in ["a.example", "a.example.", "203.0.113.7:81", "1.a.example", "[2001:db8::1]"] {
+        assert_eq!(aim(host, Some(Net::Internet)), Ok(Net::Internet), "{host}");
+    }
+    let addresses = ["127.0.0.1", "192.168.1.1:8080", "[::1]", "[fd00::1]", "[::ffff:10.0.0.1]", "127.0.0.1."];
+    let numbers = ["127.1", "2130706433", "0x7f000001", "10.0.0.0x1"];
+    let names = ["LOCALHOST:81", "localhost.", "a.localhost", "router", "router.", "nas.local"];
+    for host in [&addresses[..], &numbers, &names].concat() {
+        assert_eq!(aim(host, Some(Net::Internet)), Err(FROM_OUTSIDE), "{host}");
+        assert_eq!(aim(host, None), Ok(Net::Local), "{host}");
+        assert_eq!(aim(host, Some(Net::Local)), Ok(Net::Local), "{host}");
+    }
+    assert_eq!(aim("198.51.100.9", None), Err(ON_BLOCKLIST));
+    let with_query = Guard::new(|_| false).aim("http://router/set?dns=6.6.6.6", None, Some("p:1".into()));
+    assert_eq!(with_query, Err(WITH_QUERY));
 }

@@ -1,8 +1,8 @@
-//! Networks of IP addresses, as people write them in options and variables.
+//! Networks of IP addresses: as people write them in options and variables, and those that are not of the internet.
 //!
-//! Floor 3.
+//! Floor 1.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 
 /// A network, such as 10.0.0.0/8, or a single address.
 #[derive(Clone, Copy, Debug)]
@@ -47,25 +47,37 @@ impl PartialEq for Network {
 
 impl Eq for Network {}
 
-/// Whether an address belongs to this machine, to its local network, or to the provider's own network (RFC 6890): none
-/// that a server on the internet has.
-pub fn is_internal(ip: IpAddr) -> bool {
+/// Whether an address belongs to this machine or its local network (RFC 1918, 3927, 4193, 4291), where many peers at one
+/// address are normal (containers, a proxy, a gateway, a test swarm).
+pub fn is_near(ip: IpAddr) -> bool {
     match ip.to_canonical() {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}
+
+/// Whether an address belongs to the shared network of a provider with a carrier-grade NAT (RFC 6598).
+pub fn is_carriers(ip: IpAddr) -> bool {
+    matches!(ip.to_canonical(), IpAddr::V4(ip) if ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64)
+}
+
+/// Whether an address is one that no server on the internet has (RFC 6890): it is near, of the provider's own network, or
+/// of nobody.
+pub fn is_internal(ip: IpAddr) -> bool {
+    let is_special = match ip.to_canonical() {
         IpAddr::V4(ip) => {
             let [a, b, ..] = ip.octets();
-            let is_carriers = a == 100 && b & 0xc0 == 64;
-            let is_of_nobody = a == 0 || ip.is_multicast() || a >= 240 || (a, b & 0xfe) == (198, 18);
-            ip.is_loopback() || ip.is_private() || ip.is_link_local() || is_carriers || is_of_nobody
+            a == 0 || a >= 240 || ip.is_multicast() || (a, b & 0xfe) == (198, 18)
         }
         IpAddr::V6(ip) => {
             let [a, b, .., c, d] = ip.segments();
             // An address of version 4 behind a translator (RFC 6052).
-            let v4 = core::net::Ipv4Addr::from_bits(u32::from(c) << 16 | u32::from(d));
+            let v4 = Ipv4Addr::from_bits(u32::from(c) << 16 | u32::from(d));
             let is_translated = (a, b) == (0x64, 0xff9b) && is_internal(v4.into());
-            let is_near = ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local();
-            is_near || ip.is_unspecified() || ip.is_multicast() || is_translated
+            ip.is_unspecified() || ip.is_multicast() || is_translated
         }
-    }
+    };
+    is_near(ip) || is_carriers(ip) || is_special
 }
 
 #[cfg(test)]
@@ -92,5 +104,16 @@ mod tests {
         {
             assert_eq!(Network::parse(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn only_local_addresses_are_near() {
+        let near = |text: &str| is_near(text.parse().unwrap());
+        assert!(
+            ["127.0.0.9", "192.168.1.1", "169.254.0.1", "::1", "fd00::1", "fe80::1", "::ffff:10.0.0.1"]
+                .into_iter()
+                .all(near)
+        );
+        assert!(!["8.8.8.8", "172.32.0.1", "2001:db8::1", "::"].into_iter().any(near));
     }
 }
