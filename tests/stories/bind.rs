@@ -46,7 +46,8 @@ fn download(links: &Links, bind: Option<&str>, fate: Fate) -> u64 {
     track.args(["track", "--port", &track_port.to_string(), "-v"]);
     let track = Process::start("track", &mut links.command(1, &track), scratch.path());
     wait_until("the tracker listens", PATIENCE, || track.stderr().contains("tracker on"));
-    let seed = Get::seed("seed", scratch.path(), &source).torrent(&torrent).arg("-vv");
+    // The seed always has something to send. So it notices soon that its connection leads nowhere any more.
+    let seed = Get::seed("seed", scratch.path(), &source).torrent(&torrent).args(&["-vv", "--max-upload-rate", "400"]);
     let seed_port = seed.port;
     let mut seeding = seed.with_dht_node(&format!("{FAR}:9")).start_after(&links.on(1));
     let known = |seeding: &mut Swarmlet| {
@@ -56,7 +57,7 @@ fn download(links: &Links, bind: Option<&str>, fate: Fate) -> u64 {
     wait_until("the seed has announced itself", PATIENCE, || known(&mut seeding));
 
     let mut get = Get::new("get", scratch.path()).torrent(&torrent).with_lsd();
-    get = get.with_dht_node(&format!("{FAR}:{seed_port}")).args(&["--json", "-vvv", "--max-download-rate", "400"]);
+    get = get.with_dht_node(&format!("{FAR}:{seed_port}")).args(&["--json", "-vvv"]);
     if let Some(bind) = bind {
         get = get.args(&["--bind", bind]);
     }

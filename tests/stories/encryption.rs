@@ -4,13 +4,14 @@
 use crate::common::content::Content;
 use crate::common::hosts::{Host, STORY, is_told_inside};
 use crate::common::peers::{Encryption, Plan, Program};
+use crate::common::stage::Stage;
 use crate::common::swarmlet::Get;
 use crate::common::tools::{here, say};
 use crate::common::torrent::Maker;
 use crate::common::tracker::Tracker;
 use crate::common::wait::{PATIENCE, wait_until};
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::thread;
 use std::time::Instant;
 
@@ -128,4 +129,39 @@ fn aria2_with_each_of_its_settings() {
 #[test]
 fn rtorrent_with_each_of_its_settings() {
     meet_all(Program::Rtorrent, "rtorrent_with_each_of_its_settings");
+}
+
+/// Each side encrypts everything, and one of them knows nothing but a link at first.
+#[test]
+fn a_description_is_learned_over_encrypted_connections() {
+    let stage = Stage::new(Content::one_file("a file.bin", (1 << 20) + 777), PIECE);
+    let seed = stage.get("seed").in_dir(&stage.source).args(&["--seed", "-vv", "--encryption", "require"]);
+    let running = seed.start();
+    let link = |more: String| format!("magnet:?xt=urn:btih:{}{more}", hex(&stage.torrent.info_hash));
+    let named = link(format!("&x.pe=127.0.0.1:{}", seed.port));
+    let get = Get::new("named", stage.path()).arg(named).args(&["-vv", "--encryption", "require"]);
+    let outcome = get.run();
+    outcome.assert_code(0);
+    stage.content.assert_same_in(&get.dir);
+    assert!(outcome.stderr.contains(RC4), "{}", outcome.stderr);
+    running.terminate().assert_code(0);
+
+    // The other way round: the seed is told of a peer that knows only the link, and connects to it.
+    // (In another folder, because the first one remembers the description.)
+    let elsewhere = tempfile::tempdir().unwrap();
+    let learns =
+        Get::new("learns", elsewhere.path()).arg(link(String::new())).args(&["-vv", "--encryption", "require"]);
+    stage.tracker.introduce_only(seed.port, (Ipv4Addr::LOCALHOST, learns.port).into());
+    let learning = learns.start();
+    let running = seed.start();
+    let outcome = learning.wait();
+    outcome.assert_code(0);
+    stage.content.assert_same_in(&learns.dir);
+    assert!(outcome.stderr.contains(RC4), "{}", outcome.stderr);
+    running.terminate().assert_code(0);
+}
+
+/// Hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -212,7 +212,7 @@ fn a_web_seed_is_read_through_the_proxy_alone() {
     stage.content.assert_same_in(&whole.dir);
     assert!(fs::read_to_string(&log).unwrap().contains("GET /a%20file.bin"));
     let [proxied, others] = stage.packets();
-    assert!(proxied > 1000 && others == 0, "{proxied} packets to the proxy, {others} to others");
+    assert!(proxied > 0 && others == 0, "{proxied} packets to the proxy, {others} to others");
 
     let refused = get("away", "away/").args(&["--stop-timeout", "2"]).start_after(&stage.links.on(0)).wait();
     let why = format!("web seed {NAME}:8080: it redirects into the local network, which is refused");
