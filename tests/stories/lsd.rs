@@ -228,7 +228,8 @@ fn a_flood_costs_nothing_and_names_no_victim() {
     assert!((1..=50 * periods).contains(&heard), "{heard} packets were read");
     assert!(!log.contains("198.51.100.7"), "only our own network counts");
     let tried = flood.stdout().lines().filter(|line| line.starts_with("connection")).count();
-    assert!(tried <= 3, "{tried} connections to the same port");
+    // Each try is two connections, because the address closes them: an encrypted one follows the plain one.
+    assert!(tried <= 2 * 3, "{tried} connections to the same port");
     // An honest peer is found as before.
     let _seed = stage.start(&stage.seed(), 1);
     running.wait().assert_code(0);

@@ -16,7 +16,7 @@
 //!
 //! let asked = Asked { begin: 100, length: 50, size: 1000 };
 //! assert_eq!(asked.range(), "bytes=100-149");
-//! let heads = Heads { status: 206, range: Some("bytes 100-149/1000"), ..Heads::default() };
+//! let heads = Heads { status: 206, range: Some("bytes 100-149/1000"), length: Some(50), ..Heads::default() };
 //! assert_eq!(asked.check(&heads), Ok(()));
 //! assert_eq!(asked.check(&Heads { status: 200, ..Heads::default() }), Err(Fault::Whole));
 //! ```
