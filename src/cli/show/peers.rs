@@ -129,7 +129,7 @@ mod tests {
         let mut it = peer("0.0.0.0:0");
         (it.web_host, it.source, it.is_interested) = (Some("mirror.example:8080".into()), Source::WebSeed, false);
         let row = draw(&[it], false, look, 9)[0].text.clone();
-        assert_eq!(row, "  mirror.example:8080   web seed            DW     62 %  5.21 MiB/s");
+        assert_eq!(row, "  mirror.example:8080  web seed            DW      62 %  5.21 MiB/s");
     }
 
     #[test]
