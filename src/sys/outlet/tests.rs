@@ -54,7 +54,8 @@ fn a_connection_over_ipv6_leaves_from_the_address_that_is_bound() {
 fn a_listener_hears_only_at_the_address_that_is_bound() {
     let outlet = to([127, 0, 0, 3]);
     let (listeners, port) = outlet.listen(0).unwrap();
-    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+    // (At 127.0.0.1, another test may have the same port.)
+    assert!(TcpStream::connect(("127.0.0.4", port)).is_err());
     let caller = TcpStream::connect(("127.0.0.3", port)).unwrap();
     let (_, from) = listeners[0].accept().unwrap();
     assert_eq!(from.ip().to_canonical(), caller.local_addr().unwrap().ip());
