@@ -83,7 +83,7 @@ pub enum Input {
     /// It is back.
     Online {
         /// The interface is another one for the kernel, so the old connections reach nobody.
-        anew: bool,
+        is_new: bool,
     },
     /// A person wants something.
     Command(Command),

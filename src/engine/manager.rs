@@ -261,7 +261,7 @@ impl Manager {
             Input::Written { device, bytes } => self.shared.budget.written_to(device, bytes),
             Input::DiskDone { device } => self.disk_done(device, now),
             Input::Offline(why) => self.news.tell(Notice::Offline(Some(why))),
-            Input::Online { anew } => self.is_online(anew, now),
+            Input::Online { is_new } => self.is_online(is_new, now),
             Input::Command(command) => self.obey(command, now),
         }
     }

@@ -9,12 +9,14 @@ mod base64;
 mod certificates;
 pub mod device;
 mod guard;
+mod names;
 mod proxy;
 pub mod stream;
 mod tcp;
 #[cfg(feature = "tls")]
 pub mod trust;
 
+use self::names::Names;
 use self::proxy::Through;
 use crate::base::hex::percent;
 use crate::base::url;
@@ -25,7 +27,6 @@ use std::time::{Duration, Instant};
 pub use ureq::config::IpFamily as Family;
 use ureq::config::{AutoHeaderValue, ConfigBuilder};
 use ureq::typestate::{AgentScope, WithoutBody};
-use ureq::unversioned::resolver::DefaultResolver;
 use ureq::{Agent, Proxy, RequestBuilder};
 
 /// How long the name lookup and the connection may take, so that a dead server does not use up the whole deadline.
@@ -181,7 +182,7 @@ fn agent(deadline: Duration, family: Family, proxy: Option<Proxy>) -> Agent {
         let usual = usual(proxy).timeout_global(Some(deadline)).ip_family(family);
         usual.input_buffer_size(INPUT_BYTES).max_idle_connections(0).build()
     };
-    Agent::with_parts(config(proxy), Through::new(config(None)), DefaultResolver::default())
+    Agent::with_parts(config(proxy), Through::new(config(None)), Names)
 }
 
 /// What all requests have in common.

@@ -24,7 +24,7 @@ const MOMENTS: usize = 6;
 enum Fate {
     /// It goes down, and up again. Its address stays.
     Down,
-    /// It is gone, and made anew.
+    /// It is gone, and made again.
     Gone,
 }
 
@@ -120,7 +120,7 @@ fn not_one_packet_leaves_by_another_link_while_the_address_is_away() {
 }
 
 #[test]
-fn not_one_packet_leaves_by_another_link_while_the_interface_is_made_anew() {
+fn not_one_packet_leaves_by_another_link_while_the_interface_is_made_again() {
     let Some(links) = Links::new() else { return };
     assert_eq!(download(&links, Some("eth0"), Fate::Gone), 0);
 }

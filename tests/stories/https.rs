@@ -196,7 +196,7 @@ fn a_web_seed_over_https_is_trusted_by_the_same_certificates() {
 
     let expired = "its certificate has expired, or the clock of this machine is wrong: it says 20";
     let early = "its certificate is not valid yet, or the clock of this machine is wrong: it says 20";
-    let unknown = "its certificate is from an unknown issuer (--ca-certificate adds one)";
+    let unknown = "its certificate is from an unknown issuer (--ca-certificate or SSL_CERT_FILE adds one)";
     let refused = [
         ("expired", stage.url(1, "source/"), expired),
         ("early", stage.url(2, "source/"), early),

@@ -91,7 +91,7 @@ fn odd_messages_about_a_description_are_dropped_and_an_honest_peer_completes_it(
         json::last(&running.stdout(), "status").is_some_and(|status| status["state"] == "waiting")
     });
     assert_eq!((second.open(), honest.open()), (1, 1));
-    // Questions that were not read before the torrent was known are counted anew.
+    // Questions that were not read before the torrent was known are counted again.
     assert!((BORNE..=2 * BORNE).contains(&rejected(&greedy)), "{}", rejected(&greedy));
     running.terminate().assert_code(75);
 }

@@ -25,7 +25,7 @@ pub const FLAGS_HELP: &str = "Flags in the peers view: D it sends to us, d it ch
 
 /// Columns of the client's name.
 const CLIENT: usize = 18;
-/// Columns of the flags.
+/// Columns of the flags. In a narrow row they are fewer, if there are fewer flags.
 const FLAG_COLUMNS: usize = 5;
 /// Columns of `1000 KiB/s`.
 const RATE: usize = 10;
@@ -56,9 +56,10 @@ fn row(peer: &PeerStatus, paused: bool, look: Look) -> String {
     let down = if peer.down_rate > 0 { rate(peer.down_rate) } else { String::new() };
     let up = if peer.up_rate > 0 { rate(peer.up_rate) } else { String::new() };
     let wide = look.columns >= WIDE;
+    let flag_columns = flags.len().max(FLAG_COLUMNS - 1);
     let behind = match look.columns {
         WIDE.. => CLIENT + FLAG_COLUMNS + PERCENT + 2 * RATE + 12,
-        NARROW.. => FLAG_COLUMNS + PERCENT + RATE + 5,
+        NARROW.. => flag_columns + PERCENT + RATE + 5,
         _ => flags.len() + 3,
     };
     let room = look.columns.saturating_sub(behind);
@@ -68,7 +69,7 @@ fn row(peer: &PeerStatus, paused: bool, look: Look) -> String {
         return format!("  {addr} {flags}");
     }
     if !wide {
-        return format!("  {addr} {flags:<FLAG_COLUMNS$} {percent:>PERCENT$} {down:>RATE$}");
+        return format!("  {addr} {flags:<flag_columns$} {percent:>PERCENT$} {down:>RATE$}");
     }
     let name = if peer.web_host.is_some() { "web seed".into() } else { peer.id.client() };
     let client = pad(&shorten_end(&shown(&name, look), CLIENT, ellipsis(look)), CLIENT);
@@ -118,7 +119,7 @@ mod tests {
         let look = |columns| Look { columns, rows: 23, utf8: true };
         let row = |addr: &str, columns| draw(&[peer(addr)], false, look(columns), 9)[0].text.clone();
         assert_eq!(row("10.0.0.1:6881", 79), "  10.0.0.1:6881        Transmission 4.0.6  DuI     62 %  5.21 MiB/s");
-        assert_eq!(row("10.0.0.1:6881", 39), "  10.0.0.1:6881  DuI    62 % 5.21 MiB/s");
+        assert_eq!(row("10.0.0.1:6881", 39), "  10.0.0.1:6881   DuI   62 % 5.21 MiB/s");
         assert_eq!(row("10.0.0.1:6881", 20), "  10.0.0.1:6881  DuI");
         assert!(columns(&row("[2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff]:65535", 79)) <= 79);
     }

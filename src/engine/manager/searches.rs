@@ -100,8 +100,8 @@ impl Manager {
     }
 
     /// The network is back, so peers are searched for at once.
-    pub(super) fn is_online(&mut self, anew: bool, now: Time) {
-        if anew {
+    pub(super) fn is_online(&mut self, is_new: bool, now: Time) {
+        if is_new {
             self.peers.close_all();
         }
         self.searches.dht.order(Order::Reopen);

@@ -16,7 +16,7 @@ use crate::engine::input::Input;
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
-use crate::sys::is_one_of;
+use crate::sys::{is_one_of, outlet};
 use core::net::SocketAddr;
 use rustix::io::Errno;
 use std::io;
@@ -42,7 +42,11 @@ pub fn connect(
     let around = around.clone();
     let run = move || match dial(&around, info_hash, addr, hidden) {
         Ok(met) => run(&around, torrent, addr, met, None),
-        Err(error) => connect_failed(&around, torrent, addr, &error, is_one_of(&error, &OUR_FAULTS)),
+        Err(error) => {
+            // While the way out is away, no peer is to blame either.
+            let our_fault = is_one_of(&error, &OUR_FAULTS) || outlet::get().is_there().is_err();
+            connect_failed(&around, torrent, addr, &error, our_fault);
+        }
     };
     thread::Builder::new().name("reader".into()).stack_size(STACK_BYTES).spawn(run)?;
     Ok(())

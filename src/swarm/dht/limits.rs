@@ -4,17 +4,16 @@ use crate::base::time::Time;
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
 
-/// Seconds in which so many answers go out. (After its start a program asks much at once.)
+/// Answers a second, in all (jech/dht).
+const ANSWERS: u32 = 100;
+/// Seconds in which a host gets so many answers: 5 a second. (After its start a program asks much at once.)
 const WINDOW: u64 = 4;
-/// Answers in a window, in all: 100 a second (jech/dht).
-const ANSWERS: u32 = 400;
-/// Answers to one host in a window: 5 a second.
 const ANSWERS_OF_HOST: u32 = 20;
 
-/// What was answered within the present window.
+/// What was answered within the present second and the present window.
 #[derive(Default)]
 pub struct Limits {
-    window: u64,
+    second: u64,
     answers: u32,
     /// Each host has had at least one answer, so these are no more than 400.
     of_hosts: BTreeMap<SocketAddr, u32>,
@@ -23,9 +22,12 @@ pub struct Limits {
 impl Limits {
     /// Whether a question of this host may be answered. If so, the answer is counted.
     pub fn may_answer(&mut self, host: SocketAddr, now: Time) -> bool {
-        let window = now.as_secs() / WINDOW;
-        if self.window != window {
-            *self = Limits { window, ..Limits::default() };
+        let second = now.as_secs();
+        if self.second / WINDOW != second / WINDOW {
+            self.of_hosts.clear();
+        }
+        if self.second != second {
+            (self.second, self.answers) = (second, 0);
         }
         if self.answers >= ANSWERS {
             return false;
@@ -50,11 +52,11 @@ mod tests {
     #[test]
     fn a_hundred_answers_a_second_go_out_in_all() {
         let mut limits = Limits::default();
-        for window in 0..10 {
+        for second in 0..10 {
             let times =
-                (0..10_000u32).map(|n| (n, Time::from_secs(100 + 4 * window) + Time::from_millis(u64::from(n) / 3)));
+                (0..10_000u32).map(|n| (n, Time::from_secs(100 + second) + Time::from_millis(u64::from(n) / 20)));
             let answered = times.filter(|(n, now)| limits.may_answer(host(*n), *now)).count();
-            assert_eq!(answered, 4 * 100);
+            assert_eq!(answered, 100);
             assert!(limits.of_hosts.len() <= 400);
         }
     }

@@ -11,6 +11,7 @@
 //! A proxy looks up names itself, and they mean hosts around the proxy, not around us. So through a proxy only what is
 //! written in the URL is judged: an address, or a name that can only be a local one.
 
+use super::names::Names;
 use crate::base::network::is_internal;
 use crate::base::url;
 use crate::sys::lock;
@@ -174,7 +175,7 @@ impl Resolver for Guard {
         let found = match self.remembered(&name) {
             Some(found) => found,
             None => {
-                let found = DefaultResolver::default().resolve(uri, config, timeout)?;
+                let found = Names.resolve(uri, config, timeout)?;
                 let mut state = lock(&self.state);
                 if state.known.len() >= MOST_NAMES {
                     state.known.remove(0);

@@ -94,7 +94,10 @@ pub fn parse(address: &str) -> Option<Proxy> {
     let user = address.split_once("://")?.1.rsplit_once('@').map_or(String::new(), |(user, _)| format!("{user}@"));
     let host = if host.contains(':') { format!("[{host}]") } else { host.into() };
     let port = url::port(&rest).unwrap_or(if is_https { 443 } else { USUAL_PORT });
-    let proxy = Proxy::new(&format!("{}://{user}{host}:{port}", url::scheme(&address)?.to_ascii_lowercase())).ok()?;
+    // The proxy looks up the names: ureq does it itself for `socks5`.
+    let scheme = url::scheme(&address)?.to_ascii_lowercase();
+    let scheme = if scheme == "socks5" { "socks5h" } else { &scheme };
+    let proxy = Proxy::new(&format!("{scheme}://{user}{host}:{port}")).ok()?;
     let of_http = matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https);
     (of_http || is_socks(&proxy)).then_some(proxy)
 }

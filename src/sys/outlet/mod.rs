@@ -110,9 +110,16 @@ impl Outlet {
         self.proxy.is_some()
     }
 
-    /// The addresses of hosts (name and port). Those that only the proxy may look up are left out.
+    /// Whether what we are bound to is there. If not, not even a name may be looked up, because that would leave by
+    /// another way.
+    pub fn is_there(&self) -> io::Result<()> {
+        self.bound.as_ref().map_or(Ok(()), |bound| bound.interface().map(drop))
+    }
+
+    /// The addresses of hosts (name and port). Those that only the proxy may look up are left out, and all names if what
+    /// we are bound to is away.
     pub fn look_up(&self, mut hosts: Vec<(String, u16)>) -> Vec<SocketAddr> {
-        if self.is_proxied() {
+        if self.is_proxied() || self.is_there().is_err() {
             hosts.retain(|(host, _)| host.parse::<IpAddr>().is_ok());
         }
         lookup::look_up(hosts)

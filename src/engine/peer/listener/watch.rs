@@ -1,6 +1,6 @@
 //! Watches whether the address or interface of `--bind` is there, and listens again when it is back.
 //!
-//! Floor 3, part of [`listener`](super). While it is away, the sockets reach nobody. If the interface was made anew, as
+//! Floor 3, part of [`listener`](super). While it is away, the sockets reach nobody. If the interface was made again, as
 //! those of a VPN are, it is another one for the kernel, and the old sockets stay deaf.
 
 use super::{STACK_BYTES, Surroundings, accept_on, outlet};
@@ -71,9 +71,9 @@ impl Watch {
             Err(error) if error.kind() == ErrorKind::AddrNotAvailable => return,
             Err(error) => log::warn!("can't listen on port {} again: {}", self.port, in_words(&error)),
         }
-        let anew = std::mem::replace(&mut self.interface, interface) != interface;
+        let is_new = std::mem::replace(&mut self.interface, interface) != interface;
         self.is_away = false;
-        self.tell(Input::Online { anew });
+        self.tell(Input::Online { is_new });
     }
 
     fn tell(&self, input: Input) {

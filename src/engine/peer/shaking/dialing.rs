@@ -15,10 +15,14 @@ use rustix::io::Errno;
 use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long opening a connection may take (libtorrent: 10 to 15 s).
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The pause before the other kind of handshake is tried. transmission accepts one handshake at a time from an address,
+/// and resets the others, so a reset need not be about the kind.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How a connection ends if the peer does not like its beginning.
 const REFUSALS: [Errno; 2] = [Errno::CONNRESET, Errno::PIPE];
 
@@ -42,6 +46,7 @@ pub fn dial(around: &Surroundings, info_hash: InfoHash, addr: SocketAddr, hidden
                 let [this, next] = if hides { ["an encrypted", "a plain"] } else { ["a plain", "an encrypted"] };
                 log::debug!("{addr}: it does not answer {this} handshake ({error}); {next} one is next");
                 left = others;
+                thread::sleep(PAUSE);
             }
             Err(Failure::Final(error) | Failure::Refused(error)) => return Err(error),
         }

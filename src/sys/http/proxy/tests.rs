@@ -67,7 +67,7 @@ fn proxies_are_named_in_many_ways() {
         ("http://u:p%40ss@proxy.example:3128", ProxyProtocol::Http, "proxy.example", 3128, Some("Basic dTpwQHNz")),
         ("u:p@proxy.example:3128", ProxyProtocol::Http, "proxy.example", 3128, Some("Basic dTpw")),
         ("http://[::1]:3128", ProxyProtocol::Http, "[::1]", 3128, None),
-        ("socks5://proxy.example", ProxyProtocol::Socks5, "proxy.example", 1080, None),
+        ("socks5://proxy.example", ProxyProtocol::Socks5h, "proxy.example", 1080, None),
         ("socks5h://proxy.example:9050", ProxyProtocol::Socks5h, "proxy.example", 9050, None),
     ] {
         let proxy = parse(address).unwrap_or_else(|| panic!("{address}"));

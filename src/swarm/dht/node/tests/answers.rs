@@ -106,5 +106,5 @@ fn broken_packets_and_floods_get_no_answer() {
     };
     stage.now += Time::from_secs(60);
     let answered = (0..50_000).filter(|n| !stage.packet(at(n % 1_000), &ping.emit()).is_empty()).count();
-    assert_eq!(answered, 400, "in four seconds");
+    assert_eq!(answered, 100);
 }

@@ -197,11 +197,21 @@ impl WebSeeds {
         within.next().is_none().then_some(file)
     }
 
-    /// It does not have these of the torrent's `all` pieces. Returns those that it was thought to have.
-    pub fn lacks(&mut self, number: usize, pieces: Range<u32>, all: u32) -> Vec<u32> {
-        let Some(seed) = self.seeds.get_mut(number) else { return Vec::new() };
+    /// The peer that it is now, if it is open.
+    pub fn open_as(&self, number: usize) -> Option<PeerKey> {
+        match self.seeds.get(number)?.state {
+            State::Open(key, _) => Some(key),
+            State::Waiting(_) | State::Opening | State::Off => None,
+        }
+    }
+
+    /// It does not have these of the torrent's `all` pieces.
+    pub fn lacks(&mut self, number: usize, pieces: Range<u32>, all: u32) {
+        let Some(seed) = self.seeds.get_mut(number) else { return };
         let has = seed.has.get_or_insert_with(|| Box::new(Bitfield::full(all)));
-        pieces.filter(|&piece| has.clear(piece)).collect()
+        pieces.for_each(|piece| {
+            has.clear(piece);
+        });
     }
 
     /// Turns it off if it has nothing that we know of. Returns whether it was.

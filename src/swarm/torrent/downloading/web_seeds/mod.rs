@@ -77,13 +77,13 @@ impl Torrent {
             WebEvent::NotThere { file, why } => {
                 let Some(number) = self.number_of(key) else { return };
                 self.web.says(number, why);
-                self.web_seed_lacks(key, number, self.pieces_of(&file), turn);
+                self.web_seed_lacks(number, self.pieces_of(&file), turn);
             }
             WebEvent::Failed { file, why, pause } => {
                 let Some(number) = self.number_of(key) else { return };
                 let is_too_often = self.web.failed(number, why, pause, turn.now);
                 if let Some(file) = file.filter(|_| is_too_often) {
-                    self.web_seed_lacks(key, number, self.pieces_of(&file), turn);
+                    self.web_seed_lacks(number, self.pieces_of(&file), turn);
                 }
             }
         }
@@ -142,7 +142,7 @@ impl Torrent {
             Some(file) => self.pieces_of(&file),
             None => piece..piece + 1,
         };
-        self.web_seed_lacks(key, number, pieces, turn);
+        self.web_seed_lacks(number, pieces, turn);
         true
     }
 
@@ -161,16 +161,19 @@ impl Torrent {
     }
 
     /// A web seed does not have these pieces: it is not asked for them any more.
-    fn web_seed_lacks(&mut self, key: PeerKey, number: usize, pieces: Range<u32>, turn: &mut Turn) {
-        let lacked = self.web.lacks(number, pieces.clone(), self.picker.have().len());
+    fn web_seed_lacks(&mut self, number: usize, pieces: Range<u32>, turn: &mut Turn) {
+        self.web.lacks(number, pieces.clone(), self.picker.have().len());
+        // An earlier connection may have shown it: the one that is open is another peer.
+        let open = self.web.open_as(number);
         let is_useless = self.web.turn_off_if_useless(number);
+        let Some(key) = open else { return };
         self.withdraw_requests(key, turn);
         if let Some(peer) = self.peers.get_mut(&key) {
             if core::mem::take(&mut peer.counted_as_seed) {
                 self.picker.discount(&peer.has, true, &mut turn.shared.rng);
                 self.picker.count_one_by_one(&peer.has, &mut turn.shared.rng);
             }
-            for piece in lacked {
+            for piece in pieces {
                 if peer.has.clear(piece) {
                     self.picker.discount_one(piece, &mut turn.shared.rng);
                     peer.useful_pieces -= u32::from(!self.picker.settled().get(piece));

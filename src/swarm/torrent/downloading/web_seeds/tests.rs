@@ -302,6 +302,27 @@ fn a_block_that_is_found_corrupt_later_counts_too() {
     assert!(stage.closed.is_empty(), "the peer is not to blame: {:?}", stage.closed);
 }
 
+/// The lie of an earlier connection counts for the one that is open now, which is another peer.
+#[test]
+fn a_block_of_an_earlier_connection_that_is_found_corrupt_costs_the_file() {
+    let mut stage = stage(1);
+    let asked = stage.take_asked(web(0));
+    stage.comes(web(0), asked[0]);
+    stage.fails(0, None);
+    stage.pass(Time::from_secs(31));
+    let number = stage.opened.pop().expect("it is asked again");
+    let again = key(200);
+    stage.happen(Event::Peer(again, PeerEvent::WebSeed(WebEvent::Ready { number }.into())));
+    for block in stage.take_asked(again).into_iter().filter(|block| block.piece == 0) {
+        stage.comes(again, block);
+    }
+    stage.happen(Event::Disk(DiskEvent::Checked { piece: 0, good: false }));
+    stage.happen(Event::Disk(DiskEvent::FoundCorrupt { piece: 0, begins: vec![0] }));
+    let has = stage.torrent.peer_list(stage.now).len();
+    assert_eq!((has, stage.why().len()), (1, 0), "it is still open");
+    assert_eq!(stage.pieces_asked(again).iter().min(), Some(&3), "the first file is not asked for any more");
+}
+
 #[test]
 fn a_slow_server_gives_its_pieces_back() {
     let mut stage = stage(1);
