@@ -24,8 +24,8 @@ pub const PROXY: Flag = Flag::with(
     "proxy",
     "URL",
     "Reach peers, web seeds, HTTP trackers and torrents by URL only through this proxy, \
-     socks5://[USER:PASSWORD@]HOST:PORT, which also looks up names. UDP trackers, the DHT, the search in the local \
-     network and incoming connections are off",
+     socks5://[USER:PASSWORD@]HOST:PORT, which also looks up names. UDP trackers, the DHT, the local network and \
+     incoming connections are off",
 );
 
 /// `--ca-certificate`.

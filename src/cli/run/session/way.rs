@@ -6,7 +6,7 @@ use super::{Session, Update};
 use crate::sys::outlet::{self, Bound, Outlet};
 
 /// What a proxy does not carry.
-const OFF: &str = "UDP trackers, the DHT, the search in the local network and incoming connections are off";
+const OFF: &str = "UDP trackers, the DHT, the local network and incoming connections are off";
 
 impl Session {
     /// Takes in why nothing can be sent; `None`: something can again.
