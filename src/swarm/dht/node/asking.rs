@@ -23,7 +23,8 @@ const START: usize = 64;
 /// If anything came in this time, the network is there.
 const NETWORK: Time = Time::from_secs(120);
 
-/// A question that waits for its answer.
+/// A question that waits for its answer. The lookups bound how many there are: each waits for five, and the engine runs
+/// a hundred at most.
 pub(super) struct Question {
     transaction: Vec<u8>,
     to: Named,
