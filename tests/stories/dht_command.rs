@@ -11,7 +11,7 @@ use std::net::UdpSocket;
 use std::process::Command;
 use std::thread;
 
-/// Whoever named a node does not need to be told to name one.
+/// A person who named a node is not told to name one.
 #[test]
 fn the_command_says_why_the_dht_can_not_be_entered() {
     let (dir, hash) = (tempfile::tempdir().unwrap(), "0".repeat(40));

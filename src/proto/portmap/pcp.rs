@@ -161,7 +161,7 @@ pub fn words(code: u8) -> &'static str {
         10 => "this machine has as many mappings as it may have",
         11 => "the router can't give the outer port or address",
         12 => "another router is between it and this machine",
-        13 => "a mapping may not be open for so many peers",
+        13 => "the mapping names more peers than it allows",
         _ => "it gives no known reason",
     }
 }

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 /// Answers a second, in all (jech/dht).
 const ANSWERS: u32 = 100;
-/// Seconds in which a host gets so many answers: 5 a second. (After its start a program asks much at once.)
+/// Seconds of a window. It is longer than one, because a program asks many questions at once after its start.
 const WINDOW: u64 = 4;
+/// Answers to one host in a window: 5 a second.
 const ANSWERS_OF_HOST: u32 = 20;
 
 /// What was answered within the present second and the present window.

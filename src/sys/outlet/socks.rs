@@ -221,7 +221,7 @@ fn reason(status: u8) -> &'static str {
     }
 }
 
-/// Reads so many bytes, until `end`.
+/// Reads `N` bytes, which must come before `end`.
 fn hear<const N: usize>(mut stream: &TcpStream, end: Instant) -> io::Result<[u8; N]> {
     let (mut bytes, mut filled) = ([0; N], 0);
     while filled < N {

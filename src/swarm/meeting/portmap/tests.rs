@@ -106,7 +106,7 @@ fn pcp_answer(transport: Transport, outer: u16, lifetime: u32, epoch: u32) -> Ve
     bytes
 }
 
-/// A PCP router says that it has been up for so many seconds.
+/// A PCP router says for how many seconds it has been up.
 fn alive(epoch: u32) -> Vec<u8> {
     [&[2, 0x80, 0, 0, 0, 0, 0, 0][..], &epoch.to_be_bytes(), &[0; 12]].concat()
 }
