@@ -77,27 +77,26 @@ fn holding(pid: u32) -> Holding {
     }
 }
 
-/// How long the download takes among hostile peers, and the resources that the process holds after they are gone.
-fn download(name: &str, stage: &Stage, deeds: &[Deed]) -> (f64, Holding) {
+/// How long the download takes among hostile peers, and the resources that the process holds after they are gone. Its
+/// threads and descriptors must come down to those `before`, if there was a download before.
+fn download(name: &str, stage: &Stage, deeds: &[Deed], before: Option<Holding>) -> (f64, Holding) {
     let hostile = hostile(stage, deeds);
     let get = get(stage, name).arg("--seed");
     let mut running = get.start();
     let seconds = seconds_of(stage, &get, &mut running);
     drop(hostile);
     // Seeds disconnect from a seed, and the hostile peers are gone, so no peer stays connected.
-    let mut seen = holding(running.id());
     wait_until("no peer is connected", PATIENCE, || {
         running.must_run();
         json::last(&running.stdout(), "status").is_some_and(|status| status["peers"] == 0)
     });
     // The closed connections are noticed one after the other, so the count must be the same twice.
-    let mut before = u64::MAX;
-    wait_until("its threads have ended", PATIENCE, || {
+    let mut seen = holding(running.id());
+    wait_until("its threads have ended and its files are closed", PATIENCE, || {
         thread::sleep(Duration::from_millis(300));
-        let calm = before == seen.threads;
-        before = seen.threads;
-        seen = holding(running.id());
-        calm && seen.threads <= before
+        let earlier = std::mem::replace(&mut seen, holding(running.id()));
+        let least = before.unwrap_or(seen);
+        seen.threads == earlier.threads && seen.threads <= least.threads && seen.descriptors <= least.descriptors
     });
     running.terminate().assert_code(0);
     (seconds, seen)
@@ -108,7 +107,7 @@ fn download(name: &str, stage: &Stage, deeds: &[Deed]) -> (f64, Holding) {
 fn twenty_hostile_peers_among_five_honest_ones_do_not_stop_a_download_and_leave_nothing() {
     let stage = stage();
     let _seeds = honest(&stage, 5, 500 * 1024);
-    let (alone, before) = download("alone", &stage, &[]);
+    let (alone, before) = download("alone", &stage, &[], None);
     let deeds = [
         Deed::NeverUnchokes,
         Deed::NeverUnchokes,
@@ -131,10 +130,9 @@ fn twenty_hostile_peers_among_five_honest_ones_do_not_stop_a_download_and_leave_
         Deed::DiesAfter(0),
         Deed::DiesAfter(5),
     ];
-    let (among, after) = download("among", &stage, &deeds);
+    let (among, after) = download("among", &stage, &deeds, Some(before));
     println!("{alone:.1} s alone, {among:.1} s among twenty hostile peers; {before:?}, {after:?}");
     assert!(among <= alone * 3.0, "{alone} s alone, {among} s among hostile peers");
-    assert!(after.threads <= before.threads && after.descriptors <= before.descriptors, "{before:?}, {after:?}");
     // The allocator keeps some memory of the floods.
     assert!(after.rss_kib <= before.rss_kib + 8192, "{before:?}, {after:?}");
 }
