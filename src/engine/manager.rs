@@ -7,6 +7,7 @@
 //! sending never waits. How torrents are added, removed and paused is in `queue.rs`, how they end in `ending.rs`.
 
 mod agenda;
+mod changing;
 mod checking;
 mod disks;
 mod ending;
@@ -283,6 +284,9 @@ impl Manager {
                 self.ids().into_iter().for_each(|torrent| self.handle(torrent, Event::Timer, now));
                 self.news.hurry(now);
             }
+            Command::Delete(torrent) => self.delete(torrent, now),
+            Command::Change(torrent, change) => self.change(torrent, change, now),
+            Command::Places(places) => self.places_are(places, now),
             Command::Block(list) => self.peers.block(list),
             Command::Stop => self.stop(now),
         }

@@ -43,7 +43,7 @@ pub mod udp;
 
 pub use crate::storage::{Duty, TorrentId};
 pub use config::{Config, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Job, LinkJob};
-pub use input::Command;
+pub use input::{Change, Command, Places, Priority, SeedUntil};
 pub use notice::{DhtReport, Notice, Phase, Problem, ProblemKind, RateLimits, Report, Router, Watch};
 
 use crate::proto::id::PeerId;

@@ -74,6 +74,20 @@ pub enum Notice {
         /// The torrent.
         torrent: TorrentId,
     },
+    /// The content of a torrent [is in another folder](super::input::Change::Move), or why it is not.
+    Moved {
+        /// The torrent.
+        torrent: TorrentId,
+        /// `Err`: the content is where it was, and why.
+        result: Result<(), String>,
+    },
+    /// A file or folder of a torrent [has another name](super::input::Change::Rename), or why it has not.
+    Renamed {
+        /// The torrent.
+        torrent: TorrentId,
+        /// `Err`: it has its old name, and why.
+        result: Result<(), String>,
+    },
     /// The torrent ended by itself.
     Failed {
         /// The torrent.

@@ -265,6 +265,8 @@ impl Session {
             Notice::Learned { .. } => {}
             // It was shown when the engine was asked to remove it.
             Notice::Removed { .. } => {}
+            // No command here moves or renames content.
+            Notice::Moved { .. } | Notice::Renamed { .. } => {}
             Notice::Failed { torrent, problem, status, learning } => {
                 if let Some(entry) = self.entries.get_mut(&torrent) {
                     self.first_failure.get_or_insert(exit_of(&problem));

@@ -2,6 +2,10 @@
 //!
 //! Floor 3. All of it goes through one channel, so the manager deals with one thing after another.
 
+mod change;
+
+pub use change::{Change, Places, Priority, SeedUntil};
+
 use super::config::{Job, LinkJob};
 use super::notice::{RateLimits, Router, Watch};
 use super::peer::outbox::Outbox;
@@ -101,6 +105,13 @@ pub enum Command {
     /// Removes a torrent: its trackers are told, its content stays. [`Notice::Removed`](super::Notice::Removed)
     /// follows.
     Remove(TorrentId),
+    /// Removes a torrent and deletes its content: the files of the torrent, and folders that are empty then.
+    /// [`Notice::Removed`](super::Notice::Removed) follows.
+    Delete(TorrentId),
+    /// Changes a torrent.
+    Change(TorrentId, Change),
+    /// How many torrents may be active at once.
+    Places(Places),
     /// Limits what all torrents together transfer. New figures follow at once.
     Limit(RateLimits),
     /// Replaces the blocklist. Connections to addresses on the new one are closed.
