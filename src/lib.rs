@@ -142,6 +142,9 @@ pub mod base;
 #[cfg(any(doc, test))]
 pub mod book;
 pub mod cli;
+// Feature: daemon.
+#[cfg(feature = "daemon")]
+pub mod daemon;
 pub mod engine;
 // Feature: make.
 #[cfg(feature = "make")]
@@ -153,6 +156,6 @@ pub mod sys;
 // Feature: tracker.
 #[cfg(feature = "tracker")]
 pub mod tracker;
-// Feature: tracker.
-#[cfg(feature = "tracker")]
+// Features: tracker, daemon.
+#[cfg(any(feature = "tracker", feature = "daemon"))]
 pub mod web;

@@ -1,0 +1,6 @@
+//! The daemon: torrents that programs and browsers control over HTTP, as they control transmission.
+//!
+//! Floor 4, beside [`cli`](crate::cli), which only starts it.
+
+pub mod record;
+pub mod settings;
