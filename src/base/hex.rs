@@ -1,4 +1,4 @@
-//! Bytes as digits: hexadecimal, base32 (RFC 4648) and percent-encoding (RFC 3986).
+//! Bytes as digits: hexadecimal, base32 and base64 (RFC 4648), and percent-encoding (RFC 3986).
 
 use std::fmt::Write;
 
@@ -43,6 +43,49 @@ pub fn from_base32(text: &str) -> Option<[u8; 20]> {
     bytes.try_into().ok()
 }
 
+const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// `bytes` in base64 (RFC 4648).
+pub fn to_base64(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let number = group.iter().fold(0, |number, byte| number << 8 | usize::from(*byte)) << (8 * (3 - group.len()));
+        for digit in 0..4 {
+            // A group of one byte has two digits, one of two has three.
+            let there = digit <= group.len();
+            out.push(if there { char::from(BASE64[number >> (18 - 6 * digit) & 63]) } else { '=' });
+        }
+    }
+    out
+}
+
+/// The bytes of base64. Line ends and spaces are skipped, and the `=` at the end may be missing, because programs differ
+/// there. `None`: it contains something else.
+pub fn from_base64(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim_ascii_end().trim_end_matches('=');
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 2);
+    let (mut number, mut bits) = (0u32, 0);
+    for digit in text.bytes().filter(|byte| !byte.is_ascii_whitespace()) {
+        let value = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        number = number << 6 | u32::from(value);
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            // The bits above were in earlier bytes.
+            bytes.push((number >> bits) as u8);
+        }
+    }
+    // Six bits alone are no byte.
+    (bits < 6).then_some(bytes)
+}
+
 /// The byte that two hex digits stand for.
 pub fn byte(pair: [u8; 2]) -> Option<u8> {
     let [high, low] = pair.map(|digit| char::from(digit).to_digit(16));
@@ -74,7 +117,28 @@ mod tests {
         }
     }
 
+    /// The test vectors of RFC 4648, section 10.
+    #[test]
+    fn base64_is_written_and_read() {
+        for (text, encoded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
+            assert_eq!(to_base64(text.as_bytes()), encoded);
+            for digits in [encoded, encoded.trim_end_matches('='), &format!("{encoded}\r\n")] {
+                assert_eq!(from_base64(digits).as_deref(), Some(text.as_bytes()), "{digits:?}");
+            }
+        }
+        assert_eq!(to_base64(&[0xff, 0xfe, 0xfb]), "//77");
+        assert_eq!(from_base64("Zm9v\nYmFy"), Some(b"foobar".to_vec()));
+        for wrong in ["Z", "Zm9vY", "Zm9_", "Z=m9", "\u{e9}"] {
+            assert_eq!(from_base64(wrong), None, "{wrong}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn base64_goes_both_ways(bytes: Vec<u8>) {
+            prop_assert_eq!(from_base64(&to_base64(&bytes)), Some(bytes));
+        }
+
         #[test]
         fn hex_goes_both_ways(bytes: [u8; 20]) {
             prop_assert_eq!(from_hex(&to_hex(&bytes)), Some(bytes));

@@ -4,7 +4,6 @@
 //! no more bytes than its caller allows. Redirects are followed here and not by ureq, because each may lead through
 //! another [`proxy`], and because no error may show where they lead.
 
-mod base64;
 #[cfg(feature = "tls")]
 mod certificates;
 pub mod device;

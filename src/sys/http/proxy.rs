@@ -11,8 +11,8 @@
 //! allow tunnels to port 443 only: the proxy gets the whole URL in the first line (RFC 9112, section 3.2.2). ureq can't
 //! do that, so [`Through`] adds it. SOCKS is spoken by the [`outlet`].
 
-use super::base64;
 use super::tcp::{Tcp, with_config};
+use crate::base::hex::to_base64;
 use crate::base::network::Network;
 use crate::base::{step, url};
 use crate::sys::outlet;
@@ -116,7 +116,7 @@ pub fn authorization(proxy: &Proxy) -> Option<String> {
 
 /// `user:password` as the value of a header (RFC 7617).
 pub fn basic(user: &[u8]) -> String {
-    format!("Basic {}", base64::encode(user))
+    format!("Basic {}", to_base64(user))
 }
 
 /// Connects to servers and to proxies.

@@ -1,4 +1,6 @@
-//! A writer for JSON (RFC 8259). Objects as simple as ours need no library.
+//! JSON (RFC 8259): a writer, and a [reader](read) for what strangers send. Objects as simple as ours need no library.
+
+pub mod read;
 
 use crate::base::path::is_unprintable;
 use std::fmt::Write;
@@ -76,13 +78,21 @@ pub fn array(items: &mut dyn Iterator<Item = String>) -> String {
 /// A JSON string. It escapes what JSON requires, and everything that could deceive a terminal, because people look at
 /// the output too.
 pub fn string(text: &str) -> String {
-    let mut out = String::from("\"");
+    let mut out = String::new();
+    push_string(&mut out, text);
+    out
+}
+
+/// Appends a [JSON string](string).
+pub fn push_string(out: &mut String, text: &str) {
+    out.push('"');
     for character in text.chars() {
         match character {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
+            ' '..='~' => out.push(character),
             _ if is_unprintable(character) => {
                 for unit in character.encode_utf16(&mut [0; 2]) {
                     // Writing to a String can't fail.
@@ -92,7 +102,7 @@ pub fn string(text: &str) -> String {
             _ => out.push(character),
         }
     }
-    out + "\""
+    out.push('"');
 }
 
 #[cfg(test)]
