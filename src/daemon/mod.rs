@@ -3,4 +3,6 @@
 //! Floor 4, beside [`cli`](crate::cli), which only starts it.
 
 pub mod record;
+pub mod records;
+pub mod rpc;
 pub mod settings;
