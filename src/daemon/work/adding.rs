@@ -1,0 +1,332 @@
+//! Torrents are added, and the descriptions of links arrive.
+//!
+//! Floor 4, part of the [loop](super). A torrent is written to the [state](crate::daemon::state) before the engine gets
+//! it, so it is not lost when the process is killed right after a program was told that it was added.
+
+use super::{Asked, Daemon, Known, now};
+use crate::base::gzip::unpacked;
+use crate::base::path::for_terminal;
+use crate::base::sha256::sha256;
+use crate::base::url;
+use crate::daemon::chores::fetch;
+use crate::daemon::chores::scripts::Event;
+use crate::daemon::kept::Kept;
+use crate::daemon::record::{About as Shown, Dates, Now, Record, State, TrackerRecord, Trouble, Wishes};
+use crate::daemon::rpc::adding::{AddTorrent, TorrentSource};
+use crate::daemon::rpc::changing::read_tiers;
+use crate::daemon::rpc::{Failure, Kind, torrents};
+use crate::engine::{Change, Command, Job, LinkJob, Priority, TorrentId};
+use crate::proto::choice::Choice;
+use crate::proto::id::InfoHash;
+use crate::proto::magnet::Magnet;
+use crate::proto::metainfo::{About, MAX_METAINFO_BYTES, Metainfo};
+use crate::storage::content::part_file;
+use crate::storage::resume::saved_torrents;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+impl Daemon {
+    /// A program adds a torrent. `None`: the answer comes later.
+    pub(super) fn add(&mut self, mut asked: Asked, add: AddTorrent) -> Option<Asked> {
+        let result = match &add.source {
+            TorrentSource::Metainfo(bytes) => {
+                let bytes = bytes.clone();
+                self.add_torrent(&add, bytes)
+            }
+            TorrentSource::Magnet(link) => self.add_link(&add, link),
+            TorrentSource::Url(_) => {
+                fetch::torrent(asked, Box::new(add), &self.helpers);
+                return None;
+            }
+        };
+        self.answer_added(&mut asked, result);
+        Some(asked)
+    }
+
+    /// The .torrent file that a program named by its URL has arrived.
+    pub(super) fn fetched(&mut self, mut asked: Asked, add: AddTorrent, bytes: Result<Vec<u8>, String>) {
+        let result = match bytes {
+            Ok(bytes) if bytes.starts_with(b"magnet:") => self.add_link(&add, &String::from_utf8_lossy(&bytes)),
+            Ok(bytes) => self.add_torrent(&add, bytes),
+            Err(why) => Err(Failure::new(Kind::Http, why)),
+        };
+        self.answer_added(&mut asked, result);
+        self.answer(asked);
+    }
+
+    fn answer_added(&mut self, asked: &mut Asked, result: Result<(u32, bool), Failure>) {
+        let record = result.and_then(|(id, was_there)| {
+            let record = self.records.get(id).ok_or_else(|| Failure::of(Kind::Internal))?;
+            Ok((record, was_there))
+        });
+        asked.conversation.answer(|out, dialect| {
+            let (record, was_there) = record?;
+            torrents::write_added(out, dialect, record, was_there);
+            Ok(())
+        });
+    }
+
+    /// Adds the torrent whose .torrent file has these bytes. Returns its number, and whether it was there already.
+    pub(super) fn add_torrent(&mut self, add: &AddTorrent, bytes: Vec<u8>) -> Result<(u32, bool), Failure> {
+        let damaged = |why: String| {
+            log::warn!("a torrent is refused: {why}");
+            Failure::of(Kind::CorruptTorrent)
+        };
+        let bytes = unpacked(bytes, MAX_METAINFO_BYTES).ok_or_else(|| damaged("compressed, and damaged".into()))?;
+        let metainfo = Metainfo::parse(&bytes).map_err(damaged)?;
+        if part_file::is_name(&metainfo.name) {
+            return Err(damaged(format!("{} is a name of swarmlet's own files", for_terminal(&metainfo.name))));
+        }
+        if let Some(id) = self.records.with_hash(&metainfo.info_hash) {
+            return Ok((id, true));
+        }
+        let (mut record, mut kept) = self.wished(add)?;
+        kept.files = chosen(&metainfo, add)?;
+        let dir = Path::new(kept.dir(&record.download_dir)).into();
+        let saved = self.state.dir.save_torrent(metainfo.info_hash, &bytes);
+        saved.map_err(|error| Failure::new(Kind::System, crate::sys::in_words(&error)))?;
+        let job = self.job(Box::new(metainfo), &bytes, dir, &mut record, &kept);
+        let torrent = self.engine.number();
+        self.enter(record, kept, torrent).inspect(|_| self.engine.begin_new(torrent, job)).map(|id| {
+            self.after_adding(id);
+            (id, false)
+        })
+    }
+
+    /// Adds the torrent of a link.
+    pub(super) fn add_link(&mut self, add: &AddTorrent, link: &str) -> Result<(u32, bool), Failure> {
+        let unusable = |why: String| Failure::new(Kind::UnrecognizedInfo, why);
+        let job = Magnet::parse(link).and_then(|link| LinkJob::new(link).map_err(String::from)).map_err(unusable)?;
+        if let Some(id) = self.records.with_hash(&job.info_hash()) {
+            return Ok((id, true));
+        }
+        let (mut record, mut kept) = self.wished(add)?;
+        kept.link = Some(job.link.to_string().into());
+        record.about = Arc::new(of_link(&job.link, job.info_hash()));
+        record.trackers = numbered(job.link.trackers.iter().map(|url| vec![url.clone()]));
+        let torrent = self.engine.number();
+        self.enter(record, kept, torrent).inspect(|_| self.engine.learn_new(torrent, job)).map(|id| {
+            self.after_adding(id);
+            (id, false)
+        })
+    }
+
+    /// A record with what a program, or the settings, wish for a new torrent.
+    fn wished(&self, add: &AddTorrent) -> Result<(Record, Kept), Failure> {
+        let settings = &self.settings;
+        let download_dir = match &add.download_dir {
+            Some(dir) => {
+                let dir = settings.allowed_dir(dir).map_err(Failure::params)?;
+                // It came from a text.
+                dir.to_string_lossy().into_owned()
+            }
+            None => settings.download_dir.clone(),
+        };
+        let wishes = Wishes {
+            bandwidth_priority: add.bandwidth_priority,
+            peer_limit: add.peer_limit.unwrap_or(settings.peer_limit_per_torrent),
+            sequential_download: add.sequential_download.unwrap_or(settings.sequential_download),
+            ..Wishes::default()
+        };
+        let paused = add.paused.unwrap_or(!settings.start_added_torrents);
+        let at = Some(settings.incomplete_dir.as_str()).filter(|dir| {
+            settings.incomplete_dir_enabled && !dir.is_empty() && **dir != *download_dir
+        });
+        let moment = now();
+        let record = Record {
+            download_dir,
+            labels: add.labels.clone(),
+            wishes,
+            dates: Dates { added: moment, started: if paused { 0 } else { moment }, ..Dates::default() },
+            ..Record::default()
+        };
+        Ok((record, Kept { paused, at: at.map(Box::from), ..Kept::default() }))
+    }
+
+    /// Writes a new torrent and lists it. Returns its number.
+    fn enter(&mut self, mut record: Record, mut kept: Kept, torrent: TorrentId) -> Result<u32, Failure> {
+        record.dates.changed = now();
+        record.state = if kept.paused { State::Stopped } else { State::CheckWait };
+        let id = self.records.insert(record);
+        kept.place = self.queue.push(id);
+        // It was inserted a moment ago.
+        if let Some(record) = self.records.get(id)
+            && let Err(why) = self.state.save(record, &kept)
+        {
+            self.queue.remove(id);
+            self.records.remove(id, now());
+            return Err(Failure::new(Kind::System, why));
+        }
+        self.know(id, kept, torrent);
+        self.number_queue();
+        Ok(id)
+    }
+
+    /// Notes a torrent that is listed.
+    pub(super) fn know(&mut self, id: u32, kept: Kept, torrent: TorrentId) {
+        let before = self.records.get(id).map_or_else(Default::default, |record| record.totals);
+        let known = Known {
+            torrent,
+            kept,
+            is_changed: false,
+            is_counted: false,
+            before,
+            counted: Instant::now(),
+            waits_for_space: false,
+        };
+        self.known.insert(id, Box::new(known));
+        self.ids.insert(torrent, id);
+    }
+
+    fn after_adding(&mut self, id: u32) {
+        if let Some(record) = self.records.get(id) {
+            log::info!("{}: added", for_terminal(&record.about.name));
+            self.sums.files_added += record.about.file_count as u64;
+        }
+        self.tell_wishes(id, true);
+        self.run_script(Event::Added, id);
+    }
+
+    /// The job for a torrent whose .torrent file, with these bytes, is in the state. Fills in what the record says of it.
+    pub(super) fn job(
+        &self,
+        mut metainfo: Box<Metainfo>,
+        bytes: &[u8],
+        dir: Arc<Path>,
+        record: &mut Record,
+        kept: &Kept,
+    ) -> Job {
+        if let Some(tiers) = &kept.tiers {
+            metainfo.tiers.clone_from(tiers);
+        } else if !metainfo.private {
+            // A person checked them when they were set.
+            let more = read_tiers(&self.settings.default_trackers).unwrap_or_default();
+            metainfo.tiers.extend(more);
+        }
+        let path = self.state.dir.path_of_torrent(metainfo.info_hash);
+        record.about = Arc::new(of_metainfo(&metainfo, &path));
+        record.trackers = numbered(metainfo.tiers.iter().cloned());
+        let choice = kept.files.as_ref().map(|files| choice(&metainfo, files));
+        record.now = Now {
+            size_when_done: choice.as_ref().map_or(metainfo.length, |choice| choice.bytes),
+            metadata: 1.0,
+            ..Now::default()
+        };
+        record.now.left = record.now.size_when_done;
+        let description = saved_torrents::description(Some(path), bytes, &metainfo, None);
+        // The rest is in the record.
+        let about = metainfo.about.take().unwrap_or_default();
+        metainfo.about = About { nodes: about.nodes, web_seeds: about.web_seeds, ..About::default() }.boxed();
+        Job { choice: choice.map(Box::new), description, ..Job::new(metainfo, dir) }
+    }
+
+    /// The description of a link's torrent has arrived.
+    pub(super) fn learned(&mut self, torrent: TorrentId, info: &[u8]) {
+        let Some(&id) = self.ids.get(&torrent) else { return };
+        if let Err(why) = self.begin(id, torrent, info)
+            && let Some((record, known)) = self.both(id)
+        {
+            log::warn!("{}: {why}", for_terminal(&record.about.name));
+            known.is(record, State::Stopped);
+            record.note(Trouble::Local(why));
+            self.engine.send(Command::Change(torrent, Change::Paused(true)));
+        }
+    }
+
+    fn begin(&mut self, id: u32, torrent: TorrentId, info: &[u8]) -> Result<(), String> {
+        let (Some(record), Some(known)) = (self.records.get(id), self.known.get(&id)) else { return Ok(()) };
+        let Some(link) = &known.kept.link else { return Ok(()) };
+        let link = Magnet::parse(link)?;
+        if link.info_hash_v2.is_some_and(|hash| hash != sha256(info)) {
+            return Err("the link names two different torrents: xt=urn:btih: and xt=urn:btmh:".into());
+        }
+        let bytes = link.torrent_file(info);
+        let metainfo = Metainfo::parse(&bytes).map_err(|why| format!("the description can't be used: {why}"))?;
+        let saved = self.state.dir.save_torrent(metainfo.info_hash, &bytes);
+        saved.map_err(|error| format!("the .torrent file can't be saved: {}", crate::sys::in_words(&error)))?;
+        let (mut record, kept) = (record.clone(), Kept { link: None, ..known.kept.clone() });
+        let dir = Path::new(kept.dir(&record.download_dir)).into();
+        let job = self.job(Box::new(metainfo), &bytes, dir, &mut record, &kept);
+        self.state.save(&record, &kept)?;
+        if let Some((place, known)) = self.both(id) {
+            *place = record;
+            known.kept = kept;
+            known.is(place, State::CheckWait);
+            place.dates.changed = now();
+        }
+        self.engine.begin(torrent, job);
+        self.tell_wishes(id, false);
+        Ok(())
+    }
+}
+
+/// What a record says of a torrent.
+fn of_metainfo(metainfo: &Metainfo, path: &Path) -> Shown {
+    let about = metainfo.about();
+    Shown {
+        hash: Some(metainfo.info_hash),
+        name: metainfo.name.clone(),
+        magnet_link: Magnet { length: None, ..Magnet::of(metainfo) }.to_string(),
+        comment: about.comment.clone().unwrap_or_default(),
+        creator: about.created_by.clone().unwrap_or_default(),
+        created: about.creation_date.unwrap_or(0),
+        is_private: metainfo.private,
+        total_size: metainfo.length,
+        file_count: metainfo.files.iter().filter(|file| !file.padding).count(),
+        piece_count: metainfo.piece_count(),
+        piece_size: metainfo.piece_length.into(),
+        torrent_file: path.to_string_lossy().into_owned(),
+        web_seeds: about.web_seeds.clone(),
+    }
+}
+
+/// What a record says of a torrent of which only the link is known.
+pub(super) fn of_link(link: &Magnet, hash: InfoHash) -> Shown {
+    Shown {
+        hash: Some(hash),
+        name: link.name.clone().unwrap_or_else(|| hash.to_string()),
+        magnet_link: link.to_string(),
+        web_seeds: link.web_seeds.clone(),
+        ..Shown::default()
+    }
+}
+
+/// Trackers with their numbers and tiers.
+pub(super) fn numbered(tiers: impl Iterator<Item = Vec<String>>) -> Vec<TrackerRecord> {
+    let urls = tiers.enumerate().flat_map(|(tier, urls)| urls.into_iter().map(move |url| (tier, url)));
+    let one = |(id, (tier, announce))| TrackerRecord { id, tier, announce, ..TrackerRecord::default() };
+    (0u32..).zip(urls).map(one).collect()
+}
+
+/// The files that a program chooses when it adds a torrent; `None`: all as usual.
+fn chosen(metainfo: &Metainfo, add: &AddTorrent) -> Result<Option<Box<[Priority]>>, Failure> {
+    if add.files.is_empty() {
+        return Ok(None);
+    }
+    let mut files: Vec<(bool, i8)> = metainfo.files.iter().filter(|file| !file.padding).map(|_| (true, 0)).collect();
+    add.files.apply(&mut files)?;
+    Ok(Some(with_padding(metainfo.files.iter().map(|file| file.padding), &files)))
+}
+
+/// The priority of each file, padding included.
+pub(super) fn with_padding(padding: impl Iterator<Item = bool>, files: &[(bool, i8)]) -> Box<[Priority]> {
+    let mut files = files.iter();
+    let mut next = || match files.next() {
+        Some((false, _)) => Priority::Skip,
+        Some((true, -1)) => Priority::Low,
+        Some((true, 1)) => Priority::High,
+        Some((true, _)) | None => Priority::Normal,
+    };
+    padding.map(|is_padding| if is_padding { Priority::Normal } else { next() }).collect()
+}
+
+/// The choice that the priorities of all files are.
+pub(super) fn choice(metainfo: &Metainfo, files: &[Priority]) -> Choice {
+    Choice::new(metainfo, files.iter().map(|priority| *priority != Priority::Skip).collect())
+}
+
+/// The words for a URL that a program named, without its secrets.
+pub(super) fn shown(address: &str) -> String {
+    for_terminal(&url::redact(address))
+}

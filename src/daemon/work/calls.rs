@@ -1,0 +1,212 @@
+//! Programs ask, and are answered.
+//!
+//! Floor 4, part of the [loop](super). The calls of a text are carried out one after the other. If one needs a web server
+//! or a disk, a helper waits for it, and the loop goes on with others meanwhile. What a call changes is written before
+//! it is answered.
+
+use super::{Asked, Daemon, Heard, now};
+use crate::daemon::chores::{blocklist, space};
+use crate::daemon::record::State;
+use crate::daemon::rpc::call::{Call, Ids};
+use crate::daemon::rpc::session::{Stats, Sums, write_blocklist, write_groups, write_port, write_settings};
+use crate::daemon::rpc::session::{write_space, write_stats};
+use crate::daemon::rpc::{Failure, Kind, torrents};
+use crate::engine::{Change, Command};
+use std::thread;
+
+impl Daemon {
+    /// Carries out what a program asks, and answers when all of it is done.
+    pub(super) fn answer(&mut self, mut asked: Asked) {
+        while let Some(call) = asked.conversation.next() {
+            match self.carry_out(asked, call) {
+                Some(back) => asked = back,
+                // A helper has it now.
+                None => return,
+            }
+        }
+        (asked.answer)(asked.conversation.finish());
+    }
+
+    /// Carries out one call, and answers it; `None`: the answer comes later.
+    fn carry_out(&mut self, mut asked: Asked, call: Call) -> Option<Asked> {
+        let talk = &mut asked.conversation;
+        let moment = now();
+        match call {
+            Call::TorrentGet(get) => {
+                self.count_seconds();
+                let (records, settings) = (&self.records, &self.settings);
+                let details = |record: &_| self.details(record);
+                talk.answer(|out, dialect| torrents::write(out, dialect, &get, (records, settings), details, moment));
+            }
+            Call::TorrentAdd(add) => return self.add(asked, *add),
+            Call::TorrentSet(ids, change) => {
+                let done = self.change_all(&ids, &change);
+                talk.answer(|_, _| done);
+            }
+            Call::TorrentStart(ids) => {
+                let done = self.each(&ids, |daemon, id| daemon.pause(id, false));
+                talk.answer(|_, _| done);
+            }
+            Call::TorrentStartNow(ids) => {
+                let done = self.each(&ids, |daemon, id| {
+                    daemon.pause(id, false);
+                    daemon.change(id, Change::StartNow);
+                });
+                talk.answer(|_, _| done);
+            }
+            Call::TorrentStop(ids) => {
+                let done = self.each(&ids, |daemon, id| daemon.pause(id, true));
+                talk.answer(|_, _| done);
+            }
+            Call::TorrentVerify(ids) => {
+                let done = self.each(&ids, |daemon, id| daemon.change(id, Change::Verify));
+                talk.answer(|_, _| done);
+            }
+            Call::TorrentReannounce(ids) => {
+                let done = self.each(&ids, |daemon, id| {
+                    if let Some(known) = daemon.known.get(&id) {
+                        daemon.engine.send(Command::Announce(Some(known.torrent)));
+                    }
+                });
+                talk.answer(|_, _| done);
+            }
+            Call::TorrentRemove { ids, delete } => {
+                let done = self.remove_all(&ids, delete);
+                talk.answer(|_, _| done);
+            }
+            Call::TorrentSetLocation { ids, location, carry } => {
+                let done = self.set_location(&ids, &location, carry);
+                talk.answer(|_, _| done);
+            }
+            Call::TorrentRenamePath { ids, path, name } => {
+                let done = torrents::only_one(&self.records.select(&ids, moment));
+                let done = done.and_then(|id| self.rename(id, &path, &name).map(|()| id));
+                talk.answer(|out, dialect| {
+                    torrents::write_renamed(out, dialect, done?, &path, &name);
+                    Ok(())
+                });
+            }
+            Call::QueueMove(ids, how) => {
+                let moved = self.queue.shift(&self.records.select(&ids, moment), how);
+                let done = self.queue_changed(moved);
+                talk.answer(|_, _| done);
+            }
+            Call::SessionGet(names) => talk.answer(|out, dialect| {
+                write_settings(out, dialect, names.as_deref(), &self.settings, &self.session);
+                Ok(())
+            }),
+            Call::SessionSet(changes) => {
+                let done = changes.applied(&self.settings).and_then(|settings| self.change_settings(settings));
+                talk.answer(|_, _| done);
+            }
+            Call::SessionStats => {
+                let stats = self.stats();
+                talk.answer(|out, dialect| {
+                    write_stats(out, dialect, &stats);
+                    Ok(())
+                });
+            }
+            Call::SessionClose => {
+                talk.answer(|_, _| Ok(()));
+                self.stop();
+            }
+            Call::FreeSpace(path) => {
+                let helpers = self.helpers.clone();
+                // A network disk may take minutes.
+                let measure = move || {
+                    let space = space::of(&path);
+                    drop(helpers.send(Heard::Measured(asked, path, space)));
+                };
+                // If there is no thread, the program gets no answer.
+                let _ = thread::Builder::new().name("space".into()).stack_size(64 << 10).spawn(measure);
+                return None;
+            }
+            Call::PortTest => {
+                let is_open = self.router.reached || self.router.v4.open().is_some() || self.router.v6.open().is_some();
+                talk.answer(|out, dialect| {
+                    write_port(out, dialect, is_open);
+                    Ok(())
+                });
+            }
+            Call::BlocklistUpdate => {
+                blocklist::fetch(&self.settings.blocklist_url, &self.state.dir.path, Some(asked), &self.helpers);
+                return None;
+            }
+            Call::GroupGet => talk.answer(|out, _| {
+                write_groups(out);
+                Ok(())
+            }),
+            Call::GroupSet => talk.answer(|_, _| Ok(())),
+        }
+        Some(asked)
+    }
+
+    /// Does something with each torrent, and writes what changed.
+    fn each(&mut self, ids: &Ids, mut work: impl FnMut(&mut Daemon, u32)) -> Result<(), Failure> {
+        for id in self.records.select(ids, now()) {
+            work(self, id);
+        }
+        self.save_changed()
+    }
+
+    /// Writes what changed.
+    pub(super) fn save_changed(&mut self) -> Result<(), Failure> {
+        self.save_all(|known| known.is_changed).map_err(|why| {
+            log::error!("{why}");
+            Failure::new(Kind::System, why)
+        })
+    }
+
+    /// A folder was measured.
+    pub(super) fn measured(&mut self, mut asked: Asked, path: &str, space: Result<(u64, u64), String>) {
+        asked.conversation.answer(|out, dialect| {
+            let (free, whole) = space.map_err(|why| Failure::new(Kind::System, why))?;
+            write_space(out, dialect, path, free, whole);
+            Ok(())
+        });
+        self.answer(asked);
+    }
+
+    /// A blocklist was read.
+    pub(super) fn blocklist_came(&mut self, asked: Option<Asked>, list: Result<blocklist::Read, String>) {
+        let list = list.map(|blocklist::Read(list)| {
+            self.session.blocklist_size = list.len() as u64;
+            if self.settings.blocklist_enabled {
+                self.engine.send(Command::Block(list));
+            }
+            self.session.blocklist_size
+        });
+        if let Err(why) = &list {
+            log::warn!("{why}; the list that was read before stays in force");
+        }
+        if let Some(mut asked) = asked {
+            asked.conversation.answer(|out, dialect| {
+                write_blocklist(out, dialect, list.map_err(|why| Failure::new(Kind::Blocklist, why))?);
+                Ok(())
+            });
+            self.answer(asked);
+        }
+    }
+
+    /// What all torrents do together.
+    fn stats(&self) -> Stats {
+        let now = self.sums_now();
+        let before = &self.sums_before;
+        let ever = Sums {
+            uploaded: before.uploaded + now.uploaded,
+            downloaded: before.downloaded + now.downloaded,
+            files_added: before.files_added + now.files_added,
+            sessions: before.sessions + now.sessions,
+            seconds: before.seconds + now.seconds,
+        };
+        let paused = self.records.iter().filter(|record| record.state == State::Stopped).count();
+        Stats {
+            active: self.records.len() - paused,
+            paused,
+            down_rate: self.records.iter().map(|record| record.now.down_rate).sum(),
+            up_rate: self.records.iter().map(|record| record.now.up_rate).sum(),
+            ever,
+            now,
+        }
+    }
+}

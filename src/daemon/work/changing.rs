@@ -1,0 +1,290 @@
+//! What people and programs change about torrents.
+//!
+//! Floor 4, part of the [loop](super). Each change is noted here, carried out by the engine, and written before the
+//! program hears that it is done.
+
+use super::adding::numbered;
+use super::{Daemon, Known, now};
+use crate::base::path::for_terminal;
+use crate::base::time::Time;
+use crate::daemon::record::{Mode, Record, State, Trouble, Wishes};
+use crate::daemon::rpc::call::Ids;
+use crate::daemon::rpc::changing::{ChangeTorrents, tiers};
+use crate::daemon::rpc::{Failure, Kind};
+use crate::daemon::settings::Settings;
+use crate::engine::{Change, Command, RateLimits, SeedUntil, TorrentId};
+use std::path::Path;
+
+impl Daemon {
+    /// Sends a change to the engine.
+    pub(super) fn change(&self, id: u32, change: Change) {
+        if let Some(known) = self.known.get(&id) {
+            self.engine.send(Command::Change(known.torrent, change));
+        }
+    }
+
+    /// Stops or starts a torrent.
+    pub(super) fn pause(&mut self, id: u32, paused: bool) {
+        let Some((record, known)) = self.both(id) else { return };
+        known.is_changed |= known.kept.paused != paused || record.is_finished;
+        known.kept.paused = paused;
+        known.waits_for_space = false;
+        let torrent = known.torrent;
+        if paused {
+            known.is(record, State::Stopped);
+        } else {
+            record.is_finished = false;
+            record.dates.started = now();
+        }
+        record.dates.changed = now();
+        self.engine.send(Command::Change(torrent, Change::Paused(paused)));
+    }
+
+    /// Tells the engine all that is wished for a torrent; only what is not as usual if it `is_new`.
+    pub(super) fn tell_wishes(&self, id: u32, is_new: bool) {
+        let (Some(record), Some(known)) = (self.records.get(id), self.known.get(&id)) else { return };
+        let wishes = &record.wishes;
+        let usual = Wishes { peer_limit: self.options.config.torrent.max_peers as u64, ..Wishes::default() };
+        if !is_new || limits_of(wishes) != limits_of(&usual) {
+            self.change(id, Change::Limits(limits_of(wishes)));
+        }
+        if !is_new || !wishes.honors_session_limits {
+            self.change(id, Change::SharesLimits(wishes.honors_session_limits));
+        }
+        if !is_new || wishes.peer_limit != usual.peer_limit {
+            self.change(id, Change::MaxPeers(wishes.peer_limit as usize));
+        }
+        if !is_new || wishes.sequential_download {
+            self.change(id, Change::Sequential(wishes.sequential_download));
+        }
+        let until = seed_until(wishes, &self.settings);
+        if !is_new || until != SeedUntil::default() {
+            self.change(id, Change::SeedUntil(until));
+        }
+        if known.kept.paused {
+            self.change(id, Change::Paused(true));
+        }
+    }
+
+    /// Changes torrents as `torrent-set` says.
+    pub(super) fn change_all(&mut self, ids: &Ids, change: &ChangeTorrents) -> Result<(), Failure> {
+        let ids = self.records.select(ids, now());
+        let location = change.location.as_ref().map(|dir| self.settings.allowed_dir(dir));
+        let location = location.transpose().map_err(Failure::params)?;
+        for id in &ids {
+            let Some((record, known)) = self.both(*id) else { continue };
+            known.is_changed = true;
+            record.dates.changed = now();
+            if let Some(labels) = &change.labels {
+                record.labels.clone_from(labels);
+            }
+            if change.changes_wishes() {
+                change.apply(&mut record.wishes);
+                self.tell_wishes(*id, false);
+            }
+            if !change.files.is_empty() {
+                self.choose(*id, change)?;
+            }
+            if !change.trackers.is_empty() {
+                self.change_trackers(*id, change)?;
+            }
+            if let Some(dir) = &location {
+                self.carry(*id, dir, true);
+            }
+        }
+        if let Some(position) = change.queue_position {
+            let moved = ids.iter().enumerate().flat_map(|(at, id)| self.queue.put(*id, position + at)).collect();
+            self.queue_changed(moved)?;
+        }
+        self.save_changed()
+    }
+
+    fn change_trackers(&mut self, id: u32, change: &ChangeTorrents) -> Result<(), Failure> {
+        let Some((record, known)) = self.both(id) else { return Ok(()) };
+        let tiers = tiers(&record.trackers, &change.trackers)?;
+        record.trackers = numbered(tiers.iter().cloned());
+        record.dates.edited = now();
+        known.kept.tiers = Some(tiers.clone());
+        self.change(id, Change::Trackers(tiers));
+        Ok(())
+    }
+
+    /// The content of torrents is in another folder from now on.
+    pub(super) fn set_location(&mut self, ids: &Ids, location: &str, carry: bool) -> Result<(), Failure> {
+        let dir = self.settings.allowed_dir(location).map_err(Failure::params)?;
+        for id in self.records.select(ids, now()) {
+            self.carry(id, &dir, carry);
+        }
+        self.save_changed()
+    }
+
+    fn carry(&mut self, id: u32, dir: &Path, carry: bool) {
+        let Some((record, known)) = self.both(id) else { return };
+        // It came from a text.
+        let to = dir.to_string_lossy().into_owned();
+        record.dates.changed = now();
+        known.is_changed = true;
+        if known.kept.link.is_some() {
+            // There is nothing to move yet.
+            known.kept.at = None;
+            record.download_dir = to;
+            return;
+        }
+        known.kept.moving = Some((to.into(), carry));
+        self.change(id, Change::Move { to: dir.into(), carry });
+    }
+
+    /// The content of a torrent was moved, or could not be.
+    pub(super) fn moved(&mut self, torrent: TorrentId, result: Result<(), String>) {
+        let Some((record, known)) = self.of_engine(torrent) else { return };
+        known.is_changed = true;
+        record.dates.changed = now();
+        match (result, known.kept.moving.take()) {
+            (Ok(()), Some((to, _))) => {
+                known.kept.at = None;
+                record.download_dir = to.into();
+            }
+            (Ok(()), None) => known.kept.at = None,
+            (Err(why), _) => {
+                log::warn!("{}: can't be moved: {why}", for_terminal(&record.about.name));
+                record.note(Trouble::Local(why));
+            }
+        }
+        let id = record.id;
+        self.save_quietly(id);
+    }
+
+    /// A file or folder of a torrent gets another name.
+    pub(super) fn rename(&mut self, id: u32, path: &str, name: &str) -> Result<(), Failure> {
+        if name.contains('/') || [".", ".."].contains(&name) || name.contains('\0') {
+            return Err(Failure::params("the new name must be one component of a path"));
+        }
+        self.change(id, Change::Rename { path: path.into(), name: name.into() });
+        Ok(())
+    }
+
+    /// A file or folder has its new name, or could not get it.
+    pub(super) fn was_renamed(&mut self, torrent: TorrentId, result: Result<(), String>) {
+        let Some((record, _)) = self.of_engine(torrent) else { return };
+        if let Err(why) = result {
+            log::warn!("{}: can't be renamed: {why}", for_terminal(&record.about.name));
+            record.note(Trouble::Local(why));
+        }
+    }
+
+    /// Removes torrents, and their content if `delete` is set.
+    pub(super) fn remove_all(&mut self, ids: &Ids, delete: bool) -> Result<(), Failure> {
+        for id in self.records.select(ids, now()) {
+            self.remove(id, delete).map_err(|why| Failure::new(Kind::System, why))?;
+        }
+        self.number_queue();
+        Ok(())
+    }
+
+    /// A torrent leaves the list now. If its content is deleted, its file says so until that is done, so that it is done
+    /// even if the process is killed.
+    fn remove(&mut self, id: u32, delete: bool) -> Result<(), String> {
+        let (Some(record), Some(known)) = (self.records.get(id), self.known.get_mut(&id)) else { return Ok(()) };
+        if delete && known.kept.link.is_none() {
+            known.kept.is_leaving = true;
+            self.state.save(record, &known.kept)?;
+            self.engine.send(Command::Delete(known.torrent));
+        } else {
+            record.about.hash.map_or(Ok(()), |hash| self.state.forget(hash))?;
+            self.engine.send(Command::Remove(known.torrent));
+        }
+        log::info!("{}: removed", for_terminal(&record.about.name));
+        self.queue.remove(id);
+        let gone = self.records.remove(id, now());
+        if let (Some(known), Some(record)) = (self.known.remove(&id), gone) {
+            self.sums.uploaded += record.totals.uploaded.saturating_sub(known.before.uploaded);
+            self.sums.downloaded += record.totals.downloaded.saturating_sub(known.before.downloaded);
+            match known.kept.is_leaving {
+                true => drop(self.leaving.insert(known.torrent, record)),
+                false => drop(self.ids.remove(&known.torrent)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The engine has removed a torrent.
+    pub(super) fn removed(&mut self, torrent: TorrentId) {
+        self.ids.remove(&torrent);
+        let Some(hash) = self.leaving.remove(&torrent).and_then(|record| record.about.hash) else { return };
+        // It may have been added again meanwhile.
+        if self.records.with_hash(&hash).is_none()
+            && let Err(why) = self.state.forget(hash)
+        {
+            log::error!("{why}");
+        }
+    }
+
+    /// The places of torrents have changed.
+    pub(super) fn queue_changed(&mut self, moved: Vec<(u32, i64)>) -> Result<(), Failure> {
+        for (id, place) in &moved {
+            if let Some(known) = self.known.get_mut(id) {
+                known.kept.place = *place;
+                known.is_changed = true;
+            }
+        }
+        self.number_queue();
+        for (id, _) in moved {
+            if let Some(record) = self.records.get(id) {
+                self.change(id, Change::Place(record.queue_position));
+            }
+        }
+        self.save_changed()
+    }
+
+    /// Numbers the torrents in the order of the queue.
+    pub(super) fn number_queue(&mut self) {
+        for (position, id) in self.queue.ids().enumerate() {
+            if let Some(record) = self.records.get_mut(id)
+                && record.queue_position != position
+            {
+                record.queue_position = position;
+                record.dates.changed = now();
+            }
+        }
+    }
+}
+
+impl Known {
+    /// Whether it waits for its description.
+    pub(super) fn is_link(&self) -> bool {
+        self.kept.link.is_some()
+    }
+}
+
+/// The limits of a torrent alone, in bytes a second.
+fn limits_of(wishes: &Wishes) -> RateLimits {
+    let limit = |limited: bool, kilobytes: u64| limited.then_some(kilobytes.saturating_mul(1000));
+    RateLimits {
+        download: limit(wishes.download_limited, wishes.download_limit),
+        upload: limit(wishes.upload_limited, wishes.upload_limit),
+    }
+}
+
+/// When a torrent has seeded enough.
+pub(super) fn seed_until(wishes: &Wishes, settings: &Settings) -> SeedUntil {
+    let ratio = match wishes.seed_ratio_mode {
+        Mode::Global => settings.seed_ratio_limited.then_some(settings.seed_ratio_limit),
+        Mode::Single => Some(wishes.seed_ratio_limit),
+        Mode::Unlimited => None,
+    };
+    let minutes = match wishes.seed_idle_mode {
+        Mode::Global => settings.idle_seeding_limit_enabled.then_some(settings.idle_seeding_limit),
+        Mode::Single => Some(wishes.seed_idle_limit),
+        Mode::Unlimited => None,
+    };
+    SeedUntil {
+        // Hundredths; what is not a number becomes 0.
+        ratio: ratio.map(|ratio| (ratio * 100.0).round() as u64),
+        idle: minutes.map(|minutes| Time::from_secs(minutes.saturating_mul(60))),
+    }
+}
+
+/// Whether a torrent that seeds has reached its ratio or its time.
+pub(super) fn has_seeded_enough(record: &Record) -> bool {
+    record.state == State::Stopped && record.now.left == 0
+}

@@ -1,0 +1,204 @@
+//! The loop of the daemon: one thread that owns what is known of all torrents.
+//!
+//! Floor 4. It waits for the engine's notices, for programs that ask over HTTP, for signals, for what its helpers found
+//! (the watched folder, a .torrent file from a web server, a blocklist) and for the next timer. The engine's notices
+//! keep the records up to date, so a list of ten thousand torrents costs the engine nothing.
+//!
+//! | what happens | file |
+//! |---|---|
+//! | the daemon starts: torrents of earlier runs come back | [`starting`] |
+//! | the engine tells something | [`notices`] |
+//! | a program asks | [`calls`] |
+//! | a torrent is added, or its description arrives | [`adding`] |
+//! | a torrent is changed | [`changing`] |
+//! | a setting is changed | [`settings`] |
+//! | a minute has passed | [`minutes`] |
+
+mod adding;
+mod calls;
+mod changing;
+mod minutes;
+mod notices;
+mod settings;
+mod starting;
+
+use super::chores::{blocklist, space::Space, watch};
+use super::kept::Kept;
+use super::queue::Queue;
+use super::record::Record;
+use super::records::Records;
+use super::rpc::Conversation;
+use super::rpc::adding::AddTorrent;
+use super::rpc::session::{Session, Sums};
+use super::settings::Settings;
+use super::state::State;
+use super::{DaemonError, Options};
+use crate::engine::{Engine, Notice, Router, TorrentId};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Select, Sender};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// What wakes the loop, besides the engine.
+pub enum Heard {
+    /// A program posted a text.
+    Asked(Asked),
+    /// A .torrent file that a program named by its URL has arrived, or has not.
+    Fetched(Asked, Box<AddTorrent>, Result<Vec<u8>, String>),
+    /// The space of a folder that a program asked for: free and in all.
+    Measured(Asked, String, Result<(u64, u64), String>),
+    /// The free space of all folders.
+    Space(Space),
+    /// Something is in the watched folder.
+    Watched(watch::Seen),
+    /// A blocklist was read; a program may wait for it.
+    Blocklist(Option<Asked>, Result<blocklist::Read, String>),
+    /// The configuration is to be read again.
+    Reload,
+    /// The daemon is to end.
+    Stop,
+}
+
+/// A program that asks, and how it is answered.
+pub struct Asked {
+    /// What it asks, and the answers so far.
+    pub conversation: Conversation,
+    /// Takes the answer; `None`: it wants none.
+    pub answer: Box<dyn FnOnce(Option<String>) + Send>,
+}
+
+/// A torrent, besides its record.
+struct Known {
+    torrent: TorrentId,
+    kept: Kept,
+    /// Its file is older than what is known of it: programs were not told yet.
+    is_changed: bool,
+    /// Its figures are newer than its file.
+    is_counted: bool,
+    /// What was counted before the engine began to count.
+    before: super::record::Totals,
+    /// Until when its seconds are counted.
+    counted: Instant,
+    /// It is paused until there is more free space.
+    waits_for_space: bool,
+}
+
+/// The daemon at work.
+pub struct Daemon {
+    options: Options,
+    engine: Engine,
+    state: State,
+    /// The settings of the configuration, and those that hold.
+    configured: Settings,
+    settings: Settings,
+    records: Records,
+    known: BTreeMap<u32, Box<Known>>,
+    /// Our numbers of the engine's torrents.
+    ids: BTreeMap<TorrentId, u32>,
+    queue: Queue,
+    session: Session,
+    sums: Sums,
+    /// Sums of the runs before.
+    sums_before: Sums,
+    began: Instant,
+    router: Router,
+    helpers: Sender<Heard>,
+    scripts: super::chores::scripts::Scripts,
+    minute: minutes::Minute,
+    /// Torrents whose content is being deleted.
+    leaving: BTreeMap<TorrentId, Record>,
+    is_stopping: bool,
+}
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs() as i64)
+}
+
+impl Daemon {
+    /// Works until it is told to end.
+    pub fn go(&mut self, notices: &Receiver<Notice>, heard: &Receiver<Heard>) -> Result<(), DaemonError> {
+        loop {
+            let mut select = Select::new();
+            let of_engine = select.recv(notices);
+            select.recv(heard);
+            match select.select_deadline(self.minute.next) {
+                Ok(ready) if ready.index() == of_engine => match ready.recv(notices) {
+                    Ok(Notice::Stopped(reports)) => {
+                        self.renew(reports);
+                        return self.end();
+                    }
+                    Ok(notice) => self.take_in(notice),
+                    Err(_) => return Err(DaemonError::Io("the engine ended unexpectedly".into())),
+                },
+                // The sender is ours, too.
+                Ok(ready) => drop(ready.recv(heard).map(|heard| self.hear(heard))),
+                Err(_) => self.minute_passed(),
+            }
+        }
+    }
+
+    fn hear(&mut self, heard: Heard) {
+        match heard {
+            Heard::Asked(asked) => self.answer(asked),
+            Heard::Fetched(asked, add, bytes) => self.fetched(asked, *add, bytes),
+            Heard::Measured(asked, path, space) => self.measured(asked, &path, space),
+            Heard::Space(space) => self.space_is(space),
+            Heard::Watched(seen) => self.watched(seen),
+            Heard::Blocklist(asked, list) => self.blocklist_came(asked, list),
+            Heard::Reload => self.reload(),
+            Heard::Stop => self.stop(),
+        }
+    }
+
+    /// The engine is told to end. What it says last is taken in.
+    fn stop(&mut self) {
+        if !self.is_stopping {
+            self.is_stopping = true;
+            log::info!("the daemon ends: trackers are told");
+            self.engine.send(crate::engine::Command::Stop);
+        }
+    }
+
+    /// Writes everything that is not written yet.
+    fn end(&mut self) -> Result<(), DaemonError> {
+        self.count_seconds();
+        let torrents = self.save_all(|known| known.is_changed || known.is_counted);
+        torrents.and(self.save_session()).map_err(DaemonError::Io)
+    }
+
+    /// Writes the files of the torrents for which `which` is true.
+    fn save_all(&mut self, which: impl Fn(&Known) -> bool) -> Result<(), String> {
+        let mut result = Ok(());
+        for (id, known) in &mut self.known {
+            if which(known)
+                && let Some(record) = self.records.get(*id)
+            {
+                match self.state.save(record, &known.kept) {
+                    Ok(()) => (known.is_changed, known.is_counted) = (false, false),
+                    Err(error) => result = Err(error),
+                }
+            }
+        }
+        result
+    }
+
+    /// The record of a torrent, and what else is known of it.
+    fn both(&mut self, id: u32) -> Option<(&mut Record, &mut Known)> {
+        Some((self.records.get_mut(id)?, self.known.get_mut(&id)?))
+    }
+
+    /// The record of a torrent of the engine, and what else is known of it.
+    fn of_engine(&mut self, torrent: TorrentId) -> Option<(&mut Record, &mut Known)> {
+        let id = *self.ids.get(&torrent)?;
+        self.both(id)
+    }
+
+    /// Waits no longer than this for a notice; for tests.
+    #[cfg(test)]
+    fn settle(&mut self, notices: &Receiver<Notice>, time: Duration) {
+        let end = Instant::now() + time;
+        while let Ok(notice) = notices.recv_deadline(end) {
+            self.take_in(notice);
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! What the engine tells is taken in: the records follow it.
+//!
+//! Floor 4, part of the [loop](super).
+
+use super::{Daemon, Known, now};
+use crate::base::path::for_terminal;
+use crate::daemon::chores::scripts::Event;
+use crate::daemon::record::{Now, Record, Sources, State, Totals, TrackerRecord, Trouble};
+use crate::engine::{Notice, Phase, Report, TorrentId};
+use crate::swarm::figures::{LearningStatus, Status};
+use crate::swarm::meeting::announcer::Tracker;
+use crate::swarm::meeting::source::Source;
+use crate::swarm::standing::Standing;
+use std::sync::Arc;
+
+impl Daemon {
+    /// Takes in a notice.
+    pub(super) fn take_in(&mut self, notice: Notice) {
+        match notice {
+            Notice::Status { reports, .. } => self.renew(reports),
+            Notice::Learned { torrent, info } => self.learned(torrent, &info),
+            Notice::Joined { torrent, is_complete, .. } => {
+                if is_complete {
+                    self.is_complete(torrent, false);
+                }
+            }
+            Notice::Complete { torrent, status } => {
+                self.runs(torrent, &status);
+                self.is_complete(torrent, true);
+            }
+            Notice::Waiting { torrent, trouble, status } => {
+                self.runs(torrent, &status);
+                self.tell(torrent, &format!("waits for its disk: {}", trouble.text));
+            }
+            Notice::Resumed { torrent, status } => {
+                self.runs(torrent, &status);
+                self.tell(torrent, "goes on");
+            }
+            Notice::Removed { torrent } => self.removed(torrent),
+            Notice::Moved { torrent, result } => self.moved(torrent, result),
+            Notice::Renamed { torrent, result } => self.was_renamed(torrent, result),
+            Notice::Failed { torrent, problem, status, .. } => {
+                if let Some(status) = status {
+                    self.runs(torrent, &status);
+                }
+                self.tell(torrent, &problem.text);
+                self.failed(torrent, problem.text);
+            }
+            Notice::Tracker { torrent, problem, warning, .. } => {
+                if let Some(words) = problem.or(warning) {
+                    self.tell(torrent, &format!("a tracker says: {words}"));
+                }
+            }
+            Notice::Router(router) => self.router = *router,
+            Notice::Warning { torrent: Some(torrent), text } => self.tell(torrent, &format!("warning: {text}")),
+            Notice::Warning { torrent: None, text } => log::warn!("{text}"),
+            Notice::Offline(Some(why)) => log::warn!("{why}: nothing is sent until it is back"),
+            Notice::Offline(None) => log::warn!("the way out is back"),
+            // The loop looks at it.
+            Notice::Stopped(_) => {}
+        }
+    }
+
+    /// Takes in new figures.
+    pub(super) fn renew(&mut self, reports: Vec<Report>) {
+        for Report { torrent, phase, .. } in reports {
+            match phase {
+                Phase::Learning(status) => self.learns(torrent, &status),
+                Phase::Checking(bytes) => self.is_checked(torrent, bytes),
+                Phase::Running(status) => self.runs(torrent, &status),
+                Phase::Failed(problem) => self.failed(torrent, problem.text),
+            }
+        }
+    }
+
+    fn tell(&mut self, torrent: TorrentId, words: &str) {
+        if let Some((record, _)) = self.of_engine(torrent) {
+            log::warn!("{}: {words}", for_terminal(&record.about.name));
+        }
+    }
+
+    fn failed(&mut self, torrent: TorrentId, why: String) {
+        let Some((record, known)) = self.of_engine(torrent) else { return };
+        known.is(record, State::Stopped);
+        record.now = Now { down_rate: 0, up_rate: 0, peers: 0, sending: 0, getting: 0, ..record.now };
+        record.note(Trouble::Local(why));
+    }
+
+    fn learns(&mut self, torrent: TorrentId, status: &Arc<LearningStatus>) {
+        let Some((record, known)) = self.of_engine(torrent) else { return };
+        // A report may be older than the description.
+        if known.kept.link.is_none() {
+            return;
+        }
+        let is_paused = status.paused || known.kept.paused;
+        known.is(record, if is_paused { State::Stopped } else { State::Download });
+        let size = status.size.unwrap_or(0);
+        record.now.metadata = if size == 0 { 0.0 } else { status.bytes.min(size) as f64 / size as f64 };
+        record.now.peers = status.peers;
+        record.now.sending = status.asked;
+        record.now.sources = sources(&status.sources);
+        follow(&mut record.trackers, &status.trackers);
+        record.note(trouble_of(&record.trackers));
+        record.dates.changed = now();
+    }
+
+    fn is_checked(&mut self, torrent: TorrentId, bytes: u64) {
+        let Some((record, known)) = self.of_engine(torrent) else { return };
+        let size = record.about.total_size.max(1);
+        record.now.check_progress = bytes.min(size) as f64 / size as f64;
+        known.is(record, if bytes == 0 { State::CheckWait } else { State::Check });
+        record.dates.changed = now();
+    }
+
+    fn runs(&mut self, torrent: TorrentId, status: &Arc<Status>) {
+        let Some((record, known)) = self.of_engine(torrent) else { return };
+        let before = (record.state, record.now.left, record.totals);
+        known.is(record, state_of(status));
+        record.now = Now {
+            size_when_done: record.now.size_when_done,
+            left: status.left,
+            have_valid: record.now.size_when_done.saturating_sub(status.left),
+            have_unchecked: status.under_way,
+            desired_available: if status.useful > 0 { status.left } else { 0 },
+            check_progress: 0.0,
+            metadata: 1.0,
+            down_rate: status.down_rate,
+            up_rate: status.up_rate,
+            peers: status.peers,
+            sending: status.asked.min(status.peers),
+            getting: usize::from(status.up_rate > 0),
+            web_seeds_sending: status.web_seeds,
+            sources: sources(&status.sources),
+            idle_left: None,
+        };
+        record.totals = Totals {
+            downloaded: known.before.downloaded.saturating_add(status.downloaded),
+            uploaded: known.before.uploaded.saturating_add(status.uploaded),
+            corrupt: known.before.corrupt.saturating_add(status.wasted),
+            ..record.totals
+        };
+        let moment = now();
+        if status.down_rate > 0 || status.up_rate > 0 {
+            record.dates.active = moment;
+        }
+        follow(&mut record.trackers, &status.trackers);
+        let trouble = match &status.standing {
+            Standing::WaitingForDisk(trouble) => Trouble::Local(trouble.text.clone()),
+            Standing::Failed(problem) => Trouble::Local(problem.text.clone()),
+            Standing::Downloading | Standing::Seeding => trouble_of(&record.trackers),
+        };
+        record.note(trouble);
+        if before != (record.state, record.now.left, record.totals) {
+            known.is_counted = true;
+            record.dates.changed = moment;
+        }
+    }
+
+    fn is_complete(&mut self, torrent: TorrentId, is_news: bool) {
+        let Some((record, known)) = self.of_engine(torrent) else { return };
+        if record.dates.done == 0 {
+            record.dates.done = now();
+            known.is_changed = true;
+        }
+        let id = record.id;
+        if is_news {
+            log::info!("{}: complete", for_terminal(&record.about.name));
+            self.run_script(Event::Done, id);
+        }
+        self.save_quietly(id);
+    }
+
+    /// A torrent's file is written although no program waits for it.
+    pub(super) fn save_quietly(&mut self, id: u32) {
+        let Some(known) = self.known.get_mut(&id).filter(|known| known.is_changed) else { return };
+        let Some(record) = self.records.get(id) else { return };
+        match self.state.save(record, &known.kept) {
+            Ok(()) => (known.is_changed, known.is_counted) = (false, false),
+            // It is tried again within a minute.
+            Err(error) => log::error!("{error}"),
+        }
+    }
+}
+
+impl Known {
+    /// A torrent does this now. The seconds until now count for what it did.
+    pub(super) fn is(&mut self, record: &mut Record, state: State) {
+        if record.state != state {
+            self.count(record);
+            record.state = state;
+            record.dates.changed = now();
+        }
+    }
+
+    /// Counts the seconds that have passed.
+    pub(super) fn count(&mut self, record: &mut Record) {
+        let seconds = self.counted.elapsed().as_secs();
+        self.counted += std::time::Duration::from_secs(seconds);
+        match record.state {
+            State::Download => record.totals.seconds_downloading += seconds,
+            State::Seed => record.totals.seconds_seeding += seconds,
+            State::Stopped | State::CheckWait | State::Check | State::DownloadWait | State::SeedWait => {}
+        }
+    }
+}
+
+impl Record {
+    /// Notes what is wrong.
+    pub(super) fn note(&mut self, trouble: Trouble) {
+        if self.trouble != trouble {
+            self.trouble = trouble;
+            self.dates.changed = now();
+        }
+    }
+}
+
+fn state_of(status: &Status) -> State {
+    let is_complete = status.left == 0;
+    match (status.paused, status.queued, is_complete) {
+        (true, ..) => State::Stopped,
+        (_, true, false) => State::DownloadWait,
+        (_, true, true) => State::SeedWait,
+        (_, _, false) => State::Download,
+        (_, _, true) => State::Seed,
+    }
+}
+
+fn sources(counts: &[usize; Source::ALL.len()]) -> Sources {
+    let mut sources = Sources::default();
+    for (source, count) in Source::ALL.into_iter().zip(counts) {
+        match source {
+            Source::Tracker => sources.tracker = *count,
+            Source::Dht => sources.dht = *count,
+            Source::Pex => sources.pex = *count,
+            Source::Lsd => sources.lpd = *count,
+            Source::Link => sources.cache = *count,
+            Source::Incoming => sources.incoming = *count,
+            // It has no socket.
+            Source::WebSeed => {}
+        }
+    }
+    sources
+}
+
+/// The trackers of a record follow those of the engine, which has them in the same order.
+fn follow(records: &mut [TrackerRecord], trackers: &[Tracker]) {
+    let moment = now();
+    for (record, tracker) in records.iter_mut().zip(trackers) {
+        if record.is_asked && !tracker.asking {
+            record.last_announce = moment;
+        }
+        record.is_asked = tracker.asking;
+        record.succeeded = tracker.problem.is_none() && tracker.knows_us;
+        record.is_backup = tracker.next_in.is_none() && !tracker.asking && !tracker.knows_us;
+        record.next_announce = tracker.next_in.map_or(0, |time| moment + time.as_secs() as i64);
+        let said = tracker.problem.as_deref().or(tracker.warning.as_deref()).unwrap_or_default();
+        if record.result != said {
+            record.result = said.into();
+        }
+        (record.seeds, record.leechers, record.completed) = (tracker.seeds, tracker.leechers, tracker.completed);
+    }
+}
+
+/// What the trackers say is wrong. One that works is enough.
+fn trouble_of(trackers: &[TrackerRecord]) -> Trouble {
+    let mut said = trackers.iter().filter(|tracker| !tracker.result.is_empty());
+    let Some(first) = said.next() else { return Trouble::None };
+    let works = |tracker: &TrackerRecord| tracker.succeeded;
+    match trackers.iter().any(works) {
+        true if works(first) => Trouble::TrackerWarning(first.result.clone()),
+        true => Trouble::None,
+        false => Trouble::TrackerError(first.result.clone()),
+    }
+}
