@@ -2,6 +2,8 @@
 //!
 //! Floor 4, beside [`cli`](crate::cli), which only starts it.
 
+pub mod http;
+pub mod metrics;
 pub mod record;
 pub mod records;
 pub mod rpc;
