@@ -79,6 +79,10 @@ pub enum Event {
     Paused(bool),
     /// The person wants the trackers to be asked now.
     AnnounceNow,
+    /// Its pieces are downloaded in order, first to last; `false`: as usual.
+    Sequential(bool),
+    /// From now on its trackers are these, in tiers (BEP 12).
+    Trackers(Vec<Vec<String>>),
     /// Memory that other torrents used is free again.
     BudgetFreed,
     /// The description can no longer be read, so it can't be given to peers.

@@ -250,6 +250,8 @@ impl Torrent {
             Event::Disk(event) => self.disk_did(event, turn),
             Event::Paused(paused) => self.pause(paused, turn),
             Event::AnnounceNow => self.meeting.announcer.announce_now(turn.now),
+            Event::Sequential(sequential) => self.picker.sequential = sequential,
+            Event::Trackers(tiers) => self.meeting.announcer.change(&tiers, turn.now, &mut turn.shared.rng),
             Event::BudgetFreed => self.budget_freed(turn),
             Event::DescriptionGone => self.description_gone(turn),
             Event::Timer => self.timer(turn),

@@ -113,7 +113,8 @@ pub struct Picker {
     reaches: BTreeMap<PeerKey, Box<Reach>>,
     /// Peers that have every piece; they make no piece rarer than another.
     seeds: u32,
-    sequential: bool,
+    /// The pieces are requested in order, first to last. (It may change at any time.)
+    pub sequential: bool,
     /// Pieces whose blocks were forgotten by the last [`pick`](Picker::pick).
     restarted: Vec<u32>,
 }
