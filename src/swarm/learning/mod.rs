@@ -165,7 +165,7 @@ impl Learning {
             Event::Timer => self.timer(turn),
             Event::BudgetFreed | Event::DescriptionGone | Event::Disk(_) | Event::WebSeedFailed { .. } => {}
             // The manager repeats it when the torrent joins its swarm.
-            Event::Sequential(_) => {}
+            Event::Choose { .. } | Event::Sequential(_) => {}
         }
         self.announce_due(turn);
         self.connect_more(turn);
