@@ -7,13 +7,15 @@
 //! thread of its own.
 
 use super::config::{Config, Job};
+use super::disk::{Choosing, failed};
 use super::input::Input;
 use super::notice::Notice;
 use crate::storage::TorrentId;
-use crate::storage::check::{self, CheckedContent};
+use crate::storage::check::{self, CheckedContent, newly};
 use crate::storage::content::cache::FileCache;
 use crate::storage::content::{Content, Warn};
 use crate::storage::error::ContentError;
+use crate::swarm::event::{DiskEvent, Event};
 use crate::sys::lock;
 use crate::sys::mounts::Mounts;
 use crossbeam_channel::{Receiver, Sender};
@@ -47,6 +49,8 @@ pub enum Check {
         /// As it was open before.
         content: Arc<Content>,
     },
+    /// Its files stay, and others are wanted from now on. [`DiskEvent::Chosen`] follows.
+    Choose(Arc<Choosing>),
 }
 
 impl Check {
@@ -56,6 +60,7 @@ impl Check {
         let (dir, name) = match self {
             Check::New { job, .. } => (&*job.dir, &job.metainfo.name),
             Check::Again { content } => (&*content.dir, &content.metainfo.name),
+            Check::Choose(choosing) => (&*choosing.content.dir, &choosing.content.metainfo.name),
         };
         if mounts.are_at(name) { dir.join(name).into() } else { dir.into() }
     }
@@ -125,7 +130,7 @@ impl Checker {
     /// the device meanwhile.
     fn serve(&self, folder: &Arc<Path>) {
         while let Some(check) = self.folders.next(folder) {
-            let (torrent, opened) = self.open(check);
+            let Some((torrent, opened)) = self.open(check) else { continue };
             match opened {
                 Err(error) => self.tell(torrent, Err(error)),
                 Ok(opened) => {
@@ -140,7 +145,8 @@ impl Checker {
         }
     }
 
-    fn open(&self, check: Check) -> (TorrentId, Result<Opened, ContentError>) {
+    /// Opens content that is to be checked. `None`: nothing is to be checked.
+    fn open(&self, check: Check) -> Option<(TorrentId, Result<Opened, ContentError>)> {
         let (torrent, content, check_all, progress) = match check {
             Check::New { torrent, job, progress } => {
                 let Job { metainfo, dir, choice, duty, description, .. } = *job;
@@ -157,8 +163,30 @@ impl Checker {
                 drop(content.health.take_turn());
                 (content.torrent, content.open_again(), false, Arc::default())
             }
+            Check::Choose(choosing) => {
+                self.choose(&choosing);
+                return None;
+            }
         };
-        (torrent, content.map(|content| Opened { content, check_all, progress }))
+        Some((torrent, content.map(|content| Opened { content, check_all, progress })))
+    }
+
+    /// Gets content ready for another choice of files.
+    fn choose(&self, choosing: &Choosing) {
+        let Choosing { content, choice, have, kept, .. } = choosing;
+        let record = |own| {
+            if let (Some(kept), Some(states)) = (kept, &self.config.states) {
+                kept.record_making(states, own);
+            }
+        };
+        let tell = |event| {
+            let _ = self.manager.send(Input::Torrent { torrent: content.torrent, event: Event::Disk(event) });
+        };
+        let done = newly::choose(content, choice.clone(), have, record).unwrap_or_else(|error| {
+            failed(content, None, error).into_iter().for_each(tell);
+            false
+        });
+        tell(DiskEvent::Chosen { done });
     }
 
     fn check(&self, opened: Opened) -> Result<CheckedContent, ContentError> {

@@ -106,7 +106,7 @@ pub struct Job {
     /// The folder that holds the torrent's file or folder.
     pub dir: Arc<Path>,
     /// Which of the torrent's files are wanted; `None`: all.
-    pub choice: Option<Box<Choice>>,
+    pub choice: Option<Arc<Choice>>,
     /// What is to be done with it.
     pub duty: Duty,
     /// Peers that the torrent's link names, as `host:port`.

@@ -7,6 +7,7 @@
 use super::config::Config;
 use super::input::Input;
 use super::notice::Notice;
+use crate::proto::peer::bitfield::Bitfield;
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
 use crate::storage::resume::{Known, Save, StateDir};
@@ -41,6 +42,11 @@ impl Kept {
     /// Content, and what is `known` of its files.
     pub fn new(content: &Arc<Content>, known: Known) -> Arc<Kept> {
         Arc::new(Kept { content: Arc::clone(content), known: Mutex::new(known), next: Mutex::default() })
+    }
+
+    /// Saves a state that says which files swarmlet is making. `own`: the verified pieces in the files.
+    pub fn record_making(&self, states: &StateDir, own: Bitfield) {
+        lock(&self.known).record_making(states, &self.content, own);
     }
 }
 
@@ -170,7 +176,6 @@ impl Worker {
 mod tests {
     use super::super::testkit::{open, torrent};
     use super::*;
-    use crate::proto::peer::bitfield::Bitfield;
     use std::fs;
 
     #[test]

@@ -35,7 +35,7 @@ use super::peer::listener;
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
 use crate::storage::TorrentId;
-use crate::swarm::event::{Action, Event, PeerEvent};
+use crate::swarm::event::{Action, DiskEvent, Event, PeerEvent};
 use crate::swarm::picking::budget::{Budget, LEAST_BYTES};
 use crate::swarm::settings::Settings;
 use crate::swarm::shared::{Shared, Turn};
@@ -231,7 +231,13 @@ impl Manager {
                     self.news.report_trackers(torrent, slot);
                 }
             }
-            Input::Torrent { torrent, event } => self.handle(torrent, event, now),
+            Input::Torrent { torrent, event } => {
+                if let (Event::Disk(DiskEvent::Chosen { .. }), Some(slot)) = (&event, self.torrents.get_mut(&torrent)) {
+                    // Pieces may have moved from the part file to their files: the state that was saved is out of date.
+                    slot.saved.pieces = None;
+                }
+                self.handle(torrent, event, now);
+            }
             Input::Connected { peer, torrent, addr, outgoing, cover, handshake, outbox } => {
                 let reason = match self.is_running(torrent) {
                     false => "its torrent has ended",
@@ -348,7 +354,7 @@ impl Manager {
                 }
                 Action::Disk(order) => {
                     if let Some(content) = slot.state.content() {
-                        self.disks.order(content, order, now);
+                        self.disks.order(content, slot.kept.as_ref(), order, now);
                     }
                 }
                 Action::Learned { info } => {

@@ -7,6 +7,7 @@
 mod away;
 pub mod claim;
 pub mod names;
+pub mod newly;
 pub mod trust;
 
 use super::Duty;

@@ -31,7 +31,7 @@ use std::io::{self, IoSlice};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 /// What is known of a file.
 #[derive(Clone, Copy)]
@@ -65,10 +65,10 @@ pub struct Content {
     preallocate: bool,
     /// Whether it may be written to, and by whom.
     pub health: Health,
-    /// Which files are wanted; `None`: all.
-    pub choice: Option<Box<Choice>>,
-    /// Where the bytes of unwanted files go.
-    parts: Option<Box<PartFile>>,
+    /// Which files are wanted; `None`: all. It changes only while no thread writes.
+    choice: RwLock<Option<Arc<Choice>>>,
+    /// Where the bytes of unwanted files go, if there are or were any in this run, or an earlier run left some.
+    parts: OnceLock<Box<PartFile>>,
     /// What is known of each file besides: see [`Mark`]. (One byte each: thousands of torrents have one file.)
     marks: Box<[AtomicU8]>,
     /// Receives warnings for the person.
@@ -117,8 +117,8 @@ impl Content {
             files,
             preallocate,
             health: Health::default(),
-            choice: None,
-            parts: None,
+            choice: RwLock::default(),
+            parts: OnceLock::new(),
             marks: metainfo.files.iter().map(|_| AtomicU8::new(0)).collect(),
             warn: Arc::new(|_, _| ()),
             told_of_name: AtomicBool::new(false),
@@ -144,7 +144,7 @@ impl Content {
         opened.told_of_name = AtomicBool::new(self.told_of_name.load(Ordering::Relaxed));
         let kept = |marks: &AtomicU8| marks.load(Ordering::Relaxed) & (Mark::Making as u8 | Mark::Changed as u8);
         opened.marks = self.marks.iter().map(|marks| kept(marks).into()).collect();
-        Ok(opened.choose(self.choice.clone()))
+        Ok(opened.choose(self.choice()))
     }
 
     /// Where `piece` starts in the torrent.
@@ -175,11 +175,16 @@ impl Content {
             self.tell_of_name(&self.metainfo.name);
         }
         let files = self.metainfo.files.iter().enumerate();
-        for (index, entry) in files.filter(|(index, entry)| !entry.padding && self.wants(*index)) {
-            // An existing file need not be opened for writing: the disk may be read-only.
-            if self.preallocate || (entry.length == 0 && self.size_on_disk(index).is_none()) {
-                self.writable(index)?;
-            }
+        let wanted = files.filter(|(index, entry)| !entry.padding && self.wants(*index));
+        wanted.map(|(index, _)| index).try_for_each(|index| self.prepare_file(index))
+    }
+
+    /// Creates a wanted file if it is empty, or if space is to be reserved.
+    pub fn prepare_file(&self, file: usize) -> Result<(), ContentError> {
+        let is_empty = self.metainfo.files.at(file).length == 0;
+        // An existing file need not be opened for writing: the disk may be read-only.
+        if self.preallocate || (is_empty && self.size_on_disk(file).is_none()) {
+            self.writable(file)?;
         }
         Ok(())
     }
@@ -373,7 +378,7 @@ impl Content {
 
     /// The file that holds all of these bytes, and where; `None` if they are in several files or in the part file.
     pub fn one_file(&self, offset: u64, length: u64) -> Option<(Arc<File>, u64)> {
-        let (index, entry) = self.files_of(offset, length).next().filter(|_| self.parts.is_none())?;
+        let (index, entry) = self.files_of(offset, length).next().filter(|_| self.parts.get().is_none())?;
         let is_inside = entry.offset <= offset && offset + length <= entry.end();
         Some((self.reader(index).ok().filter(|_| is_inside)?, offset - entry.offset))
     }

@@ -31,6 +31,7 @@
 //! | the torrent is complete or stops, or its content is in doubt: peers are closed | O(p² log p + p n), once |
 //! | super-seeding ends | O(p n), once |
 //! | the content was checked again | O(n) |
+//! | another choice of files, and again when the disk is ready for it | O(p n/64 + n + p log p), and the requests of pieces that are given up |
 //! | a web seed lacks a file | its pieces; the first time also O(n) |
 //! | a web seed is gone, or fails | the pieces of its gap, and its requests |
 //! | while a description is [learned](super::learning): a block arrives | O(p) |
@@ -49,6 +50,7 @@ use super::meeting::source::Source;
 use super::peer::PeerKey;
 use super::standing::{DiskTrouble, Problem};
 use crate::base::time::Time;
+use crate::proto::choice::Choice;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::extended::Ids;
 use crate::proto::peer::handshake::Handshake;
@@ -56,6 +58,7 @@ use crate::proto::peer::message::{BlockSpec, Message};
 use crate::proto::peer::mse::Cover;
 use core::net::SocketAddr;
 use core::ops::Range;
+use std::sync::Arc;
 
 /// Something happened.
 #[derive(Debug)]
@@ -79,6 +82,13 @@ pub enum Event {
     Paused(bool),
     /// The person wants the trackers to be asked now.
     AnnounceNow,
+    /// From now on these files are wanted, so urgently; `None`: all, as usual. Pieces in `steady` are [wanted before and
+    /// after, and lie in the same files](crate::proto::choice::steady).
+    Choose { choice: Option<Arc<Choice>>, steady: Bitfield },
+    /// Its pieces are downloaded in order, first to last; `false`: as usual.
+    Sequential(bool),
+    /// From now on its trackers are these, in tiers (BEP 12).
+    Trackers(Vec<Vec<String>>),
     /// Memory that other torrents used is free again.
     BudgetFreed,
     /// The description can no longer be read, so it can't be given to peers.
@@ -141,6 +151,8 @@ pub enum DiskEvent {
     Doubted { text: String },
     /// The content was checked again, and we have these pieces.
     CheckedAgain { have: Bitfield },
+    /// A [`DiskOrder::Choose`] was carried out; if not (`done` is false), the disk is in trouble.
+    Chosen { done: bool },
     /// A piece that we had can't be read any more.
     Unreadable { piece: u32 },
     /// The disk failed in a way that will not pass: the torrent can't go on.
@@ -203,6 +215,10 @@ pub enum DiskOrder {
     Write { piece: u32, begin: u32, data: Vec<u8>, last: bool },
     /// Forget what was received of a piece: the piece starts over.
     Restart { piece: u32 },
+    /// From now on the files of `choice` are wanted (`None`: all): when everything before this is done, create those
+    /// that are new, and copy to them what is in the part file. We have the pieces in `have`. [`DiskEvent::Chosen`]
+    /// follows.
+    Choose { choice: Option<Arc<Choice>>, have: Bitfield },
     /// Try whether the disk works again, if possible with the `block` that it did not write. `left`: bytes that are
     /// still to be written.
     Probe { block: Option<BlockSpec>, left: u64 },

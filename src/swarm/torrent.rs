@@ -8,7 +8,7 @@
 //! - `links`: taking over the peers from before the description arrived, and giving the description to others.
 //! - `gossip`: which peers are told about which others (PEX).
 //! - `downloading`, `giving_up`: which peer is asked for what, and when it no longer is. In the folder `downloading`:
-//!   which peer sent a corrupt block, and the web seeds.
+//!   which peer sent a corrupt block, the web seeds, and the choice of files.
 //! - `choking`, `uploading`, `showing`: which peers are served, with what, how fast, and what they are shown.
 //! - `waiting`: when nothing moves.
 //! - `waking`: what is due when.
@@ -57,7 +57,9 @@ use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{BlockSpec, Message};
 use crate::proto::tracker::announce::AnnounceRequest;
+use downloading::choosing::Choosing;
 use downloading::web_seeds::WebSeeds;
+use downloading::withdraw;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -90,6 +92,8 @@ struct Fetching {
     budget_queue: VecDeque<PeerKey>,
     /// Requests were given up, so any peer may be asked for their blocks.
     must_ask_all: bool,
+    /// A choice of files that the disk is not ready for.
+    choosing: Option<Box<Choosing>>,
     /// Some peer could be asked for more if the limit of downloads allowed.
     waits_for_rate: bool,
     /// Everything that any peer has is requested.
@@ -183,6 +187,7 @@ impl Torrent {
             fetching: Fetching {
                 budget_queue: VecDeque::new(),
                 must_ask_all: false,
+                choosing: None,
                 waits_for_rate: false,
                 endgame: false,
                 share: Share::new(0, 0),
@@ -210,14 +215,6 @@ impl Torrent {
             web: WebSeeds::new(metainfo, now),
             picker,
             settings,
-        }
-    }
-
-    /// From now on only the pieces in `wanted` are wanted. It is called before the torrent knows any peer.
-    pub fn want_only(&mut self, wanted: &Bitfield) {
-        self.picker.want_only(wanted.clone());
-        if self.picker.has_all_wanted() {
-            self.standing = Standing::Seeding;
         }
     }
 
@@ -250,6 +247,9 @@ impl Torrent {
             Event::Disk(event) => self.disk_did(event, turn),
             Event::Paused(paused) => self.pause(paused, turn),
             Event::AnnounceNow => self.meeting.announcer.announce_now(turn.now),
+            Event::Choose { choice, steady } => self.choose(choice, steady, turn),
+            Event::Sequential(sequential) => self.picker.sequential = sequential,
+            Event::Trackers(tiers) => self.meeting.announcer.change(&tiers, turn.now, &mut turn.shared.rng),
             Event::BudgetFreed => self.budget_freed(turn),
             Event::DescriptionGone => self.description_gone(turn),
             Event::Timer => self.timer(turn),

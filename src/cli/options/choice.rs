@@ -8,7 +8,7 @@ use crate::base::glob::Glob;
 use crate::base::path::for_terminal;
 use crate::base::units::count;
 use crate::cli::exit::Failure;
-use crate::proto::choice::Choice;
+use crate::proto::choice::{Choice, Priority};
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::{FileEntry, Metainfo};
 use crate::proto::peer::metadata::IS_BUILT_IN;
@@ -78,8 +78,10 @@ impl Files {
                 selected.map_or(String::new(), Magnet::selection)
             ))),
             0 => Err(Failure::usage(format!("{name}: the options leave nothing to download; --list shows the files"))),
-            _ if left == last => Ok(None),
-            _ => Ok(Some(Choice::new(metainfo, wanted))),
+            _ => {
+                let priority = |wanted| if wanted { Priority::Normal } else { Priority::Skip };
+                Ok(Choice::new(metainfo, wanted.into_iter().map(priority).collect()))
+            }
         }
     }
 

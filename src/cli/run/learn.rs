@@ -57,7 +57,7 @@ impl Plan {
         }
         self.running.add(metainfo.info_hash, &content, &place(self.states.as_deref(), link));
         let description = saved_torrents::description(None, &bytes, &metainfo, self.states.as_deref());
-        let job = Job { choice: choice.map(Box::new), description, ..Job::new(metainfo, Arc::clone(&self.dir)) };
+        let job = Job { choice: choice.map(Arc::new), description, ..Job::new(metainfo, Arc::clone(&self.dir)) };
         Ok(Described { job: Box::new(job), bytes })
     }
 }

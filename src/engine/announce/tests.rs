@@ -17,7 +17,7 @@ use std::time::Instant;
 
 fn announcement(url: String) -> Box<Announcement> {
     let request = AnnounceRequest::new(InfoHash([0xab; 20]), PeerId([b'p'; 20]), 6881);
-    Box::new(Announcement { tracker: 0, url, ask: Ask::Announce(request) })
+    Box::new(Announcement { url, ask: Ask::Announce(request) })
 }
 
 /// The outcome, with all peers that were found.

@@ -4,8 +4,11 @@
 //! Floor 3. A piece always goes to the same thread, so its blocks need no lock. This file is the manager's side of the
 //! threads; what they do is in `disk/worker.rs`.
 
+mod choosing;
 mod tries;
 mod worker;
+
+pub use choosing::Choosing;
 
 use super::input::Input;
 use super::peer::blocks::Blocks;
@@ -22,6 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use worker::Worker;
+pub use worker::failed;
 
 /// Most disk threads of a device. Hashing is all they do at length, and few of the machines we run on have more cores
 /// to spare.
@@ -43,6 +47,8 @@ pub enum DiskJob {
     /// Forget everything of a torrent: it ended, or is checked again. (The thread may be the last one that uses the
     /// content; then the files are closed here, however long that takes.)
     Forget(Arc<Content>),
+    /// Another choice of files, when everything before this is done.
+    Choose(Arc<Choosing>),
     /// Report when everything before this is done.
     Finish,
 }
@@ -150,6 +156,8 @@ impl Disk {
             DiskOrder::Write { piece, .. } | DiskOrder::Restart { piece } => *piece,
             DiskOrder::Probe { block, .. } => block.map_or(0, |block| block.piece),
             DiskOrder::CheckAgain => return self.forget(content),
+            // It comes by `choose`.
+            DiskOrder::Choose { .. } => return,
         };
         if let Some(pool) = self.devices.get_mut(&content.device()) {
             let number = piece as usize % pool.threads.len();
@@ -167,6 +175,13 @@ impl Disk {
             thread.urgent |= !may_wait;
             thread.gathered.push(DiskJob::Order(Arc::clone(content), order));
         }
+    }
+
+    /// Hands a choice of files to all threads of the content's device.
+    pub fn choose(&mut self, choosing: Choosing) {
+        let Some(pool) = self.devices.get_mut(&choosing.content.device()) else { return };
+        let choosing = Arc::new(Choosing { threads: AtomicUsize::new(pool.threads.len()), ..choosing });
+        pool.threads.iter_mut().for_each(|thread| thread.add_urgent(DiskJob::Choose(Arc::clone(&choosing))));
     }
 
     /// Lets all threads forget what was received of a torrent: what they keep of it is memory that others wait for.

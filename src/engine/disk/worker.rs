@@ -7,6 +7,8 @@
 
 mod failing;
 
+pub use failing::failed;
+
 use super::tries::Failed;
 use super::{DiskJob, Room};
 use crate::base::sha1::Sha1;
@@ -124,6 +126,9 @@ impl Worker {
                         self.failed.forget(torrent);
                         self.report();
                     }
+                    DiskJob::Choose(choosing) => choosing.pass(),
+                    // It comes as `DiskJob::Choose`.
+                    DiskJob::Order(_, DiskOrder::Choose { .. }) => {}
                     DiskJob::Finish => drop(self.manager.send(Input::DiskDone { device: self.device })),
                 }
             }

@@ -5,6 +5,7 @@
 
 use crate::base::time::Time;
 use crate::engine::notice::RateLimits;
+use crate::proto::choice::Priority;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -49,20 +50,6 @@ pub enum Change {
         /// The new last component.
         name: String,
     },
-}
-
-/// How urgently a file is wanted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Priority {
-    /// It is not downloaded.
-    Skip,
-    /// After all others.
-    Low,
-    /// As usual.
-    #[default]
-    Normal,
-    /// Before all others.
-    High,
 }
 
 /// When a torrent has seeded enough: it stops, as if a person had paused it. The first that is reached counts.

@@ -4,7 +4,8 @@
 
 mod change;
 
-pub use change::{Change, Places, Priority, SeedUntil};
+pub use crate::proto::choice::Priority;
+pub use change::{Change, Places, SeedUntil};
 
 use super::config::{Job, LinkJob};
 use super::notice::{RateLimits, Router, Watch};

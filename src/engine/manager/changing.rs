@@ -2,6 +2,8 @@
 //!
 //! Floor 3, part of the [`manager`](super).
 
+pub mod choosing;
+
 use super::Manager;
 use crate::base::time::Time;
 use crate::engine::input::{Change, Places};
@@ -13,10 +15,11 @@ impl Manager {
         match change {
             Change::Paused(_) | Change::StartNow | Change::Place(_) | Change::SeedUntil(_) => {}
             Change::Limits(_) | Change::SharesLimits(_) | Change::MaxPeers(_) => {}
-            Change::Files(_) | Change::Sequential(_) | Change::Trackers(_) => {}
+            Change::Files(files) => self.choose_files(torrent, files, now),
+            Change::Sequential(sequential) => self.order_pieces(torrent, sequential, now),
+            Change::Trackers(tiers) => self.change_trackers(torrent, tiers, now),
             Change::Verify | Change::Move { .. } | Change::Rename { .. } => {}
         }
-        let _ = torrent;
         self.news.hurry(now);
     }
 

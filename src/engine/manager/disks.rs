@@ -6,8 +6,8 @@
 use super::slot::Slot;
 use crate::base::time::Time;
 use crate::engine::checker::Check;
-use crate::engine::disk::Disk;
-use crate::engine::keeper::Keeper;
+use crate::engine::disk::{Choosing, Disk};
+use crate::engine::keeper::{Keeper, Kept};
 use crate::storage::content::Content;
 use crate::swarm::event::DiskOrder;
 use crossbeam_channel::Sender;
@@ -31,7 +31,10 @@ impl Disks {
     }
 
     /// Does what a torrent wants of its disk.
-    pub fn order(&mut self, content: &Arc<Content>, order: DiskOrder, now: Time) {
+    pub fn order(&mut self, content: &Arc<Content>, kept: Option<&Arc<Kept>>, order: DiskOrder, now: Time) {
+        if let DiskOrder::Choose { choice, have } = order {
+            return self.disk.choose(Choosing::new(content, (choice, have), kept, &self.checks));
+        }
         if matches!(order, DiskOrder::CheckAgain) {
             // Blocks that are still on their way to the disk must not be written over verified ones.
             content.health.doubt();

@@ -79,6 +79,9 @@ impl Manager {
             | Event::Disk(_)
             | Event::Paused(_)
             | Event::AnnounceNow
+            | Event::Choose { .. }
+            | Event::Sequential(_)
+            | Event::Trackers(_)
             | Event::BudgetFreed
             | Event::DescriptionGone
             | Event::Timer => {}

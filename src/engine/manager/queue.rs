@@ -64,8 +64,9 @@ impl Manager {
         }
         let Some(slot) = self.torrents.get_mut(&id) else { return };
         let mut torrent = Torrent::new(&content.metainfo, have, Arc::clone(&self.settings), now, &mut self.shared.rng);
-        if let Some(choice) = &content.choice {
-            torrent.want_only(&choice.pieces);
+        slot.choice = content.choice();
+        if let Some(choice) = &slot.choice {
+            torrent.choose_at_start(choice, &mut self.shared.rng);
         }
         if let Some(description) = &content.description {
             torrent.describe(description.size());
@@ -95,6 +96,7 @@ impl Manager {
         }
         self.peers.around.directory.add(content);
         self.news.tell(Notice::Joined { torrent: id, had_bytes, hashed_bytes, is_complete });
+        self.catch_up(id, now);
         if paused {
             self.handle(id, Event::Paused(true), now);
         }
@@ -156,7 +158,7 @@ impl Manager {
     }
 
     /// A torrent begins to download: it has to wait if as many as may are downloading already.
-    fn queue(&mut self, torrent: TorrentId, now: Time) {
+    pub(super) fn queue(&mut self, torrent: TorrentId, now: Time) {
         let downloading = &self.agenda.downloading;
         if self.max_downloads.is_some_and(|most| downloading.len() > most) && downloading.contains(&torrent) {
             self.put_in_queue(torrent, true, now);

@@ -4,11 +4,13 @@
 //! keeps its slot, so that a person can read why.
 
 use super::agenda::Plan;
+use super::changing::choosing::Later;
 use super::checking::Checking;
 use super::stage::Stage;
 use crate::base::time::{Time, sooner};
 use crate::engine::keeper::Kept;
 use crate::engine::notice::{Phase, Problem, Report, Watch};
+use crate::proto::choice::Choice;
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
@@ -29,6 +31,11 @@ pub struct Slot {
     pub paused: bool,
     /// It waits until others have finished downloading.
     pub queued: bool,
+    /// Which files a person wants, and how urgently, if it runs; `None`: all, as usual. (Its content may not be ready
+    /// for that yet.)
+    pub choice: Option<Arc<Choice>>,
+    /// What a person changed before it runs.
+    pub later: Option<Box<Later>>,
     /// For each tracker, the problem and the warning that the person was told last.
     pub reported: Vec<[Option<String>; 2]>,
     /// Its content, if a resume state is kept of it.
@@ -83,6 +90,8 @@ impl Slot {
     pub fn new(state: State, paused: bool) -> Slot {
         Slot {
             state,
+            choice: None,
+            later: None,
             reported: Vec::new(),
             paused,
             queued: false,

@@ -84,6 +84,22 @@ impl Bitfield {
         true
     }
 
+    /// Removes the pieces that are in `other`.
+    pub fn subtract(&mut self, other: &Bitfield) {
+        self.combine(other, |here, there| here & !there);
+    }
+
+    /// Removes the pieces that are not in `other`.
+    pub fn intersect(&mut self, other: &Bitfield) {
+        self.combine(other, |here, there| here & there);
+    }
+
+    fn combine(&mut self, other: &Bitfield, combine: fn(u8, u8) -> u8) {
+        let others = other.bytes.iter().copied().chain(std::iter::repeat(0));
+        self.bytes.iter_mut().zip(others).for_each(|(here, there)| *here = combine(*here, there));
+        self.ones = words(&self.bytes).map(u64::count_ones).sum();
+    }
+
     /// How many pieces are in the set.
     pub fn count(&self) -> u32 {
         self.ones

@@ -52,6 +52,13 @@ impl Content {
         Ok(())
     }
 
+    /// Refuses a file that has verified pieces and is not as it was when they were verified. (The turn to write is
+    /// taken.)
+    pub(in crate::storage) fn still_as_verified(&self, file: usize) -> Result<(), ContentError> {
+        let found = self.found(file)?;
+        if self.known.differs(file, &found) { Err(self.changed(file, "another program changed it")) } else { Ok(()) }
+    }
+
     fn found(&self, file: usize) -> Result<Metadata, ContentError> {
         let path = self.metainfo.files.at(file).path();
         let found = self.reader(file).and_then(|file| file.metadata());
@@ -77,7 +84,7 @@ impl Content {
 #[cfg(test)]
 mod tests {
     use super::Content;
-    use crate::proto::choice::Choice;
+    use crate::proto::choice::{Choice, Priority};
     use crate::storage::testkit::{open, part, torrent, write_blocks};
     use std::fs;
     use std::os::unix::fs::FileExt;
@@ -134,7 +141,7 @@ mod tests {
         let opened =
             Content::open(crate::storage::TorrentId(0), metainfo.clone().into(), dir.path(), Default::default(), false)
                 .unwrap();
-        let mut content = opened.choose(Some(Choice::new(&metainfo, vec![true, false]).into()));
+        let mut content = opened.choose(Choice::new(&metainfo, vec![Priority::Normal, Priority::Skip]).map(Arc::new));
         assert!(content.size_on_disk(0).is_some() && content.size_on_disk(1).is_some());
         content.known.wait_a_minute();
         let piece = |piece: usize| (piece * PIECE) as u64;

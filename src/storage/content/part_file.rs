@@ -9,7 +9,6 @@
 //! Where a piece is in the part file depends only on the torrent: only pieces that hold bytes of several files have a
 //! place, one after the other. The file holds nothing else, and nothing in it is trusted before its hash is compared.
 
-use crate::proto::choice::Choice;
 use crate::proto::id::InfoHash;
 use crate::proto::metainfo::Metainfo;
 use std::sync::atomic::AtomicBool;
@@ -42,32 +41,23 @@ pub struct PartFile {
 
 pub(super) struct Place {
     pub(super) piece: u32,
-    /// One of its files is unwanted.
-    pub(super) split: bool,
     /// The piece is read from the part file and not from its files.
     pub(super) used: AtomicBool,
 }
 
 impl PartFile {
-    /// The part file of a torrent of which only `choice` is wanted. It is not created yet.
-    pub(super) fn new(metainfo: &Metainfo, choice: Option<&Choice>) -> PartFile {
+    /// The part file of a torrent. It is not created yet.
+    pub(super) fn new(metainfo: &Metainfo) -> PartFile {
         let mut places: Vec<Place> = Vec::new();
-        let wants = |file: usize| choice.is_none_or(|choice| choice.wants(file));
-        // The last piece of the file before, and whether this piece has unwanted bytes so far.
-        let mut before: Option<(u32, bool)> = None;
-        for (file, entry) in metainfo.files.iter().enumerate().filter(|(_, entry)| !entry.padding && entry.length > 0) {
+        // The last piece of the file before.
+        let mut before = None;
+        for entry in metainfo.files.iter().filter(|entry| !entry.padding && entry.length > 0) {
             let pieces = metainfo.pieces_of(entry);
-            let (first, last) = (pieces.start, pieces.end - 1);
-            let mut split = !wants(file);
-            if let Some((piece, split_before)) = before.filter(|(piece, _)| *piece == first) {
-                let split_here = split | split_before;
-                match places.last_mut().filter(|place| place.piece == piece) {
-                    Some(place) => place.split = split_here,
-                    None => places.push(Place { piece, split: split_here, used: AtomicBool::new(false) }),
-                }
-                split = if first == last { split_here } else { split };
+            let is_last = |place: &Place| place.piece == pieces.start;
+            if before == Some(pieces.start) && !places.last().is_some_and(is_last) {
+                places.push(Place { piece: pieces.start, used: AtomicBool::new(false) });
             }
-            before = Some((last, split));
+            before = pieces.last();
         }
         PartFile { name: name(&metainfo.info_hash), places, found: 0 }
     }

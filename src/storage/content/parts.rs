@@ -3,7 +3,7 @@
 //! Floor 3, a part of [`content`](super).
 
 use super::Content;
-use super::part_file::PartFile;
+use super::part_file::{PartFile, Place};
 use crate::proto::choice::Choice;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::storage::error::{ContentError, Doing};
@@ -11,8 +11,8 @@ use crate::sys::beneath::For;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 /// The place of the part file among the torrent's files in the [cache](super::cache::FileCache).
 const PART_FILE: usize = usize::MAX;
@@ -21,35 +21,49 @@ const MOVE_BYTES: usize = 64 * 1024;
 
 impl Content {
     /// Limits what is wanted to `choice`. To be called before anything is read or written.
-    pub fn choose(mut self, choice: Option<Box<Choice>>) -> Content {
-        let mut parts = PartFile::new(&self.metainfo, choice.as_deref());
-        let found = self.folder.file(&parts.name, For::Reading).and_then(|file| file.metadata());
-        parts.found = found.map_or(0, |metadata| metadata.len());
-        let has_use = !parts.places.is_empty() && (choice.is_some() || parts.found > 0);
-        self.parts = has_use.then(|| Box::new(parts));
-        self.choice = choice;
+    pub fn choose(self, choice: Option<Arc<Choice>>) -> Content {
+        self.replace_choice(choice);
         self
+    }
+
+    /// Replaces the choice, and returns the one before. No other thread may write meanwhile.
+    pub(in crate::storage) fn replace_choice(&self, choice: Option<Arc<Choice>>) -> Option<Arc<Choice>> {
+        if self.parts.get().is_none() {
+            let mut parts = PartFile::new(&self.metainfo);
+            let found = self.folder.file(&parts.name, For::Reading).and_then(|file| file.metadata());
+            parts.found = found.map_or(0, |metadata| metadata.len());
+            if !parts.places.is_empty() && (choice.is_some() || parts.found > 0) {
+                self.parts.get_or_init(|| Box::new(parts));
+            }
+        }
+        std::mem::replace(&mut *self.choice.write().unwrap_or_else(PoisonError::into_inner), choice)
+    }
+
+    /// Which files are wanted; `None`: all.
+    pub fn choice(&self) -> Option<Arc<Choice>> {
+        self.choice.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Bytes of content that are wanted.
     pub fn wanted_bytes(&self) -> u64 {
-        self.choice.as_ref().map_or(self.metainfo.length, |choice| choice.bytes)
+        self.choice().map_or(self.metainfo.length, |choice| choice.bytes)
     }
 
     /// Whether a file is wanted; padding counts in its number.
     pub fn wants(&self, file: usize) -> bool {
-        self.choice.as_ref().is_none_or(|choice| choice.wants(file))
+        let choice = self.choice.read().unwrap_or_else(PoisonError::into_inner);
+        choice.as_ref().is_none_or(|choice| choice.wants(file))
     }
 
     /// Whether an earlier run left a part file.
     pub fn has_old_parts(&self) -> bool {
-        self.parts.as_ref().is_some_and(|parts| parts.found > 0)
+        self.parts.get().is_some_and(|parts| parts.found > 0)
     }
 
     /// If the part file is long enough to hold `piece`, it is read from there from now on; the caller compares the
     /// hash.
     pub fn try_part(&self, piece: u32) -> bool {
-        let place = self.parts.as_ref().and_then(|parts| Some((parts, parts.place(piece)?)));
+        let place = self.parts.get().and_then(|parts| Some((parts, parts.place(piece)?)));
         let Some((parts, (number, place))) = place else { return false };
         let end = self.place_offset(number) + self.metainfo.piece_size(piece) as u64;
         place.used.store(end <= parts.found, Ordering::Relaxed);
@@ -58,12 +72,12 @@ impl Content {
 
     /// Whether `piece` has a place in the part file.
     pub fn may_be_in_part(&self, piece: u32) -> bool {
-        self.parts.as_ref().is_some_and(|parts| parts.place(piece).is_some())
+        self.parts.get().is_some_and(|parts| parts.place(piece).is_some())
     }
 
     /// The pieces that are read from the part file.
     pub fn pieces_in_part(&self) -> impl Iterator<Item = u32> + '_ {
-        let places = self.parts.iter().flat_map(|parts| &parts.places);
+        let places = self.parts.get().into_iter().flat_map(|parts| &parts.places);
         places.filter(|place| place.used.load(Ordering::Relaxed)).map(|place| place.piece)
     }
 
@@ -77,7 +91,7 @@ impl Content {
 
     /// The hash was wrong: `piece` is not read from the part file any more.
     pub fn drop_part(&self, piece: u32) {
-        if let Some((_, place)) = self.parts.as_ref().and_then(|parts| parts.place(piece)) {
+        if let Some((_, place)) = self.parts.get().and_then(|parts| parts.place(piece)) {
             place.used.store(false, Ordering::Relaxed);
         }
     }
@@ -85,25 +99,43 @@ impl Content {
     /// Copies the verified pieces of the part file to those wanted files that lack them, and deletes a part file that
     /// is no longer needed. If this is interrupted, the next run does the rest.
     pub fn move_parts(&self) -> Result<(), ContentError> {
-        let Some(parts) = &self.parts else { return Ok(()) };
-        let mut buffer = vec![0; MOVE_BYTES];
-        for place in parts.places.iter().filter(|place| place.used.load(Ordering::Relaxed)) {
-            let (start, size) = (self.piece_offset(place.piece), self.metainfo.piece_size(place.piece) as usize);
-            for begin in (0..size).step_by(MOVE_BYTES) {
-                let bytes = &mut buffer[..MOVE_BYTES.min(size - begin)];
-                self.read(start + begin as u64, bytes)?;
-                self.give_to_files(start + begin as u64, bytes)?;
-            }
-            place.used.store(place.split, Ordering::Relaxed);
-        }
-        if parts.found > 0 && !parts.places.iter().any(|place| place.split) {
-            // While the part file is open, it takes space.
-            self.files.forget_all(self.key);
-            if let Err(error) = self.folder.remove(&parts.name) {
-                log::warn!("can't remove {}: {error}", parts.name);
-            }
-        }
+        self.pieces_in_part().try_for_each(|piece| self.move_part(piece))?;
+        self.remove_parts();
         Ok(())
+    }
+
+    /// Copies a verified piece of the part file to those wanted files that lack it.
+    pub(in crate::storage) fn move_part(&self, piece: u32) -> Result<(), ContentError> {
+        let Some((_, place)) = self.parts.get().and_then(|parts| parts.place(piece)) else { return Ok(()) };
+        let mut buffer = vec![0; MOVE_BYTES];
+        let (start, size) = (self.piece_offset(piece), self.metainfo.piece_size(piece) as usize);
+        for begin in (0..size).step_by(MOVE_BYTES) {
+            let bytes = &mut buffer[..MOVE_BYTES.min(size - begin)];
+            self.read(start + begin as u64, bytes)?;
+            self.give_to_files(start + begin as u64, bytes)?;
+        }
+        place.used.store(self.choice().is_some_and(|choice| !self.is_whole(&choice, piece)), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Deletes a part file that is no longer needed.
+    pub(in crate::storage) fn remove_parts(&self) {
+        let (Some(parts), choice) = (self.parts.get(), self.choice()) else { return };
+        let is_needed = |place: &Place| choice.as_ref().is_some_and(|choice| !self.is_whole(choice, place.piece));
+        if parts.places.iter().any(is_needed) {
+            return;
+        }
+        // While the part file is open, it takes space.
+        self.files.forget_all(self.key);
+        match self.folder.remove(&parts.name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => log::warn!("can't remove {}: {error}", parts.name),
+            _ => {}
+        }
+    }
+
+    /// Whether all files that a piece has bytes of are wanted.
+    fn is_whole(&self, choice: &Choice, piece: u32) -> bool {
+        choice.pieces.get(piece) && !choice.split.get(piece)
     }
 
     /// Writes to each wanted file what it lacks of a range. A file that has it keeps its modification time.
@@ -118,22 +150,22 @@ impl Content {
 
     /// Whether what is written at `offset` goes only to the torrent's files.
     pub(super) fn goes_to_files(&self, offset: u64) -> bool {
-        let piece = self.piece_at(offset);
-        let is_split = |parts: &PartFile| parts.place(piece).is_some_and(|(_, place)| place.split);
-        self.choice
-            .as_ref()
-            .is_none_or(|choice| choice.pieces.get(piece) && !self.parts.as_deref().is_some_and(is_split))
+        let choice = self.choice.read().unwrap_or_else(PoisonError::into_inner);
+        choice.as_ref().is_none_or(|choice| self.is_whole(choice, self.piece_at(offset)))
     }
 
     /// Writes a block to the part file if its piece is shared with an unwanted file.
     pub(super) fn write_part(&self, offset: u64, block: &[u8]) -> Result<(), ContentError> {
-        let Some((choice, parts)) = self.choice.as_ref().zip(self.parts.as_ref()) else { return Ok(()) };
+        let Some(choice) = self.choice() else { return Ok(()) };
         let piece = self.piece_at(offset);
         if !choice.pieces.get(piece) {
             let error = io::Error::other("the piece is not wanted");
-            return Err(self.error(Doing::Writing, &parts.name, error));
+            return Err(self.error(Doing::Writing, &self.metainfo.name, error));
         }
-        let Some((number, place)) = parts.place(piece).filter(|(_, place)| place.split) else { return Ok(()) };
+        let parts = self.parts.get().filter(|_| choice.split.get(piece));
+        let Some((parts, (number, place))) = parts.and_then(|parts| Some((parts, parts.place(piece)?))) else {
+            return Ok(());
+        };
         place.used.store(true, Ordering::Relaxed);
         let at = self.place_offset(number) + offset - self.piece_offset(piece);
         let done = self.part_file(&parts.name, For::Writing)?.write_all_at(block, at);
@@ -144,8 +176,12 @@ impl Content {
     pub(super) fn read_part(&self, offset: u64, bytes: &mut [u8]) -> Result<bool, ContentError> {
         let Some((parts, number)) = self.used_place(offset) else { return Ok(false) };
         let at = self.place_offset(number) + offset - self.piece_offset(self.piece_at(offset));
-        let done = self.part_file(&parts.name, For::Reading)?.read_exact_at(bytes, at);
-        done.map_err(|error| self.error(Doing::Reading, &parts.name, error)).map(|()| true)
+        let part_file = self.part_file(&parts.name, For::Reading);
+        let done = part_file.and_then(|file| {
+            file.read_exact_at(bytes, at).map_err(|error| self.error(Doing::Reading, &parts.name, error))
+        });
+        // It may have moved to its files meanwhile, and then the part file is gone.
+        if done.is_err() && !self.is_in_part(offset) { Ok(false) } else { done.map(|()| true) }
     }
 
     /// Whether what is at `offset` is read from the part file.
@@ -154,7 +190,7 @@ impl Content {
     }
 
     fn used_place(&self, offset: u64) -> Option<(&PartFile, usize)> {
-        let parts = self.parts.as_ref()?;
+        let parts = self.parts.get()?;
         let (number, place) = parts.place(self.piece_at(offset))?;
         place.used.load(Ordering::Relaxed).then_some((parts, number))
     }

@@ -161,8 +161,11 @@ impl Learning {
             Event::Peer(key, event) => self.peer_did(key, event, turn),
             Event::Paused(paused) => self.pause(paused, turn),
             Event::AnnounceNow => self.meeting.announcer.announce_now(turn.now),
+            Event::Trackers(tiers) => self.meeting.announcer.change(&tiers, turn.now, &mut turn.shared.rng),
             Event::Timer => self.timer(turn),
             Event::BudgetFreed | Event::DescriptionGone | Event::Disk(_) | Event::WebSeedFailed { .. } => {}
+            // The manager repeats it when the torrent joins its swarm.
+            Event::Choose { .. } | Event::Sequential(_) => {}
         }
         self.announce_due(turn);
         self.connect_more(turn);

@@ -8,37 +8,27 @@
 //! tier is asked too. Where an answer leaves out seeds, leechers or completed downloads (BEP 15 has no place for
 //! the last), a scrape follows.
 
+mod changing;
+mod tier;
+
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
 use crate::proto::id::InfoHash;
 use crate::proto::tracker::announce::{AnnounceEvent, AnnounceReply, AnnounceRequest, RetryIn};
+use tier::Tier;
 
-/// Between announces if the tracker names no interval. (Every tracker we know uses half an hour or less.)
-const DEFAULT_INTERVAL: Time = Time::from_secs(1800);
-/// No tracker can make us announce more often than this.
-const LEAST_INTERVAL: Time = Time::from_secs(60);
 /// No tracker can silence us for longer than this.
 const MOST_INTERVAL: Time = Time::from_secs(24 * 3600);
-/// With too few peers we announce before the interval is over, but not sooner than this (mainline) and not before the
-/// tracker's minimum.
-const EARLY_INTERVAL: Time = Time::from_secs(300);
 /// If a torrent needs peers and a tracker takes longer than this, the next one of its tier is asked too. (Most that
 /// work answer within a second. A tracker that is gone takes its whole deadline, and makers put twenty trackers into
 /// one tier.)
 const PATIENCE: Time = Time::from_secs(5);
 /// The pause between two announces that a person wants: a key may be held down.
 const PRESS_INTERVAL: Time = Time::from_secs(5);
-/// If all trackers of a tier failed n times in a row, the next try is after n x n times this (libtorrent) ...
-const RETRY_STEP: Time = Time::from_secs(5);
-/// ... but not later than this.
-const MOST_RETRY: Time = Time::from_secs(3600);
-
 /// What a tracker is to be asked.
 #[derive(Clone, Debug)]
 pub struct Announcement {
-    /// The tracker's number within the torrent.
-    pub tracker: usize,
-    /// Its announce URL, as the torrent has it.
+    /// The tracker's announce URL, as the torrent has it.
     pub url: String,
     /// The question.
     pub ask: Ask,
@@ -127,35 +117,13 @@ pub struct Tracker {
     silenced: bool,
 }
 
-/// Trackers that are asked one after the other, until one answers.
-#[derive(Default)]
-struct Tier {
-    /// The numbers of its trackers, in the order to try them.
-    order: Vec<usize>,
-    /// The place in `order` of the next one. 0: a round begins.
-    turn: usize,
-    due: Time,
-    /// From then on it may be asked early if there are too few peers.
-    early: Time,
-    /// Announces that are under way.
-    in_flight: usize,
-    /// When the next tracker is asked although an announce is under way.
-    impatient_at: Time,
-    /// A person's announce waits until this: a tracker asked for that, or has just answered.
-    least: Time,
-    /// A person wants an announce, and the tracker's minimum interval is not over.
-    held: bool,
-    /// How often all of its trackers failed in a row.
-    failed_rounds: u32,
-    /// We still have to send it `completed`.
-    owes_completed: bool,
-}
-
 /// The trackers of a torrent.
 pub struct Announcer {
     /// All of them, with their state.
     pub trackers: Vec<Tracker>,
     tiers: Vec<Tier>,
+    /// Trackers that were removed and are still to be told `stopped`.
+    leaving: Vec<Tracker>,
     /// We are leaving: only final announces (`stopped`) are [`due`](Announcer::due).
     pub stopping: bool,
 }
@@ -163,14 +131,8 @@ pub struct Announcer {
 impl Announcer {
     /// The trackers of `tiers`, all due at once.
     pub fn new(tiers: &[Vec<String>], now: Time, rng: &mut Rng) -> Announcer {
-        let mut announcer = Announcer { trackers: Vec::new(), tiers: Vec::new(), stopping: false };
-        for urls in tiers.iter().filter(|urls| !urls.is_empty()) {
-            let first = announcer.trackers.len();
-            announcer.trackers.extend(urls.iter().map(|url| Tracker { url: url.clone(), ..Tracker::default() }));
-            let mut order: Vec<usize> = (first..announcer.trackers.len()).collect();
-            rng.shuffle(&mut order);
-            announcer.tiers.push(Tier { order, due: now, early: now, ..Tier::default() });
-        }
+        let mut announcer = Announcer { trackers: Vec::new(), tiers: Vec::new(), leaving: Vec::new(), stopping: false };
+        announcer.change(tiers, now, rng);
         announcer
     }
 
@@ -180,7 +142,7 @@ impl Announcer {
         if self.stopping {
             return self.final_announces(template);
         }
-        let mut announcements = Vec::new();
+        let mut announcements = self.take_leave(template);
         for tier in self.tiers.iter_mut().filter(|tier| tier.next(hungry).is_some_and(|at| at <= now)) {
             let Some(&number) = tier.order.get(tier.turn) else { continue };
             tier.turn += 1;
@@ -197,12 +159,12 @@ impl Announcer {
             tier.in_flight += 1;
             tier.impatient_at = now + PATIENCE;
             (tracker.asking, tier.held) = (true, false);
-            announcements.push(tracker.announcement(number, template, event));
+            announcements.push(tracker.announcement(template, event));
         }
-        for (number, tracker) in self.trackers.iter_mut().enumerate() {
+        for tracker in &mut self.trackers {
             if tracker.scrape_at.take_if(|at| *at <= now).is_some() {
                 let ask = Ask::Scrape(template.info_hash);
-                announcements.push(Announcement { tracker: number, url: tracker.url.clone(), ask });
+                announcements.push(Announcement { url: tracker.url.clone(), ask });
             }
         }
         announcements
@@ -210,7 +172,7 @@ impl Announcer {
 
     /// Whether [`due`](Announcer::due) may return something now.
     pub fn has_something_to_say(&self, now: Time, hungry: bool) -> bool {
-        self.stopping || self.next_due(hungry).is_some_and(|due| due <= now)
+        self.stopping || self.has_to_take_leave() || self.next_due(hungry).is_some_and(|due| due <= now)
     }
 
     /// When the next announce is due.
@@ -224,15 +186,21 @@ impl Announcer {
 
     /// Takes the outcome of a question.
     pub fn answered(&mut self, announcement: &Announcement, outcome: &Outcome, now: Time) {
-        let Some(tracker) = self.trackers.get_mut(announcement.tracker) else { return };
         let event = match &announcement.ask {
-            Ask::Scrape(_) => return tracker.scraped(outcome),
+            Ask::Scrape(_) => None,
             Ask::Announce(request) => request.event,
         };
         if event == Some(AnnounceEvent::Stopped) {
             return;
         }
-        let Some(tier) = self.tiers.iter_mut().find(|tier| tier.order.contains(&announcement.tracker)) else { return };
+        // The trackers may have changed meanwhile, and with them their numbers.
+        let number = self.trackers.iter().position(|tracker| tracker.url == announcement.url);
+        let Some(number) = number else { return self.answered_late(announcement, outcome) };
+        let tracker = &mut self.trackers[number];
+        if announcement.is_scrape() {
+            return tracker.scraped(outcome);
+        }
+        let Some(tier) = self.tiers.iter_mut().find(|tier| tier.order.contains(&number)) else { return };
         tier.in_flight = tier.in_flight.saturating_sub(1);
         tracker.asking = false;
         match outcome {
@@ -245,7 +213,7 @@ impl Announcer {
                     tracker.scrape_at = Some(now);
                 }
                 tracker.tracker_id = reply.tracker_id.clone().or(tracker.tracker_id.take());
-                tier.answered(announcement.tracker, reply, now);
+                tier.answered(number, reply, now);
                 if event == Some(AnnounceEvent::Completed) {
                     tier.owes_completed = false;
                 } else if tier.owes_completed {
@@ -301,17 +269,17 @@ impl Announcer {
 
     /// Whether an answer is under way. (That to a final announce does not count: nothing follows it.)
     pub fn is_announcing(&self) -> bool {
-        self.tiers.iter().any(|tier| tier.in_flight > 0)
+        self.tiers.iter().any(|tier| tier.in_flight > 0) || self.leaving.iter().any(|tracker| tracker.asking)
     }
 
     /// Final announces to the trackers that know us. If an answer is under way, the final announce waits for it,
     /// because a tracker that gets `completed` after `stopped` would list us for ever.
     fn final_announces(&mut self, template: &AnnounceRequest) -> Vec<Announcement> {
-        let mut announcements = Vec::new();
+        let mut announcements = self.take_leave(template);
         for &number in self.tiers.iter().filter(|tier| tier.in_flight == 0).flat_map(|tier| &tier.order) {
             let tracker = &mut self.trackers[number];
             if core::mem::take(&mut tracker.knows_us) {
-                announcements.push(tracker.announcement(number, template, Some(AnnounceEvent::Stopped)));
+                announcements.push(tracker.announcement(template, Some(AnnounceEvent::Stopped)));
             }
         }
         announcements
@@ -319,14 +287,14 @@ impl Announcer {
 }
 
 impl Tracker {
-    fn announcement(&self, number: usize, template: &AnnounceRequest, event: Option<AnnounceEvent>) -> Announcement {
+    fn announcement(&self, template: &AnnounceRequest, event: Option<AnnounceEvent>) -> Announcement {
         let request = AnnounceRequest {
             event,
             numwant: if event == Some(AnnounceEvent::Stopped) { Some(0) } else { template.numwant },
             tracker_id: self.tracker_id.clone(),
             ..template.clone()
         };
-        Announcement { tracker: number, url: self.url.clone(), ask: Ask::Announce(request) }
+        Announcement { url: self.url.clone(), ask: Ask::Announce(request) }
     }
 
     /// Takes its counts. A count that it leaves out stays as it was.
@@ -342,56 +310,6 @@ impl Tracker {
             Ok(reply) => self.count(reply),
             Err(failure) => self.no_scrape = failure.retry_in == Some(RetryIn::Never),
         }
-    }
-}
-
-impl Tier {
-    /// When a tracker of this tier is to be asked, if nothing else happens before.
-    fn next(&self, hungry: bool) -> Option<Time> {
-        let at = match self.in_flight {
-            0 if hungry => self.due.min(self.early),
-            0 => self.due,
-            _ if hungry && (1..self.order.len()).contains(&self.turn) => self.impatient_at,
-            _ => return None,
-        };
-        Some(at).filter(|at| *at < Time::MAX)
-    }
-
-    /// A tracker answered: it moves to the front, and the tier rests for its interval.
-    fn answered(&mut self, tracker: usize, reply: &AnnounceReply, now: Time) {
-        if let Some(at) = self.order.iter().position(|&number| number == tracker) {
-            self.order[..=at].rotate_right(1);
-        }
-        self.turn = 0;
-        self.failed_rounds = 0;
-        let seconds = |raw: u64| Time::from_secs(raw).clamp(LEAST_INTERVAL, MOST_INTERVAL);
-        let least = reply.min_interval.map_or(Time::ZERO, seconds);
-        self.least = now + least.max(PRESS_INTERVAL);
-        let interval = reply.interval.map_or(DEFAULT_INTERVAL, seconds).max(least);
-        self.due = now + interval;
-        self.early = now + interval.min(EARLY_INTERVAL.max(least));
-    }
-
-    /// A tracker failed: the next one is tried at once. After the last one, all rest; then it returns true.
-    fn try_next(&mut self, now: Time) -> bool {
-        if self.turn == 0 {
-            // Another tracker has answered since.
-            return false;
-        }
-        self.due = now;
-        self.least = now + PRESS_INTERVAL;
-        if self.turn >= self.order.len() {
-            if self.in_flight > 0 {
-                return false;
-            }
-            self.turn = 0;
-            self.failed_rounds = self.failed_rounds.saturating_add(1);
-            let squared = self.failed_rounds.min(100).pow(2);
-            self.due = now + (RETRY_STEP * squared).min(MOST_RETRY);
-        }
-        self.early = self.due;
-        self.impatient_at = now;
-        self.turn == 0
     }
 }
 

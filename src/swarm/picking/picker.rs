@@ -19,19 +19,21 @@
 //!    when one peer brings such a block, the others are told to cancel.
 
 mod begun;
+mod chosen;
 mod gap;
 mod missing;
 mod new_piece;
 mod reach;
 mod retry;
 
-use super::rarity::Rarity;
+use super::rarity::{RANKS, Rarity};
 use crate::base::rng::Rng;
 use crate::base::step;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
 use crate::swarm::peer::PeerKey;
 use begun::{Begun, BegunPieces};
+use chosen::{Chosen, settled};
 use reach::Reach;
 use std::collections::BTreeMap;
 
@@ -107,27 +109,18 @@ pub struct Picker {
     have: Bitfield,
     /// Which pieces are wanted; `None`: all.
     chosen: Option<Box<Chosen>>,
+    /// Wanted pieces that are not begun, because the disk is not ready for them.
+    held: Option<Box<Bitfield>>,
     rarity: Rarity,
     begun: BegunPieces,
-    /// How far the search for new pieces has come at each peer that was asked.
-    reaches: BTreeMap<PeerKey, Box<Reach>>,
+    /// For each rank: how far the search for new pieces has come at each peer that was asked.
+    reaches: [BTreeMap<PeerKey, Box<Reach>>; RANKS],
     /// Peers that have every piece; they make no piece rarer than another.
     seeds: u32,
-    sequential: bool,
+    /// The pieces are requested in order, first to last. (It may change at any time.)
+    pub sequential: bool,
     /// Pieces whose blocks were forgotten by the last [`pick`](Picker::pick).
     restarted: Vec<u32>,
-}
-
-/// Which pieces are wanted, if not all are.
-struct Chosen {
-    wanted: Bitfield,
-    /// Pieces that need not be fetched: those that we have, and those that are not wanted.
-    settled: Bitfield,
-}
-
-/// The pieces that need not be fetched. If all are wanted, these are the ones that we have.
-fn settled<'a>(have: &'a Bitfield, chosen: &'a Option<Box<Chosen>>) -> &'a Bitfield {
-    chosen.as_ref().map_or(have, |chosen| &chosen.settled)
 }
 
 impl Picker {
@@ -140,7 +133,8 @@ impl Picker {
             rarity: Rarity::new(&have, rng),
             have,
             begun: BegunPieces::default(),
-            reaches: BTreeMap::new(),
+            held: None,
+            reaches: Default::default(),
             seeds: 0,
             sequential,
             restarted: Vec::new(),
@@ -193,7 +187,7 @@ impl Picker {
     /// `peer` tells that it has `piece`.
     pub fn count_one(&mut self, peer: PeerKey, piece: u32, rng: &mut Rng) {
         self.rarity.more(piece, rng);
-        if let Some(reach) = self.reaches.get_mut(&peer) {
+        if let Some(reach) = self.reaches[self.rarity.rank(piece)].get_mut(&peer) {
             reach.got(piece);
         }
     }
@@ -206,21 +200,6 @@ impl Picker {
     /// Whether a peer has `piece` that did not have all pieces when it came.
     pub fn is_had_by_leecher(&self, piece: u32) -> bool {
         self.rarity.availability(piece) > 0
-    }
-
-    /// The pieces that are begun and not yet verified.
-    pub fn begun(&self) -> impl Iterator<Item = u32> + '_ {
-        self.begun.iter().map(|(piece, _)| piece)
-    }
-
-    /// Bytes of the begun pieces that were received.
-    pub fn under_way(&self) -> u64 {
-        let came = |(piece, begun): (u32, &Begun)| {
-            // The last block may be shorter, so the sum is at most the size of the piece.
-            let blocks = begun.blocks.len() as u64 - u64::from(begun.missing);
-            (blocks * u64::from(BLOCK_BYTES)).min(u64::from(self.piece_size(piece)))
-        };
-        self.begun.iter().map(came).sum()
     }
 
     /// Blocks to request from a peer. From now on they count as requested.
@@ -239,8 +218,9 @@ impl Picker {
     /// Whether everything that any peer has is requested.
     pub fn nothing_is_free(&self) -> bool {
         let had_by_some = |&piece: &u32| self.seeds > 0 || self.rarity.availability(piece) > 0;
-        // The last of the order is the most common one.
-        !self.rarity.in_order().last().is_some_and(had_by_some) && self.begun.is_all_requested()
+        // The last of an order is the most common one.
+        !(0..RANKS).any(|rank| self.rarity.in_order(rank).last().is_some_and(had_by_some))
+            && self.begun.is_all_requested()
     }
 
     /// A begun piece with free blocks, or a new one, which is begun by this call.
@@ -262,7 +242,11 @@ impl Picker {
             let rarest_left = left.iter().copied().min_by_key(|piece| (self.order_of(*piece), *piece));
             let new = self.new_piece(giver, rng);
             let goes_first = |piece: &u32| {
-                new.is_none_or(|new| self.order_of(*piece) <= self.order_of(new)) || left.len() > MOST_LEFT_BEGUN
+                let in_any_case = left.len() > MOST_LEFT_BEGUN;
+                new.is_none_or(|new| {
+                    let (order, of_new) = (self.order_of(*piece), self.order_of(new));
+                    order <= of_new || (in_any_case && order.0 <= of_new.0)
+                })
             };
             rarest_left.filter(goes_first).or(new)
         };
@@ -377,6 +361,9 @@ impl Picker {
         self.rarity.remove(piece);
         if let Some(chosen) = &mut self.chosen {
             chosen.settled.set(piece);
+            if let Some(others) = &mut chosen.others {
+                others[self.rarity.rank(piece)].set(piece);
+            }
         }
         self.have.set(piece)
     }

@@ -41,6 +41,8 @@ pub struct Stage {
     pub told: Vec<(u32, Message)>,
     /// The bytes of each piece that the disk was given.
     pub disk: BTreeMap<u32, u32>,
+    /// The choices that it was given and has not answered.
+    pub choices: usize,
     /// Bytes that it was given and has not reported, also of pieces that started over.
     pub unwritten: u64,
 }
@@ -76,6 +78,7 @@ impl Stage {
             opened: Vec::new(),
             told,
             disk,
+            choices: 0,
             unwritten: 0,
         }
     }
@@ -99,6 +102,7 @@ impl Stage {
                     *self.disk.entry(piece).or_default() += data.len() as u32;
                     self.unwritten += data.len() as u64;
                 }
+                Action::Disk(DiskOrder::Choose { .. }) => self.choices += 1,
                 Action::Disk(DiskOrder::Restart { piece }) => drop(self.disk.remove(&piece)),
                 _ => {}
             }

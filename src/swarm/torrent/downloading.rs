@@ -6,6 +6,7 @@
 //! there is. The limit of the rate is kept by requesting no more than it allows: what is not requested does not come,
 //! and no socket is left unread until its buffers are full.
 
+pub(super) mod choosing;
 pub(super) mod lying;
 // Feature: webseeds.
 #[cfg(feature = "webseeds")]
@@ -290,19 +291,21 @@ impl Torrent {
 
     /// All blocks of a piece came, and its hash is right.
     pub(super) fn verified(&mut self, piece: u32, turn: &mut Turn) {
+        // A piece that nobody wants any more may be complete all the same.
+        let was_useful = !self.picker.settled().get(piece);
         if !self.picker.verified(piece) {
             return;
         }
         self.giving.servable.iter().for_each(|servable| servable.add(piece, self.picker.have().is_full()));
         for peer in self.peers.values_mut() {
             if peer.has.get(piece) {
-                peer.useful_pieces = peer.useful_pieces.saturating_sub(1);
+                peer.useful_pieces = peer.useful_pieces.saturating_sub(u32::from(was_useful));
                 tell_interest(peer, turn);
             } else {
                 send(peer, Message::Have(piece), turn);
             }
         }
-        if self.picker.has_all_wanted() {
+        if was_useful && self.picker.has_all_wanted() && !self.is_choosing() {
             self.complete(turn);
         }
     }
@@ -322,7 +325,7 @@ impl Torrent {
         let (offers, description) = (self.offers(), self.describing.size());
         for key in self.keys() {
             if let Some(peer) = self.peers.get_mut(&key) {
-                tell_upload_only(peer, offers, description, turn);
+                tell_upload_only(peer, true, offers, description, turn);
             }
             self.part_from_seed(key, turn);
         }
@@ -382,7 +385,7 @@ fn wait_for_budget(fetching: &mut Fetching, peer: &mut Peer) {
 }
 
 /// A request that is no longer in `asked` is taken back. The picker knows that already.
-fn withdraw(peer: &mut Peer, block: BlockSpec, turn: &mut Turn) {
+pub(super) fn withdraw(peer: &mut Peer, block: BlockSpec, turn: &mut Turn) {
     peer.give_up(block);
     turn.shared.request_given_up(block.length as u64);
     send(peer, Message::Cancel(block), turn);

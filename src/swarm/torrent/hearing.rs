@@ -37,6 +37,7 @@ impl Torrent {
             DiskEvent::Healed { doubtful } => self.disk_healed(doubtful, turn),
             DiskEvent::Doubted { text } => self.doubted(text, turn),
             DiskEvent::CheckedAgain { have } => self.checked_again(have, turn),
+            DiskEvent::Chosen { done } => self.chosen(done, turn),
             DiskEvent::Unreadable { piece } => self.piece_unreadable(piece, turn),
             DiskEvent::Failed { problem } => self.fail(problem, turn),
         }

@@ -149,7 +149,7 @@ impl Torrent {
         let unseen = self.picker.have().iter_lacked_by(&peer.has).filter(|piece| !shown.contains(piece));
         peer.spoken = turn.now;
         turn.actions.push(Action::Peer(key, PeerOrder::Haves(unseen.collect())));
-        tell_upload_only(peer, offers, description, turn);
+        tell_upload_only(peer, true, offers, description, turn);
     }
 
     /// If there is nothing for one of them, there is nothing for any: none of them holds a piece that the others lack.

@@ -115,8 +115,8 @@ impl Torrent {
             && wait.probe_at.is_some_and(|at| at <= turn.now)
         {
             wait.probe_at = None;
-            // A piece that we have by now must not be written over.
-            let block = wait.block.filter(|block| !self.picker.have().get(block.piece));
+            // A piece that we have by now must not be written over, and what nobody wants is not written.
+            let block = wait.block.filter(|block| !self.picker.settled().get(block.piece));
             turn.actions.push(Action::Disk(DiskOrder::Probe { block, left: self.picker.missing_bytes() }));
         }
     }
@@ -187,11 +187,14 @@ impl Torrent {
     fn go_on(&mut self, turn: &mut Turn) {
         let before = self.disk.wait.take();
         self.disk.healed = before.as_ref().map(|wait| Box::new((turn.now, wait.pause)));
-        self.standing = if self.picker.has_all_wanted() { Standing::Seeding } else { Standing::Downloading };
+        let was_complete = before.is_some_and(|wait| wait.was_complete);
+        let is_complete = self.picker.has_all_wanted() && (was_complete || !self.is_choosing());
+        self.standing = if is_complete { Standing::Seeding } else { Standing::Downloading };
         self.fetching.progressed = turn.now;
         self.peers_wake = turn.now;
         turn.actions.push(Action::News(News::Resumed));
-        if self.is_seeding() && before.is_some_and(|wait| !wait.was_complete) {
+        self.order_choice(turn);
+        if is_complete && !was_complete {
             // Another program put the missing files there, or a piece was verified too late to be believed.
             return self.complete(turn);
         }

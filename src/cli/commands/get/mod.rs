@@ -28,6 +28,7 @@ use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::metadata::IS_BUILT_IN;
 use crate::sys::in_words;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Largest `--memory`, in MiB: more than the bandwidth times the delay of any line.
@@ -234,7 +235,7 @@ fn work(
             Named::Torrent(metainfo) => {
                 let description = source::description(&source, &bytes, &metainfo, config.states.as_deref());
                 let peers = link.filter(|_| IS_BUILT_IN).map(|link| link.peers.into()).unwrap_or_default();
-                work.jobs.push(Job { choice: choice.map(Box::new), peers, description, ..Job::new(metainfo, dir) });
+                work.jobs.push(Job { choice: choice.map(Arc::new), peers, description, ..Job::new(metainfo, dir) });
             }
             // A build without links has refused them.
             Named::Link(_) if !IS_BUILT_IN => {}

@@ -25,7 +25,7 @@ use std::sync::Arc;
 pub(super) enum Found {
     /// A torrent, and where its description can be read again. If the torrent came from a link: also the files that the
     /// link selects, and the peers that it names.
-    Torrent(Box<Metainfo>, Option<Description>, Option<Box<Choice>>, Box<[String]>),
+    Torrent(Box<Metainfo>, Option<Description>, Option<Arc<Choice>>, Box<[String]>),
     /// A link whose torrent is not known yet.
     Link(LinkJob),
 }
@@ -43,7 +43,7 @@ impl Folder {
         if let Some((metainfo, bytes)) = learn::saved(&link, states) {
             let choice = Files::default().of(&metainfo, &source::shown(path.as_os_str()), Some(&link))?;
             let description = saved_torrents::description(None, &bytes, &metainfo, states);
-            return Ok(Found::Torrent(metainfo, description, choice.map(Box::new), link.peers.into()));
+            return Ok(Found::Torrent(metainfo, description, choice.map(Arc::new), link.peers.into()));
         }
         let refused = |why| Failure::new(Exit::BadTorrent, format!("{}: {why}", source::shown(path.as_os_str())));
         LinkJob::new(*link).map(Found::Link).map_err(refused)
@@ -107,7 +107,7 @@ impl Folder {
         self.running.add(info_hash, &content, path);
         self.put(path, Fate::Runs { info_hash, content, trackers });
         let description = saved_torrents::description(None, &bytes, &metainfo, self.states.as_deref());
-        let job = Job { choice: choice.map(Box::new), description, ..Job::new(metainfo, dir) };
+        let job = Job { choice: choice.map(Arc::new), description, ..Job::new(metainfo, dir) };
         Ok(Described { job: Box::new(job), bytes })
     }
 

@@ -34,16 +34,20 @@ impl Worker {
         let (torrent, piece) = (content.torrent, block.piece);
         self.forget(torrent, piece);
         self.report();
-        let event = if error.tells_of_a_change() {
+        if error.tells_of_a_change() {
             self.tell(torrent, DiskEvent::Unwritten { piece });
-            DiskEvent::Doubted { text: error.to_string() }
-        } else if !error.may_pass() {
-            DiskEvent::Failed { problem: error.into() }
-        } else if let Some(trouble) = content.begin_trouble(&error) {
-            DiskEvent::Trouble { block: Some(block), trouble }
-        } else {
-            DiskEvent::Unwritten { piece }
-        };
-        self.tell(torrent, event);
+        }
+        self.tell(torrent, failed(content, Some(block), error).unwrap_or(DiskEvent::Unwritten { piece }));
     }
+}
+
+/// What an error means. `None`: the disk is in trouble, which was reported before. `block` was not written.
+pub fn failed(content: &Content, block: Option<BlockSpec>, error: ContentError) -> Option<DiskEvent> {
+    if error.tells_of_a_change() {
+        return Some(DiskEvent::Doubted { text: error.to_string() });
+    }
+    if !error.may_pass() {
+        return Some(DiskEvent::Failed { problem: error.into() });
+    }
+    content.begin_trouble(&error).map(|trouble| DiskEvent::Trouble { block, trouble })
 }

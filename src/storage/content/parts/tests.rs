@@ -2,6 +2,7 @@
 
 use super::super::part_file::{is_name, name};
 use super::*;
+use crate::proto::choice::Priority;
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::storage::testkit::{Part, check_all, noise, part, torrent, write_blocks};
@@ -13,11 +14,15 @@ use std::sync::atomic::AtomicU32;
 
 const PIECE: usize = 16384;
 
+fn choice(metainfo: &Metainfo, wanted: &[bool]) -> Option<Arc<Choice>> {
+    let priority = |wanted: &bool| if *wanted { Priority::Normal } else { Priority::Skip };
+    Choice::new(metainfo, wanted.iter().map(priority).collect()).map(Arc::new)
+}
+
 fn open(metainfo: &Metainfo, dir: &Path, wanted: &[bool]) -> Content {
     let content =
         Content::open(crate::storage::TorrentId(0), metainfo.clone().into(), dir, Arc::default(), false).unwrap();
-    let all = metainfo.files.iter().zip(wanted).all(|(file, wanted)| *wanted || file.padding);
-    content.choose((!all).then(|| Choice::new(metainfo, wanted.to_vec()).into()))
+    content.choose(choice(metainfo, wanted))
 }
 
 /// Begins a run: finds the pieces and puts everything in its place.
@@ -31,8 +36,7 @@ fn begin(metainfo: &Metainfo, dir: &Path, wanted: &[bool]) -> (Content, Bitfield
 
 /// Writes the wanted pieces that are missing, in blocks, as if peers had sent them.
 fn fetch(content: &Content, have: &mut Bitfield, bytes: &[u8]) {
-    let all = Bitfield::full(have.len());
-    let wanted = content.choice.as_ref().map_or(&all, |choice| &choice.pieces);
+    let wanted = content.choice().map_or(Bitfield::full(have.len()), |choice| choice.pieces.clone());
     for piece in wanted.iter_ones().filter(|piece| have.set(*piece)) {
         let (start, size) = (content.piece_offset(piece) as usize, content.metainfo.piece_size(piece) as usize);
         let blocks: Vec<Vec<u8>> = bytes[start..start + size].chunks(5000).map(<[u8]>::to_vec).collect();
@@ -83,7 +87,7 @@ proptest! {
             let found = fs::read(path(file)).ok();
             prop_assert_eq!(found, first[file].then(|| part(&metainfo, &bytes, file).to_vec()), "file {}", file);
         }
-        let places = PartFile::new(&metainfo, None).places.len();
+        let places = PartFile::new(&metainfo).places.len();
         let length = fs::metadata(part_file(&metainfo, dir.path())).map_or(0, |found| found.len());
         prop_assert!(length <= (places * PIECE) as u64 && places < parts.len());
 

@@ -284,7 +284,7 @@ fn the_trackers_are_not_told_a_second_time_that_we_started() {
     let request = table.announced.remove(0);
     assert_eq!(request.event, Some(AnnounceEvent::Started));
     let reply = AnnounceReply { seeds: Some(1), leechers: Some(0), downloaded: Some(0), ..AnnounceReply::default() };
-    let announcement = Box::new(Announcement { tracker: 0, url: String::new(), ask: Ask::Announce(request) });
+    let announcement = Box::new(Announcement { url: "http://t/a".into(), ask: Ask::Announce(request) });
     table.happen(Event::Announced { announcement, outcome: Box::new(Ok(reply)) });
     table.honest(2);
     table.answer(&[], &[]);

@@ -75,9 +75,9 @@ fn each_tracker_is_a_tier_and_hears_that_something_is_missing() {
 fn a_stop_is_told_to_the_trackers_and_closes_the_peers() {
     let mut table = with_tracker();
     table.happen(Event::Timer);
-    for (tracker, request) in core::mem::take(&mut table.announced).into_iter().enumerate() {
+    for (url, request) in ["http://t/a", "http://u/a"].into_iter().zip(core::mem::take(&mut table.announced)) {
         let ask = crate::swarm::meeting::announcer::Ask::Announce(request);
-        let announcement = Box::new(Announcement { tracker, url: String::new(), ask });
+        let announcement = Box::new(Announcement { url: url.into(), ask });
         let reply =
             AnnounceReply { seeds: Some(0), leechers: Some(0), downloaded: Some(0), ..AnnounceReply::default() };
         table.happen(Event::Announced { announcement, outcome: Box::new(Ok(reply)) });

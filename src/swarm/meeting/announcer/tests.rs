@@ -1,30 +1,31 @@
+use super::tier::MOST_RETRY;
 use super::*;
 use crate::proto::id::{InfoHash, PeerId};
 
-fn template() -> AnnounceRequest {
+pub(super) fn template() -> AnnounceRequest {
     AnnounceRequest { left: 5, ..AnnounceRequest::new(InfoHash([1; 20]), PeerId([2; 20]), 6881) }
 }
 
-fn secs(seconds: u64) -> Time {
+pub(super) fn secs(seconds: u64) -> Time {
     Time::from_secs(seconds)
 }
 
-fn tiers(tiers: &[&[&str]]) -> Vec<Vec<String>> {
+pub(super) fn tiers(tiers: &[&[&str]]) -> Vec<Vec<String>> {
     tiers.iter().map(|urls| urls.iter().map(|url| url.to_string()).collect()).collect()
 }
 
-fn reply(interval: u64) -> Outcome {
+pub(super) fn reply(interval: u64) -> Outcome {
     let some = Some(0);
     let reply = AnnounceReply { interval: Some(interval), ..AnnounceReply::default() };
     Ok(AnnounceReply { seeds: some, leechers: some, downloaded: some, ..reply })
 }
 
-fn failure(retry_in: Option<RetryIn>) -> Outcome {
+pub(super) fn failure(retry_in: Option<RetryIn>) -> Outcome {
     Err(AnnounceFailure { reason: "no".into(), refused: retry_in.is_some(), retry_in })
 }
 
 /// Makes the announces that are due and takes `outcome` for each; returns their URLs and events.
-fn ask(announcer: &mut Announcer, now: Time, outcome: &Outcome) -> Vec<(String, Option<AnnounceEvent>)> {
+pub(super) fn ask(announcer: &mut Announcer, now: Time, outcome: &Outcome) -> Vec<(String, Option<AnnounceEvent>)> {
     let made = announcer.due(now, false, &template());
     made.iter().for_each(|announcement| announcer.answered(announcement, outcome, now));
     let event = |announcement: &Announcement| match &announcement.ask {
@@ -259,8 +260,8 @@ fn trackers_in_reserve_are_not_asked_and_a_warning_lasts_until_the_next_answer()
     let warns = Ok(AnnounceReply { warning: Some("old client\r\n\0".into()), ..reply(100).unwrap() });
     announcer.answered(&asked, &warns, secs(0));
     let shown = announcer.shown(secs(1), false);
-    assert_eq!(shown[asked.tracker].warning.as_deref(), Some("old client"));
-    assert_eq!(shown[1 - asked.tracker].next_in, None);
+    let (same, others): (Vec<&Tracker>, Vec<&Tracker>) = shown.iter().partition(|one| one.url == asked.url);
+    assert_eq!((same[0].warning.as_deref(), others[0].next_in), (Some("old client"), None));
     let asked = announcer.due(secs(100), false, &template()).remove(0);
     let says_nothing = Ok(AnnounceReply { warning: Some(" \0".into()), ..reply(100).unwrap() });
     announcer.answered(&asked, &says_nothing, secs(100));
@@ -272,13 +273,13 @@ fn a_tracker_that_does_not_answer_delays_the_next_of_its_tier_by_seconds_only() 
     let mut rng = Rng::new(3);
     let mut announcer = Announcer::new(&tiers(&[&["dead-1", "dead-2", "alive"]]), Time::ZERO, &mut rng);
     // The order is by chance; the one that lives shall be the last.
-    let order = announcer.tiers[0].order.clone();
+    let order: Vec<String> = announcer.tiers[0].order.iter().map(|at| announcer.trackers[*at].url.clone()).collect();
     let mut asked = Vec::new();
     for second in [0, 4, 5, 9, 10, 20] {
         asked.extend(announcer.due(secs(second), true, &template()).into_iter().map(|one| (second, one)));
     }
-    let when: Vec<(u64, usize)> = asked.iter().map(|(second, one)| (*second, one.tracker)).collect();
-    assert_eq!(when, [(0, order[0]), (5, order[1]), (10, order[2])]);
+    let when: Vec<(u64, &str)> = asked.iter().map(|(second, one)| (*second, one.url.as_str())).collect();
+    assert_eq!(when, [(0, order[0].as_str()), (5, &order[1]), (10, &order[2])]);
     // The last one answers. What the others say later changes nothing, and then the tier rests.
     announcer.answered(&asked[2].1, &reply(1800), secs(20));
     announcer.answered(&asked[0].1, &failure(Some(RetryIn::Minutes(600))), secs(30));
@@ -286,7 +287,7 @@ fn a_tracker_that_does_not_answer_delays_the_next_of_its_tier_by_seconds_only() 
     assert!(!announcer.is_announcing());
     assert_eq!(announcer.next_due(false), Some(secs(1820)));
     let again = announcer.due(secs(1820), false, &template());
-    assert_eq!(again.iter().map(|one| one.tracker).collect::<Vec<_>>(), [order[2]]);
+    assert_eq!(again.iter().map(|one| &one.url).collect::<Vec<_>>(), [&order[2]]);
 }
 
 #[test]

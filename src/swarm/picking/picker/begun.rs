@@ -3,7 +3,7 @@
 //! Floor 2, a part of the [picker](super). There are about as many as there are peers, so no block may cost a walk over
 //! them. They are filed by whether blocks are free and by owner; those that come from one peer alone, once more.
 
-use super::{Block, MOST_BEGUN_LOOKED_AT};
+use super::{Block, MOST_BEGUN_LOOKED_AT, Picker};
 use crate::base::time::Time;
 use crate::proto::peer::message::BLOCK_BYTES;
 use crate::swarm::peer::PeerKey;
@@ -147,5 +147,27 @@ impl BegunPieces {
 
     fn at(&self, place: &Place) -> Option<(u32, &Begun)> {
         Some((place.2, self.pieces.get(&place.2)?))
+    }
+}
+
+impl Picker {
+    /// The pieces that are begun and not yet verified.
+    pub fn begun(&self) -> impl Iterator<Item = u32> + '_ {
+        self.begun.iter().map(|(piece, _)| piece)
+    }
+
+    /// Whether `piece` is begun and not yet verified.
+    pub fn is_begun(&self, piece: u32) -> bool {
+        self.begun.get(piece).is_some()
+    }
+
+    /// Bytes of the begun pieces that were received.
+    pub fn under_way(&self) -> u64 {
+        let came = |(piece, begun): (u32, &Begun)| {
+            // The last block may be shorter, so the sum is at most the size of the piece.
+            let blocks = begun.blocks.len() as u64 - u64::from(begun.missing);
+            (blocks * u64::from(BLOCK_BYTES)).min(u64::from(self.piece_size(piece)))
+        };
+        self.begun.iter().map(came).sum()
     }
 }

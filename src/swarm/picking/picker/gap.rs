@@ -9,12 +9,13 @@
 //! a larger one, the longest at some places.
 
 use super::begun::Begun;
-use super::{Giver, MOST_BEGUN_LOOKED_AT, MOST_LOOKED_AT, Picker, settled};
+use super::{Giver, MOST_BEGUN_LOOKED_AT, MOST_LOOKED_AT, Picker, RANKS};
 use crate::base::rng::Rng;
 use crate::base::step;
 use crate::proto::peer::message::BlockSpec;
 use crate::proto::peer::webseed::MOST_BYTES;
 use crate::swarm::peer::PeerKey;
+use crate::swarm::picking::picker::chosen::passed;
 use core::ops::Range;
 
 /// Places in a large torrent where a gap is looked for.
@@ -32,7 +33,8 @@ impl Picker {
         // A liar that is not found out corrupts more pieces. `pick` finds the piece that shows who it was.
         let is_left = |(piece, begun): (u32, &Begun)| begun.owner.is_none() && begun.free > 0 && giver.gives(piece);
         let must_retry = giver.fast && self.begun.alone().take(MOST_BEGUN_LOOKED_AT).any(is_left);
-        let Some(gap) = self.gap(giver, rng).filter(|_| !must_retry) else { return (self.pick(giver, rng), None) };
+        let gap = (0..RANKS).find_map(|rank| self.gap(rank, giver, rng));
+        let Some(gap) = gap.filter(|_| !must_retry) else { return (self.pick(giver, rng), None) };
         for piece in gap.clone() {
             self.rarity.remove(piece);
             let begun = Begun::new(self.piece_size(piece));
@@ -52,17 +54,22 @@ impl Picker {
         }
     }
 
-    /// Pieces that follow each other, that nobody has begun, and that the web seed has.
-    fn gap(&mut self, giver: &Giver, rng: &mut Rng) -> Option<Range<u32>> {
+    /// Pieces of one rank that follow each other, that nobody has begun, and that the web seed has.
+    fn gap(&mut self, rank: usize, giver: &Giver, rng: &mut Rng) -> Option<Range<u32>> {
+        if self.rarity.in_order(rank).is_empty() {
+            return None;
+        }
         let pieces = self.have.len();
         // At most the bytes of a request, and at least a piece.
         let most = (MOST_BYTES / u64::from(self.piece_length)).max(1) as u32;
-        let is_free = |piece: u32| piece < pieces && self.rarity.is_in_order(piece) && giver.gives(piece);
+        let is_of_rank = |piece| self.rarity.is_in_order(piece) && self.rarity.rank(piece) == rank;
+        let is_free = |piece: u32| piece < pieces && is_of_rank(piece) && giver.gives(piece);
         let run = |from: u32, most: u32| {
             from..from + (from..).take(most as usize).take_while(|&it| is_free(it)).count() as u32
         };
-        let reach = self.reaches.entry(giver.peer).or_default();
-        let first = reach.first(giver.has, settled(&self.have, &self.chosen), is_free)?;
+        let passed = passed(&self.have, &self.chosen, rank);
+        let reach = self.reaches[rank].entry(giver.peer).or_default();
+        let first = reach.first(giver.has, passed, is_free)?;
         if self.sequential {
             return Some(run(first, most));
         }
@@ -84,7 +91,7 @@ impl Picker {
             let runs = (0..PLACES).filter_map(|place| {
                 step(1);
                 let at = (begin + place * (pieces / PLACES)) % pieces;
-                giver.has.first_lacked_by(settled(&self.have, &self.chosen), at).map(|piece| run(piece, look))
+                giver.has.first_lacked_by(passed, at).map(|piece| run(piece, look))
             });
             let longest = [run(first, look)].into_iter().chain(runs).max_by_key(ExactSizeIterator::len)?;
             run(longest.start, most)
@@ -100,7 +107,7 @@ impl Picker {
         for piece in self.pieces_of(peer, untouched) {
             self.begun.remove(piece);
             self.rarity.put(piece, rng);
-            self.reaches.clear();
+            self.reaches = Default::default();
         }
     }
 }

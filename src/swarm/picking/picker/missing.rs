@@ -1,23 +1,13 @@
-//! The pieces that are missing: which of them are wanted, how many bytes they have, and which are missing again because
-//! the disk refused or lost them.
+//! The pieces that are missing: how many bytes they have, and which are missing again because the disk refused or lost
+//! them.
 //!
 //! Floor 2, a part of the [picker](super).
 
-use super::{BegunPieces, Chosen, Picker};
+use super::{BegunPieces, Picker};
 use crate::base::rng::Rng;
 use crate::proto::peer::bitfield::Bitfield;
 
 impl Picker {
-    /// From now on only the pieces in `wanted` are wanted, and no other is picked.
-    pub fn want_only(&mut self, wanted: Bitfield) {
-        let mut settled = self.have.clone();
-        for piece in (0..wanted.len()).filter(|&piece| !wanted.get(piece)) {
-            self.rarity.remove(piece);
-            settled.set(piece);
-        }
-        self.chosen = Some(Box::new(Chosen { wanted, settled }));
-    }
-
     /// Bytes of all pieces.
     pub fn length(&self) -> u64 {
         self.length
@@ -53,23 +43,21 @@ impl Picker {
         if wanted_again {
             if let Some(chosen) = &mut self.chosen {
                 chosen.settled.clear(piece);
+                if let Some(others) = &mut chosen.others {
+                    others[self.rarity.rank(piece)].clear(piece);
+                }
             }
-            self.rarity.put(piece, rng);
-            self.reaches.clear();
+            if self.held.as_ref().is_none_or(|held| !held.get(piece)) {
+                self.rarity.put(piece, rng);
+            }
+            self.reaches = Default::default();
         }
         wanted_again
     }
 
     /// Starts again with the pieces `have`, and none begun. The wanted pieces and the availability stay.
     pub fn begin_with(&mut self, have: Bitfield, rng: &mut Rng) {
-        self.begun = BegunPieces::default();
-        self.reaches.clear();
-        for piece in 0..have.len() {
-            if have.get(piece) { self.rarity.remove(piece) } else { self.rarity.put(piece, rng) }
-        }
-        self.have = have;
-        if let Some(chosen) = self.chosen.take() {
-            self.want_only(chosen.wanted);
-        }
+        (self.begun, self.have) = (BegunPieces::default(), have);
+        self.refill(rng);
     }
 }

@@ -51,7 +51,7 @@ impl Picker {
             self.begun.change(piece, |begun| begun.owner = None);
         }
         if gone {
-            self.reaches.remove(&peer);
+            self.reaches.iter_mut().for_each(|reaches| drop(reaches.remove(&peer)));
         }
     }
 

@@ -1,11 +1,27 @@
 mod steps;
 
 use super::*;
+use crate::proto::choice::Choice;
 use crate::swarm::simulation::parts::key;
 
 const PIECE: u32 = 4 * BLOCK_BYTES;
 
 impl Picker {
+    /// From now on only these pieces are wanted.
+    pub(super) fn want_only(&mut self, wanted: &Bitfield) {
+        self.choose(Some(&Choice::of_pieces(wanted, None)), None, &mut Rng::new(1));
+    }
+
+    /// The pieces that are wanted, those that we have included.
+    pub(in crate::swarm) fn wanted(&self) -> Bitfield {
+        self.chosen.as_ref().map_or_else(|| Bitfield::full(self.have.len()), |chosen| chosen.wanted.clone())
+    }
+
+    /// Whether a piece may be begun.
+    pub(in crate::swarm) fn is_free(&self, piece: u32) -> bool {
+        self.rarity.is_in_order(piece)
+    }
+
     /// Checks the counts of every begun piece. Returns for each missing block its piece, where it begins, and how many
     /// peers are asked for it.
     pub(in crate::swarm) fn audit(&self) -> Vec<(u32, u32, u16)> {
@@ -262,7 +278,7 @@ fn unwanted_pieces_are_never_requested_not_even_in_the_endgame() {
         let mut picker = Picker::new(6 * PIECE as u64, PIECE, bits(6, &[0]), sequential, &mut rng);
         picker.count(&Bitfield::full(6), &mut rng);
         picker.count_one(key(99), 3, &mut rng);
-        picker.want_only(bits(6, &[0, 1, 4]));
+        picker.want_only(&bits(6, &[0, 1, 4]));
         picker.count_one(key(99), 2, &mut rng);
         let all = Bitfield::full(6);
         let mut picked = pieces(&picker.pick(&giver(1, &all, 100), &mut rng));
@@ -281,7 +297,7 @@ fn unwanted_pieces_are_never_requested_not_even_in_the_endgame() {
 fn missing_bytes_are_counted_with_the_short_last_piece_and_a_lost_piece_only_if_it_is_wanted() {
     let mut rng = Rng::new(5);
     let mut picker = Picker::new(3 * PIECE as u64 - 100, PIECE, bits(3, &[0, 2]), false, &mut rng);
-    picker.want_only(bits(3, &[0, 1]));
+    picker.want_only(&bits(3, &[0, 1]));
     assert_eq!((picker.lacked_bytes(), picker.missing_bytes()), (PIECE as u64, PIECE as u64));
     assert!(!picker.lose(2, &mut rng), "it is not wanted");
     assert_eq!((picker.lacked_bytes(), picker.missing_bytes()), (2 * PIECE as u64 - 100, PIECE as u64));

@@ -15,6 +15,10 @@ impl Torrent {
     /// The hash of a piece is wrong. If one peer sent all of it, that peer lied.
     pub(in crate::swarm::torrent) fn piece_failed(&mut self, piece: u32, turn: &mut Turn) {
         self.fetching.wasted += self.picker.piece_size(piece) as u64;
+        if !self.picker.is_begun(piece) {
+            // Nobody wants it any more.
+            return;
+        }
         let sole = self.picker.failed(piece);
         self.forget_restarted(turn);
         if let Some(liar) = sole {

@@ -1,11 +1,15 @@
 //! Whatever peers say in whatever order: nothing panics, nothing grows without bound, and the books are right.
 
 use crate::base::time::Time;
+use crate::proto::choice::{Choice, Ranks};
+use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use crate::swarm::event::{DiskEvent, Event, PeerEvent};
 use crate::swarm::simulation::parts::key;
 use crate::swarm::simulation::stage::Stage;
+use crate::swarm::standing::DiskTrouble;
 use proptest::prelude::*;
+use std::sync::Arc;
 
 const PIECES: u32 = 6;
 const PEERS: u32 = 5;
@@ -26,6 +30,12 @@ enum Step {
     /// The disk has verified what is complete.
     Checks(bool),
     FindsCorrupt(u32, Vec<u32>),
+    /// Another choice: the wanted pieces, the urgent ones, those that need no preparation of the disk.
+    Chooses(u8, u8, u8),
+    /// The disk has carried out a choice, or not.
+    Chosen(bool),
+    /// The disk is in trouble, or works again.
+    IsTroubled(bool),
     Passes(u64),
 }
 
@@ -67,6 +77,11 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..=PIECES, proptest::collection::vec((0..5u32).prop_map(|number| number * BLOCK_BYTES), 0..4))
             .prop_map(|(piece, begins)| Step::FindsCorrupt(piece, begins)),
         3 => (0..70_000u64).prop_map(Step::Passes),
+        2 => (any::<u8>(), any::<u8>(), any::<u8>()).prop_map(|(wanted, high, steady)| {
+            Step::Chooses(wanted, high, steady)
+        }),
+        3 => any::<bool>().prop_map(Step::Chosen),
+        1 => any::<bool>().prop_map(Step::IsTroubled),
     ]
 }
 
@@ -98,7 +113,51 @@ impl Stage {
                 }
             }
             Step::FindsCorrupt(piece, begins) => self.happen(Event::Disk(DiskEvent::FoundCorrupt { piece, begins })),
+            Step::Chooses(wanted, high, steady) => self.choose(wanted, high, steady),
+            Step::Chosen(done) => {
+                if self.choices > 0 {
+                    self.choices -= 1;
+                    self.happen(Event::Disk(DiskEvent::Chosen { done }));
+                    if !done && !self.torrent.waits_for_disk() {
+                        self.take(Step::IsTroubled(true));
+                    }
+                }
+            }
+            Step::IsTroubled(true) => {
+                let trouble = DiskTrouble { text: "full".into(), short_bytes: 0 };
+                self.happen(Event::Disk(DiskEvent::Trouble { block: None, trouble }));
+            }
+            Step::IsTroubled(false) => self.happen(Event::Disk(DiskEvent::Healed { doubtful: false })),
             Step::Passes(milliseconds) => self.pass(Time::from_millis(milliseconds)),
+        }
+    }
+
+    fn choose(&mut self, wanted: u8, high: u8, steady: u8) {
+        let bits = |bits: u8| Bitfield::from_bytes([bits & 0xfc], PIECES).unwrap();
+        let before = self.torrent.picker.wanted();
+        let none = Bitfield::new(PIECES);
+        // One choice in four wants all as usual.
+        let choice = (wanted & 3 != 0).then(|| {
+            let mut low = bits(wanted);
+            low.subtract(&bits(high));
+            let ranks =
+                (high & 1 != 0).then(|| Ranks { high: bits(high), low: if high & 2 != 0 { low } else { none } });
+            Arc::new(Choice::of_pieces(&bits(wanted), ranks))
+        });
+        let mut steady = bits(steady);
+        steady.intersect(&before);
+        choice.iter().for_each(|choice| steady.intersect(&choice.pieces));
+        self.happen(Event::Choose { choice, steady });
+    }
+
+    /// A seed comes and brings what is wanted.
+    fn complete(&mut self) {
+        self.seed_comes(40, 40, true);
+        for _ in 0..1000 {
+            if self.torrent.is_seeding() {
+                break;
+            }
+            [Step::Answers(40), Step::Checks(true), Step::Passes(10)].into_iter().for_each(|step| self.take(step));
         }
     }
 
@@ -115,7 +174,18 @@ impl Stage {
         assert_eq!(self.shared.budget.asked(), asked, "bytes asked for");
         assert!(self.disk.values().all(|bytes| *bytes <= 4 * BLOCK_BYTES), "a block was written twice");
         assert_eq!(self.shared.connected, self.torrent.peers.len());
+        let picker = &self.torrent.picker;
+        let (is_ready, wanted) = (|piece| picker.is_free(piece) || picker.is_begun(piece), picker.wanted());
+        let lacks = wanted.iter_lacked_by(picker.have());
+        let counts = lacks.filter(|piece| self.torrent.is_choosing() || is_ready(*piece)).count();
+        assert_eq!(counts as u32, wanted.count_lacked_by(picker.have()), "a wanted piece can never be requested");
+        assert!((0..PIECES).all(|piece| !is_ready(piece) || wanted.get(piece)), "an unwanted piece can be requested");
+        assert!(!self.torrent.is_seeding() || picker.has_all_wanted(), "something is missing, and it seeds");
+        let is_done = picker.has_all_wanted() && !self.torrent.is_choosing();
+        assert!(!self.torrent.is_downloading() || !is_done, "nothing is missing, and it downloads");
         for peer in self.torrent.peers.values() {
+            assert_eq!(peer.useful_pieces, peer.has.count_lacked_by(picker.settled()), "useful pieces");
+            assert!(peer.asked.iter().all(|block| picker.is_begun(block.piece)), "a request for nothing");
             assert!(peer.late.len() <= 2000 && peer.wants.len() <= 2000);
         }
         self.torrent.picker.audit();
@@ -133,6 +203,18 @@ proptest! {
         }
         let numbers: Vec<u32> = stage.torrent.peers.keys().map(|key| key.0.get()).collect();
         numbers.into_iter().for_each(|number| stage.take(Step::Leaves(number)));
+        // The disk works again, and a seed brings the rest.
+        for step in [Step::Passes(100_000), Step::IsTroubled(false)] {
+            stage.take(step);
+        }
+        while stage.choices > 0 {
+            stage.take(Step::Chosen(true));
+            stage.audit();
+        }
+        prop_assert!(!stage.torrent.is_choosing());
+        stage.complete();
+        prop_assert!(stage.torrent.is_seeding() && stage.torrent.picker.has_all_wanted());
+        stage.take(Step::Leaves(40));
         stage.audit();
         prop_assert_eq!(stage.shared.budget.free(), MEMORY, "memory that never became free");
     }

@@ -17,6 +17,7 @@ mod steps;
 mod waiting;
 
 use super::*;
+use crate::proto::choice::Choice;
 use crate::proto::peer::message::BLOCK_BYTES;
 use crate::swarm::event::{DiskEvent, DiskOrder, PeerEvent};
 use crate::swarm::picking::budget::Budget;
@@ -26,11 +27,16 @@ use crate::swarm::standing::ProblemKind;
 use std::collections::BTreeSet;
 
 impl Torrent {
+    /// Only these pieces are wanted, from the beginning.
+    fn want_only(&mut self, wanted: &Bitfield) {
+        self.choose_at_start(&Choice::of_pieces(wanted, None), &mut Rng::new(1));
+    }
+
     /// Checks that facts that are kept in several places agree. Returns the bytes that are requested.
     pub fn audit(&self) -> u64 {
         let mut out: BTreeMap<(u32, u32), u16> = BTreeMap::new();
         for peer in self.peers.values() {
-            assert_eq!(peer.useful_pieces, peer.has.count_lacked_by(self.picker.have()), "useful pieces");
+            assert_eq!(peer.useful_pieces, peer.has.count_lacked_by(self.picker.settled()), "useful pieces");
             assert_eq!(peer.interested_since.is_some(), peer.useful_pieces > 0, "interest");
             let of_this: BTreeSet<(u32, u32)> = peer.asked.iter().map(|block| (block.piece, block.begin)).collect();
             assert!(of_this.len() == peer.asked.len(), "a peer is asked twice for one block");

@@ -112,7 +112,7 @@ fn a_web_seed_is_not_asked_for_what_it_lacks_or_nobody_wants() {
     for piece in 60..100 {
         wanted.clear(piece);
     }
-    picker.want_only(wanted);
+    picker.want_only(&wanted);
     let (picked, run) = picker.pick_run(&giver(1, &has, 1000), &mut rng);
     assert_eq!((run.unwrap(), picked.len()), (50 * u64::from(PIECE)..60 * u64::from(PIECE), 40));
     assert_eq!(picker.pick_run(&giver(1, &has, 1000), &mut rng).0, Vec::new(), "the rest is for others");
