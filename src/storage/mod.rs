@@ -1,5 +1,6 @@
 //! Floor 3: the content of a torrent on a disk. It knows no peer and owns no thread of its own.
 
+pub mod blocklist;
 pub mod check;
 pub mod content;
 pub mod description;

@@ -3,11 +3,10 @@
 //! Floor 4, part of the [loop](super). A torrent is written to the [state](crate::daemon::state) before the engine gets
 //! it, so it is not lost when the process is killed right after a program was told that it was added.
 
-use super::{Asked, Daemon, Known, now};
+use super::{Asked, Daemon, Heard, Known, now};
 use crate::base::gzip::unpacked;
 use crate::base::path::for_terminal;
 use crate::base::sha256::sha256;
-use crate::base::url;
 use crate::daemon::chores::fetch;
 use crate::daemon::chores::scripts::Event;
 use crate::daemon::kept::Kept;
@@ -35,8 +34,10 @@ impl Daemon {
                 self.add_torrent(&add, bytes)
             }
             TorrentSource::Magnet(link) => self.add_link(&add, link),
-            TorrentSource::Url(_) => {
-                fetch::torrent(asked, Box::new(add), &self.helpers);
+            TorrentSource::Url(address) => {
+                let (address, helpers) = (address.clone(), self.helpers.clone());
+                let add = Box::new(add);
+                fetch::torrent(address, move |bytes| drop(helpers.send(Heard::Fetched(asked, add, bytes))));
                 return None;
             }
         };
@@ -87,11 +88,10 @@ impl Daemon {
         let saved = self.state.dir.save_torrent(metainfo.info_hash, &bytes);
         saved.map_err(|error| Failure::new(Kind::System, crate::sys::in_words(&error)))?;
         let job = self.job(Box::new(metainfo), &bytes, dir, &mut record, &kept);
-        let torrent = self.engine.number();
-        self.enter(record, kept, torrent).inspect(|_| self.engine.begin_new(torrent, job)).map(|id| {
-            self.after_adding(id);
-            (id, false)
-        })
+        let id = self.enter(record, kept)?;
+        self.know(id, self.engine.add(job));
+        self.after_adding(id);
+        Ok((id, false))
     }
 
     /// Adds the torrent of a link.
@@ -105,11 +105,10 @@ impl Daemon {
         kept.link = Some(job.link.to_string().into());
         record.about = Arc::new(of_link(&job.link, job.info_hash()));
         record.trackers = numbered(job.link.trackers.iter().map(|url| vec![url.clone()]));
-        let torrent = self.engine.number();
-        self.enter(record, kept, torrent).inspect(|_| self.engine.learn_new(torrent, job)).map(|id| {
-            self.after_adding(id);
-            (id, false)
-        })
+        let id = self.enter(record, kept)?;
+        self.know(id, self.engine.learn(job));
+        self.after_adding(id);
+        Ok((id, false))
     }
 
     /// A record with what a program, or the settings, wish for a new torrent.
@@ -145,7 +144,7 @@ impl Daemon {
     }
 
     /// Writes a new torrent and lists it. Returns its number.
-    fn enter(&mut self, mut record: Record, mut kept: Kept, torrent: TorrentId) -> Result<u32, Failure> {
+    fn enter(&mut self, mut record: Record, mut kept: Kept) -> Result<u32, Failure> {
         record.dates.changed = now();
         record.state = if kept.paused { State::Stopped } else { State::CheckWait };
         let id = self.records.insert(record);
@@ -158,16 +157,24 @@ impl Daemon {
             self.records.remove(id, now());
             return Err(Failure::new(Kind::System, why));
         }
-        self.know(id, kept, torrent);
+        self.list(id, kept);
         self.number_queue();
         Ok(id)
     }
 
-    /// Notes a torrent that is listed.
-    pub(super) fn know(&mut self, id: u32, kept: Kept, torrent: TorrentId) {
+    /// The engine knows a torrent by this number.
+    pub(super) fn know(&mut self, id: u32, torrent: TorrentId) {
+        if let Some(known) = self.known.get_mut(&id) {
+            known.torrent = torrent;
+            self.ids.insert(torrent, id);
+        }
+    }
+
+    /// Lists a torrent that has a record.
+    pub(super) fn list(&mut self, id: u32, kept: Kept) {
         let before = self.records.get(id).map_or_else(Default::default, |record| record.totals);
         let known = Known {
-            torrent,
+            torrent: TorrentId(u64::MAX),
             kept,
             is_changed: false,
             is_counted: false,
@@ -176,7 +183,6 @@ impl Daemon {
             waits_for_space: false,
         };
         self.known.insert(id, Box::new(known));
-        self.ids.insert(torrent, id);
     }
 
     fn after_adding(&mut self, id: u32) {
@@ -207,7 +213,7 @@ impl Daemon {
         let path = self.state.dir.path_of_torrent(metainfo.info_hash);
         record.about = Arc::new(of_metainfo(&metainfo, &path));
         record.trackers = numbered(metainfo.tiers.iter().cloned());
-        let choice = kept.files.as_ref().map(|files| choice(&metainfo, files));
+        let choice = kept.files.as_ref().and_then(|files| Choice::new(&metainfo, files.to_vec()));
         record.now = Now {
             size_when_done: choice.as_ref().map_or(metainfo.length, |choice| choice.bytes),
             metadata: 1.0,
@@ -218,7 +224,7 @@ impl Daemon {
         // The rest is in the record.
         let about = metainfo.about.take().unwrap_or_default();
         metainfo.about = About { nodes: about.nodes, web_seeds: about.web_seeds, ..About::default() }.boxed();
-        Job { choice: choice.map(Box::new), description, ..Job::new(metainfo, dir) }
+        Job { choice: choice.map(Arc::new), description, ..Job::new(metainfo, dir) }
     }
 
     /// The description of a link's torrent has arrived.
@@ -321,12 +327,3 @@ pub(super) fn with_padding(padding: impl Iterator<Item = bool>, files: &[(bool, 
     padding.map(|is_padding| if is_padding { Priority::Normal } else { next() }).collect()
 }
 
-/// The choice that the priorities of all files are.
-pub(super) fn choice(metainfo: &Metainfo, files: &[Priority]) -> Choice {
-    Choice::new(metainfo, files.iter().map(|priority| *priority != Priority::Skip).collect())
-}
-
-/// The words for a URL that a program named, without its secrets.
-pub(super) fn shown(address: &str) -> String {
-    for_terminal(&url::redact(address))
-}

@@ -5,14 +5,14 @@
 //! it is answered.
 
 use super::{Asked, Daemon, Heard, now};
-use crate::daemon::chores::{blocklist, space};
+use crate::daemon::chores::{blocklist, space, start};
 use crate::daemon::record::State;
 use crate::daemon::rpc::call::{Call, Ids};
 use crate::daemon::rpc::session::{Stats, Sums, write_blocklist, write_groups, write_port, write_settings};
 use crate::daemon::rpc::session::{write_space, write_stats};
 use crate::daemon::rpc::{Failure, Kind, torrents};
 use crate::engine::{Change, Command};
-use std::thread;
+use crate::swarm::meeting::blocklist::Blocklist;
 
 impl Daemon {
     /// Carries out what a program asks, and answers when all of it is done.
@@ -24,7 +24,7 @@ impl Daemon {
                 None => return,
             }
         }
-        (asked.answer)(asked.conversation.finish());
+        asked.finish();
     }
 
     /// Carries out one call, and answers it; `None`: the answer comes later.
@@ -112,13 +112,10 @@ impl Daemon {
             }
             Call::FreeSpace(path) => {
                 let helpers = self.helpers.clone();
-                // A network disk may take minutes.
-                let measure = move || {
+                start("space", move || {
                     let space = space::of(&path);
                     drop(helpers.send(Heard::Measured(asked, path, space)));
-                };
-                // If there is no thread, the program gets no answer.
-                let _ = thread::Builder::new().name("space".into()).stack_size(64 << 10).spawn(measure);
+                });
                 return None;
             }
             Call::PortTest => {
@@ -129,7 +126,7 @@ impl Daemon {
                 });
             }
             Call::BlocklistUpdate => {
-                blocklist::fetch(&self.settings.blocklist_url, &self.state.dir.path, Some(asked), &self.helpers);
+                self.fetch_blocklist(Some(asked));
                 return None;
             }
             Call::GroupGet => talk.answer(|out, _| {
@@ -167,9 +164,16 @@ impl Daemon {
         self.answer(asked);
     }
 
+    /// The blocklist is fetched; a program may wait for it.
+    pub(super) fn fetch_blocklist(&self, asked: Option<Asked>) {
+        let (address, helpers) = (self.settings.blocklist_url.clone(), self.helpers.clone());
+        let then = move |list| drop(helpers.send(Heard::Blocklist(asked, list)));
+        blocklist::fetch(address, self.state.dir.path.clone(), then);
+    }
+
     /// A blocklist was read.
-    pub(super) fn blocklist_came(&mut self, asked: Option<Asked>, list: Result<blocklist::Read, String>) {
-        let list = list.map(|blocklist::Read(list)| {
+    pub(super) fn blocklist_came(&mut self, asked: Option<Asked>, list: Result<Blocklist, String>) {
+        let list = list.map(|list| {
             self.session.blocklist_size = list.len() as u64;
             if self.settings.blocklist_enabled {
                 self.engine.send(Command::Block(list));
@@ -189,7 +193,7 @@ impl Daemon {
     }
 
     /// What all torrents do together.
-    fn stats(&self) -> Stats {
+    pub(super) fn stats(&self) -> Stats {
         let now = self.sums_now();
         let before = &self.sums_before;
         let ever = Sums {

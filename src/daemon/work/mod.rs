@@ -22,10 +22,14 @@ mod notices;
 mod settings;
 mod starting;
 
-use super::chores::{blocklist, space::Space, watch};
+use super::chores::scripts::Scripts;
+use super::chores::space::Space;
+use super::chores::watch;
+use super::http::{Ask, Door, rpc_answer};
 use super::kept::Kept;
 use super::queue::Queue;
-use super::record::Record;
+use super::metrics;
+use super::record::{Record, Totals};
 use super::records::Records;
 use super::rpc::Conversation;
 use super::rpc::adding::AddTorrent;
@@ -33,15 +37,17 @@ use super::rpc::session::{Session, Sums};
 use super::settings::Settings;
 use super::state::State;
 use super::{DaemonError, Options};
-use crate::engine::{Engine, Notice, Router, TorrentId};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Select, Sender};
+use crate::engine::{Command, Engine, Notice, Router, TorrentId};
+use crate::swarm::meeting::blocklist::Blocklist;
+use crate::web::answer::Answer;
+use crate::web::promise::Promise;
+use crossbeam_channel::{Receiver, Select, Sender};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// What wakes the loop, besides the engine.
 pub enum Heard {
-    /// A program posted a text.
-    Asked(Asked),
     /// A .torrent file that a program named by its URL has arrived, or has not.
     Fetched(Asked, Box<AddTorrent>, Result<Vec<u8>, String>),
     /// The space of a folder that a program asked for: free and in all.
@@ -51,7 +57,7 @@ pub enum Heard {
     /// Something is in the watched folder.
     Watched(watch::Seen),
     /// A blocklist was read; a program may wait for it.
-    Blocklist(Option<Asked>, Result<blocklist::Read, String>),
+    Blocklist(Option<Asked>, Result<Blocklist, String>),
     /// The configuration is to be read again.
     Reload,
     /// The daemon is to end.
@@ -61,9 +67,8 @@ pub enum Heard {
 /// A program that asks, and how it is answered.
 pub struct Asked {
     /// What it asks, and the answers so far.
-    pub conversation: Conversation,
-    /// Takes the answer; `None`: it wants none.
-    pub answer: Box<dyn FnOnce(Option<String>) + Send>,
+    conversation: Box<Conversation>,
+    promise: Promise,
 }
 
 /// A torrent, besides its record.
@@ -75,7 +80,7 @@ struct Known {
     /// Its figures are newer than its file.
     is_counted: bool,
     /// What was counted before the engine began to count.
-    before: super::record::Totals,
+    before: Totals,
     /// Until when its seconds are counted.
     counted: Instant,
     /// It is paused until there is more free space.
@@ -96,13 +101,16 @@ pub struct Daemon {
     ids: BTreeMap<TorrentId, u32>,
     queue: Queue,
     session: Session,
+    /// Sums of this run, without what torrents that are here transferred.
     sums: Sums,
     /// Sums of the runs before.
     sums_before: Sums,
     began: Instant,
     router: Router,
+    door: Arc<Door>,
+    /// Where helpers tell what they found.
     helpers: Sender<Heard>,
-    scripts: super::chores::scripts::Scripts,
+    scripts: Scripts,
     minute: minutes::Minute,
     /// Torrents whose content is being deleted.
     leaving: BTreeMap<TorrentId, Record>,
@@ -114,12 +122,24 @@ fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs() as i64)
 }
 
+impl Asked {
+    fn finish(self) {
+        self.promise.keep(rpc_answer(self.conversation.finish()));
+    }
+}
+
 impl Daemon {
     /// Works until it is told to end.
-    pub fn go(&mut self, notices: &Receiver<Notice>, heard: &Receiver<Heard>) -> Result<(), DaemonError> {
+    pub fn go(
+        &mut self,
+        notices: &Receiver<Notice>,
+        asks: &Receiver<Ask>,
+        heard: &Receiver<Heard>,
+    ) -> Result<(), DaemonError> {
         loop {
             let mut select = Select::new();
             let of_engine = select.recv(notices);
+            let of_programs = select.recv(asks);
             select.recv(heard);
             match select.select_deadline(self.minute.next) {
                 Ok(ready) if ready.index() == of_engine => match ready.recv(notices) {
@@ -130,16 +150,27 @@ impl Daemon {
                     Ok(notice) => self.take_in(notice),
                     Err(_) => return Err(DaemonError::Io("the engine ended unexpectedly".into())),
                 },
-                // The sender is ours, too.
+                // We hold a sender of each.
+                Ok(ready) if ready.index() == of_programs => drop(ready.recv(asks).map(|ask| self.asked(ask))),
                 Ok(ready) => drop(ready.recv(heard).map(|heard| self.hear(heard))),
                 Err(_) => self.minute_passed(),
             }
         }
     }
 
+    fn asked(&mut self, ask: Ask) {
+        match ask {
+            Ask::Rpc(conversation, promise) => self.answer(Asked { conversation, promise }),
+            Ask::Metrics(promise) => {
+                let text = metrics::write(&self.records, &self.stats());
+                promise.keep(Answer::of("200 OK", metrics::KIND, text.into_bytes()));
+            }
+            Ask::Health(promise) => promise.keep(Answer::words("200 OK", "ok")),
+        }
+    }
+
     fn hear(&mut self, heard: Heard) {
         match heard {
-            Heard::Asked(asked) => self.answer(asked),
             Heard::Fetched(asked, add, bytes) => self.fetched(asked, *add, bytes),
             Heard::Measured(asked, path, space) => self.measured(asked, &path, space),
             Heard::Space(space) => self.space_is(space),
@@ -155,7 +186,7 @@ impl Daemon {
         if !self.is_stopping {
             self.is_stopping = true;
             log::info!("the daemon ends: trackers are told");
-            self.engine.send(crate::engine::Command::Stop);
+            self.engine.send(Command::Stop);
         }
     }
 
@@ -191,14 +222,5 @@ impl Daemon {
     fn of_engine(&mut self, torrent: TorrentId) -> Option<(&mut Record, &mut Known)> {
         let id = *self.ids.get(&torrent)?;
         self.both(id)
-    }
-
-    /// Waits no longer than this for a notice; for tests.
-    #[cfg(test)]
-    fn settle(&mut self, notices: &Receiver<Notice>, time: Duration) {
-        let end = Instant::now() + time;
-        while let Ok(notice) = notices.recv_deadline(end) {
-            self.take_in(notice);
-        }
     }
 }

@@ -11,9 +11,9 @@ pub const BACKLOG: i32 = 4096;
 /// How often a port that the system chose for TCP is tried for UDP too. It is nearly always free.
 const TRIES: usize = 10;
 
-/// TCP sockets on `port` of all addresses, and their port. Port 0: the system chooses.
-pub fn tcp(port: u16) -> io::Result<(Vec<TcpListener>, u16)> {
-    bind(None, port, TcpListener::bind, TcpListener::local_addr)
+/// TCP sockets on `port` of `ip`, or of all addresses, and their port. Port 0: the system chooses.
+pub fn tcp(ip: Option<IpAddr>, port: u16) -> io::Result<(Vec<TcpListener>, u16)> {
+    bind(ip, port, TcpListener::bind, TcpListener::local_addr)
 }
 
 /// Sockets for both protocols on the same port.

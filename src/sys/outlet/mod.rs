@@ -191,7 +191,7 @@ impl Outlet {
         if self.is_proxied() {
             return Ok((Vec::new(), port));
         }
-        let Some(bound) = &self.bound else { return listen::tcp(port) };
+        let Some(bound) = &self.bound else { return listen::tcp(None, port) };
         // At the unspecified IPv6 address it also hears IPv4.
         let from = match bound {
             Bound::Address(ip) => *ip,
