@@ -8,3 +8,5 @@ pub mod record;
 pub mod records;
 pub mod rpc;
 pub mod settings;
+#[cfg(test)]
+mod tests;
