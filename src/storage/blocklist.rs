@@ -129,7 +129,10 @@ mod tests {
         }
         let (_, told) = of(&vec![b'\n'; (MOST_BYTES + 1) as usize]);
         assert_eq!(told, ["the blocklist /list: larger than 64 MiB"]);
-        assert_eq!(read(Path::new("/no/such"), "/no/such").unwrap_err(), "the blocklist /no/such: No such file or directory");
+        assert_eq!(
+            read(Path::new("/no/such"), "/no/such").unwrap_err(),
+            "the blocklist /no/such: No such file or directory"
+        );
         assert!(read(Path::new("/"), "/").is_err());
     }
 }

@@ -4,6 +4,7 @@ pub mod beneath;
 pub mod http;
 pub mod interfaces;
 pub mod limits;
+pub mod local_time;
 pub mod lookup;
 pub mod memory;
 pub mod mounts;

@@ -4,6 +4,9 @@
 
 pub mod check;
 pub mod completions;
+// Feature: daemon.
+#[cfg(feature = "daemon")]
+pub mod daemon;
 // Feature: dht.
 #[cfg(feature = "dht")]
 pub mod dht;
@@ -33,6 +36,9 @@ pub static COMMANDS: &[Command] = &[
     get::COMMAND,
     seed::COMMAND,
     many::COMMAND,
+    // Feature: daemon.
+    #[cfg(feature = "daemon")]
+    daemon::COMMAND,
     // Feature: tracker.
     #[cfg(feature = "tracker")]
     track::COMMAND,
@@ -57,5 +63,11 @@ pub static COMMANDS: &[Command] = &[
 ];
 
 /// Commands that a build can leave out, each with its Cargo feature.
-pub const OPTIONAL: &[(&str, &str)] =
-    &[("make", "make"), ("edit", "make"), ("track", "tracker"), ("dht", "dht"), ("portmap", "portmap")];
+pub const OPTIONAL: &[(&str, &str)] = &[
+    ("make", "make"),
+    ("edit", "make"),
+    ("track", "tracker"),
+    ("dht", "dht"),
+    ("portmap", "portmap"),
+    ("daemon", "daemon"),
+];

@@ -96,8 +96,14 @@ mod tests {
     fn a_program_gets_the_name_as_a_name_and_not_as_a_command() {
         let temp = tempfile::tempdir().unwrap();
         let (script, out) = (temp.path().join("script"), temp.path().join("out"));
-        fs::write(&script, format!("#!/bin/sh\nprintf %s \"$TR_TORRENT_NAME|$TR_TORRENT_ID\" > {}.new\nmv {0}.new {0}\n", out.display()))
-            .unwrap();
+        fs::write(
+            &script,
+            format!(
+                "#!/bin/sh\nprintf %s \"$TR_TORRENT_NAME|$TR_TORRENT_ID\" > {}.new\nmv {0}.new {0}\n",
+                out.display()
+            ),
+        )
+        .unwrap();
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
         let settings = Settings {
             script_torrent_done_enabled: true,

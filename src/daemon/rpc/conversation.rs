@@ -175,7 +175,10 @@ fn request(value: &Value, is_listed: bool) -> Request {
                 return refused(Failure::new(Kind::Request, "id type must be String, Number, or Null"));
             }
             let call = method.ok_or_else(|| Failure::new(Kind::Request, "no method name"));
-            let call = call.and_then(|method| call::read(method, value.get("params")));
+            let call = match value.get("params") {
+                Some(Value::List(_)) => Err(Failure::params("params must be an Object")),
+                params => call.and_then(|method| call::read(method, params)),
+            };
             Request { call, dialect: Dialect::JsonRpc, tag: id }
         }
         _ => refused(Failure::new(Kind::Request, "JSON-RPC version is not 2.0")),

@@ -11,15 +11,16 @@
 //!   knows what was wished for it.
 //! * Files are not synced, so a loss of power may cost the last seconds.
 
+pub mod kept;
 pub mod saved;
 pub mod session;
 
-use super::kept::Kept;
 use super::record::Record;
 use crate::base::hex::from_hex;
 use crate::proto::id::InfoHash;
 use crate::storage::resume::StateDir;
 use crate::sys::in_words;
+use kept::Kept;
 use rustix::fs::{FlockOperation, flock};
 use std::collections::BTreeSet;
 use std::fs::{self, File};

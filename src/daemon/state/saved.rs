@@ -8,8 +8,8 @@
 //!   7:torrent d ... the keys of `encode`, those left out that have their usual value ... e
 //! ```
 
+use super::kept::Kept;
 use crate::base::sha1::sha1;
-use crate::daemon::kept::Kept;
 use crate::daemon::record::{Dates, Mode, Record, Totals, Wishes};
 use crate::engine::Priority;
 use crate::proto::bencode::{self, Bencode, Value};
@@ -24,11 +24,8 @@ const PRIORITIES: [(Priority, u8); 4] =
 /// The bytes of a torrent's file.
 pub fn encode(record: &Record, kept: &Kept) -> Vec<u8> {
     let Record { download_dir, is_finished, labels, wishes, dates, totals, .. } = record;
-    let mut pairs: Vec<(&str, Bencode)> = vec![
-        ("added", dates.added.into()),
-        ("dir", download_dir.as_str().into()),
-        ("place", kept.place.into()),
-    ];
+    let mut pairs: Vec<(&str, Bencode)> =
+        vec![("added", dates.added.into()), ("dir", download_dir.as_str().into()), ("place", kept.place.into())];
     let mut put = |key, is_usual: bool, value: Bencode| {
         if !is_usual {
             pairs.push((key, value));

@@ -9,11 +9,11 @@ use crate::base::path::for_terminal;
 use crate::base::sha256::sha256;
 use crate::daemon::chores::fetch;
 use crate::daemon::chores::scripts::Event;
-use crate::daemon::kept::Kept;
 use crate::daemon::record::{About as Shown, Dates, Now, Record, State, TrackerRecord, Trouble, Wishes};
 use crate::daemon::rpc::adding::{AddTorrent, TorrentSource};
 use crate::daemon::rpc::changing::read_tiers;
 use crate::daemon::rpc::{Failure, Kind, torrents};
+use crate::daemon::state::kept::Kept;
 use crate::engine::{Change, Command, Job, LinkJob, Priority, TorrentId};
 use crate::proto::choice::Choice;
 use crate::proto::id::InfoHash;
@@ -129,9 +129,8 @@ impl Daemon {
             ..Wishes::default()
         };
         let paused = add.paused.unwrap_or(!settings.start_added_torrents);
-        let at = Some(settings.incomplete_dir.as_str()).filter(|dir| {
-            settings.incomplete_dir_enabled && !dir.is_empty() && **dir != *download_dir
-        });
+        let at = Some(settings.incomplete_dir.as_str())
+            .filter(|dir| settings.incomplete_dir_enabled && !dir.is_empty() && **dir != *download_dir);
         let moment = now();
         let record = Record {
             download_dir,
@@ -326,4 +325,3 @@ pub(super) fn with_padding(padding: impl Iterator<Item = bool>, files: &[(bool, 
     };
     padding.map(|is_padding| if is_padding { Priority::Normal } else { next() }).collect()
 }
-

@@ -4,10 +4,10 @@
 //! program hears that it is done.
 
 use super::adding::numbered;
-use super::{Daemon, Known, now};
+use super::{Daemon, now};
 use crate::base::path::for_terminal;
 use crate::base::time::Time;
-use crate::daemon::record::{Mode, Record, State, Trouble, Wishes};
+use crate::daemon::record::{Mode, State, Trouble, Wishes};
 use crate::daemon::rpc::call::Ids;
 use crate::daemon::rpc::changing::{ChangeTorrents, tiers};
 use crate::daemon::rpc::{Failure, Kind};
@@ -249,13 +249,6 @@ impl Daemon {
     }
 }
 
-impl Known {
-    /// Whether it waits for its description.
-    pub(super) fn is_link(&self) -> bool {
-        self.kept.link.is_some()
-    }
-}
-
 /// The limits of a torrent alone, in bytes a second.
 fn limits_of(wishes: &Wishes) -> RateLimits {
     let limit = |limited: bool, kilobytes: u64| limited.then_some(kilobytes.saturating_mul(1000));
@@ -282,9 +275,4 @@ pub(super) fn seed_until(wishes: &Wishes, settings: &Settings) -> SeedUntil {
         ratio: ratio.map(|ratio| (ratio * 100.0).round() as u64),
         idle: minutes.map(|minutes| Time::from_secs(minutes.saturating_mul(60))),
     }
-}
-
-/// Whether a torrent that seeds has reached its ratio or its time.
-pub(super) fn has_seeded_enough(record: &Record) -> bool {
-    record.state == State::Stopped && record.now.left == 0
 }

@@ -4,15 +4,15 @@
 //! wished for it is lost.
 
 use super::minutes::Minute;
+use super::queue::Queue;
 use super::{Daemon, Heard, now};
 use crate::base::path::for_terminal;
 use crate::daemon::http::Door;
-use crate::daemon::kept::Kept;
-use crate::daemon::queue::Queue;
 use crate::daemon::record::{Dates, Record, State as Doing, Trouble};
 use crate::daemon::records::Records;
 use crate::daemon::rpc::session::Session;
 use crate::daemon::settings::Settings;
+use crate::daemon::state::kept::Kept;
 use crate::daemon::state::session::{self, with_changes};
 use crate::daemon::state::{Found, State};
 use crate::daemon::{DaemonError, Options};
@@ -43,7 +43,8 @@ impl Before {
     pub fn read(options: &Options) -> Result<Before, DaemonError> {
         let configured = options.configured()?;
         let state = State::open(&options.state).map_err(DaemonError::State)?;
-        let saved = state.session().and_then(|bytes| bytes.map_or_else(|| Ok(None), |bytes| session::decode(&bytes).map(Some)));
+        let saved =
+            state.session().and_then(|bytes| bytes.map_or_else(|| Ok(None), |bytes| session::decode(&bytes).map(Some)));
         let session = saved.unwrap_or_else(|why| {
             log::warn!("settings that programs changed are lost: {why}");
             None
@@ -107,7 +108,8 @@ impl Daemon {
             let record = Record { download_dir: self.settings.download_dir.clone(), dates, ..Record::default() };
             Box::new((record, Kept { paused: true, ..Kept::default() }))
         });
-        let begun = if kept.link.is_some() { self.learn_again(hash, record, kept) } else { self.add_again(hash, record, kept) };
+        let begun =
+            if kept.link.is_some() { self.learn_again(hash, record, kept) } else { self.add_again(hash, record, kept) };
         match begun {
             Ok(Some(id)) if is_damaged => {
                 if let Some((record, known)) = self.both(id) {
@@ -133,7 +135,8 @@ impl Daemon {
 
     /// `None`: it was being removed.
     fn add_again(&mut self, hash: InfoHash, mut record: Record, kept: Kept) -> Result<Option<u32>, String> {
-        let bytes = self.state.dir.saved_torrent(hash).map_err(|error| format!("its .torrent file: {}", in_words(&error)))?;
+        let bytes =
+            self.state.dir.saved_torrent(hash).map_err(|error| format!("its .torrent file: {}", in_words(&error)))?;
         let metainfo = Metainfo::parse(&bytes).map_err(|why| format!("its .torrent file: {why}"))?;
         if metainfo.info_hash != hash {
             return Err("its .torrent file is of another torrent".into());

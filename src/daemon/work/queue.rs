@@ -3,7 +3,7 @@
 //! Floor 4. Pure. Each torrent has a number, its place, which is saved with it. The numbers have gaps, so a torrent that
 //! moves changes its own number only, and one small file is written.
 
-use super::rpc::call::QueueMove;
+use crate::daemon::rpc::call::QueueMove;
 
 /// The gap between the places of two torrents that are added one after the other.
 const GAP: i64 = 1 << 20;

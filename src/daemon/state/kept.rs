@@ -1,6 +1,6 @@
 //! What the daemon keeps of a torrent that programs do not see.
 //!
-//! Floor 4. Plain data. Together with the [record](super::record) it is all that the daemon knows of a torrent.
+//! Floor 4. Plain data. Together with the [record](crate::daemon::record) it is all that the daemon knows of a torrent.
 
 use crate::engine::Priority;
 use std::path::PathBuf;
