@@ -10,7 +10,6 @@ use crate::cli::options::run::{self, HELP, QUIET};
 use crate::cli::options::{source, states, typed};
 use crate::cli::run::{log, signals};
 use crate::cli::say;
-use crate::cli::show::view::View;
 use crate::daemon::{self, DaemonError, Options, Signal};
 use crate::sys::in_words;
 use ::log::LevelFilter;
@@ -128,7 +127,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
 }
 
 fn options(given: &Parsed) -> Result<Options, Failure> {
-    let config = run::connect(given, &View::Lines)?;
+    let config = run::network(given)?;
     let mut settings = Vec::new();
     for (option, name, switch) in [
         ("dir", "download-dir", None),

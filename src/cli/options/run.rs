@@ -153,11 +153,26 @@ pub fn blocklist(given: &Parsed) -> Option<PathBuf> {
     given.value("blocklist").map(PathBuf::from)
 }
 
-/// The configuration that all commands with peers have in common.
+/// The configuration that the commands with a display have in common.
 pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
+    let network = network(given)?;
+    let max_peers = given.number("max-peers", 1..=MOST_PEERS, "connections")?;
+    Ok(Config {
+        torrent: Settings {
+            max_peers: max_peers.map_or(DEFAULT_MAX_PEERS, |number| number as usize),
+            upload_slots: given.number("max-uploads", 1..=MOST_PEERS, "peers")?.map(|number| number as usize),
+            ..network.torrent
+        },
+        limits: RateLimits { upload: rate(given, "max-upload-rate")?, download: None },
+        status_every: display_interval(given, view)?,
+        ..network
+    })
+}
+
+/// The configuration that the options of [`NETWORK`] describe.
+pub fn network(given: &Parsed) -> Result<Config, Failure> {
     outlet::choose(given)?;
     let is_proxied = sys::outlet::get().is_proxied();
-    let max_peers = given.number("max-peers", 1..=MOST_PEERS, "connections")?;
     let path = given.path("blocklist", "a file")?;
     let (blocklist, told) = path.map_or_else(|| Ok(Default::default()), |path| blocklist::read(&path))?;
     told.iter().for_each(|line| say::problem(line));
@@ -169,15 +184,11 @@ pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
         port_mapping: portmap::IS_BUILT_IN && !given.has("no-port-mapping") && !is_proxied,
         ports: given.value("port").map_or(Ok(DEFAULT_PORTS), |text| ports(&text.to_string_lossy()))?,
         torrent: Settings {
-            max_peers: max_peers.map_or(DEFAULT_MAX_PEERS, |number| number as usize),
-            upload_slots: given.number("max-uploads", 1..=MOST_PEERS, "peers")?.map(|number| number as usize),
             ip: ip(given)?,
             pex: pex::IS_BUILT_IN && !given.has("no-pex"),
             encryption: encryption(given)?,
             ..Settings::default()
         },
-        limits: RateLimits { upload: rate(given, "max-upload-rate")?, download: None },
-        status_every: display_interval(given, view)?,
         ..Config::default()
     })
 }
