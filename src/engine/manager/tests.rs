@@ -34,32 +34,32 @@ fn engine(memory_bytes: u64) -> (Engine, Receiver<Notice>) {
     Engine::start(config).unwrap()
 }
 
-fn add(engine: &Engine, metainfo: &Metainfo, dir: &Path) {
+pub(super) fn add(engine: &Engine, metainfo: &Metainfo, dir: &Path) {
     engine.add(Job::new(metainfo.clone(), dir));
 }
 
-fn at(engine: &Engine) -> SocketAddr {
+pub(super) fn at(engine: &Engine) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, engine.port).into()
 }
 
 /// The reply of a tracker that knows these peers.
-fn reply(peers: &[SocketAddr]) -> Vec<u8> {
+pub(super) fn reply(peers: &[SocketAddr]) -> Vec<u8> {
     let reply = Bencode::dict([("interval", 900i64.into()), ("peers", compact::tests::emit_v4(peers).into())]);
     http("200 OK", reply.encode())
 }
 
 /// The event of an announce; "" for none.
-fn event_of(path: &str) -> String {
+pub(super) fn event_of(path: &str) -> String {
     path.split(['?', '&']).find_map(|field| field.strip_prefix("event=")).unwrap_or("").to_string()
 }
 
 /// A tracker that knows only `peers`.
-fn tracker(peers: Vec<SocketAddr>) -> String {
+pub(super) fn tracker(peers: Vec<SocketAddr>) -> String {
     format!("http://{}/announce", serve(move |_, socket| drop(socket.write_all(&reply(&peers)))))
 }
 
 /// Waits for a notice that `find` accepts. Others are skipped, but an unexpected failure panics.
-fn next<T>(notices: &Receiver<Notice>, what: &str, find: impl Fn(&Notice) -> Option<T>) -> T {
+pub(super) fn next<T>(notices: &Receiver<Notice>, what: &str, find: impl Fn(&Notice) -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
         let notice = notices.recv_deadline(end).unwrap_or_else(|_| panic!("waited in vain until {what}"));
@@ -70,21 +70,21 @@ fn next<T>(notices: &Receiver<Notice>, what: &str, find: impl Fn(&Notice) -> Opt
     }
 }
 
-fn complete(notices: &Receiver<Notice>, number: u64) {
+pub(super) fn complete(notices: &Receiver<Notice>, number: u64) {
     let find = |notice: &Notice| {
         matches!(notice, Notice::Complete { torrent, .. } if *torrent == TorrentId(number)).then_some(())
     };
     next(notices, "it is complete", find);
 }
 
-fn joined(notices: &Receiver<Notice>) -> bool {
+pub(super) fn joined(notices: &Receiver<Notice>) -> bool {
     next(notices, "it has joined", |notice| match notice {
         Notice::Joined { is_complete, .. } => Some(*is_complete),
         _ => None,
     })
 }
 
-fn stopped(notices: &Receiver<Notice>) -> Vec<Report> {
+pub(super) fn stopped(notices: &Receiver<Notice>) -> Vec<Report> {
     let end = Instant::now() + PATIENCE;
     loop {
         if let Notice::Stopped(reports) = notices.recv_deadline(end).expect("it stops") {

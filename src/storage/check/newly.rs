@@ -84,3 +84,6 @@ fn make_ready(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -96,3 +96,6 @@ impl Slot {
         self.trackers().iter().map(|tracker| tracker.url.clone()).zip(reported).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,7 +28,7 @@ use std::sync::Arc;
 pub(in crate::swarm::torrent) struct Choosing {
     choice: Option<Arc<Choice>>,
     /// The wanted pieces that need no preparation.
-    steady: Bitfield,
+    pub(in crate::swarm::torrent) steady: Bitfield,
     /// Orders that the disk has not answered yet.
     unanswered: u32,
 }

@@ -180,6 +180,12 @@ impl Stage {
         let counts = lacks.filter(|piece| self.torrent.is_choosing() || is_ready(*piece)).count();
         assert_eq!(counts as u32, wanted.count_lacked_by(picker.have()), "a wanted piece can never be requested");
         assert!((0..PIECES).all(|piece| !is_ready(piece) || wanted.get(piece)), "an unwanted piece can be requested");
+        if let Some(steady) = self.torrent.fetching.choosing.as_ref().map(|choosing| &choosing.steady) {
+            assert!(
+                (0..PIECES).all(|piece| !is_ready(piece) || steady.get(piece)),
+                "the disk is not ready for a piece"
+            );
+        }
         assert!(!self.torrent.is_seeding() || picker.has_all_wanted(), "something is missing, and it seeds");
         let is_done = picker.has_all_wanted() && !self.torrent.is_choosing();
         assert!(!self.torrent.is_downloading() || !is_done, "nothing is missing, and it downloads");
