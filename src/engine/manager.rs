@@ -26,7 +26,7 @@ use super::announce::Announcers;
 use super::checker;
 use super::config::Config;
 use super::disk::Disk;
-use super::input::{Command, Input};
+use super::input::{Command, Input, Line, Places};
 use super::keeper::Keeper;
 use super::notice::Notice;
 use super::peer::around::Surroundings;
@@ -35,7 +35,7 @@ use super::peer::listener;
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
 use crate::storage::TorrentId;
-use crate::swarm::event::{Action, Event, PeerEvent};
+use crate::swarm::event::{Action, Event, News, PeerEvent};
 use crate::swarm::picking::budget::{Budget, LEAST_BYTES};
 use crate::swarm::settings::Settings;
 use crate::swarm::shared::{Shared, Turn};
@@ -47,6 +47,7 @@ use lull::Lull;
 use news::Reporter;
 use peers::Connections;
 pub use peers::most_connections;
+use queue::order::Order;
 use searches::Searches;
 use slot::{Slot, State};
 use std::collections::BTreeMap;
@@ -90,10 +91,16 @@ struct Manager {
     paused: bool,
     /// The budget may grow into free memory, and that was last looked at then; `None`: it may not.
     memory_seen: Option<Time>,
-    /// Most torrents that download at once.
-    max_downloads: Option<usize>,
-    /// A torrent no longer downloads, so another one may begin.
+    /// All torrents, the first to get a place first.
+    order: Order,
+    /// How many torrents may download and seed at once.
+    places: Places,
+    /// A place is free, so a torrent that waits may begin.
     place_left: bool,
+    /// Torrents that began to download or to seed, and may have to wait for a place.
+    newcomers: Vec<TorrentId>,
+    /// Torrents that a person lets go on. They may have to wait, too.
+    goes_on: Vec<TorrentId>,
     /// When the process ends at the latest, even if final announces are unanswered.
     end_at: Option<Time>,
 }
@@ -150,8 +157,11 @@ fn prepare(
         undone: Vec::new(),
         paused: false,
         memory_seen: config.memory_grows.then_some(Time::ZERO),
-        max_downloads: config.max_downloads,
+        order: Order::default(),
+        places: config.places,
         place_left: false,
+        newcomers: Vec::new(),
+        goes_on: Vec::new(),
         end_at: None,
     };
     Ok((manager, sender))
@@ -185,9 +195,7 @@ impl Manager {
         self.wake_torrents(now);
         self.look_at_memory(now);
         self.share_memory(now);
-        if std::mem::take(&mut self.place_left) {
-            self.next_in_queue(now);
-        }
+        self.give_places(now);
         while let Some((torrent, event)) = self.undone.pop() {
             self.take(Input::Torrent { torrent, event }, now);
         }
@@ -359,13 +367,20 @@ impl Manager {
                 Action::Node(addr) => self.searches.meet(addr),
                 Action::News(news) => {
                     self.searches.told(&news, &info_hash);
+                    if let News::SeededEnough(enough) = news {
+                        (slot.paused, slot.enough, slot.starts_now) = (true, Some(enough), false);
+                    }
                     ended = self.news.report(id, slot, news, now).or(ended);
                 }
             }
         }
-        let next = slot.next_plan(now, &self.shared, self.disks.keeper.every());
-        self.place_left |= slot.plan.downloads && !next.downloads;
-        self.agenda.change(id, &mut slot.plan, next);
+        let next = slot.next_plan(now, &self.shared, self.disks.keeper.every(), &self.places);
+        self.place_left |= Line::ALL.iter().any(|line| slot.plan.takes(*line) && !next.takes(*line));
+        if next.line.is_some() && next.line != slot.plan.line {
+            slot.starts_now &= slot.plan.line.is_none();
+            self.newcomers.push(id);
+        }
+        self.agenda.change(id, slot.rank, &mut slot.plan, next);
         self.news.touched(id);
         if let Some(problem) = ended {
             self.end_torrent(id, Some(problem));

@@ -4,7 +4,7 @@
 
 mod change;
 
-pub use change::{Change, Places, Priority, SeedUntil};
+pub use change::{Change, Line, Places, Priority, SeedUntil};
 
 use super::config::{Job, LinkJob};
 use super::notice::{RateLimits, Router, Watch};

@@ -3,26 +3,39 @@
 //! Floor 3, part of the [`manager`](super).
 
 use super::Manager;
+use super::queue::places::allowed;
+use super::slot::State;
 use crate::base::time::Time;
-use crate::engine::input::{Change, Places};
+use crate::engine::input::Change;
 use crate::storage::TorrentId;
+use crate::swarm::event::Event;
+use crate::swarm::settings::Term;
 
 impl Manager {
     /// Changes a torrent. One that is gone is not missed.
     pub(super) fn change(&mut self, torrent: TorrentId, change: Change, now: Time) {
         match change {
-            Change::Paused(_) | Change::StartNow | Change::Place(_) | Change::SeedUntil(_) => {}
-            Change::Limits(_) | Change::SharesLimits(_) | Change::MaxPeers(_) => {}
+            Change::Paused(paused) => self.set_paused(torrent, paused, now),
+            Change::StartNow => self.start_now(torrent, now),
+            Change::Place(before) => self.place(torrent, before),
+            Change::SeedUntil(until) => self.agree(torrent, Term::SeedUntil(until), now),
+            Change::Limits(limits) => self.agree(torrent, Term::Limits(limits), now),
+            Change::SharesLimits(shares) => self.agree(torrent, Term::SharesLimits(shares), now),
+            Change::MaxPeers(most) => self.agree(torrent, Term::MaxPeers(most), now),
             Change::Files(_) | Change::Sequential(_) | Change::Trackers(_) => {}
             Change::Verify | Change::Move { .. } | Change::Rename { .. } => {}
         }
-        let _ = torrent;
         self.news.hurry(now);
     }
 
-    /// How many torrents may be active at once.
-    pub(super) fn places_are(&mut self, places: Places, now: Time) {
-        let _ = (places, now);
+    /// Sets something for a torrent. One that has not joined its swarm is told when it does.
+    fn agree(&mut self, id: TorrentId, term: Term, now: Time) {
+        let Some(slot) = self.torrents.get_mut(&id) else { return };
+        let term = allowed(term);
+        if let State::Checking(_) | State::Learning(..) = slot.state {
+            slot.options.get_or_insert_default().set(term);
+        }
+        self.handle(id, Event::Terms(term), now);
     }
 
     /// A person removes a torrent with its content.

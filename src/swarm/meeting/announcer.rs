@@ -137,8 +137,10 @@ struct Tier {
     due: Time,
     /// From then on it may be asked early if there are too few peers.
     early: Time,
-    /// Announces that are under way.
-    in_flight: usize,
+    /// Announces that are under way ...
+    in_flight: u32,
+    /// ... and final ones.
+    parting: u32,
     /// When the next tracker is asked although an announce is under way.
     impatient_at: Time,
     /// A person's announce waits until this: a tracker asked for that, or has just answered.
@@ -156,7 +158,7 @@ pub struct Announcer {
     /// All of them, with their state.
     pub trackers: Vec<Tracker>,
     tiers: Vec<Tier>,
-    /// We are leaving: only final announces (`stopped`) are [`due`](Announcer::due).
+    /// We are leaving, or pause: only final announces (`stopped`) are [`due`](Announcer::due).
     pub stopping: bool,
 }
 
@@ -229,10 +231,11 @@ impl Announcer {
             Ask::Scrape(_) => return tracker.scraped(outcome),
             Ask::Announce(request) => request.event,
         };
+        let Some(tier) = self.tiers.iter_mut().find(|tier| tier.order.contains(&announcement.tracker)) else { return };
         if event == Some(AnnounceEvent::Stopped) {
+            tier.parting = tier.parting.saturating_sub(1);
             return;
         }
-        let Some(tier) = self.tiers.iter_mut().find(|tier| tier.order.contains(&announcement.tracker)) else { return };
         tier.in_flight = tier.in_flight.saturating_sub(1);
         tracker.asking = false;
         match outcome {
@@ -276,6 +279,12 @@ impl Announcer {
         self.tiers.iter_mut().filter(|tier| tier.failed_rounds == 0).for_each(|tier| tier.due = now);
     }
 
+    /// We are back after a pause. Trackers that heard of it are told `started`, as soon as they have answered.
+    pub fn start_again(&mut self, now: Time) {
+        self.stopping = false;
+        self.hurry(now);
+    }
+
     /// A person wants an announce now: each tier without an announce under way is asked as soon as its trackers allow
     /// that. (A tracker that failed or refused may have been put right meanwhile, whatever it said before.)
     pub fn announce_now(&mut self, now: Time) {
@@ -308,10 +317,13 @@ impl Announcer {
     /// because a tracker that gets `completed` after `stopped` would list us for ever.
     fn final_announces(&mut self, template: &AnnounceRequest) -> Vec<Announcement> {
         let mut announcements = Vec::new();
-        for &number in self.tiers.iter().filter(|tier| tier.in_flight == 0).flat_map(|tier| &tier.order) {
-            let tracker = &mut self.trackers[number];
-            if core::mem::take(&mut tracker.knows_us) {
-                announcements.push(tracker.announcement(number, template, Some(AnnounceEvent::Stopped)));
+        for tier in self.tiers.iter_mut().filter(|tier| tier.in_flight == 0) {
+            for &number in &tier.order {
+                let tracker = &mut self.trackers[number];
+                if core::mem::take(&mut tracker.knows_us) {
+                    tier.parting += 1;
+                    announcements.push(tracker.announcement(number, template, Some(AnnounceEvent::Stopped)));
+                }
             }
         }
         announcements
@@ -349,6 +361,8 @@ impl Tier {
     /// When a tracker of this tier is to be asked, if nothing else happens before.
     fn next(&self, hungry: bool) -> Option<Time> {
         let at = match self.in_flight {
+            // A tracker that gets `stopped` after `started` would not list us.
+            _ if self.parting > 0 => return None,
             0 if hungry => self.due.min(self.early),
             0 => self.due,
             _ if hungry && (1..self.order.len()).contains(&self.turn) => self.impatient_at,

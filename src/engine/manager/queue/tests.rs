@@ -1,7 +1,7 @@
 //! Tests of pausing and of the limit of downloads at once, with an engine that has no peers.
 
 use super::super::super::testkit::{PATIENCE, torrent};
-use super::super::super::{Command, Config, Engine, Job, Notice, Phase, Report, Settings, TorrentId, Watch};
+use super::super::super::{Command, Config, Engine, Job, Notice, Phase, Places, Report, Settings, TorrentId, Watch};
 use super::super::{Input, prepare};
 use crate::base::time::Time;
 use crossbeam_channel::Receiver;
@@ -31,7 +31,7 @@ fn wait_for(notices: &Receiver<Notice>, wanted: &[&str]) {
 fn a_paused_torrent_gives_its_turn_to_another_and_pausing_all_includes_later_ones() {
     let config = Config {
         ports: 0..=0,
-        max_downloads: Some(1),
+        places: Places { downloads: Some(1), ..Places::default() },
         status_every: Some(Duration::from_secs(1)),
         ..Config::default()
     };
@@ -74,7 +74,7 @@ fn a_paused_torrent_gives_its_turn_to_another_and_pausing_all_includes_later_one
 /// Nobody has the content of the first torrent, and the time is what the test says.
 #[test]
 fn a_download_that_stalls_does_not_keep_the_next_one_from_its_turn() {
-    let config = Config { max_downloads: Some(1), ..Config::default() };
+    let config = Config { places: Places { downloads: Some(1), ..Places::default() }, ..Config::default() };
     let (notices, _told) = crossbeam_channel::unbounded();
     let (mut manager, _sender) = prepare(config, Settings::default(), Vec::new(), notices).unwrap();
     let dir = tempfile::tempdir().unwrap();
