@@ -33,6 +33,7 @@ use super::peer::around::Surroundings;
 use super::peer::blocks::Blocks;
 use super::peer::listener;
 use crate::base::rng::Rng;
+use crate::base::step;
 use crate::base::time::{Time, sooner};
 use crate::storage::TorrentId;
 use crate::swarm::event::{Action, Event, News, PeerEvent};
@@ -337,6 +338,7 @@ impl Manager {
 
     /// Gives what a torrent decided to the parts that carry it out, and puts what it needs next on the agenda.
     fn carry_out(&mut self, id: TorrentId, now: Time) {
+        step(1);
         let Some(slot) = self.torrents.get_mut(&id) else { return };
         let Some(info_hash) = slot.state.listed() else { return };
         let mut ended = None;

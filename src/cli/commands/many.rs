@@ -55,7 +55,7 @@ pub const COMMAND: Command = Command {
                 Flag::with(
                     "max-downloads",
                     "N",
-                    "Torrents that download at the same time; the others wait, and neither download nor upload. A torrent \
+                    "Torrents that download at the same time; the others wait and are not in their swarms. A torrent \
                      that received nothing for 3 minutes does not count",
                 )
                 .default("5"),

@@ -43,13 +43,13 @@ fn at(engine: &Engine) -> SocketAddr {
 }
 
 /// The reply of a tracker that knows these peers.
-fn reply(peers: &[SocketAddr]) -> Vec<u8> {
+pub(super) fn reply(peers: &[SocketAddr]) -> Vec<u8> {
     let reply = Bencode::dict([("interval", 900i64.into()), ("peers", compact::tests::emit_v4(peers).into())]);
     http("200 OK", reply.encode())
 }
 
 /// The event of an announce; "" for none.
-fn event_of(path: &str) -> String {
+pub(super) fn event_of(path: &str) -> String {
     path.split(['?', '&']).find_map(|field| field.strip_prefix("event=")).unwrap_or("").to_string()
 }
 

@@ -177,6 +177,7 @@ impl Torrent {
     pub(super) fn ask_all(&mut self, turn: &mut Turn) {
         self.fetching.must_ask_all = false;
         if !self.is_downloading() {
+            self.fetching.waits_for_rate = false;
             return;
         }
         if self.fetching.waits_for_rate && !self.fetching.limit.is_ready(&mut turn.shared.download, turn.now) {

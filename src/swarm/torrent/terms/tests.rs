@@ -96,6 +96,7 @@ fn a_download_does_not_seed_enough_however_much_it_sends() {
 #[test]
 fn an_upload_limit_takes_the_grants_back_and_its_end_renews_them() {
     let mut stage = seed();
+    stage.happen(Event::Timer);
     stage.hear(1, Message::HaveNone);
     stage.hear(1, Message::Interested);
     assert!(stage.torrent.peers[&key(1)].has_grant);

@@ -111,6 +111,8 @@ fn limits_of_one_torrent_hold_at_once_and_are_lifted_at_once() {
     let before = came(&swarm);
     swarm.run(Time::from_secs(10), |_| false);
     assert!(came(&swarm) - before <= u64::from(BLOCK_BYTES) * 2);
+    // Nothing was due in these seconds.
+    swarm.now = Time::from_secs(10);
     swarm.happen(0, Event::Terms(Term::SharesLimits(false)));
     let before = came(&swarm);
     swarm.run(Time::from_secs(15), |_| false);
