@@ -2,7 +2,7 @@
 //!
 //! Floor 3. What concerns each torrent is in [`Settings`]; here is what concerns the process.
 
-use super::input::{Places, SeedUntil};
+use super::input::change::Places;
 use super::notice::RateLimits;
 use crate::proto::choice::Choice;
 use crate::proto::id::InfoHash;
@@ -13,7 +13,7 @@ use crate::storage::description::Description;
 use crate::storage::resume::{SAVE_EVERY, StateDir};
 use crate::swarm::learning::{Present, present};
 use crate::swarm::meeting::blocklist::Blocklist;
-use crate::swarm::settings::{Settings, Term};
+use crate::swarm::settings::{SeedUntil, Settings, Term};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;

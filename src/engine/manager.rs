@@ -4,7 +4,7 @@
 //! [`Torrent::handle`](crate::swarm::torrent::Torrent::handle), and gives each of the actions to the part of the
 //! manager that carries it out: `peers.rs`, `trackers.rs`, `disks.rs` or `news.rs`. It blocks only on its channel. What
 //! it sends goes into channels that are bounded by what it accepts (the budget, the windows, the number of peers), so
-//! sending never waits. How torrents are added, removed and paused is in `queue.rs`, how they end in `ending.rs`.
+//! sending never waits. How torrents are added, removed and paused is in `queue/mod.rs`, how they end in `ending.rs`.
 
 mod agenda;
 mod changing;
@@ -26,7 +26,7 @@ use super::announce::Announcers;
 use super::checker;
 use super::config::Config;
 use super::disk::Disk;
-use super::input::{Command, Input, Line, Places};
+use super::input::{Input, Line, Places};
 use super::keeper::Keeper;
 use super::notice::Notice;
 use super::peer::around::Surroundings;
@@ -273,31 +273,6 @@ impl Manager {
             Input::Offline(why) => self.news.tell(Notice::Offline(Some(why))),
             Input::Online { is_new } => self.is_online(is_new, now),
             Input::Command(command) => self.obey(command, now),
-        }
-    }
-
-    fn obey(&mut self, command: Command, now: Time) {
-        match command {
-            Command::PauseOrResume(Some(torrent)) => self.pause_or_resume(torrent, now),
-            Command::PauseOrResume(None) => self.pause_or_resume_all(now),
-            Command::Announce(torrent) => {
-                let torrents = torrent.map_or_else(|| self.ids(), |torrent| vec![torrent]);
-                torrents.into_iter().for_each(|torrent| self.handle(torrent, Event::AnnounceNow, now));
-                self.news.hurry(now);
-            }
-            Command::Watch(watch) => self.news.watch(watch, now),
-            Command::Remove(torrent) => self.remove(torrent, now),
-            Command::Limit(limits) => {
-                self.shared.upload.set_rate(limits.upload, now);
-                self.shared.download.set_rate(limits.download, now);
-                self.ids().into_iter().for_each(|torrent| self.handle(torrent, Event::Timer, now));
-                self.news.hurry(now);
-            }
-            Command::Delete(torrent) => self.delete(torrent, now),
-            Command::Change(torrent, change) => self.change(torrent, change, now),
-            Command::Places(places) => self.places_are(places, now),
-            Command::Block(list) => self.peers.block(list),
-            Command::Stop => self.stop(now),
         }
     }
 

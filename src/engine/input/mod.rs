@@ -2,7 +2,7 @@
 //!
 //! Floor 3. All of it goes through one channel, so the manager deals with one thing after another.
 
-mod change;
+pub mod change;
 
 pub use change::{Change, Line, Places, Priority, SeedUntil};
 

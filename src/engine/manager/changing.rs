@@ -1,4 +1,4 @@
-//! The part of the manager for what a person changes about one torrent while it runs.
+//! The part of the manager for what a person wants: commands, and what is changed about one torrent while it runs.
 //!
 //! Floor 3, part of the [`manager`](super).
 
@@ -6,12 +6,38 @@ use super::Manager;
 use super::queue::places::allowed;
 use super::slot::State;
 use crate::base::time::Time;
-use crate::engine::input::Change;
+use crate::engine::input::{Change, Command};
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
 use crate::swarm::settings::Term;
 
 impl Manager {
+    /// Does what a person wants.
+    pub(super) fn obey(&mut self, command: Command, now: Time) {
+        match command {
+            Command::PauseOrResume(Some(torrent)) => self.pause_or_resume(torrent, now),
+            Command::PauseOrResume(None) => self.pause_or_resume_all(now),
+            Command::Announce(torrent) => {
+                let torrents = torrent.map_or_else(|| self.ids(), |torrent| vec![torrent]);
+                torrents.into_iter().for_each(|torrent| self.handle(torrent, Event::AnnounceNow, now));
+                self.news.hurry(now);
+            }
+            Command::Watch(watch) => self.news.watch(watch, now),
+            Command::Remove(torrent) => self.remove(torrent, now),
+            Command::Limit(limits) => {
+                self.shared.upload.set_rate(limits.upload, now);
+                self.shared.download.set_rate(limits.download, now);
+                self.ids().into_iter().for_each(|torrent| self.handle(torrent, Event::Timer, now));
+                self.news.hurry(now);
+            }
+            Command::Delete(torrent) => self.delete(torrent, now),
+            Command::Change(torrent, change) => self.change(torrent, change, now),
+            Command::Places(places) => self.places_are(places, now),
+            Command::Block(list) => self.peers.block(list),
+            Command::Stop => self.stop(now),
+        }
+    }
+
     /// Changes a torrent. One that is gone is not missed.
     pub(super) fn change(&mut self, torrent: TorrentId, change: Change, now: Time) {
         match change {

@@ -3,7 +3,7 @@
 use super::super::Job;
 use super::super::config::FINAL_ANNOUNCE_TIME;
 use super::super::testkit::{PATIENCE, http, serve, socket_pair, torrent};
-use super::super::{Engine, Phase, ProblemKind, Report, Watch};
+use super::super::{Command, Engine, Phase, ProblemKind, Report, Watch};
 use super::*;
 use crate::engine::RateLimits;
 use crate::engine::peer::line::Line;

@@ -18,6 +18,11 @@ fn as_much_comes_in_ten_seconds_as_the_limit_allows() {
         let percent = swarm.members[0].torrent.fetching.down.total() * 100 / (10 * rate);
         assert!((97..=100).contains(&percent), "{seeds} seeds: {percent} %");
         assert!(swarm.run(Time::from_secs(13), |swarm| swarm.whole(0)), "{seeds} seeds: it stalls");
+        let (now, member) = (swarm.now + Time::from_secs(1), &mut swarm.members[0]);
+        let turn = &mut Turn { now, shared: &mut member.shared, actions: &mut Vec::new() };
+        member.torrent.handle(Event::Timer, turn);
+        let wake = member.torrent.next_wake(now, &member.shared);
+        assert!(wake.is_none_or(|wake| wake > now), "a complete torrent waits for no tokens");
     }
 }
 
@@ -117,7 +122,8 @@ fn limits_of_one_torrent_hold_at_once_and_are_lifted_at_once() {
     let before = came(&swarm);
     swarm.run(Time::from_secs(15), |_| false);
     let percent = (came(&swarm) - before) * 100 / (5 * rate);
-    assert!((90..=101).contains(&percent), "{percent} %");
+    // What a quarter of a second allows may be saved up.
+    assert!((90..=106).contains(&percent), "{percent} %");
     swarm.happen(0, Event::Terms(Term::Limits(RateLimits::default())));
     assert!(swarm.run(Time::from_secs(17), |swarm| swarm.whole(0)), "it is lifted");
 }
