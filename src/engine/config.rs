@@ -2,6 +2,7 @@
 //!
 //! Floor 3. What concerns each torrent is in [`Settings`]; here is what concerns the process.
 
+use super::input::change::Places;
 use super::notice::RateLimits;
 use crate::proto::choice::Choice;
 use crate::proto::id::InfoHash;
@@ -12,7 +13,7 @@ use crate::storage::description::Description;
 use crate::storage::resume::{SAVE_EVERY, StateDir};
 use crate::swarm::learning::{Present, present};
 use crate::swarm::meeting::blocklist::Blocklist;
-use crate::swarm::settings::Settings;
+use crate::swarm::settings::{SeedUntil, Settings, Term};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
@@ -41,8 +42,8 @@ pub struct Config {
     pub preallocate: bool,
     /// The limits of all torrents together.
     pub limits: RateLimits,
-    /// Most torrents that download at once; the others wait.
-    pub max_downloads: Option<usize>,
+    /// How many torrents download and seed at once; the others wait.
+    pub places: Places,
     /// How often [`Notice::Status`](super::notice::Notice::Status) comes; `None`: never.
     pub status_every: Option<Duration>,
     /// Where resume states are kept; `None`: nowhere, and all content is checked.
@@ -84,7 +85,7 @@ impl Default for Config {
             memory_grows: true,
             preallocate: false,
             limits: RateLimits::default(),
-            max_downloads: None,
+            places: Places::default(),
             status_every: None,
             states: None,
             save_every: SAVE_EVERY,
@@ -94,6 +95,59 @@ impl Default for Config {
             dht: None,
             port_mapping: false,
             blocklist: Blocklist::default(),
+        }
+    }
+}
+
+/// How one torrent is to run, from its first moment. Each of it can be [changed](super::input::Change) later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// It is added paused.
+    pub paused: bool,
+    /// Its place in the order of all torrents, from 0; `None`: the last.
+    pub place: Option<usize>,
+    /// Its own limits; `None`: those of [`Config::torrent`].
+    pub limits: Option<RateLimits>,
+    /// The limits of all torrents together hold for it, too.
+    pub shares_limits: bool,
+    /// Most connections; `None`: as [`Config::torrent`] says.
+    pub max_peers: Option<usize>,
+    /// When it has seeded enough.
+    pub seed_until: SeedUntil,
+    /// Bytes that were uploaded and downloaded in earlier runs; `None`: as its resume state says.
+    pub transferred: Option<(u64, u64)>,
+}
+
+impl Default for Options {
+    /// Nothing of its own.
+    fn default() -> Options {
+        Options {
+            paused: false,
+            place: None,
+            limits: None,
+            shares_limits: true,
+            max_peers: None,
+            seed_until: SeedUntil::default(),
+            transferred: None,
+        }
+    }
+}
+
+impl Options {
+    /// The terms that are not as for all torrents.
+    pub fn terms(&self) -> impl Iterator<Item = Term> {
+        let seed_until = (self.seed_until != SeedUntil::default()).then_some(Term::SeedUntil(self.seed_until));
+        let shares = (!self.shares_limits).then_some(Term::SharesLimits(false));
+        [self.limits.map(Term::Limits), shares, self.max_peers.map(Term::MaxPeers), seed_until].into_iter().flatten()
+    }
+
+    /// Replaces one of the terms.
+    pub fn set(&mut self, term: Term) {
+        match term {
+            Term::Limits(limits) => self.limits = Some(limits),
+            Term::SharesLimits(shares) => self.shares_limits = shares,
+            Term::MaxPeers(most) => self.max_peers = Some(most),
+            Term::SeedUntil(until) => self.seed_until = until,
         }
     }
 }
@@ -113,6 +167,8 @@ pub struct Job {
     pub peers: Box<[String]>,
     /// Where the torrent's description can be read again, so that peers can be given it.
     pub description: Option<Description>,
+    /// How it is to run; `None`: as [`Options::default`] says, or as its [`LinkJob`] said.
+    pub options: Option<Box<Options>>,
 }
 
 /// A torrent of which only the link is known.
@@ -122,6 +178,8 @@ pub struct LinkJob {
     pub link: Magnet,
     /// The info-hash in it.
     info_hash: InfoHash,
+    /// How it is to run; `None`: as [`Options::default`] says.
+    pub options: Option<Box<Options>>,
     /// Proof that this build has links: without it, no `LinkJob` can be made.
     pub present: Present,
 }
@@ -136,7 +194,7 @@ impl LinkJob {
             "this magnet link is for version 2 of BitTorrent only (BEP 52); swarmlet uses version 1: look for a link \
              with xt=urn:btih: or for a .torrent file of the same content",
         )?;
-        Ok(LinkJob { link, info_hash, present })
+        Ok(LinkJob { link, info_hash, options: None, present })
     }
 
     /// The info-hash.
@@ -149,7 +207,7 @@ impl Job {
     /// A job that downloads all of a torrent to `dir`.
     pub fn new(metainfo: impl Into<Box<Metainfo>>, dir: impl Into<Arc<Path>>) -> Job {
         let (metainfo, dir) = (metainfo.into(), dir.into());
-        Job { metainfo, dir, choice: None, duty: Duty::Fetch, peers: Box::default(), description: None }
+        Job { metainfo, dir, choice: None, duty: Duty::Fetch, peers: Box::default(), description: None, options: None }
     }
 
     /// Bytes of content that are wanted.

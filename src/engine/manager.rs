@@ -4,7 +4,7 @@
 //! [`Torrent::handle`](crate::swarm::torrent::Torrent::handle), and gives each of the actions to the part of the
 //! manager that carries it out: `peers.rs`, `trackers.rs`, `disks.rs` or `news.rs`. It blocks only on its channel. What
 //! it sends goes into channels that are bounded by what it accepts (the budget, the windows, the number of peers), so
-//! sending never waits. How torrents are added, removed and paused is in `queue.rs`, how they end in `ending.rs`.
+//! sending never waits. How torrents are added, removed and paused is in `queue/mod.rs`, how they end in `ending.rs`.
 
 mod agenda;
 mod changing;
@@ -26,16 +26,17 @@ use super::announce::Announcers;
 use super::checker;
 use super::config::Config;
 use super::disk::Disk;
-use super::input::{Command, Input};
+use super::input::{Input, Line, Places};
 use super::keeper::Keeper;
 use super::notice::Notice;
 use super::peer::around::Surroundings;
 use super::peer::blocks::Blocks;
 use super::peer::listener;
 use crate::base::rng::Rng;
+use crate::base::step;
 use crate::base::time::{Time, sooner};
 use crate::storage::TorrentId;
-use crate::swarm::event::{Action, DiskEvent, Event, PeerEvent};
+use crate::swarm::event::{Action, DiskEvent, Event, News, PeerEvent};
 use crate::swarm::picking::budget::{Budget, LEAST_BYTES};
 use crate::swarm::settings::Settings;
 use crate::swarm::shared::{Shared, Turn};
@@ -47,6 +48,7 @@ use lull::Lull;
 use news::Reporter;
 use peers::Connections;
 pub use peers::most_connections;
+use queue::order::Order;
 use searches::Searches;
 use slot::{Slot, State};
 use std::collections::BTreeMap;
@@ -90,10 +92,16 @@ struct Manager {
     paused: bool,
     /// The budget may grow into free memory, and that was last looked at then; `None`: it may not.
     memory_seen: Option<Time>,
-    /// Most torrents that download at once.
-    max_downloads: Option<usize>,
-    /// A torrent no longer downloads, so another one may begin.
+    /// All torrents, the first to get a place first.
+    order: Order,
+    /// How many torrents may download and seed at once.
+    places: Places,
+    /// A place is free, so a torrent that waits may begin.
     place_left: bool,
+    /// Torrents that began to download or to seed, and may have to wait for a place.
+    newcomers: Vec<TorrentId>,
+    /// Torrents that a person lets go on. They may have to wait, too.
+    goes_on: Vec<TorrentId>,
     /// When the process ends at the latest, even if final announces are unanswered.
     end_at: Option<Time>,
 }
@@ -150,8 +158,11 @@ fn prepare(
         undone: Vec::new(),
         paused: false,
         memory_seen: config.memory_grows.then_some(Time::ZERO),
-        max_downloads: config.max_downloads,
+        order: Order::default(),
+        places: config.places,
         place_left: false,
+        newcomers: Vec::new(),
+        goes_on: Vec::new(),
         end_at: None,
     };
     Ok((manager, sender))
@@ -185,9 +196,7 @@ impl Manager {
         self.wake_torrents(now);
         self.look_at_memory(now);
         self.share_memory(now);
-        if std::mem::take(&mut self.place_left) {
-            self.next_in_queue(now);
-        }
+        self.give_places(now);
         while let Some((torrent, event)) = self.undone.pop() {
             self.take(Input::Torrent { torrent, event }, now);
         }
@@ -273,31 +282,6 @@ impl Manager {
         }
     }
 
-    fn obey(&mut self, command: Command, now: Time) {
-        match command {
-            Command::PauseOrResume(Some(torrent)) => self.pause_or_resume(torrent, now),
-            Command::PauseOrResume(None) => self.pause_or_resume_all(now),
-            Command::Announce(torrent) => {
-                let torrents = torrent.map_or_else(|| self.ids(), |torrent| vec![torrent]);
-                torrents.into_iter().for_each(|torrent| self.handle(torrent, Event::AnnounceNow, now));
-                self.news.hurry(now);
-            }
-            Command::Watch(watch) => self.news.watch(watch, now),
-            Command::Remove(torrent) => self.remove(torrent, now),
-            Command::Limit(limits) => {
-                self.shared.upload.set_rate(limits.upload, now);
-                self.shared.download.set_rate(limits.download, now);
-                self.ids().into_iter().for_each(|torrent| self.handle(torrent, Event::Timer, now));
-                self.news.hurry(now);
-            }
-            Command::Delete(torrent) => self.delete(torrent, now),
-            Command::Change(torrent, change) => self.change(torrent, change, now),
-            Command::Places(places) => self.places_are(places, now),
-            Command::Block(list) => self.peers.block(list),
-            Command::Stop => self.stop(now),
-        }
-    }
-
     fn is_running(&self, torrent: TorrentId) -> bool {
         self.torrents.get(&torrent).is_some_and(|slot| slot.state.listed().is_some()) && self.end_at.is_none()
     }
@@ -335,6 +319,7 @@ impl Manager {
 
     /// Gives what a torrent decided to the parts that carry it out, and puts what it needs next on the agenda.
     fn carry_out(&mut self, id: TorrentId, now: Time) {
+        step(1);
         let Some(slot) = self.torrents.get_mut(&id) else { return };
         let Some(info_hash) = slot.state.listed() else { return };
         let mut ended = None;
@@ -365,13 +350,20 @@ impl Manager {
                 Action::Node(addr) => self.searches.meet(addr),
                 Action::News(news) => {
                     self.searches.told(&news, &info_hash);
+                    if let News::SeededEnough(enough) = news {
+                        (slot.paused, slot.enough, slot.starts_now) = (true, Some(enough), false);
+                    }
                     ended = self.news.report(id, slot, news, now).or(ended);
                 }
             }
         }
-        let next = slot.next_plan(now, &self.shared, self.disks.keeper.every());
-        self.place_left |= slot.plan.downloads && !next.downloads;
-        self.agenda.change(id, &mut slot.plan, next);
+        let next = slot.next_plan(now, &self.shared, self.disks.keeper.every(), &self.places);
+        self.place_left |= Line::ALL.iter().any(|line| slot.plan.takes(*line) && !next.takes(*line));
+        if next.line.is_some() && next.line != slot.plan.line {
+            slot.starts_now &= slot.plan.line.is_none();
+            self.newcomers.push(id);
+        }
+        self.agenda.change(id, slot.rank, &mut slot.plan, next);
         self.news.touched(id);
         if let Some(problem) = ended {
             self.end_torrent(id, Some(problem));

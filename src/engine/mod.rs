@@ -42,9 +42,9 @@ pub mod udp;
 pub mod udp;
 
 pub use crate::storage::{Duty, TorrentId};
-pub use config::{Config, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Job, LinkJob};
+pub use config::{Config, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Job, LinkJob, Options};
 pub use input::{Change, Command, Places, Priority, SeedUntil};
-pub use notice::{DhtReport, Notice, Phase, Problem, ProblemKind, RateLimits, Report, Router, Watch};
+pub use notice::{DhtReport, Enough, Notice, Phase, Problem, ProblemKind, RateLimits, Report, Router, Watch};
 
 use crate::proto::id::PeerId;
 use crate::proto::krpc;

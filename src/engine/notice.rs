@@ -8,6 +8,7 @@ use crate::storage::error::{ContentError, Doing};
 use crate::swarm::dht::Figures;
 use crate::swarm::figures::{LearningStatus, Status};
 use crate::swarm::meeting::portmap::Standing;
+pub use crate::swarm::settings::{Enough, RateLimits};
 use crate::swarm::standing::DiskTrouble;
 pub use crate::swarm::standing::{Problem, ProblemKind};
 use core::net::IpAddr;
@@ -66,6 +67,15 @@ pub enum Notice {
     Resumed {
         /// The torrent.
         torrent: TorrentId,
+        /// Its figures.
+        status: Arc<Status>,
+    },
+    /// The torrent has seeded enough ([`SeedUntil`](super::SeedUntil)) and is paused.
+    SeededEnough {
+        /// The torrent.
+        torrent: TorrentId,
+        /// What it has reached.
+        enough: Enough,
         /// Its figures.
         status: Arc<Status>,
     },
@@ -141,15 +151,6 @@ pub struct Router {
     pub reached: bool,
 }
 
-/// The limits of what all torrents together transfer, in bytes a second; `None`: no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RateLimits {
-    /// The limit of downloads.
-    pub download: Option<u64>,
-    /// The limit of uploads.
-    pub upload: Option<u64>,
-}
-
 /// How our nodes of the DHT are. The last four are numbers of packets per second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DhtReport {
@@ -198,6 +199,8 @@ pub struct Watch {
 pub struct Report {
     /// The torrent.
     pub torrent: TorrentId,
+    /// Its place in the order of all torrents: those with a lower number get a free place first. The numbers have gaps.
+    pub place: u64,
     /// What it is doing.
     pub phase: Phase,
 }

@@ -202,6 +202,11 @@ impl Known {
         Known { totals, resume, written, saved, lost: None, boot: Arc::clone(&states.boot) }
     }
 
+    /// The same, if all runs before this one uploaded and downloaded these bytes.
+    pub fn with_totals(self, totals: (u64, u64)) -> Known {
+        Known { totals, ..self }
+    }
+
     /// Whether the files were on the mount of this number, which another run of the system may use for another mount.
     pub fn was_on(&self, mount: u64) -> bool {
         let mut records = self.resume.files.iter().filter_map(|file| file.record);

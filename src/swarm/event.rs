@@ -22,13 +22,13 @@
 //! | [`Event::Timer`] if it may be due for a peer (silent, idle, not served), not for a limit of uploads | O(p log p) |
 //! | a look for a peer that gives way, at most each 2 s while all places are taken | O(p) |
 //! | the memory is shared out, each 250 ms with a block | O(p) |
-//! | a peer that only takes is choked; limits of uploads begin or end; a pause or a wait begins or ends | O(p log p) |
+//! | a peer that only takes is choked; limits of uploads begin or end; a wait begins or ends | O(p log p) |
 //! | tokens of a limit of downloads come, at most 200 times a second | O(p log p) |
 //! | [`Event::BudgetFreed`] after requests were given up; the endgame begins | O(p log p) |
 //! | [`Event::BudgetFreed`] otherwise | one for each peer that is asked, 8 p for those that are passed over |
 //! | a pick | n/64 for each peer, for the search that passes what is verified; again after 1,024 haves or a snub |
 //! | peers are told about others: at most every 10 s after a change, and each peer once a minute | O(p) for each peer |
-//! | the torrent is complete or stops, or its content is in doubt: peers are closed | O(p² log p + p n), once |
+//! | the torrent is complete, pauses or stops, its content is in doubt, or it has fewer places: peers are closed | O(p² log p + p n) |
 //! | super-seeding ends | O(p n), once |
 //! | the content was checked again | O(n) |
 //! | another choice of files, and again when the disk is ready for it | O(p n/64 + n + p log p), and the requests of pieces that are given up |
@@ -48,6 +48,7 @@ use super::giving::grant::{Grant, Report};
 use super::meeting::announcer::{Announcement, Outcome};
 use super::meeting::source::Source;
 use super::peer::PeerKey;
+use super::settings::{Enough, Term};
 use super::standing::{DiskTrouble, Problem};
 use crate::base::time::Time;
 use crate::proto::choice::Choice;
@@ -77,9 +78,11 @@ pub enum Event {
     Announced { announcement: Box<Announcement>, outcome: Box<Outcome> },
     /// The disk did something, or failed to.
     Disk(DiskEvent),
-    /// It pauses, because the person wants that or because other torrents download first (`--max-downloads`); `false`:
-    /// it goes on.
+    /// It leaves its swarm, because the person wants that or because other torrents go first (`--max-downloads`);
+    /// `false`: it goes on.
     Paused(bool),
+    /// A person set something for this torrent.
+    Terms(Term),
     /// The person wants the trackers to be asked now.
     AnnounceNow,
     /// From now on these files are wanted, so urgently; `None`: all, as usual. Pieces in `steady` are [wanted before and
@@ -235,6 +238,8 @@ pub enum News {
     Resumed,
     /// Every wanted piece is verified.
     Complete,
+    /// It has seeded enough and left its swarm, as if the person had paused it.
+    SeededEnough(Enough),
     /// The torrent ended by itself; `status` is how it stood just before.
     Failed { problem: Problem, status: Box<Status> },
 }

@@ -4,6 +4,7 @@
 
 use super::meeting::announcer::Tracker;
 use super::meeting::source::{Asked, Source};
+use super::settings::{Enough, RateLimits, SeedUntil};
 use super::standing::Standing;
 use crate::base::time::Time;
 use crate::proto::id::PeerId;
@@ -26,12 +27,31 @@ pub struct Status {
     pub last_piece: Option<u32>,
     /// Bytes that were received and are not verified yet.
     pub under_way: u64,
-    /// The person paused it: nothing is requested and nothing sent. (The engine sets this and the next two.)
+    /// The person paused it, or it has seeded enough: it is not in its swarm. (The engine sets this and the next three.)
     pub paused: bool,
-    /// It is paused until other torrents have ended their downloads.
+    /// It has paused by itself, because it has seeded enough.
+    pub enough: Option<Enough>,
+    /// It waits for one of the places among the torrents that download at the same time, or if it is complete, among
+    /// those that seed.
     pub queued: bool,
-    /// It takes one of the places among the torrents that download at the same time.
+    /// It takes such a place.
     pub has_place: bool,
+    /// Its own limits.
+    pub limits: RateLimits,
+    /// The limits of all torrents together hold for it, too.
+    pub shares_limits: bool,
+    /// Most connections.
+    pub max_peers: usize,
+    /// When it has seeded enough.
+    pub seed_until: SeedUntil,
+    /// For how many seconds it downloaded in this run: something was missing, and it was not paused.
+    pub downloading_for: u32,
+    /// The same for seeding.
+    pub seeding_for: u32,
+    /// Bytes of content that were sent in earlier runs.
+    pub uploaded_before: u64,
+    /// Bytes of content that were received in earlier runs.
+    pub downloaded_before: u64,
     /// Bytes of content that were received.
     pub downloaded: u64,
     /// Bytes of content that were sent.

@@ -1,4 +1,4 @@
-//! How fast bytes are transferred ([`Meter`]), and how fast they may be ([`TokenBucket`]).
+//! How fast bytes are transferred ([`Meter`]), and how fast they may be ([`TokenBucket`], [`Limit`]).
 //!
 //! Floor 2. Both are told the time and keep no timer: an idle meter costs nothing.
 
@@ -153,9 +153,119 @@ impl TokenBucket {
     }
 }
 
+/// The limits that hold for one torrent in one direction: its own, and that of all torrents together, which is an
+/// argument of each call. (An unlimited torrent keeps no bucket: thousands are idle.)
+#[derive(Clone, Debug)]
+pub struct Limit {
+    own: Option<Box<TokenBucket>>,
+    /// The limit of all torrents together holds for it.
+    pub shares: bool,
+}
+
+impl Limit {
+    /// The torrent's own limit is `rate`, and it shares that of all.
+    pub fn new(rate: Option<u64>, now: Time) -> Limit {
+        Limit { own: rate.map(|rate| Box::new(TokenBucket::new(Some(rate), now))), shares: true }
+    }
+
+    /// From `now` on, the torrent's own limit is `rate`.
+    pub fn set_rate(&mut self, rate: Option<u64>, now: Time) {
+        match &mut self.own {
+            Some(own) if rate.is_some() => own.set_rate(rate, now),
+            own => *own = Limit::new(rate, now).own,
+        }
+    }
+
+    /// The torrent's own limit, in bytes a second.
+    pub fn own_rate(&self) -> Option<u64> {
+        self.own.as_ref().and_then(|own| own.rate())
+    }
+
+    /// The lower of the limits that hold, in bytes a second.
+    pub fn rate(&self, all: &TokenBucket) -> Option<u64> {
+        let all = if self.shares { all.rate() } else { None };
+        [self.own_rate(), all].into_iter().flatten().min()
+    }
+
+    /// Whether something may pass at `now`.
+    pub fn is_ready(&mut self, all: &mut TokenBucket, now: Time) -> bool {
+        self.own.as_mut().is_none_or(|own| own.is_ready(now)) && (!self.shares || all.is_ready(now))
+    }
+
+    /// Whether one of the limits [is overdrawn](TokenBucket::is_overdrawn).
+    pub fn is_overdrawn(&mut self, all: &mut TokenBucket, now: Time) -> bool {
+        self.own.as_mut().is_some_and(|own| own.is_overdrawn(now)) || (self.shares && all.is_overdrawn(now))
+    }
+
+    /// How many blocks may pass together, after [`is_ready`](Limit::is_ready) said yes: at least one.
+    pub fn ready_blocks(&self, all: &TokenBucket) -> usize {
+        let own = self.own.as_ref().map_or(usize::MAX, |own| own.ready_blocks());
+        if self.shares { own.min(all.ready_blocks()) } else { own }
+    }
+
+    /// `bytes` pass.
+    pub fn take(&mut self, all: &mut TokenBucket, bytes: u64) {
+        self.own.iter_mut().for_each(|own| own.take(bytes));
+        if self.shares {
+            all.take(bytes);
+        }
+    }
+
+    /// `bytes` that were taken did not pass after all.
+    pub fn give_back(&mut self, all: &mut TokenBucket, bytes: u64) {
+        self.own.iter_mut().for_each(|own| own.give_back(bytes));
+        if self.shares {
+            all.give_back(bytes);
+        }
+    }
+
+    /// When to ask [`is_ready`](Limit::is_ready) again, after it said no; `None`: not before a limit changes.
+    pub fn ready_at(&self, all: &TokenBucket) -> Option<Time> {
+        let own = self.own.as_ref().map_or(Some(Time::ZERO), |own| own.ready_at())?;
+        if self.shares { Some(own.max(all.ready_at()?)) } else { Some(own) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Bytes that pass a limit in ten virtual seconds, each block as soon as it may.
+    fn pass_limit(limit: &mut Limit, all: &mut TokenBucket) -> u64 {
+        let (mut now, mut sent) = (Time::ZERO, 0);
+        while now <= Time::from_secs(10) {
+            while limit.is_ready(all, now) {
+                limit.take(all, 16_384);
+                sent += 16_384;
+            }
+            now = limit.ready_at(all).unwrap();
+        }
+        sent
+    }
+
+    #[test]
+    fn a_torrent_keeps_the_lower_limit_and_may_be_exempt_from_that_of_all() {
+        for (own, all, shares, expected) in [
+            (Some(100_000), Some(50_000), true, 50_000),
+            (Some(50_000), Some(100_000), true, 50_000),
+            (Some(100_000), Some(50_000), false, 100_000),
+            (None, Some(50_000), true, 50_000),
+            (Some(50_000), None, true, 50_000),
+        ] {
+            let (mut limit, mut bucket) = (Limit::new(own, Time::ZERO), TokenBucket::new(all, Time::ZERO));
+            limit.shares = shares;
+            assert_eq!(limit.rate(&bucket), Some(expected));
+            let percent = pass_limit(&mut limit, &mut bucket) * 10 / expected;
+            assert!((97..=100).contains(&percent), "{own:?} {all:?} {shares}: {percent} %");
+        }
+        let mut all = TokenBucket::new(Some(0), Time::ZERO);
+        let mut limit = Limit::new(Some(5), Time::ZERO);
+        limit.set_rate(None, Time::ZERO);
+        assert!(!limit.is_ready(&mut all, Time::from_secs(9)) && limit.ready_at(&all).is_none());
+        limit.shares = false;
+        assert!(limit.is_ready(&mut all, Time::from_secs(9)) && limit.rate(&all).is_none());
+        assert_eq!(limit.ready_blocks(&all), usize::MAX);
+    }
 
     #[test]
     fn a_steady_stream_has_its_rate_and_a_pause_forgets_it() {

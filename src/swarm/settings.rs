@@ -1,6 +1,6 @@
 //! How a torrent is downloaded and seeded, and who we are.
 //!
-//! Floor 2.
+//! Floor 2. What a person changes about one torrent while it runs is a [`Term`].
 
 use crate::base::time::Time;
 use crate::proto::id::{InfoHash, PeerId};
@@ -30,8 +30,8 @@ pub struct Settings {
     pub max_peers: usize,
     /// Pieces are downloaded in order, first to last.
     pub sequential: bool,
-    /// The limit of what a torrent uploads, in bytes a second.
-    pub upload_rate: Option<u64>,
+    /// The limits of each torrent.
+    pub limits: RateLimits,
     /// How many peers are served at once; `None`: as many as the upload is good for.
     pub upload_slots: Option<usize>,
     /// The address that trackers are to tell others; `None`: the one that they see.
@@ -46,6 +46,46 @@ pub struct Settings {
     pub encryption: Policy,
     /// A torrent that makes no progress for this long is given up.
     pub stop_timeout: Option<Time>,
+}
+
+/// Limits in bytes a second; `None`: no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RateLimits {
+    /// The limit of downloads.
+    pub download: Option<u64>,
+    /// The limit of uploads.
+    pub upload: Option<u64>,
+}
+
+/// When a torrent has seeded enough: it pauses, as if a person had paused it. The first that is reached counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SeedUntil {
+    /// Bytes sent over bytes that it has, in hundredths. Earlier runs count.
+    pub ratio: Option<u64>,
+    /// It is complete, runs, and has sent nothing for this long.
+    pub idle: Option<Time>,
+}
+
+/// Which part of [`SeedUntil`] a torrent has reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enough {
+    /// The ratio.
+    Ratio,
+    /// The time without uploads.
+    Idle,
+}
+
+/// What a person can change about one torrent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Term {
+    /// Its own limits.
+    Limits(RateLimits),
+    /// Whether the limits of all torrents together hold for it, too.
+    SharesLimits(bool),
+    /// Most connections.
+    MaxPeers(usize),
+    /// When it has seeded enough.
+    SeedUntil(SeedUntil),
 }
 
 impl Settings {
@@ -74,7 +114,7 @@ impl Default for Settings {
             tracker_key: 0,
             max_peers: MAX_PEERS,
             sequential: false,
-            upload_rate: None,
+            limits: RateLimits::default(),
             upload_slots: None,
             ip: None,
             super_seed: false,

@@ -5,7 +5,7 @@
 use super::event::Action;
 use super::meeting::portmap::OuterPorts;
 use super::picking::budget::Budget;
-use super::rate::{Meter, TokenBucket};
+use super::rate::{Limit, Meter, TokenBucket};
 use crate::base::rng::Rng;
 use crate::base::time::Time;
 
@@ -56,16 +56,16 @@ impl Shared {
         }
     }
 
-    /// A block of `bytes` bytes is requested: it may arrive at any moment.
-    pub(super) fn requested(&mut self, bytes: u64) {
+    /// A block of `bytes` bytes is requested: it may arrive at any moment. `limit` is that of the torrent.
+    pub(super) fn requested(&mut self, limit: &mut Limit, bytes: u64) {
         self.budget.requested(bytes);
-        self.download.take(bytes);
+        limit.take(&mut self.download, bytes);
     }
 
     /// A requested block will not come, or only late; then it counts when it comes.
-    pub(super) fn request_given_up(&mut self, bytes: u64) {
+    pub(super) fn request_given_up(&mut self, limit: &mut Limit, bytes: u64) {
         self.budget.request_over(bytes);
-        self.download.give_back(bytes);
+        limit.give_back(&mut self.download, bytes);
     }
 
     /// Whether the process may have one more connection.

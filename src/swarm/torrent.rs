@@ -7,10 +7,11 @@
 //! - `joining`, `places`, `introducing`: which peers are connected.
 //! - `links`: taking over the peers from before the description arrived, and giving the description to others.
 //! - `gossip`: which peers are told about which others (PEX).
-//! - `downloading`, `giving_up`: which peer is asked for what, and when it no longer is. In the folder `downloading`:
-//!   which peer sent a corrupt block, the web seeds, and the choice of files.
+//! - `downloading`: which peer is asked for what. In the folder `downloading`: when it no longer is, which peer sent a
+//!   corrupt block, the web seeds, and the choice of files.
 //! - `choking`, `uploading`, `showing`: which peers are served, with what, how fast, and what they are shown.
 //! - `waiting`: when nothing moves.
+//! - `terms`: what a person sets for this torrent alone, and when it has seeded enough.
 //! - `waking`: what is due when.
 //! - `report`: how the torrent stands, for people.
 //!
@@ -19,7 +20,6 @@
 
 mod choking;
 mod downloading;
-mod giving_up;
 mod gossip;
 mod hearing;
 mod introducing;
@@ -33,6 +33,7 @@ mod links;
 mod places;
 mod report;
 mod showing;
+mod terms;
 mod uploading;
 mod waiting;
 mod waking;
@@ -46,7 +47,7 @@ use super::meeting::{FEW_PEERS, Meeting, NUMWANT};
 use super::peer::{Peer, PeerKey};
 use super::picking::picker::Picker;
 use super::picking::window::Share;
-use super::rate::{Meter, TokenBucket};
+use super::rate::{Limit, Meter};
 use super::settings::Settings;
 use super::shared::{Shared, Turn};
 use super::standing::{Problem, ProblemKind, Standing};
@@ -60,8 +61,10 @@ use crate::proto::tracker::announce::AnnounceRequest;
 use downloading::choosing::Choosing;
 use downloading::web_seeds::WebSeeds;
 use downloading::withdraw;
+use report::Spent;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use terms::SeedLimit;
 
 /// One torrent.
 pub struct Torrent {
@@ -70,8 +73,13 @@ pub struct Torrent {
     private: bool,
     settings: Arc<Settings>,
     standing: Standing,
-    /// Nothing is requested or served: the person paused it, or it waits for its turn to download.
+    /// It is not in its swarm: a person paused it, it has seeded enough, or it waits for its turn.
     paused: bool,
+    /// Bytes that were sent and received in earlier runs.
+    before: (u64, u64),
+    spent: Spent,
+    /// When it has seeded enough; `None`: never.
+    seed_limit: Option<Box<SeedLimit>>,
     picker: Picker,
     peers: BTreeMap<PeerKey, Peer>,
     /// No peer needs the timer before this: most events do not look at all peers.
@@ -103,10 +111,11 @@ struct Fetching {
     share_at: Time,
     /// When idle peers were last given work.
     looked: Time,
-    /// When the torrent began, or something useful last arrived.
+    /// When the torrent began or went on, or something useful last arrived; or as a seed, when it last sent something.
     progressed: Time,
     /// Bytes that came in vain: twice, unrequested, or of a piece that failed.
     wasted: u64,
+    limit: Limit,
     down: Meter,
 }
 
@@ -120,8 +129,7 @@ struct Giving {
     grants: bool,
     /// When the next round of the choker is due.
     next_round: Time,
-    /// The limit of this torrent's uploads.
-    limit: TokenBucket,
+    limit: Limit,
     /// Requests wait for the limits.
     waits_for_tokens: bool,
     /// Under a limit: the peers that may have a request waiting ...
@@ -179,6 +187,9 @@ impl Torrent {
             private: metainfo.private,
             standing,
             paused: false,
+            before: (0, 0),
+            spent: Spent::default(),
+            seed_limit: None,
             peers: BTreeMap::new(),
             peers_wake: now,
             meeting: Meeting { completed_announced: have_all, ..Meeting::new(&metainfo.tiers, now, rng) },
@@ -195,6 +206,7 @@ impl Torrent {
                 looked: now,
                 progressed: now,
                 wasted: 0,
+                limit: Limit::new(settings.limits.download, now),
                 down: Meter::new(now),
             },
             giving: Giving {
@@ -202,7 +214,7 @@ impl Torrent {
                 servable: None,
                 grants: false,
                 next_round: now + ROUND,
-                limit: TokenBucket::new(settings.upload_rate, now),
+                limit: Limit::new(settings.limits.upload, now),
                 waits_for_tokens: false,
                 waiting: BTreeSet::new(),
                 waiting_givers: BTreeSet::new(),
@@ -246,6 +258,7 @@ impl Torrent {
             Event::Peer(key, event) => self.peer_did(key, event, turn),
             Event::Disk(event) => self.disk_did(event, turn),
             Event::Paused(paused) => self.pause(paused, turn),
+            Event::Terms(term) => self.set(term, turn),
             Event::AnnounceNow => self.meeting.announcer.announce_now(turn.now),
             Event::Choose { choice, steady } => self.choose(choice, steady, turn),
             Event::Sequential(sequential) => self.picker.sequential = sequential,
@@ -254,6 +267,8 @@ impl Torrent {
             Event::DescriptionGone => self.description_gone(turn),
             Event::Timer => self.timer(turn),
         }
+        self.pause_if_enough(turn);
+        self.spent.turn_to(self.doing(), turn.now);
         self.announce_due(turn);
         self.connect_more(turn);
         self.open_web_seeds(turn);
@@ -295,6 +310,16 @@ impl Torrent {
 
     fn has_failed(&self) -> bool {
         matches!(self.standing, Standing::Failed(_))
+    }
+
+    /// Whether it is paused.
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// Whether every wanted piece is verified.
+    pub fn is_complete(&self) -> bool {
+        self.picker.has_all_wanted()
     }
 
     /// Whether wanted pieces are missing and nothing holds the download up.

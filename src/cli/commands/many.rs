@@ -13,7 +13,7 @@ use crate::cli::run::folder::Folder;
 use crate::cli::run::keys;
 use crate::cli::run::{Until, Watched, run_engine};
 use crate::cli::show::objects;
-use crate::engine::{Config, RateLimits, Settings};
+use crate::engine::{Config, Places, RateLimits, Settings};
 use crate::proto::peer::metadata::IS_BUILT_IN;
 use std::path::{Path, PathBuf};
 
@@ -55,7 +55,7 @@ pub const COMMAND: Command = Command {
                 Flag::with(
                     "max-downloads",
                     "N",
-                    "Torrents that download at the same time; the others wait, and neither download nor upload. A torrent \
+                    "Torrents that download at the same time; the others wait and are not in their swarms. A torrent \
                      that received nothing for 3 minutes does not count",
                 )
                 .default("5"),
@@ -65,6 +65,7 @@ pub const COMMAND: Command = Command {
                     "Upload limit of each torrent, in units of 1024 bytes per second",
                 )
                 .default("0, no limit"),
+                Flag::with("max-download-rate", "KB/s", "Download limit of each torrent").default("0, no limit"),
                 Flag::with("total-upload-rate", "KB/s", "Upload limit of all torrents together").default("0, no limit"),
                 Flag::with("total-download-rate", "KB/s", "Download limit of all torrents together")
                     .default("0, no limit"),
@@ -107,9 +108,12 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     let common = connect(given, &view)?;
     let states = states::open(states::dir(given)?, given.has("quiet"));
     let config = Config {
-        torrent: Settings { upload_rate: rate(given, "max-upload-rate")?, ..common.torrent },
+        torrent: Settings {
+            limits: RateLimits { upload: rate(given, "max-upload-rate")?, download: rate(given, "max-download-rate")? },
+            ..common.torrent
+        },
         limits: RateLimits { upload: rate(given, "total-upload-rate")?, download: rate(given, "total-download-rate")? },
-        max_downloads: Some(downloads as usize),
+        places: Places { downloads: Some(downloads as usize), ..Places::default() },
         states: states.clone(),
         overwrite: given.has("overwrite"),
         ..common

@@ -265,8 +265,8 @@ impl Session {
             Notice::Learned { .. } => {}
             // It was shown when the engine was asked to remove it.
             Notice::Removed { .. } => {}
-            // No command here moves or renames content.
-            Notice::Moved { .. } | Notice::Renamed { .. } => {}
+            // No command here moves or renames content, or says when a torrent has seeded enough.
+            Notice::Moved { .. } | Notice::Renamed { .. } | Notice::SeededEnough { .. } => {}
             Notice::Failed { torrent, problem, status, learning } => {
                 if let Some(entry) = self.entries.get_mut(&torrent) {
                     self.first_failure.get_or_insert(exit_of(&problem));
@@ -360,7 +360,7 @@ impl Session {
 
     fn renew(&mut self, reports: Vec<Report>, now: Instant, updates: &mut Vec<Update>) {
         for report in reports {
-            let Report { torrent, phase } = report;
+            let Report { torrent, phase, .. } = report;
             let Phase::Running(status) = phase else {
                 // This report may be older than the result of the description.
                 let is_late =

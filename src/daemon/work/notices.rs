@@ -36,6 +36,10 @@ impl Daemon {
                 self.runs(torrent, &status);
                 self.tell(torrent, "goes on");
             }
+            Notice::SeededEnough { torrent, status, .. } => {
+                self.runs(torrent, &status);
+                self.has_seeded_enough(torrent);
+            }
             Notice::Removed { torrent } => self.removed(torrent),
             Notice::Moved { torrent, result } => self.moved(torrent, result),
             Notice::Renamed { torrent, result } => self.was_renamed(torrent, result),
@@ -167,6 +171,19 @@ impl Daemon {
             log::info!("{}: complete", for_terminal(&record.about.name));
             self.run_script(Event::Done, id);
         }
+        self.save_quietly(id);
+    }
+
+    /// A torrent has seeded enough, and the engine has paused it.
+    fn has_seeded_enough(&mut self, torrent: TorrentId) {
+        let Some((record, known)) = self.of_engine(torrent) else { return };
+        record.is_finished = true;
+        known.kept.paused = true;
+        known.is_changed = true;
+        known.is(record, State::Stopped);
+        log::info!("{}: it has seeded enough", for_terminal(&record.about.name));
+        let id = record.id;
+        self.run_script(Event::DoneSeeding, id);
         self.save_quietly(id);
     }
 

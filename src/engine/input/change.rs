@@ -4,26 +4,30 @@
 //! carries them out.
 
 use crate::base::time::Time;
-use crate::engine::notice::RateLimits;
 use crate::proto::choice::Priority;
+use crate::swarm::settings::RateLimits;
+pub use crate::swarm::settings::SeedUntil;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A change to one torrent. New figures follow at once.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// It pauses, or goes on. A torrent that was stopped by its [`SeedUntil`] goes on, too, until the ratio or the time
-    /// is reached again.
+    /// It pauses, or goes on. A paused torrent is not in its swarm: it has no connections, and trackers are told
+    /// `stopped`. A torrent that paused because it [has seeded enough](SeedUntil) goes on, too, until the ratio or the
+    /// time is reached once more.
     Paused(bool),
-    /// It goes on and has a place at once, however many torrents download or seed.
+    /// It goes on at once, however many torrents download or seed, and does not wait for a place before it is paused or
+    /// complete.
     StartNow,
-    /// Its place among all torrents, from 0: those in front get the free places first.
+    /// Its place in the order of all torrents, from 0: those in front get the free places first. Torrents that have a
+    /// place keep it.
     Place(usize),
     /// The limits of this torrent alone.
     Limits(RateLimits),
     /// Whether the limits of all torrents together hold for it, too. (They do at the beginning.)
     SharesLimits(bool),
-    /// Most connections.
+    /// Most connections. If it has more, those that are of least use are closed.
     MaxPeers(usize),
     /// How urgently each file is wanted, in the torrent's order, padding included.
     Files(Vec<Priority>),
@@ -52,22 +56,48 @@ pub enum Change {
     },
 }
 
-/// When a torrent has seeded enough: it stops, as if a person had paused it. The first that is reached counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SeedUntil {
-    /// What was sent over what it has, in hundredths, earlier runs included.
-    pub ratio: Option<u64>,
-    /// It was complete and sent nothing for this long.
-    pub idle: Option<Time>,
+/// A torrent that made no progress for this long gives its place to others, unless another time is set.
+const STALLED: Time = Time::from_secs(180);
+
+/// Downloads and seeds have places of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// The torrents of which something is missing.
+    Downloads,
+    /// The torrents of which nothing that is wanted is missing.
+    Seeds,
 }
 
-/// How many torrents may be active at once. Torrents that made no progress for `stalled` do not count.
+impl Line {
+    /// Both lines.
+    pub const ALL: [Line; 2] = [Line::Downloads, Line::Seeds];
+}
+
+/// How many torrents may be in their swarms at once; the others wait. If the numbers become smaller, torrents that have a
+/// place keep it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Places {
     /// Most torrents that download; `None`: no limit.
     pub downloads: Option<usize>,
     /// Most torrents that seed; `None`: no limit.
     pub seeds: Option<usize>,
-    /// The time without progress; `None`: all count.
+    /// A torrent that made no progress for this long does not count; `None`: all count.
     pub stalled: Option<Time>,
+}
+
+impl Places {
+    /// Most torrents of `line`.
+    pub fn most(&self, line: Line) -> Option<usize> {
+        match line {
+            Line::Downloads => self.downloads,
+            Line::Seeds => self.seeds,
+        }
+    }
+}
+
+impl Default for Places {
+    /// No limits.
+    fn default() -> Places {
+        Places { downloads: None, seeds: None, stalled: Some(STALLED) }
+    }
 }

@@ -2,10 +2,10 @@
 //!
 //! Floor 3. All of it goes through one channel, so the manager deals with one thing after another.
 
-mod change;
+pub mod change;
 
 pub use crate::proto::choice::Priority;
-pub use change::{Change, Places, SeedUntil};
+pub use change::{Change, Line, Places, SeedUntil};
 
 use super::config::{Job, LinkJob};
 use super::notice::{RateLimits, Router, Watch};

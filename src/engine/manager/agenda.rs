@@ -4,6 +4,7 @@
 //! Floor 3, part of the [`manager`](super).
 
 use crate::base::time::{Time, sooner};
+use crate::engine::input::Line;
 use crate::storage::TorrentId;
 use std::collections::BTreeSet;
 
@@ -17,10 +18,34 @@ pub struct Plan {
     pub save: Option<Time>,
     /// It could request more blocks if memory were free.
     pub wants_memory: bool,
-    /// It is downloading and has not stalled: it takes one of the places that `--max-downloads` limits.
-    pub downloads: bool,
-    /// It waits for such a place.
-    pub queued: bool,
+    /// The line in which it has a place, or waits for one; `None`: it is paused, or not in its swarm.
+    pub line: Option<Line>,
+    /// What it does there.
+    pub stand: Stand,
+}
+
+/// What a torrent does in its line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stand {
+    /// It waits for a place.
+    Waits,
+    /// It has a place.
+    #[default]
+    Active,
+    /// It is in its swarm, but made no progress for so long that it takes no place.
+    Stalled,
+}
+
+impl Plan {
+    /// Whether it takes a place of `line`.
+    pub fn takes(&self, line: Line) -> bool {
+        self.line == Some(line) && self.stand == Stand::Active
+    }
+
+    /// Whether it waits for a place of `line`.
+    fn waits(&self, line: Line) -> bool {
+        self.line == Some(line) && self.stand == Stand::Waits
+    }
 }
 
 /// The plans of all torrents, sorted by what has to be found.
@@ -34,29 +59,27 @@ pub struct Agenda {
     pub saves_from: Time,
     /// Torrents that could request more blocks if memory were free.
     pub want_memory: BTreeSet<TorrentId>,
-    /// Torrents that are downloading and have not stalled.
-    pub downloading: BTreeSet<TorrentId>,
-    /// Torrents that wait until others have finished, in the order in which they were added.
-    pub queued: BTreeSet<TorrentId>,
+    /// How many torrents have a place, in the order of [`Line::ALL`].
+    pub active: [usize; 2],
+    /// Torrents that wait for a place, with their rank in the order of all torrents.
+    pub waiting: [BTreeSet<(u64, TorrentId)>; 2],
 }
 
 impl Agenda {
-    /// Replaces the plan of a torrent. `plan` is the slot's copy; [`Plan::default`] takes the torrent off the agenda.
-    pub fn change(&mut self, torrent: TorrentId, plan: &mut Plan, next: Plan) {
+    /// Replaces the plan of a torrent. `plan` is the slot's copy; [`Plan::default`] takes the torrent off the agenda. Its
+    /// `rank` must be the same as when the plan was made.
+    pub fn change(&mut self, torrent: TorrentId, rank: u64, plan: &mut Plan, next: Plan) {
         let before = std::mem::replace(plan, next);
         if before == next {
             return;
         }
         move_to(&mut self.wakes, torrent, before.wake, next.wake);
         move_to(&mut self.saves, torrent, before.save, next.save);
-        for (set, was, is) in [
-            (&mut self.want_memory, before.wants_memory, next.wants_memory),
-            (&mut self.downloading, before.downloads, next.downloads),
-            (&mut self.queued, before.queued, next.queued),
-        ] {
-            if was != is {
-                let _ = if is { set.insert(torrent) } else { set.remove(&torrent) };
-            }
+        put(&mut self.want_memory, torrent, before.wants_memory, next.wants_memory);
+        for line in Line::ALL {
+            let active = &mut self.active[line as usize];
+            *active = *active + usize::from(next.takes(line)) - usize::from(before.takes(line));
+            put(&mut self.waiting[line as usize], (rank, torrent), before.waits(line), next.waits(line));
         }
     }
 
@@ -64,6 +87,12 @@ impl Agenda {
     pub fn next(&self) -> Option<Time> {
         let saves = self.saves.first().map(|(at, _)| *at.max(&self.saves_from));
         sooner(self.wakes.first().map(|(at, _)| *at), saves)
+    }
+}
+
+fn put<T: Ord>(set: &mut BTreeSet<T>, item: T, was: bool, is: bool) {
+    if was != is {
+        let _ = if is { set.insert(item) } else { set.remove(&item) };
     }
 }
 
@@ -91,19 +120,19 @@ mod tests {
         let mut plans = [Plan::default(); 3];
         for (number, wake) in [(0, 30), (1, 10), (2, 20)] {
             let plan = Plan { wake: Some(at(wake)), save: Some(at(40)), wants_memory: true, ..Plan::default() };
-            agenda.change(TorrentId(number), &mut plans[number as usize], plan);
+            agenda.change(TorrentId(number), number, &mut plans[number as usize], plan);
         }
         assert_eq!((agenda.next(), due(&agenda.wakes, at(9), 3)), (Some(at(10)), vec![]));
         assert_eq!(due(&agenda.wakes, at(20), 3), [TorrentId(1), TorrentId(2)]);
         assert_eq!(due(&agenda.saves, at(40), 2).len(), 2, "at most two");
         let later = Plan { wake: Some(at(50)), ..plans[1] };
-        agenda.change(TorrentId(1), &mut plans[1], later);
+        agenda.change(TorrentId(1), 1, &mut plans[1], later);
         assert_eq!((agenda.next(), due(&agenda.wakes, at(20), 3)), (Some(at(20)), vec![TorrentId(2)]));
         agenda.wakes.clear();
         agenda.saves_from = at(70);
         assert_eq!(agenda.next(), Some(at(70)), "no state is saved before");
         for (number, plan) in (0..).zip(&mut plans) {
-            agenda.change(TorrentId(number), plan, Plan::default());
+            agenda.change(TorrentId(number), number, plan, Plan::default());
         }
         assert_eq!((agenda.next(), due(&agenda.saves, at(99), 3), agenda.want_memory.len()), (None, vec![], 0));
     }

@@ -1,20 +1,55 @@
-//! The part of the manager for what a person changes about one torrent while it runs.
+//! The part of the manager for what a person wants: commands, and what is changed about one torrent while it runs.
 //!
 //! Floor 3, part of the [`manager`](super).
 
 pub mod choosing;
 
 use super::Manager;
+use super::queue::places::allowed;
+use super::slot::State;
 use crate::base::time::Time;
-use crate::engine::input::{Change, Places};
+use crate::engine::input::{Change, Command};
 use crate::storage::TorrentId;
+use crate::swarm::event::Event;
+use crate::swarm::settings::Term;
 
 impl Manager {
+    /// Does what a person wants.
+    pub(super) fn obey(&mut self, command: Command, now: Time) {
+        match command {
+            Command::PauseOrResume(Some(torrent)) => self.pause_or_resume(torrent, now),
+            Command::PauseOrResume(None) => self.pause_or_resume_all(now),
+            Command::Announce(torrent) => {
+                let torrents = torrent.map_or_else(|| self.ids(), |torrent| vec![torrent]);
+                torrents.into_iter().for_each(|torrent| self.handle(torrent, Event::AnnounceNow, now));
+                self.news.hurry(now);
+            }
+            Command::Watch(watch) => self.news.watch(watch, now),
+            Command::Remove(torrent) => self.remove(torrent, now),
+            Command::Limit(limits) => {
+                self.shared.upload.set_rate(limits.upload, now);
+                self.shared.download.set_rate(limits.download, now);
+                self.ids().into_iter().for_each(|torrent| self.handle(torrent, Event::Timer, now));
+                self.news.hurry(now);
+            }
+            Command::Delete(torrent) => self.delete(torrent, now),
+            Command::Change(torrent, change) => self.change(torrent, change, now),
+            Command::Places(places) => self.places_are(places, now),
+            Command::Block(list) => self.peers.block(list),
+            Command::Stop => self.stop(now),
+        }
+    }
+
     /// Changes a torrent. One that is gone is not missed.
     pub(super) fn change(&mut self, torrent: TorrentId, change: Change, now: Time) {
         match change {
-            Change::Paused(_) | Change::StartNow | Change::Place(_) | Change::SeedUntil(_) => {}
-            Change::Limits(_) | Change::SharesLimits(_) | Change::MaxPeers(_) => {}
+            Change::Paused(paused) => self.set_paused(torrent, paused, now),
+            Change::StartNow => self.start_now(torrent, now),
+            Change::Place(before) => self.place(torrent, before),
+            Change::SeedUntil(until) => self.agree(torrent, Term::SeedUntil(until), now),
+            Change::Limits(limits) => self.agree(torrent, Term::Limits(limits), now),
+            Change::SharesLimits(shares) => self.agree(torrent, Term::SharesLimits(shares), now),
+            Change::MaxPeers(most) => self.agree(torrent, Term::MaxPeers(most), now),
             Change::Files(files) => self.choose_files(torrent, files, now),
             Change::Sequential(sequential) => self.order_pieces(torrent, sequential, now),
             Change::Trackers(tiers) => self.change_trackers(torrent, tiers, now),
@@ -23,9 +58,14 @@ impl Manager {
         self.news.hurry(now);
     }
 
-    /// How many torrents may be active at once.
-    pub(super) fn places_are(&mut self, places: Places, now: Time) {
-        let _ = (places, now);
+    /// Sets something for a torrent. One that has not joined its swarm is told when it does.
+    fn agree(&mut self, id: TorrentId, term: Term, now: Time) {
+        let Some(slot) = self.torrents.get_mut(&id) else { return };
+        let term = allowed(term);
+        if let State::Checking(_) | State::Learning(..) = slot.state {
+            slot.options.get_or_insert_default().set(term);
+        }
+        self.handle(id, Event::Terms(term), now);
     }
 
     /// A person removes a torrent with its content.

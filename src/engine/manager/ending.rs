@@ -39,7 +39,7 @@ impl Manager {
     pub(super) fn end_torrent(&mut self, id: TorrentId, problem: Option<Problem>) -> bool {
         let Some(mut slot) = self.torrents.remove(&id) else { return false };
         self.disks.save(&mut slot, self.started.elapsed(), true);
-        self.agenda.change(id, &mut slot.plan, Plan::default());
+        self.agenda.change(id, slot.rank, &mut slot.plan, Plan::default());
         self.news.touched(id);
         let Slot { state, .. } = *slot;
         if let Some(info_hash) = state.listed() {
@@ -57,6 +57,8 @@ impl Manager {
         if let Some(problem) = problem {
             let failed = Slot { state: State::Failed(problem.into()), kept: None, ..*slot };
             self.torrents.insert(id, Box::new(failed));
+        } else {
+            self.order.remove(slot.rank);
         }
         self.place_left = true;
         true
@@ -78,6 +80,7 @@ impl Manager {
             | Event::WebSeedFailed { .. }
             | Event::Disk(_)
             | Event::Paused(_)
+            | Event::Terms(_)
             | Event::AnnounceNow
             | Event::Choose { .. }
             | Event::Sequential(_)

@@ -6,7 +6,8 @@
 
 use super::Manager;
 use super::checking::Checking;
-use super::slot::{Slot, State};
+use super::peers::most_connections;
+use super::slot::State;
 use super::stage::Stage;
 use crate::base::time::Time;
 use crate::engine::checker::Check;
@@ -19,7 +20,7 @@ use crate::proto::peer::metadata::IS_BUILT_IN;
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
 use crate::swarm::learning::Learning;
-use crate::swarm::meeting::source::{Source, TRACKERS_ALONE};
+use crate::swarm::meeting::source::Source;
 use crate::swarm::shared::Turn;
 use crate::sys::outlet;
 use std::sync::Arc;
@@ -30,27 +31,28 @@ const STACK_BYTES: usize = 64 * 1024;
 
 impl Manager {
     /// The user added a torrent of which only the link is known.
-    pub(super) fn learn(&mut self, id: TorrentId, job: LinkJob, now: Time) {
-        let settings = Arc::clone(&self.settings);
+    pub(super) fn learn(&mut self, id: TorrentId, mut job: LinkJob, now: Time) {
+        let mut settings = Arc::clone(&self.settings);
+        if let Some(most) = job.options.as_ref().and_then(|options| options.max_peers) {
+            Arc::make_mut(&mut settings).max_peers = most.min(most_connections());
+        }
         let (info_hash, rng) = (job.info_hash(), &mut self.shared.rng);
         let Some(learning) = Learning::of_link(info_hash, &job.link, settings, now, rng) else { return };
         let unknown = Unknown::new(id);
         let stage = Stage::new(learning, info_hash, Arc::clone(&unknown), self.settings.stop_timeout, now);
-        let slot = Slot::new(State::Learning(Box::new(stage), job.present), self.paused);
-        // The torrent may turn out to be private. So it is not announced before its trackers have had time to answer.
-        let after = if slot.trackers().is_empty() { Time::ZERO } else { TRACKERS_ALONE };
-        self.searches.add(id, info_hash, false, after);
-        let paused = slot.paused;
-        self.torrents.insert(id, Box::new(slot));
+        self.insert(id, State::Learning(Box::new(stage), job.present), job.options.take());
         self.peers.around.directory.add_unknown(info_hash, unknown, job.present);
-        self.handle(id, if paused { Event::Paused(true) } else { Event::Timer }, now);
+        self.rest_or_go_on(id, now);
+        self.search(id);
+        self.handle(id, Event::Timer, now);
         self.look_up(id, &job.link);
     }
 
     /// The description of a torrent has arrived; `job` is the job for it.
     pub(super) fn begin(&mut self, id: TorrentId, mut job: Box<Job>, now: Time) {
         // The torrent may have been removed meanwhile.
-        let Some(State::Learning(stage, _)) = self.torrents.get_mut(&id).map(|slot| &mut slot.state) else { return };
+        let Some(slot) = self.torrents.get_mut(&id) else { return };
+        let State::Learning(stage, _) = &mut slot.state else { return };
         if !stage.learning.is_learned() || stage.info_hash != job.metainfo.info_hash || stage.check.is_some() {
             let problem = Problem::io("the description is not that of the link");
             return self.failed_at_start(id, problem);
@@ -59,6 +61,7 @@ impl Manager {
             let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
             stage.learning.becomes_private(turn);
         }
+        slot.options = job.options.take().or(slot.options.take());
         let check = Checking::of(&mut job);
         let progress = Arc::clone(&check.progress);
         stage.check = Some(check);

@@ -80,6 +80,7 @@ impl Reporter {
                 log::warn!("{}: waiting for disk: {}", content.metainfo.name, trouble.text);
                 self.tell(Notice::Waiting { torrent, trouble, status: status() });
             }
+            News::SeededEnough(enough) => self.tell(Notice::SeededEnough { torrent, enough, status: status() }),
             News::Resumed => self.tell(Notice::Resumed { torrent, status: status() }),
             News::Failed { problem, status } => {
                 log::error!("{}: {}", content.metainfo.name, problem.text);

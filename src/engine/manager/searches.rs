@@ -55,8 +55,10 @@ impl Searches {
 
     /// Something happened to a torrent.
     pub fn told(&mut self, news: &News, info_hash: &InfoHash) {
-        if let News::Complete = news {
-            self.dht.order(Order::Complete(*info_hash));
+        match news {
+            News::Complete => self.dht.order(Order::Complete(*info_hash)),
+            News::SeededEnough(_) => self.remove(info_hash),
+            News::Waiting { .. } | News::Resumed | News::Failed { .. } => {}
         }
     }
 

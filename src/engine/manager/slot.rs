@@ -3,13 +3,15 @@
 //! Floor 3, part of the [`manager`](super). Content is checked before a torrent joins its swarm. A torrent that failed
 //! keeps its slot, so that a person can read why.
 
-use super::agenda::Plan;
+use super::agenda::{Plan, Stand};
 use super::changing::choosing::Later;
 use super::checking::Checking;
 use super::stage::Stage;
 use crate::base::time::{Time, sooner};
+use crate::engine::config::Options;
+use crate::engine::input::{Line, Places};
 use crate::engine::keeper::Kept;
-use crate::engine::notice::{Phase, Problem, Report, Watch};
+use crate::engine::notice::{Enough, Phase, Problem, Report, Watch};
 use crate::proto::choice::Choice;
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
@@ -27,15 +29,23 @@ use std::time::Duration;
 pub struct Slot {
     /// What it is doing.
     pub state: State,
-    /// A person has paused it.
+    /// A person has paused it, or it has seeded enough.
     pub paused: bool,
-    /// It waits until others have finished downloading.
+    /// It has paused by itself.
+    pub enough: Option<Enough>,
+    /// It waits for a place among those that download or seed.
     pub queued: bool,
     /// Which files a person wants, and how urgently, if it runs; `None`: all, as usual. (Its content may not be ready
     /// for that yet.)
     pub choice: Option<Arc<Choice>>,
     /// What a person changed before it runs.
     pub later: Option<Box<Later>>,
+    /// It need not wait for a place.
+    pub starts_now: bool,
+    /// Its rank in the [order](super::queue::order::Order) of all torrents.
+    pub rank: u64,
+    /// How it is to run, until it joins its swarm.
+    pub options: Option<Box<Options>>,
     /// For each tracker, the problem and the warning that the person was told last.
     pub reported: Vec<[Option<String>; 2]>,
     /// Its content, if a resume state is kept of it.
@@ -87,14 +97,19 @@ impl State {
 
 impl Slot {
     /// A torrent that was just added.
-    pub fn new(state: State, paused: bool) -> Slot {
+    pub fn new(state: State, paused: bool, rank: u64, options: Option<Box<Options>>) -> Slot {
+        let paused = paused || options.as_ref().is_some_and(|options| options.paused);
         Slot {
             state,
             choice: None,
             later: None,
             reported: Vec::new(),
             paused,
+            enough: None,
             queued: false,
+            starts_now: false,
+            rank,
+            options,
             kept: None,
             saved: Saved::default(),
             plan: Plan::default(),
@@ -110,9 +125,14 @@ impl Slot {
         }
     }
 
+    /// Whether it is to be out of its swarm.
+    pub fn rests(&self) -> bool {
+        self.paused || self.queued
+    }
+
     /// What it needs from now on. `save_every`: the least time between two saves of its state; `None`: no state is
     /// kept.
-    pub fn next_plan(&self, now: Time, shared: &Shared, save_every: Option<Duration>) -> Plan {
+    pub fn next_plan(&self, now: Time, shared: &Shared, save_every: Option<Duration>, places: &Places) -> Plan {
         let torrent = match &self.state {
             State::Running(torrent, _) => torrent,
             // A link takes no place among the downloads: a link that no peer knows would keep the place forever.
@@ -122,13 +142,21 @@ impl Slot {
             }
             State::Checking(..) | State::Failed(_) => return Plan::default(),
         };
-        let (active, stalls_at) = (!self.paused && !self.queued, torrent.stalls_at());
+        let line = if torrent.is_complete() { Line::Seeds } else { Line::Downloads };
+        // Where places are not limited, nothing has to be known about them.
+        let stalls_at = places.stalled.filter(|_| places.most(line).is_some()).and_then(|time| torrent.stalls_at(time));
+        let stand = match stalls_at {
+            _ if self.queued => Stand::Waits,
+            _ if torrent.waits_for_disk() => Stand::Stalled,
+            Some(at) if at <= now => Stand::Stalled,
+            _ => Stand::Active,
+        };
         Plan {
             wake: sooner(torrent.next_wake(now, shared), stalls_at.filter(|at| now < *at)),
             save: save_every.and_then(|every| self.save_at(torrent, every)),
             wants_memory: torrent.waits_for_budget(),
-            downloads: torrent.is_downloading() && active && stalls_at.is_none_or(|at| now < at),
-            queued: self.queued && !self.paused,
+            line: (!self.paused).then_some(line),
+            stand: if self.paused { Stand::default() } else { stand },
         }
     }
 
@@ -161,17 +189,17 @@ impl Slot {
     /// The figures of `torrent`, which runs in this slot, with the details that `watch` asks for.
     pub fn status(&self, id: TorrentId, torrent: &Torrent, now: Time, watch: Watch) -> Arc<Status> {
         let mut status = torrent.status(now);
-        (status.paused, status.queued, status.has_place) = (self.paused, self.queued, self.plan.downloads);
+        (status.paused, status.enough, status.queued) = (self.paused, self.enough, self.queued);
+        status.has_place = Line::ALL.iter().any(|line| self.plan.takes(*line));
         if status.left > 0 {
             status.map = torrent.piece_map(watch.cells);
         }
         if watch.peers_of == Some(id) {
             status.peer_list = torrent.peer_list(now);
         }
-        if self.paused || self.queued {
+        if self.rests() {
             // The meters look back for a while, but nothing is transferred any more.
             (status.down_rate, status.up_rate) = (0, 0);
-            status.peer_list.iter_mut().for_each(|peer| (peer.down_rate, peer.up_rate) = (0, 0));
         }
         Arc::new(status)
     }
@@ -182,7 +210,7 @@ impl Slot {
             State::Checking(check) => check.phase(),
             State::Learning(stage, _) => {
                 if let Some(check) = &stage.check {
-                    return Report { torrent: id, phase: check.phase() };
+                    return Report { torrent: id, place: self.rank, phase: check.phase() };
                 }
                 let mut status = stage.learning.status(now);
                 status.paused = self.paused;
@@ -194,7 +222,7 @@ impl Slot {
             State::Running(torrent, _) => Phase::Running(self.status(id, torrent, now, watch)),
             State::Failed(problem) => Phase::Failed(Problem::clone(problem)),
         };
-        Report { torrent: id, phase }
+        Report { torrent: id, place: self.rank, phase }
     }
 }
 
@@ -222,7 +250,7 @@ mod tests {
         let settings = Settings { peer_id: PeerId([1; 20]), ..Settings::default() };
         let one = Torrent::new(&metainfo, Bitfield::full(3), settings.into(), Time::ZERO, &mut shared.rng);
         let state = State::Running(Box::new(one), Arc::clone(&content));
-        (Slot::new(state, false), content)
+        (Slot::new(state, false, 0, None), content)
     }
 
     fn happen(slot: &mut Slot, shared: &mut Shared, event: Event) {
@@ -247,7 +275,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
         let (mut slot, _) = slot(dir.path(), &mut shared);
-        let planned = |slot: &Slot, shared: &Shared| slot.next_plan(Time::ZERO, shared, Some(EVERY)).save;
+        let planned =
+            |slot: &Slot, shared: &Shared| slot.next_plan(Time::ZERO, shared, Some(EVERY), &Places::default()).save;
         slot.saved.at = Time::from_secs(100);
         assert_eq!(planned(&slot, &shared), Some(Time::from_secs(105)), "it was complete when it was checked");
         slot.save(Time::from_secs(105), false).unwrap();
@@ -279,15 +308,14 @@ mod tests {
         let (mut slot, _) = slot(dir.path(), &mut shared);
         let peer = join(&mut slot, &mut shared);
         happen(&mut slot, &mut shared, Event::Peer(peer, PeerEvent::Uploaded { bytes: 100_000 }));
-        let watch = Watch { peers_of: Some(TorrentId(0)), ..Watch::default() };
-        let rates = |slot: &Slot| match slot.report(TorrentId(0), Time::from_secs(1), watch).phase {
-            Phase::Running(status) => [status.up_rate, status.peer_list[0].up_rate],
+        let rate = |slot: &Slot| match slot.report(TorrentId(0), Time::from_secs(1), Watch::default()).phase {
+            Phase::Running(status) => status.up_rate,
             _ => unreachable!(),
         };
-        assert!(rates(&slot).iter().all(|rate| *rate > 0));
+        assert!(rate(&slot) > 0);
         slot.paused = true;
-        assert_eq!(rates(&slot), [0, 0]);
+        assert_eq!(rate(&slot), 0);
         (slot.paused, slot.queued) = (false, true);
-        assert_eq!(rates(&slot), [0, 0]);
+        assert_eq!(rate(&slot), 0);
     }
 }

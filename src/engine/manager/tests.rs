@@ -3,7 +3,7 @@
 use super::super::Job;
 use super::super::config::FINAL_ANNOUNCE_TIME;
 use super::super::testkit::{PATIENCE, http, serve, socket_pair, torrent};
-use super::super::{Engine, Phase, ProblemKind, Report, Watch};
+use super::super::{Command, Engine, Phase, ProblemKind, Report, Watch};
 use super::*;
 use crate::engine::RateLimits;
 use crate::engine::peer::line::Line;
@@ -353,10 +353,11 @@ fn an_error_about_ports_names_them() {
 #[test]
 fn numbers_without_sense_stop_nothing() {
     let never = Duration::MAX;
-    let torrent_settings = Settings { upload_rate: Some(0), stop_timeout: Some(never), ..Settings::default() };
+    let limits = RateLimits { download: Some(0), upload: Some(0) };
+    let torrent_settings = Settings { limits, stop_timeout: Some(never), ..Settings::default() };
     let config = Config {
         ports: 0..=0,
-        limits: RateLimits { download: Some(0), upload: Some(0) },
+        limits,
         torrent: torrent_settings,
         status_every: Some(never),
         save_every: never,

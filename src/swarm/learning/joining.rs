@@ -45,7 +45,7 @@ impl Learning {
 
     /// How many more peers there may be.
     fn places(&self) -> usize {
-        if self.paused || self.is_learned || self.meeting.announcer.stopping {
+        if self.is_learned || self.meeting.announcer.stopping {
             return 0;
         }
         self.settings.max_peers.saturating_sub(self.guests.len() + self.meeting.connecting)
@@ -61,7 +61,7 @@ impl Learning {
         if self.has_room() {
             return self.meeting.connect_at(now, shared);
         }
-        let looks = !self.paused && !self.is_learned && !self.meeting.announcer.stopping;
+        let looks = !self.is_learned && !self.meeting.announcer.stopping;
         let ways = self.guests.values().map(|guest| Some(gives_way_at(guest)));
         let soonest = ways.fold(None, sooner).filter(|_| looks)?;
         Some(self.meeting.due(shared)?.max(soonest).max(self.meeting.made_room + MAKE_ROOM_EVERY))
@@ -138,7 +138,7 @@ impl Learning {
         if self.is_private && !self.meeting.source_of(identity).is_for_private() {
             return Some("the torrent is private, and none of its trackers named this peer");
         }
-        if self.paused || self.meeting.announcer.stopping {
+        if self.meeting.announcer.stopping {
             return Some("the torrent is paused or ends");
         }
         if let Some(other) = self.guests.values().find(|other| other.identity.id == identity.id) {

@@ -50,7 +50,7 @@ use super::event::{Action, Event, PeerEvent, PeerOrder};
 use super::meeting::source::{Source, TRACKERS_ALONE};
 use super::meeting::{FEW_PEERS, MOST_FOUND, Meeting, NUMWANT};
 use super::peer::{Identity, PeerKey};
-use super::settings::Settings;
+use super::settings::{Settings, Term};
 use super::shared::{Shared, Turn};
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
@@ -160,6 +160,7 @@ impl Learning {
             Event::Found { source, addrs } => self.found(source, &addrs, turn.now),
             Event::Peer(key, event) => self.peer_did(key, event, turn),
             Event::Paused(paused) => self.pause(paused, turn),
+            Event::Terms(term) => self.set(term),
             Event::AnnounceNow => self.meeting.announcer.announce_now(turn.now),
             Event::Trackers(tiers) => self.meeting.announcer.change(&tiers, turn.now, &mut turn.shared.rng),
             Event::Timer => self.timer(turn),
@@ -192,6 +193,11 @@ impl Learning {
         others.into_iter().fold(self.meeting.announcer.next_due(self.wants_peers_early()), sooner)
     }
 
+    /// Whether it is paused.
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
     /// Whether a tracker still has to answer.
     pub fn is_announcing(&self) -> bool {
         self.meeting.announcer.is_announcing()
@@ -221,14 +227,26 @@ impl Learning {
         HandOver { meeting, guests: self.guests.into_values().collect() }
     }
 
-    /// Pauses or continues. During a pause no peer is connected, because no peer could do anything for us.
+    /// Leaves the swarm, or joins it again, as a torrent [does](super::torrent).
     fn pause(&mut self, paused: bool, turn: &mut Turn) {
-        self.paused = paused;
+        if core::mem::replace(&mut self.paused, paused) == paused {
+            return;
+        }
+        self.meeting.announcer.stopping = paused;
         if paused {
             self.close_all("we pause", turn);
         } else {
+            self.meeting.announcer.start_again(turn.now);
             self.meeting.candidates.hurry(turn.now);
             self.look_at_guests(turn.now);
+        }
+    }
+
+    /// Sets what concerns the search for the description. The torrent that follows is told all.
+    fn set(&mut self, term: Term) {
+        match term {
+            Term::MaxPeers(most) => Arc::make_mut(&mut self.settings).max_peers = most,
+            Term::Limits(_) | Term::SharesLimits(_) | Term::SeedUntil(_) => {}
         }
     }
 

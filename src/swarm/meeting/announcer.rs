@@ -124,7 +124,7 @@ pub struct Announcer {
     tiers: Vec<Tier>,
     /// Trackers that were removed and are still to be told `stopped`.
     leaving: Vec<Tracker>,
-    /// We are leaving: only final announces (`stopped`) are [`due`](Announcer::due).
+    /// We are leaving, or pause: only final announces (`stopped`) are [`due`](Announcer::due).
     pub stopping: bool,
 }
 
@@ -190,11 +190,15 @@ impl Announcer {
             Ask::Scrape(_) => None,
             Ask::Announce(request) => request.event,
         };
-        if event == Some(AnnounceEvent::Stopped) {
-            return;
-        }
         // The trackers may have changed meanwhile, and with them their numbers.
         let number = self.trackers.iter().position(|tracker| tracker.url == announcement.url);
+        if event == Some(AnnounceEvent::Stopped) {
+            let has = |tier: &&mut Tier| number.is_some_and(|number| tier.order.contains(&number));
+            if let Some(tier) = self.tiers.iter_mut().find(has) {
+                tier.parting = tier.parting.saturating_sub(1);
+            }
+            return;
+        }
         let Some(number) = number else { return self.answered_late(announcement, outcome) };
         let tracker = &mut self.trackers[number];
         if announcement.is_scrape() {
@@ -244,6 +248,12 @@ impl Announcer {
         self.tiers.iter_mut().filter(|tier| tier.failed_rounds == 0).for_each(|tier| tier.due = now);
     }
 
+    /// We are back after a pause. Trackers that heard of it are told `started`, as soon as they have answered.
+    pub fn start_again(&mut self, now: Time) {
+        self.stopping = false;
+        self.hurry(now);
+    }
+
     /// A person wants an announce now: each tier without an announce under way is asked as soon as its trackers allow
     /// that. (A tracker that failed or refused may have been put right meanwhile, whatever it said before.)
     pub fn announce_now(&mut self, now: Time) {
@@ -276,10 +286,13 @@ impl Announcer {
     /// because a tracker that gets `completed` after `stopped` would list us for ever.
     fn final_announces(&mut self, template: &AnnounceRequest) -> Vec<Announcement> {
         let mut announcements = self.take_leave(template);
-        for &number in self.tiers.iter().filter(|tier| tier.in_flight == 0).flat_map(|tier| &tier.order) {
-            let tracker = &mut self.trackers[number];
-            if core::mem::take(&mut tracker.knows_us) {
-                announcements.push(tracker.announcement(template, Some(AnnounceEvent::Stopped)));
+        for tier in self.tiers.iter_mut().filter(|tier| tier.in_flight == 0) {
+            for &number in &tier.order {
+                let tracker = &mut self.trackers[number];
+                if core::mem::take(&mut tracker.knows_us) {
+                    tier.parting += 1;
+                    announcements.push(tracker.announcement(template, Some(AnnounceEvent::Stopped)));
+                }
             }
         }
         announcements

@@ -11,7 +11,7 @@ use crate::base::time::Time;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::BLOCK_BYTES;
 use crate::swarm::picking::budget::Budget;
-use crate::swarm::settings::Settings;
+use crate::swarm::settings::{RateLimits, Settings};
 use crate::swarm::shared::Shared;
 
 /// One way of the wire.
@@ -90,7 +90,8 @@ impl Trial {
             1.. if number <= self.slow => Some(self.rate / 4),
             _ => Some(self.rate),
         };
-        let settings = Settings { upload_rate, super_seed: self.super_seed, ..Settings::default() };
+        let limits = RateLimits { upload: upload_rate, download: None };
+        let settings = Settings { limits, super_seed: self.super_seed, ..Settings::default() };
         let have = if number == 0 { Bitfield::full(pieces) } else { Bitfield::new(pieces) };
         let shared = Shared::new(Rng::new(self.seed * 1000 + number as u64), Budget::new(4 << 20));
         swarm.add(have, settings, shared);

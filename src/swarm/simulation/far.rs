@@ -8,7 +8,7 @@ use crate::base::rng::Rng;
 use crate::base::time::Time;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::swarm::picking::budget::Budget;
-use crate::swarm::settings::Settings;
+use crate::swarm::settings::{RateLimits, Settings};
 use crate::swarm::shared::Shared;
 
 const MIB: u64 = 1 << 20;
@@ -25,7 +25,8 @@ fn download(seeds: usize, rate: u64, one_way: Time, free: Option<u64>) -> (u64, 
     free.into_iter().for_each(|free| budget.memory_is(free));
     swarm.add(Bitfield::new(MEBIBYTES), Settings::default(), Shared::new(Rng::new(7), budget));
     for seed in 1..=seeds {
-        let settings = Settings { upload_rate: Some(rate), ..Settings::default() };
+        let limits = RateLimits { upload: Some(rate), download: None };
+        let settings = Settings { limits, ..Settings::default() };
         swarm.add(Bitfield::full(MEBIBYTES), settings, Shared::new(Rng::new(seed as u64), Budget::new(MIB)));
         swarm.connect(seed, 0);
     }

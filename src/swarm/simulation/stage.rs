@@ -9,10 +9,11 @@ use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{BlockSpec, Message};
-use crate::swarm::event::{Action, DiskOrder, Event, PeerEvent, PeerOrder};
+use crate::swarm::event::{Action, DiskOrder, Event, News, PeerEvent, PeerOrder};
+use crate::swarm::meeting::announcer::Announcement;
 use crate::swarm::peer::PeerKey;
 use crate::swarm::picking::budget::Budget;
-use crate::swarm::settings::Settings;
+use crate::swarm::settings::{Enough, Settings};
 use crate::swarm::shared::{Shared, Turn};
 use crate::swarm::torrent::Torrent;
 use core::net::{IpAddr, SocketAddr};
@@ -37,6 +38,10 @@ pub struct Stage {
     pub connecting: Vec<SocketAddr>,
     /// The web seeds to ask.
     pub opened: Vec<usize>,
+    /// The announces to trackers.
+    pub announced: Vec<Announcement>,
+    /// What it has reached each time that it had seeded enough.
+    pub enough: Vec<Enough>,
     /// The other messages to peers.
     pub told: Vec<(u32, Message)>,
     /// The bytes of each piece that the disk was given.
@@ -76,6 +81,8 @@ impl Stage {
             closed,
             connecting,
             opened: Vec::new(),
+            announced: Vec::new(),
+            enough: Vec::new(),
             told,
             disk,
             choices: 0,
@@ -97,6 +104,8 @@ impl Stage {
                 }
                 Action::Close { peer, reason } => self.closed.push((peer, reason)),
                 Action::OpenWebSeed { number } => self.opened.push(number),
+                Action::Announce(announcement) => self.announced.push(*announcement),
+                Action::News(News::SeededEnough(enough)) => self.enough.push(enough),
                 Action::Connect { addr, .. } => self.connecting.push(addr),
                 Action::Disk(DiskOrder::Write { piece, data, .. }) => {
                     *self.disk.entry(piece).or_default() += data.len() as u32;

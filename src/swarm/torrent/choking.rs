@@ -80,7 +80,7 @@ impl Torrent {
 
     /// When the choker has to choose for a peer: only if that is not served.
     pub(super) fn round_at(&self, peer: &Peer) -> Option<Time> {
-        (peer.is_interested && peer.we_choke && !self.paused).then_some(self.giving.next_round)
+        (peer.is_interested && peer.we_choke).then_some(self.giving.next_round)
     }
 
     /// Holds a round of the choker if it is time.

@@ -7,6 +7,7 @@
 //! and no socket is left unread until its buffers are full.
 
 pub(super) mod choosing;
+pub(super) mod giving_up;
 pub(super) mod lying;
 // Feature: webseeds.
 #[cfg(feature = "webseeds")]
@@ -15,7 +16,6 @@ pub(super) mod web_seeds;
 #[path = "downloading/web_seeds/absent.rs"]
 pub(super) mod web_seeds;
 
-use super::giving_up::Requests;
 use super::introducing::tell_upload_only;
 use super::{Fetching, Torrent, Turn, send};
 use crate::base::step;
@@ -26,8 +26,10 @@ use crate::swarm::peer::{Peer, PeerKey, take_out};
 use crate::swarm::picking::pace::Pace;
 use crate::swarm::picking::picker::{Arrival, Giver};
 use crate::swarm::picking::window::Share;
+use crate::swarm::rate::Limit;
 use crate::swarm::standing::Standing;
 use core::cmp::Reverse;
+use giving_up::Requests;
 
 /// A peer that brings a whole piece within this many seconds gets pieces of its own (libtorrent's
 /// `whole_pieces_threshold`).
@@ -94,11 +96,11 @@ impl Torrent {
             blocks = 1;
         }
         // Under a limit all peers wait together, so that requests go out in lots and not one by one.
-        if self.fetching.waits_for_rate || !turn.shared.download.is_ready(turn.now) {
+        if self.fetching.waits_for_rate || !self.fetching.limit.is_ready(&mut turn.shared.download, turn.now) {
             self.fetching.waits_for_rate = true;
             return;
         }
-        blocks = blocks.min(turn.shared.download.ready_blocks());
+        blocks = blocks.min(self.fetching.limit.ready_blocks(&turn.shared.download));
         let rate = peer.speed(turn.now);
         let fast = rate * FAST_SECONDS >= self.picker.piece_size(0) as u64;
         let giver = Giver {
@@ -123,7 +125,7 @@ impl Torrent {
         }
         turn.actions.extend(run.map(|run| Action::Peer(key, PeerOrder::Run(run))));
         for block in picked {
-            turn.shared.requested(block.length as u64);
+            turn.shared.requested(&mut self.fetching.limit, block.length as u64);
             peer.delay.requested(block, peer.asked.is_empty(), turn.now);
             peer.asked.push_back(block);
             send(peer, Message::Request(block), turn);
@@ -176,9 +178,10 @@ impl Torrent {
     pub(super) fn ask_all(&mut self, turn: &mut Turn) {
         self.fetching.must_ask_all = false;
         if !self.is_downloading() {
+            self.fetching.waits_for_rate = false;
             return;
         }
-        if self.fetching.waits_for_rate && !turn.shared.download.is_ready(turn.now) {
+        if self.fetching.waits_for_rate && !self.fetching.limit.is_ready(&mut turn.shared.download, turn.now) {
             return;
         }
         self.fetching.waits_for_rate = false;
@@ -198,7 +201,7 @@ impl Torrent {
     /// When to look again whether a peer can help; `None`: it is not idle, or there is nothing to do.
     pub(super) fn look_at(&self, peer: &Peer) -> Option<Time> {
         let idle = peer.asked.is_empty() && !peer.chokes_us && !peer.refused && peer.useful_pieces > 0;
-        let may_help = idle && self.is_downloading() && !self.paused;
+        let may_help = idle && self.is_downloading();
         may_help.then_some(self.fetching.looked + LOOK_EVERY)
     }
 
@@ -230,7 +233,7 @@ impl Torrent {
             turn.shared.budget.came(bytes, peer.delay.shortest(), turn.now);
             peer.brought = turn.now;
         } else if take_out(&mut peer.late, block) {
-            turn.shared.download.take(bytes);
+            self.fetching.limit.take(&mut turn.shared.download, bytes);
         } else {
             self.fetching.wasted += bytes;
             peer.unrequested += 1;
@@ -269,7 +272,7 @@ impl Torrent {
     fn cancel_elsewhere(&mut self, block: BlockSpec, turn: &mut Turn) {
         for peer in self.peers.values_mut() {
             if take_out(&mut peer.asked, block) {
-                withdraw(peer, block, turn);
+                withdraw(peer, block, &mut self.fetching.limit, turn);
             }
         }
         self.fetching.must_ask_all = true;
@@ -283,7 +286,8 @@ impl Torrent {
             for peer in self.peers.values_mut() {
                 let (vain, kept) = peer.asked.drain(..).partition(|block| block.piece == piece);
                 peer.asked = kept;
-                vain.into_iter().for_each(|block| withdraw(peer, block, turn));
+                let limit = &mut self.fetching.limit;
+                vain.into_iter().for_each(|block| withdraw(peer, block, limit, turn));
             }
             self.fetching.must_ask_all = true;
         }
@@ -385,8 +389,8 @@ fn wait_for_budget(fetching: &mut Fetching, peer: &mut Peer) {
 }
 
 /// A request that is no longer in `asked` is taken back. The picker knows that already.
-pub(super) fn withdraw(peer: &mut Peer, block: BlockSpec, turn: &mut Turn) {
+pub(super) fn withdraw(peer: &mut Peer, block: BlockSpec, limit: &mut Limit, turn: &mut Turn) {
     peer.give_up(block);
-    turn.shared.request_given_up(block.length as u64);
+    turn.shared.request_given_up(limit, block.length as u64);
     send(peer, Message::Cancel(block), turn);
 }

@@ -2,8 +2,8 @@
 //!
 //! A part of [`Torrent`]. BEP 3, BEP 6 (have all, have none), and the usual rules for double connections.
 
+use super::downloading::giving_up::Requests;
 use super::downloading::tell_interest;
-use super::giving_up::Requests;
 use super::{Torrent, Turn, send};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::handshake::Reserved;
@@ -64,8 +64,13 @@ impl Torrent {
     fn unwelcome(&mut self, identity: Identity, turn: &mut Turn) -> Option<&'static str> {
         let Identity { addr, id, outgoing, .. } = identity;
         let ours = self.settings.peer_id;
-        if self.is_in_doubt() && id != ours {
-            return Some("what we have is being checked again");
+        if id != ours {
+            if self.meeting.announcer.stopping {
+                return Some("the torrent is paused or ends");
+            }
+            if self.is_in_doubt() {
+                return Some("what we have is being checked again");
+            }
         }
         if let Some(reason) = self.meeting.unwanted(&identity, ours) {
             return Some(reason);

@@ -16,6 +16,7 @@ use crate::swarm::meeting::crowd::Crowd;
 use crate::swarm::meeting::source::Source;
 use crate::swarm::peer::{Peer, PeerKey};
 use core::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 /// A peer with which nothing is exchanged for this long may have to give way: two rounds of optimistic unchoking.
 const GIVE_WAY_AFTER: Time = Time::from_secs(60);
@@ -32,7 +33,6 @@ impl Torrent {
     pub(super) fn has_room_for_peers(&self) -> bool {
         !self.has_failed()
             && !self.is_in_doubt()
-            && !self.paused
             && !self.meeting.announcer.stopping
             && self.sockets() + self.meeting.connecting < self.settings.max_peers
     }
@@ -70,7 +70,7 @@ impl Torrent {
         if self.has_room_for_peers() {
             return self.meeting.connect_at(now, shared);
         }
-        let looks = self.is_downloading() && !self.paused && !self.peers.is_empty();
+        let looks = self.is_downloading() && !self.peers.is_empty();
         self.meeting.due(shared).filter(|_| looks).map(|due| self.meeting.look_for_room.max(due))
     }
 
@@ -111,7 +111,7 @@ impl Torrent {
 
     fn make_room_at(&self) -> Option<Time> {
         let ways = self.peers.values().map(|peer| self.gives_way_at(peer));
-        let soonest = ways.fold(None, sooner).filter(|_| self.is_downloading() && !self.paused)?;
+        let soonest = ways.fold(None, sooner).filter(|_| self.is_downloading())?;
         let in_need = (self.meeting.made_room + MAKE_ROOM_IN_NEED_EVERY).max(self.fetching.progressed + USELESS_AFTER);
         Some(soonest.max(in_need.min(self.meeting.made_room + MAKE_ROOM_EVERY)))
     }
@@ -125,8 +125,7 @@ impl Torrent {
             return None;
         }
         let idle = peer.exchanged + GIVE_WAY_AFTER;
-        let asks = self.is_downloading() && !self.paused;
-        if !asks || peer.total() > 0 {
+        if !self.is_downloading() || peer.total() > 0 {
             return Some(idle);
         }
         let is_useful = peer.useful_pieces > 0;
@@ -140,11 +139,30 @@ impl Torrent {
         Some(idle.min(useless_since + USELESS_AFTER))
     }
 
-    /// The peer that is missed the least. Of the peers with which nothing was exchanged for long, it is one that has
-    /// nothing for us, wants nothing, and exchanged the least before; of equal ones, the one that came first.
+    /// The peer that is missed the least, of those with which nothing was exchanged for long.
     fn least_useful(&self, now: Time) -> Option<PeerKey> {
         let idle = |peer: &Peer| self.gives_way_at(peer).is_some_and(|at| at <= now);
-        let worth = |peer: &&Peer| (peer.useful_pieces > 0, peer.is_interested, peer.total(), peer.joined);
-        self.peers.values().filter(|peer| idle(peer)).min_by_key(worth).map(|peer| peer.key)
+        self.peers.values().filter(|peer| idle(peer)).min_by_key(|peer| worth(peer)).map(|peer| peer.key)
     }
+
+    /// From now on there are `most` places. The peers that are missed the least are closed if there are more: first
+    /// those that are not in use.
+    pub(super) fn set_max_peers(&mut self, most: usize, turn: &mut Turn) {
+        if most != self.settings.max_peers {
+            Arc::make_mut(&mut self.settings).max_peers = most;
+        }
+        let sockets = self.peers.values().filter(|peer| peer.web_seed.is_none());
+        let mut peers: Vec<_> =
+            sockets.map(|peer| (self.gives_way_at(peer).is_none(), worth(peer), peer.key)).collect();
+        peers.sort_unstable();
+        let surplus = peers.len().saturating_sub(most);
+        peers.truncate(surplus);
+        peers.into_iter().for_each(|(_, _, key)| self.close(key, "there are fewer places now", turn));
+    }
+}
+
+/// What a peer is worth. The least is one that has nothing for us, wants nothing, and exchanged the least; of equal ones,
+/// the one that came first.
+fn worth(peer: &Peer) -> (bool, bool, u64, Time) {
+    (peer.useful_pieces > 0, peer.is_interested, peer.total(), peer.joined)
 }

@@ -9,10 +9,55 @@ use crate::swarm::figures::{PeerStatus, Share, Status};
 use crate::swarm::meeting::announcer::Tracker;
 use crate::swarm::meeting::source::Source;
 use crate::swarm::peer::Peer;
+use crate::swarm::settings::{RateLimits, SeedUntil};
+use crate::swarm::standing::Standing;
 use core::cmp::Reverse;
 
+/// What a torrent does, for the count of seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doing {
+    Downloads,
+    Seeds,
+}
+
+/// For how many whole seconds a torrent did what. (Each torrent has one, so it is small.)
+#[derive(Default)]
+pub(super) struct Spent {
+    doing: Option<Doing>,
+    since: u32,
+    downloading: u32,
+    seeding: u32,
+}
+
+impl Spent {
+    /// From `now` on, the torrent is `doing` this.
+    pub(super) fn turn_to(&mut self, doing: Option<Doing>, now: Time) {
+        if doing != self.doing {
+            self.downloading = self.seconds(Doing::Downloads, now);
+            self.seeding = self.seconds(Doing::Seeds, now);
+            (self.doing, self.since) = (doing, now.as_secs() as u32);
+        }
+    }
+
+    fn seconds(&self, what: Doing, now: Time) -> u32 {
+        let before = if what == Doing::Downloads { self.downloading } else { self.seeding };
+        let since = (now.as_secs() as u32).saturating_sub(self.since);
+        if self.doing == Some(what) { before.saturating_add(since) } else { before }
+    }
+}
+
 impl Torrent {
-    /// Bytes of content that were sent, and bytes that were received.
+    /// What it does now, for the count of seconds.
+    pub(super) fn doing(&self) -> Option<Doing> {
+        match self.standing {
+            _ if self.paused => None,
+            Standing::Downloading => Some(Doing::Downloads),
+            Standing::Seeding => Some(Doing::Seeds),
+            Standing::WaitingForDisk(_) | Standing::Failed(_) => None,
+        }
+    }
+
+    /// Bytes of content that were sent, and bytes that were received, in this run.
     pub fn totals(&self) -> (u64, u64) {
         (self.giving.up.total(), self.fetching.down.total())
     }
@@ -42,8 +87,17 @@ impl Torrent {
             under_way: self.picker.under_way(),
             // The engine knows why it is paused.
             paused: false,
+            enough: None,
             queued: false,
             has_place: false,
+            limits: RateLimits { download: self.fetching.limit.own_rate(), upload: self.giving.limit.own_rate() },
+            shares_limits: self.giving.limit.shares,
+            max_peers: self.settings.max_peers,
+            seed_until: self.seed_limit.as_ref().map_or_else(SeedUntil::default, |limit| limit.until),
+            downloading_for: self.spent.seconds(Doing::Downloads, now),
+            seeding_for: self.spent.seconds(Doing::Seeds, now),
+            uploaded_before: self.before.0,
+            downloaded_before: self.before.1,
             downloaded: self.fetching.down.total(),
             uploaded: self.giving.up.total(),
             wasted: self.fetching.wasted,

@@ -104,7 +104,7 @@ impl Torrent {
     /// When a peer that sees little may be shown more because nothing is left to send.
     pub(super) fn idle_at(&self, peer: &Peer) -> Option<Time> {
         let seeding = self.showing.super_seeding.as_ref()?;
-        (peer.sees_little && self.is_seeding() && !self.paused).then_some(seeding.busy + IDLE)
+        (peer.sees_little && self.is_seeding()).then_some(seeding.busy + IDLE)
     }
 
     /// No peer asks for what it was shown, or all have passed it on: there is upload to spare. A peer that is alone

@@ -39,7 +39,7 @@ impl Torrent {
         let pieces = self.picker.have();
         let newcomer = peer.has.count() < allowed_fast::PIECES as u32;
         let waits = peer.we_choke && peer.is_interested && !peer.sees_little && peer.fast_set_for_peer.is_empty();
-        if self.paused || !waits || !newcomer || !peer.reserved.fast() || pieces.count() == 0 {
+        if !waits || !newcomer || !peer.reserved.fast() || pieces.count() == 0 {
             return;
         }
         let mut set = allowed_fast(ip, &self.info_hash, pieces.len(), allowed_fast::PIECES);
@@ -72,7 +72,7 @@ impl Torrent {
             // Only a newcomer needs the set. The set is small, and so is what it may cost us.
             let newcomer = peer.has.count() <= allowed_fast::PIECES as u32;
             let in_set = peer.fast_set_for_peer.contains(&piece) && peer.fast_set_bytes >= length as u64;
-            if self.paused || !newcomer || !in_set {
+            if !newcomer || !in_set {
                 return reject(peer, block, turn);
             }
             peer.fast_set_bytes -= length as u64;
@@ -98,7 +98,7 @@ impl Torrent {
 
     /// How fast we may upload: the lower of this torrent's limit and that of the process.
     pub(super) fn upload_limit(&self, shared: &Shared) -> Option<u64> {
-        [self.giving.limit.rate(), shared.upload.rate()].into_iter().flatten().min()
+        self.giving.limit.rate(&shared.upload)
     }
 
     /// Hands waiting requests to the peer's writer, a little ahead of what it has sent. Under a limit, all peers are
@@ -146,7 +146,7 @@ impl Torrent {
             let to_any = self.is_seeding() || self.giving.turns.is_multiple_of(OPTIMISTIC_TURNS);
             let giver = if goes_on.is_some() || to_any { goes_on } else { self.next_in_turn(true) };
             let Some(key) = giver.or_else(|| self.next_in_turn(false)) else { return };
-            if !self.giving.limit.is_ready(turn.now) || !turn.shared.upload.is_ready(turn.now) {
+            if !self.giving.limit.is_ready(&mut turn.shared.upload, turn.now) {
                 self.giving.waits_for_tokens = true;
                 return;
             }
@@ -158,15 +158,13 @@ impl Torrent {
                 self.giving.turns = self.giving.turns.wrapping_add(1);
             }
             self.giving.in_turn.1 = self.giving.in_turn.1.saturating_sub(bytes);
-            self.giving.limit.take(bytes);
-            turn.shared.upload.take(bytes);
+            self.giving.limit.take(&mut turn.shared.upload, bytes);
         }
     }
 
     /// When requests that wait for the limits can be served.
     pub(super) fn tokens_at(&self, shared: &Shared) -> Option<Time> {
-        let (own, all) = (self.giving.limit.ready_at()?, shared.upload.ready_at()?);
-        self.giving.waits_for_tokens.then(|| own.max(all))
+        self.giving.limit.ready_at(&shared.upload).filter(|_| self.giving.waits_for_tokens)
     }
 
     /// Lets the threads of a peer that is unchoked answer its requests, if nothing is shared out among the peers.
@@ -234,6 +232,9 @@ impl Torrent {
         peer.exchanged = turn.now;
         peer.up.add(bytes, turn.now);
         self.giving.up.add(bytes, turn.now);
+        if self.is_seeding() {
+            self.fetching.progressed = turn.now;
+        }
         if let Some(seeding) = &mut self.showing.super_seeding {
             seeding.busy = turn.now;
         }

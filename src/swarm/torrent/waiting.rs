@@ -1,8 +1,9 @@
-//! What a torrent does during a pause, and while its disk does not work: it waits, says why, probes the disk, and goes
-//! on by itself. A torrent that makes no progress gives its turn to others, and may be given up.
+//! What a torrent does during a pause, and while its disk does not work. A torrent that makes no progress gives its turn
+//! to others, and may be given up.
 //!
-//! A part of [`Torrent`]. Peers stay connected and may download what can still be read. Nothing is requested from them,
-//! because it could not be written. Blocks that could not be written are forgotten and requested again later. If the
+//! A part of [`Torrent`]. During a pause it is not in its swarm. While its disk does not work, it says why, probes the
+//! disk, and goes on by itself. Peers stay connected and may download what can still be read. Nothing is requested from
+//! them, because it could not be written. Blocks that could not be written are forgotten and requested again later. If the
 //! content itself is in doubt (another program changed a file, or a disk is back that was away), no peer is told of any
 //! piece until all that changed is verified again.
 //!
@@ -11,7 +12,6 @@
 //! a wait for a full disk counts too. Work that is going on (a check) does not count, nor does a pause, which the person
 //! or `--max-downloads` wanted.
 
-use super::choking::reject;
 use super::downloading::tell_interest;
 use super::{Torrent, Turn, Wait};
 use crate::base::time::Time;
@@ -24,31 +24,27 @@ use crate::swarm::standing::{DiskTrouble, Problem, ProblemKind, Standing};
 const FIRST_PAUSE: Time = Time::from_secs(5);
 /// ... and then after twice as long each time, up to this: a person who has made room does not want to wait longer.
 const LONGEST_PAUSE: Time = Time::from_secs(60);
-/// A download that received nothing useful for this long has stalled.
-const STALLS_AFTER: Time = Time::from_secs(180);
 
 impl Torrent {
-    /// Pauses, because the person wants that or because other torrents download first; or goes on. The connections stay,
-    /// but nothing is requested and nothing sent. Blocks that peers sent before they heard of the pause are accepted. Of
-    /// a peer that was served, at most the block that is being sent goes out: the choke takes back the others.
+    /// Leaves the swarm, as libtorrent and transmission do: connections are closed, and trackers are told `stopped`, so
+    /// that they do not name us to peers that would find nothing. It is the same whether the person wants a pause, other
+    /// torrents go first, or the torrent has seeded enough. `false`: joins the swarm again, beginning with the peers
+    /// that it knew.
     pub(super) fn pause(&mut self, paused: bool, turn: &mut Turn) {
-        self.paused = paused;
-        if !paused {
-            self.fetching.progressed = turn.now;
-            self.peers_wake = turn.now;
-            self.unchoke_waiting(turn);
-            self.keys().into_iter().for_each(|key| self.send_fast_set(key, turn));
-            return self.ask_all(turn);
+        if core::mem::replace(&mut self.paused, paused) == paused {
+            return;
         }
-        self.keys().into_iter().for_each(|key| self.withdraw_requests(key, turn));
-        self.keys_of(|peer| !peer.we_choke).into_iter().for_each(|key| self.choke(key, turn));
-        // What a peer may have although it is choked (BEP 6).
-        for peer in self.peers.values_mut() {
-            core::mem::take(&mut peer.wants).into_iter().for_each(|block| reject(peer, block, turn));
+        if paused {
+            return self.stop(turn);
         }
+        self.meeting.announcer.start_again(turn.now);
+        self.meeting.candidates.hurry(turn.now);
+        self.fetching.progressed = turn.now;
+        self.seeds_again();
     }
 
-    pub(super) fn waits_for_disk(&self) -> bool {
+    /// Whether it waits until its disk works.
+    pub fn waits_for_disk(&self) -> bool {
         matches!(self.standing, Standing::WaitingForDisk(_))
     }
 
@@ -201,10 +197,11 @@ impl Torrent {
         self.ask_all(turn);
     }
 
-    /// When a download stalls if nothing useful arrives; from then on, others may have its turn. `None` during a pause,
-    /// when nothing is expected.
-    pub fn stalls_at(&self) -> Option<Time> {
-        (self.is_downloading() && !self.paused).then(|| self.fetching.progressed + STALLS_AFTER)
+    /// When the torrent has made no progress for `time`: a download received nothing useful, a seed sent nothing. From
+    /// then on, others may have its turn. `None` during a pause, when nothing is expected.
+    pub fn stalls_at(&self, time: Time) -> Option<Time> {
+        let moves = (self.is_downloading() || self.is_seeding()) && !self.paused;
+        moves.then(|| self.fetching.progressed.saturating_add(time))
     }
 
     /// When the torrent is given up if nothing useful arrives.

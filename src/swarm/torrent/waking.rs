@@ -20,13 +20,14 @@ impl Torrent {
         if self.has_failed() {
             return announce;
         }
-        let may_ask = self.fetching.waits_for_rate.then(|| shared.download.ready_at()).flatten();
+        let may_ask = self.fetching.limit.ready_at(&shared.download).filter(|_| self.fetching.waits_for_rate);
         let others = [
             self.connect_at(now, shared),
             self.tokens_at(shared),
             may_ask,
             self.probe_at(),
             self.gives_up_at(),
+            self.enough_at(),
             self.gossip_at(),
             self.web_seeds_at(),
             (!self.peers.is_empty()).then_some(self.peers_wake),

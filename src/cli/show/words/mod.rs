@@ -12,6 +12,7 @@ use crate::cli::run::session::Session;
 use crate::engine::ProblemKind;
 use crate::proto::peer::metadata::IS_BUILT_IN;
 use crate::swarm::figures::{LearningStatus, Status};
+use crate::swarm::settings::Enough;
 use crate::swarm::standing::DiskTrouble;
 use crate::swarm::standing::Standing;
 use std::time::{Duration, Instant};
@@ -108,8 +109,15 @@ fn why_nobody_sends(status: &Status) -> String {
     if let Standing::WaitingForDisk(trouble) = &status.standing {
         return waiting_for_disk(trouble);
     }
-    if status.paused {
+    if let Some(enough) = status.enough {
+        match enough {
+            Enough::Ratio => "paused: it has reached its ratio".into(),
+            Enough::Idle => "paused: it has sent nothing for as long as its limit says".into(),
+        }
+    } else if status.paused {
         "paused: nothing is requested or sent".into()
+    } else if status.queued && status.left == 0 {
+        "queued: the maximum number of torrents is seeding".into()
     } else if status.queued {
         "queued: the maximum number of torrents is downloading (--max-downloads)".into()
     } else if status.snubbed > 0 && status.snubbed == status.askable {

@@ -34,17 +34,18 @@ impl Manager {
         }
         let choice = Choice::new(metainfo, files).map(Arc::new);
         let steady = steady(metainfo, slot.choice.as_deref(), choice.as_deref());
-        let (info_hash, private) = (metainfo.info_hash, metainfo.private);
+        let info_hash = metainfo.info_hash;
         slot.choice = choice.clone();
         let was_downloading = slot.is_downloading();
         self.handle(id, Event::Choose { choice, steady }, now);
         let is_downloading = self.torrents.get(&id).is_some_and(|slot| slot.is_downloading());
-        if is_downloading && !was_downloading && !private {
-            // It was announced as a seed.
+        if is_downloading && !was_downloading {
+            // It was announced as a seed, and had no place among the downloads.
             self.searches.remove(&info_hash);
-            self.searches.add(id, info_hash, false, Time::ZERO);
+            self.give_places(now);
+            self.rest_or_go_on(id, now);
+            self.search(id);
         }
-        self.queue(id, now);
     }
 
     /// From now on pieces are downloaded in order, or as usual.

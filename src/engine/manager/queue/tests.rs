@@ -1,9 +1,10 @@
 //! Tests of pausing and of the limit of downloads at once, with an engine that has no peers.
 
+mod real;
+mod virtual_time;
+
 use super::super::super::testkit::{PATIENCE, torrent};
-use super::super::super::{Command, Config, Engine, Job, Notice, Phase, Report, Settings, TorrentId, Watch};
-use super::super::{Input, prepare};
-use crate::base::time::Time;
+use super::super::super::{Command, Config, Engine, Job, Notice, Phase, Places, Report, TorrentId};
 use crossbeam_channel::Receiver;
 use std::time::{Duration, Instant};
 
@@ -31,7 +32,7 @@ fn wait_for(notices: &Receiver<Notice>, wanted: &[&str]) {
 fn a_paused_torrent_gives_its_turn_to_another_and_pausing_all_includes_later_ones() {
     let config = Config {
         ports: 0..=0,
-        max_downloads: Some(1),
+        places: Places { downloads: Some(1), ..Places::default() },
         status_every: Some(Duration::from_secs(1)),
         ..Config::default()
     };
@@ -69,37 +70,4 @@ fn a_paused_torrent_gives_its_turn_to_another_and_pausing_all_includes_later_one
     wait_for(&notices, &["downloads", "turn", "turn", "turn"]);
     engine.send(Command::Remove(TorrentId(0)));
     wait_for(&notices, &["downloads", "turn", "turn"]);
-}
-
-/// Nobody has the content of the first torrent, and the time is what the test says.
-#[test]
-fn a_download_that_stalls_does_not_keep_the_next_one_from_its_turn() {
-    let config = Config { max_downloads: Some(1), ..Config::default() };
-    let (notices, _told) = crossbeam_channel::unbounded();
-    let (mut manager, _sender) = prepare(config, Settings::default(), Vec::new(), notices).unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    for number in 0..3 {
-        let (metainfo, _) = torrent(20_000 + number as usize, &[], 16_384, &[]);
-        let dir = dir.path().join(number.to_string());
-        std::fs::create_dir(&dir).unwrap();
-        let job = Box::new(Job::new(metainfo, dir));
-        manager.step(Some(Input::Add(TorrentId(number), job)), Time::ZERO);
-        while !manager.is_running(TorrentId(number)) {
-            let checked = manager.inbox.recv_timeout(PATIENCE).unwrap();
-            manager.step(Some(checked), Time::ZERO);
-        }
-    }
-    let mut after = |seconds: u64, press: Option<u64>| {
-        let command = press.map(|torrent| Input::Command(Command::PauseOrResume(Some(TorrentId(torrent)))));
-        let now = Time::from_secs(seconds);
-        manager.step(command, now);
-        let slots = manager.torrents.iter();
-        slots.map(|(id, slot)| standing(&slot.report(*id, now, Watch::default()))).collect::<Vec<_>>()
-    };
-    assert_eq!(after(179, None), ["downloads", "turn", "turn"]);
-    assert_eq!(after(180, None), ["downloads", "downloads", "turn"]);
-    assert_eq!(after(300, Some(0)), ["paused", "downloads", "turn"]);
-    assert_eq!(after(355, Some(0)), ["turn", "downloads", "turn"], "it begins again, as the others do");
-    assert_eq!(after(360, None), ["downloads", "downloads", "turn"]);
-    assert_eq!(after(540, None), ["downloads"; 3]);
 }

@@ -70,7 +70,8 @@ impl Announcer {
         let has_new = !new.is_empty();
         let (asked, waiting): (Vec<usize>, Vec<usize>) =
             new.into_iter().chain(kept.iter().map(|(.., number)| *number)).partition(is_asked);
-        tier.in_flight = asked.len();
+        // A torrent has at most some thousand trackers.
+        tier.in_flight = asked.len() as u32;
         if tier.in_flight == 0 && (has_new || tier.turn > 0) {
             // The tracker that was being asked may be one that was removed.
             (tier.due, tier.early, tier.held, tier.failed_rounds) = (now, now, false, 0);
@@ -79,7 +80,7 @@ impl Announcer {
             tier.impatient_at = now;
         }
         // The new ones come before those that were kept.
-        tier.turn = tier.in_flight;
+        tier.turn = asked.len();
         tier.order = [asked, waiting].concat();
         tier
     }

@@ -27,8 +27,10 @@ pub(super) struct Tier {
     pub(super) due: Time,
     /// From then on it may be asked early if there are too few peers.
     pub(super) early: Time,
-    /// Announces that are under way.
-    pub(super) in_flight: usize,
+    /// Announces that are under way ...
+    pub(super) in_flight: u32,
+    /// ... and final ones.
+    pub(super) parting: u32,
     /// When the next tracker is asked although an announce is under way.
     pub(super) impatient_at: Time,
     /// A person's announce waits until this: a tracker asked for that, or has just answered.
@@ -45,6 +47,8 @@ impl Tier {
     /// When a tracker of this tier is to be asked, if nothing else happens before.
     pub(super) fn next(&self, hungry: bool) -> Option<Time> {
         let at = match self.in_flight {
+            // A tracker that gets `stopped` after `started` would not list us.
+            _ if self.parting > 0 => return None,
             0 if hungry => self.due.min(self.early),
             0 => self.due,
             _ if hungry && (1..self.order.len()).contains(&self.turn) => self.impatient_at,

@@ -115,7 +115,8 @@ impl Torrent {
         for peer in self.peers.values_mut() {
             let (vain, asked) = peer.asked.drain(..).partition(|block| !kept.get(block.piece));
             peer.asked = asked;
-            vain.into_iter().for_each(|block| withdraw(peer, block, turn));
+            let limit = &mut self.fetching.limit;
+            vain.into_iter().for_each(|block| withdraw(peer, block, limit, turn));
         }
     }
 

@@ -53,7 +53,7 @@ impl Torrent {
         let Some(peer) = self.peers.get_mut(&key).filter(|_| answers) else { return };
         let all = blocks(size);
         let is_little = peer.describing < MOST_WAITING && peer.described < TIMES * all + SPARE;
-        if self.paused || piece >= all || !is_little || !self.may_describe(turn) {
+        if piece >= all || !is_little || !self.may_describe(turn) {
             let Some(peer) = self.peers.get_mut(&key) else { return };
             let reject = Metadata::Reject { piece }.emit();
             if let Some(message) = peer.extended.message(Extension::Metadata, reject) {
@@ -63,8 +63,7 @@ impl Torrent {
             (peer.described, peer.describing, peer.spoken) = (peer.described + 1, peer.describing + 1, turn.now);
             turn.actions.push(Action::Peer(key, PeerOrder::Metadata { piece, ids: peer.extended }));
             let bytes = u64::from(block_bytes(size, piece));
-            self.giving.limit.take(bytes);
-            turn.shared.upload.take(bytes);
+            self.giving.limit.take(&mut turn.shared.upload, bytes);
             turn.shared.described.add(bytes, turn.now);
         }
     }
@@ -74,8 +73,7 @@ impl Torrent {
     fn may_describe(&mut self, turn: &mut Turn) -> bool {
         let most = turn.shared.upload.rate().map(|rate| (rate / 2).max(LEAST_RATE));
         most.is_none_or(|most| turn.shared.described.rate(turn.now) <= most)
-            && !turn.shared.upload.is_overdrawn(turn.now)
-            && !self.giving.limit.is_overdrawn(turn.now)
+            && !self.giving.limit.is_overdrawn(&mut turn.shared.upload, turn.now)
     }
 
     /// The peer's writer has sent a block or a reject.

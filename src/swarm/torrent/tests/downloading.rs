@@ -4,8 +4,8 @@ use super::*;
 use crate::swarm::event::{DiskEvent, Event, PeerEvent};
 use crate::swarm::simulation::parts::key;
 use crate::swarm::simulation::stage::Stage;
+use crate::swarm::torrent::downloading::giving_up::SNUB_AFTER;
 use crate::swarm::torrent::downloading::{MOST_ALLOWED, MOST_SUGGESTED, MOST_UNREQUESTED};
-use crate::swarm::torrent::giving_up::SNUB_AFTER;
 
 impl Stage {
     /// How many blocks connection `number` is asked for now.

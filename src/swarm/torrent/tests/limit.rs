@@ -1,6 +1,7 @@
 //! Download limits and timeouts, in virtual time.
 
 use super::*;
+use crate::swarm::settings::{RateLimits, Term};
 use crate::swarm::simulation::stage::Stage;
 use std::sync::Arc;
 
@@ -17,6 +18,11 @@ fn as_much_comes_in_ten_seconds_as_the_limit_allows() {
         let percent = swarm.members[0].torrent.fetching.down.total() * 100 / (10 * rate);
         assert!((97..=100).contains(&percent), "{seeds} seeds: {percent} %");
         assert!(swarm.run(Time::from_secs(13), |swarm| swarm.whole(0)), "{seeds} seeds: it stalls");
+        let (now, member) = (swarm.now + Time::from_secs(1), &mut swarm.members[0]);
+        let turn = &mut Turn { now, shared: &mut member.shared, actions: &mut Vec::new() };
+        member.torrent.handle(Event::Timer, turn);
+        let wake = member.torrent.next_wake(now, &member.shared);
+        assert!(wake.is_none_or(|wake| wake > now), "a complete torrent waits for no tokens");
     }
 }
 
@@ -91,4 +97,33 @@ fn a_limit_of_nothing_lets_nothing_pass_and_wakes_nobody_until_it_is_lifted() {
         (0..2).for_each(|number| swarm.happen(number, Event::Timer));
         assert!(swarm.run(now + Time::from_secs(60), |swarm| swarm.whole(0)), "it stalls");
     }
+}
+
+#[test]
+fn limits_of_one_torrent_hold_at_once_and_are_lifted_at_once() {
+    let mut swarm = swarm_of(&[nothing(), everything()]);
+    let rate = 64 * 1024;
+    let limits = RateLimits { download: Some(rate), upload: None };
+    swarm.happen(0, Event::Terms(Term::Limits(limits)));
+    swarm.connect(0, 1);
+    swarm.run(Time::from_secs(5), |_| false);
+    let came = |swarm: &Swarm| swarm.members[0].torrent.fetching.down.total();
+    let percent = came(&swarm) * 100 / (5 * rate);
+    assert!((95..=100).contains(&percent), "{percent} %");
+
+    // The limit of all together is lower; it holds only if the torrent shares it.
+    swarm.members[0].shared.download.set_rate(Some(0), Time::from_secs(5));
+    let before = came(&swarm);
+    swarm.run(Time::from_secs(10), |_| false);
+    assert!(came(&swarm) - before <= u64::from(BLOCK_BYTES) * 2);
+    // Nothing was due in these seconds.
+    swarm.now = Time::from_secs(10);
+    swarm.happen(0, Event::Terms(Term::SharesLimits(false)));
+    let before = came(&swarm);
+    swarm.run(Time::from_secs(15), |_| false);
+    let percent = (came(&swarm) - before) * 100 / (5 * rate);
+    // What a quarter of a second allows may be saved up.
+    assert!((90..=106).contains(&percent), "{percent} %");
+    swarm.happen(0, Event::Terms(Term::Limits(RateLimits::default())));
+    assert!(swarm.run(Time::from_secs(17), |swarm| swarm.whole(0)), "it is lifted");
 }

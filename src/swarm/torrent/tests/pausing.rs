@@ -1,74 +1,96 @@
-//! Pausing.
+//! Pausing: a torrent leaves its swarm, and joins it again.
 
 use super::*;
+use crate::proto::tracker::announce::{AnnounceEvent, AnnounceReply};
+use crate::swarm::meeting::announcer::{Announcement, Ask};
+use crate::swarm::meeting::source::Source;
+use crate::swarm::simulation::parts::key;
 use crate::swarm::simulation::stage::Stage;
 
-/// How many of the messages since the last call are `wanted`.
-fn sent(stage: &mut Stage, wanted: fn(&Message) -> bool) -> usize {
-    core::mem::take(&mut stage.told).iter().filter(|(_, message)| wanted(message)).count()
+/// A torrent with a tracker.
+fn tracked() -> Stage {
+    let tiers = vec![vec!["http://a/".into()]];
+    Stage::with(&Metainfo { tiers, ..metainfo(8, 4, 0) }, Bitfield::new(8), Settings::default())
+}
+
+/// Takes the announces since the last call.
+fn announced(stage: &mut Stage) -> Vec<Announcement> {
+    core::mem::take(&mut stage.announced)
+}
+
+/// Their events.
+fn events(announced: &[Announcement]) -> Vec<Option<AnnounceEvent>> {
+    let event = |announcement: &Announcement| match &announcement.ask {
+        Ask::Announce(request) => request.event,
+        Ask::Scrape(_) => panic!("a scrape"),
+    };
+    announced.iter().map(event).collect()
+}
+
+/// The tracker answers.
+fn answer(stage: &mut Stage, announced: Vec<Announcement>) {
+    for announcement in announced {
+        let (seeds, leechers, downloaded) = (Some(1), Some(1), Some(1));
+        let reply = AnnounceReply { seeds, leechers, downloaded, ..AnnounceReply::default() };
+        stage.happen(Event::Announced { announcement: announcement.into(), outcome: Box::new(Ok(reply)) });
+    }
 }
 
 #[test]
-fn a_pause_withdraws_requests_and_chokes_and_afterwards_all_goes_on() {
-    let is_unchoke = |message: &Message| *message == Message::Unchoke;
-    let mut stage = Stage::of(Bitfield::from_bytes([0b1000_0000], 8).unwrap(), Settings::default());
-    stage.join(1, [10, 0, 0, 1], 2, false);
-    stage.hear(1, Message::HaveAll);
-    stage.hear(1, Message::Interested);
-    assert_eq!(sent(&mut stage, is_unchoke), 1);
-    stage.hear(1, Message::Unchoke);
-    let asked = core::mem::take(&mut stage.asked).len();
-    assert!(asked > 0);
+fn a_pause_closes_the_connections_and_afterwards_they_are_opened_again() {
+    let mut stage = Stage::new(8, 50);
+    let addr = |number: u8| core::net::SocketAddr::from(([10, 0, 0, number], u16::from(number)));
+    stage.happen(Event::Found { source: Source::Tracker, addrs: vec![addr(1)] });
+    assert_eq!(core::mem::take(&mut stage.connecting), [addr(1)]);
+    stage.seed_comes(1, 2, true);
+    assert!(!stage.asked.is_empty());
 
     stage.happen(Event::Paused(true));
-    let withdrawn = |message: &Message| matches!(message, Message::Cancel(_) | Message::Choke);
-    assert_eq!(sent(&mut stage, withdrawn), asked + 1);
+    assert_eq!(stage.closed, [(key(1), "we stop")]);
     assert_eq!(stage.shared.budget.free(), 1 << 20, "every byte of the budget came back");
-    [Message::Unchoke, Message::Interested].into_iter().for_each(|message| stage.hear(1, message));
-    assert!(sent(&mut stage, is_unchoke) == 0 && stage.asked.is_empty());
-    assert!(stage.torrent.paused);
+    assert_eq!(stage.shared.connected, 0);
+    stage.happen(Event::Found { source: Source::Tracker, addrs: vec![addr(2)] });
+    stage.join(3, [10, 0, 0, 3], 4, false);
+    assert_eq!(stage.closed.last(), Some(&(key(3), "the torrent is paused or ends")));
+    stage.pass(Time::from_secs(3600));
+    assert_eq!(stage.connecting, [], "nobody is connected to during a pause");
+    assert!(stage.torrent.next_wake(stage.now, &stage.shared).is_none(), "nothing is due");
 
     stage.happen(Event::Paused(false));
-    assert_eq!((stage.asked.len(), sent(&mut stage, is_unchoke)), (asked, 1));
+    stage.pass(Time::from_secs(1));
+    assert_eq!(stage.connecting.len(), 2, "those that it knew");
+    stage.seed_comes(1, 2, true);
+    assert!(!stage.asked.is_empty());
 }
 
-/// A choked newcomer may have the pieces of its allowed fast set (BEP 6), and its requests survive the choke.
 #[test]
-fn nothing_is_sent_during_a_pause_even_of_what_choked_peers_may_have() {
-    let (upload_slots, upload_rate) = (Some(1), Some(1024));
-    let settings = Settings { upload_slots, upload_rate, ..Settings::default() };
-    let mut stage = Stage::of(Bitfield::full(64), settings);
-    let comes = |stage: &mut Stage, number: u32| {
-        stage.join(number, [10, 0, 0, number as u8], number as u8 + 1, false);
-        stage.hear(number, Message::HaveNone);
-        stage.hear(number, Message::Interested);
-    };
-    let allowed = |stage: &Stage, number: u32| -> Vec<u32> {
-        let piece = |(to, message): &(u32, Message)| match message {
-            Message::AllowedFast(piece) if *to == number => Some(*piece),
-            _ => None,
-        };
-        stage.told.iter().filter_map(piece).collect()
-    };
-    (1..=2).for_each(|number| comes(&mut stage, number));
-    let piece = allowed(&stage, 2)[0];
-    let ask = |stage: &mut Stage, number: u32| {
-        (0..4).for_each(|block| {
-            let begin = block * BLOCK_BYTES;
-            stage.hear(number, Message::Request(BlockSpec { piece, begin, length: BLOCK_BYTES }));
-        });
-    };
-    [1, 2].into_iter().for_each(|number| ask(&mut stage, number));
+fn trackers_hear_of_a_pause_and_of_its_end_in_this_order() {
+    let mut stage = tracked();
+    stage.happen(Event::Timer);
+    let started = announced(&mut stage);
+    assert_eq!(events(&started), [Some(AnnounceEvent::Started)]);
     stage.happen(Event::Paused(true));
-    comes(&mut stage, 3);
-    assert!(allowed(&stage, 3).is_empty(), "it may have nothing now");
-    ask(&mut stage, 2);
-    assert_eq!(sent(&mut stage, |message| matches!(message, Message::Reject(_))), 12);
-    stage.pass(Time::from_secs(60));
-    assert_eq!(stage.served, []);
+    assert!(stage.announced.is_empty(), "an answer is under way");
+    answer(&mut stage, started);
+    let stopped = announced(&mut stage);
+    assert_eq!(events(&stopped), [Some(AnnounceEvent::Stopped)]);
     stage.happen(Event::Paused(false));
-    assert!(!allowed(&stage, 3).is_empty() || stage.told.contains(&(3, Message::Unchoke)), "{:?}", stage.told);
-    ask(&mut stage, 2);
-    stage.pass(Time::from_secs(60));
-    assert_eq!(stage.served.len(), 4);
+    stage.pass(Time::from_secs(5));
+    assert!(stage.announced.is_empty(), "`stopped` must not come after `started`");
+    answer(&mut stage, stopped);
+    let again = announced(&mut stage);
+    assert_eq!(events(&again), [Some(AnnounceEvent::Started)]);
+    answer(&mut stage, again);
+    assert!(stage.announced.is_empty());
+}
+
+/// A torrent that waits for its place from the beginning need not be announced.
+#[test]
+fn a_torrent_that_is_paused_before_its_first_announce_tells_no_tracker() {
+    let mut stage = tracked();
+    stage.happen(Event::Paused(true));
+    stage.pass(Time::from_secs(3600));
+    assert!(stage.announced.is_empty());
+    stage.happen(Event::Paused(false));
+    assert_eq!(events(&announced(&mut stage)), [Some(AnnounceEvent::Started)]);
 }

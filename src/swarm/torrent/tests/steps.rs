@@ -3,6 +3,7 @@
 use super::*;
 use crate::base::steps;
 use crate::proto::peer::message::BlockSpec;
+use crate::swarm::settings::RateLimits;
 use crate::swarm::simulation::parts::key;
 use crate::swarm::simulation::stage::Stage;
 
@@ -101,8 +102,8 @@ fn the_steps_of_a_block_do_not_grow_with_the_pieces_and_hardly_with_the_peers() 
 /// The steps of the costliest event of a torrent that shares out its upload among `leechers`, for each block that it
 /// serves then. `seeds`: it is a seed, and need not look for peers that give.
 fn costliest_turn(leechers: u32, seeds: bool) -> u64 {
-    let settings =
-        Settings { upload_rate: Some(1 << 20), upload_slots: Some(1000), max_peers: 2000, ..Settings::default() };
+    let limits = RateLimits { upload: Some(1 << 20), download: None };
+    let settings = Settings { limits, upload_slots: Some(1000), max_peers: 2000, ..Settings::default() };
     let mut have = Bitfield::full(50);
     assert!(seeds || have.clear(49));
     let mut stage = Stage::of(have, settings);

@@ -63,7 +63,7 @@ impl Torrent {
     }
 
     fn asks_web_seeds(&self) -> bool {
-        self.is_downloading() && !self.paused && !self.meeting.announcer.stopping
+        self.is_downloading() && !self.meeting.announcer.stopping
     }
 
     /// No thread could be started for a web seed.

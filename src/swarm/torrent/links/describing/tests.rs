@@ -157,19 +157,6 @@ fn a_description_that_is_gone_is_withdrawn() {
     assert_eq!(handshake(&first).metadata_size, None);
 }
 
-#[test]
-fn while_it_is_paused_requests_are_rejected() {
-    let mut stage = stage(false);
-    come(&mut stage, 1);
-    stage.happen(Event::Paused(true));
-    told(&mut stage, 1);
-    ask(&mut stage, 1, 0);
-    assert_eq!((stage.described.len(), told(&mut stage, 1)), (0, vec![reject(0)]));
-    stage.happen(Event::Paused(false));
-    ask(&mut stage, 1, 0);
-    assert_eq!(stage.described, [(1, 0)]);
-}
-
 /// Answers can't be sent to a peer that gave no id for them.
 #[test]
 fn a_peer_without_an_id_for_answers_gets_none() {

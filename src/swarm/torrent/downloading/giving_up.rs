@@ -2,17 +2,17 @@
 //!
 //! A part of [`Torrent`]. BEP 6 for rejects, Cohen 2003 for snubbing.
 
-use super::{Torrent, Turn, send};
 use crate::base::time::Time;
 use crate::proto::peer::message::{BlockSpec, Message};
 use crate::swarm::peer::{Peer, PeerKey, take_out};
+use crate::swarm::torrent::{Torrent, Turn, send};
 
 /// A peer that owes us blocks and sends none for this long is snubbed (libtorrent, rain: 20 s).
-pub(super) const SNUB_AFTER: Time = Time::from_secs(20);
+pub(in crate::swarm::torrent) const SNUB_AFTER: Time = Time::from_secs(20);
 
 /// Which requests to a peer are given up.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Requests {
+pub(in crate::swarm::torrent) enum Requests {
     /// All of them.
     All,
     /// Those that a peer does not answer while it chokes us: all but those for its allowed fast set (BEP 6).
@@ -22,12 +22,12 @@ pub(super) enum Requests {
 impl Torrent {
     /// The peer will not send a block (BEP 6). It is asked again with its next block, or when the snub time is over:
     /// asking at once could go on for ever.
-    pub(super) fn rejected(&mut self, key: PeerKey, block: BlockSpec, turn: &mut Turn) {
+    pub(in crate::swarm::torrent) fn rejected(&mut self, key: PeerKey, block: BlockSpec, turn: &mut Turn) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         // If the same block was given up before and requested again, this answers the earlier request.
         if !take_out(&mut peer.late, block) && take_out(&mut peer.asked, block) {
             peer.refused = true;
-            turn.shared.request_given_up(block.length as u64);
+            turn.shared.request_given_up(&mut self.fetching.limit, block.length as u64);
             self.picker.request_given_up(block);
             self.fetching.must_ask_all = true;
             self.wake_for(key);
@@ -35,7 +35,7 @@ impl Torrent {
     }
 
     /// Frees what a peer was asked for, so that others can be asked. If it still comes, it is taken.
-    pub(super) fn give_up_requests(&mut self, key: PeerKey, requests: Requests, turn: &mut Turn) {
+    pub(in crate::swarm::torrent) fn give_up_requests(&mut self, key: PeerKey, requests: Requests, turn: &mut Turn) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         if !peer.asked.is_empty() {
             // It may choke us so often that nothing ever comes, so the time that we waited counts.
@@ -45,7 +45,7 @@ impl Torrent {
         let (kept, given_up) = peer.asked.drain(..).partition(stays);
         peer.asked = kept;
         for block in given_up {
-            turn.shared.request_given_up(block.length as u64);
+            turn.shared.request_given_up(&mut self.fetching.limit, block.length as u64);
             self.picker.request_given_up(block);
             peer.give_up(block);
         }
@@ -56,7 +56,7 @@ impl Torrent {
     }
 
     /// Gives up all requests to a peer and tells it.
-    pub(super) fn withdraw_requests(&mut self, key: PeerKey, turn: &mut Turn) {
+    pub(in crate::swarm::torrent) fn withdraw_requests(&mut self, key: PeerKey, turn: &mut Turn) {
         let asked = self.peers.get(&key).map(|peer| peer.asked.clone()).unwrap_or_default();
         self.give_up_requests(key, Requests::All, turn);
         if let Some(peer) = self.peers.get_mut(&key) {
@@ -65,12 +65,12 @@ impl Torrent {
     }
 
     /// When a peer will have been silent for too long.
-    pub(super) fn snub_at(peer: &Peer) -> Option<Time> {
+    pub(in crate::swarm::torrent) fn snub_at(peer: &Peer) -> Option<Time> {
         (!peer.asked.is_empty() || peer.refused).then_some(peer.answered + SNUB_AFTER)
     }
 
     /// Peers that owe blocks and send none lose their requests to others, and keep one to show that they live.
-    pub(super) fn snub_the_silent(&mut self, turn: &mut Turn) {
+    pub(in crate::swarm::torrent) fn snub_the_silent(&mut self, turn: &mut Turn) {
         let silent = self.keys_of(|peer| Torrent::snub_at(peer).is_some_and(|at| at <= turn.now));
         if silent.is_empty() {
             return;

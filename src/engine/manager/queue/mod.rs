@@ -1,8 +1,11 @@
-//! Adding, checking, pausing, resuming and removing torrents while the process runs, and the limit of downloads at
-//! once.
+//! Adding, checking, pausing, resuming and removing torrents while the process runs, and their places among those that
+//! download or seed.
 //!
-//! Floor 3, part of the [`manager`](super). A torrent that has to wait for others is paused: it is in its swarm, but
-//! requests nothing and serves nothing.
+//! Floor 3, part of the [`manager`](super). A torrent that is paused or has to wait for others is not in its swarm. The
+//! places are given in `places.rs`.
+
+pub mod order;
+pub mod places;
 
 use super::Manager;
 use super::checking::Checking;
@@ -10,6 +13,7 @@ use super::slot::{Slot, State};
 use crate::base::time::Time;
 use crate::engine::checker::Check;
 use crate::engine::config::Job;
+use crate::engine::config::Options;
 use crate::engine::keeper::Kept;
 use crate::engine::notice::Notice;
 use crate::engine::udp::Order;
@@ -18,9 +22,11 @@ use crate::storage::check::CheckedContent;
 use crate::storage::error::ContentError;
 use crate::swarm::event::{DiskEvent, Event};
 use crate::swarm::figures::Status;
+use crate::swarm::meeting::source::TRACKERS_ALONE;
 use crate::swarm::shared::Turn;
 use crate::swarm::standing::{DiskTrouble, Standing};
 use crate::swarm::torrent::Torrent;
+use places::allowed;
 use std::sync::Arc;
 
 impl Manager {
@@ -32,9 +38,19 @@ impl Manager {
         }
         let check = Checking::of(&mut job);
         let progress = Arc::clone(&check.progress);
-        self.torrents.insert(torrent, Box::new(Slot::new(State::Checking(check), self.paused)));
-        self.news.touched(torrent);
+        self.insert(torrent, State::Checking(check), job.options.take());
         self.disks.check(Check::New { torrent, job, progress });
+    }
+
+    /// There is one more torrent.
+    pub(super) fn insert(&mut self, id: TorrentId, state: State, options: Option<Box<Options>>) {
+        let place = options.as_ref().and_then(|options| options.place);
+        let rank = self.order.push(id);
+        self.torrents.insert(id, Box::new(Slot::new(state, self.paused, rank, options)));
+        self.news.touched(id);
+        if let Some(place) = place {
+            self.place(id, place);
+        }
     }
 
     /// The content of a torrent was checked, for the first time or again.
@@ -63,7 +79,9 @@ impl Manager {
             return self.failed_at_start(id, problem);
         }
         let Some(slot) = self.torrents.get_mut(&id) else { return };
+        let options = slot.options.take().unwrap_or_default();
         let mut torrent = Torrent::new(&content.metainfo, have, Arc::clone(&self.settings), now, &mut self.shared.rng);
+        torrent.transferred_before(options.transferred.or(content.before).unwrap_or_default());
         slot.choice = content.choice();
         if let Some(choice) = &slot.choice {
             torrent.choose_at_start(choice, &mut self.shared.rng);
@@ -71,13 +89,14 @@ impl Manager {
         if let Some(description) = &content.description {
             torrent.describe(description.size());
         }
+        let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
+        options.terms().for_each(|term| torrent.agree(allowed(term), turn));
         let mut peers = Box::default();
         match std::mem::replace(&mut slot.state, State::Checking(Box::default())) {
             State::Learning(stage, _) => {
                 // The readers of its peers need the number of pieces to continue.
                 stage.unknown.is(&content);
-                self.shared.budget.turn_to(content.device(), self.disks.disk.devices.len() > 1);
-                let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
+                turn.shared.budget.turn_to(content.device(), self.disks.disk.devices.len() > 1);
                 let taken_over = stage.learning.hand_over(turn);
                 torrent.adopt(taken_over, turn);
             }
@@ -85,24 +104,21 @@ impl Manager {
             State::Running(..) | State::Failed(_) => {}
         }
         let Status { left, standing, .. } = torrent.status(now);
-        let (had_bytes, is_complete, paused) =
-            (content.wanted_bytes() - left, standing == Standing::Seeding, slot.paused);
+        let (had_bytes, is_complete) = (content.wanted_bytes() - left, standing == Standing::Seeding);
         slot.saved.at = now;
-        slot.kept = known.map(|known| Kept::new(&content, known));
+        let totals = torrent.before();
+        slot.kept = known.map(|known| Kept::new(&content, known.with_totals(totals)));
         slot.state = State::Running(Box::new(torrent), Arc::clone(&content));
-        if !content.metainfo.private {
-            let info_hash = content.metainfo.info_hash;
-            self.searches.add(id, info_hash, is_complete, Time::ZERO);
-        }
         self.peers.around.directory.add(content);
         self.news.tell(Notice::Joined { torrent: id, had_bytes, hashed_bytes, is_complete });
         self.catch_up(id, now);
-        if paused {
-            self.handle(id, Event::Paused(true), now);
-        }
+        // It may have to wait for a place. Then its trackers need not hear of it yet.
+        self.carry_out(id, now);
+        self.give_places(now);
+        self.rest_or_go_on(id, now);
+        self.search(id);
         self.handle(id, Event::Timer, now);
         self.meet(id, &peers, now);
-        self.queue(id, now);
     }
 
     /// The content of a running torrent was in doubt, and is open and checked again.
@@ -114,8 +130,9 @@ impl Manager {
         let Some(slot) = self.torrents.get_mut(&id) else { return };
         // The state that was saved describes the files as they were before.
         slot.saved.pieces = None;
-        slot.kept = known.map(|known| Kept::new(&content, known));
-        if let State::Running(_, before) = &mut slot.state {
+        if let State::Running(torrent, before) = &mut slot.state {
+            let totals = torrent.before();
+            slot.kept = known.map(|known| Kept::new(&content, known.with_totals(totals)));
             self.disks.disk.end(&std::mem::replace(before, Arc::clone(&content)));
             self.peers.around.directory.add(content);
             self.handle(id, Event::Disk(DiskEvent::CheckedAgain { have }), now);
@@ -134,49 +151,67 @@ impl Manager {
     pub(super) fn pause_or_resume_all(&mut self, now: Time) {
         let all_paused = self.torrents.values().all(|slot| slot.paused);
         self.paused = if self.torrents.is_empty() { !self.paused } else { !all_paused };
-        // All of them are marked first, so that no torrent that is paused takes the place of another.
-        self.torrents.values_mut().for_each(|slot| slot.paused = self.paused);
-        self.ids().into_iter().for_each(|torrent| self.paused_or_resumed(torrent, now));
+        self.ids().into_iter().for_each(|torrent| self.set_paused(torrent, self.paused, now));
     }
 
     /// A person pauses a torrent, or resumes it.
     pub(super) fn pause_or_resume(&mut self, torrent: TorrentId, now: Time) {
-        if let Some(slot) = self.torrents.get_mut(&torrent) {
-            slot.paused = !slot.paused;
-            self.paused_or_resumed(torrent, now);
+        if let Some(slot) = self.torrents.get(&torrent) {
+            self.set_paused(torrent, !slot.paused, now);
         }
     }
 
-    fn paused_or_resumed(&mut self, torrent: TorrentId, now: Time) {
+    /// A person pauses a torrent, or lets it go on when there is a place for it.
+    pub(super) fn set_paused(&mut self, torrent: TorrentId, paused: bool, now: Time) {
+        let Some(slot) = self.torrents.get_mut(&torrent).filter(|slot| slot.paused != paused) else { return };
+        (slot.paused, slot.enough, slot.starts_now) = (paused, None, false);
+        slot.queued &= !paused;
         self.carry_out(torrent, now);
-        self.queue(torrent, now);
-        let is_paused = self.torrents.get(&torrent).is_some_and(|slot| slot.paused || slot.queued);
-        self.handle(torrent, Event::Paused(is_paused), now);
-        // It may have left its place to another, or may find one.
-        self.place_left = true;
+        if paused {
+            self.rest_or_go_on(torrent, now);
+        } else {
+            self.goes_on.push(torrent);
+        }
+        self.news.touched(torrent);
         self.news.hurry(now);
     }
 
-    /// A torrent begins to download: it has to wait if as many as may are downloading already.
-    pub(super) fn queue(&mut self, torrent: TorrentId, now: Time) {
-        let downloading = &self.agenda.downloading;
-        if self.max_downloads.is_some_and(|most| downloading.len() > most) && downloading.contains(&torrent) {
-            self.put_in_queue(torrent, true, now);
+    /// A torrent leaves its swarm, or joins it again, if what a person wants or its place says so.
+    pub(super) fn rest_or_go_on(&mut self, id: TorrentId, now: Time) {
+        let Some(slot) = self.torrents.get(&id) else { return };
+        let (rests, is_paused) = (
+            slot.rests(),
+            match &slot.state {
+                State::Running(torrent, _) => torrent.is_paused(),
+                State::Learning(stage, _) => stage.learning.is_paused(),
+                State::Checking(..) | State::Failed(_) => return,
+            },
+        );
+        if rests == is_paused {
+            return;
+        }
+        self.handle(id, Event::Paused(rests), now);
+        let info_hash = self.torrents.get(&id).and_then(|slot| slot.state.listed());
+        match info_hash {
+            Some(info_hash) if rests => self.searches.remove(&info_hash),
+            _ => self.search(id),
         }
     }
 
-    /// A place among those that download is free: the torrents that waited longest get it.
-    pub(super) fn next_in_queue(&mut self, now: Time) {
-        let Some(most) = self.max_downloads else { return };
-        let places = most.saturating_sub(self.agenda.downloading.len());
-        let next: Vec<TorrentId> = self.agenda.queued.iter().take(places).copied().collect();
-        next.into_iter().for_each(|torrent| self.put_in_queue(torrent, false, now));
-    }
-
-    fn put_in_queue(&mut self, torrent: TorrentId, queued: bool, now: Time) {
-        if let Some(slot) = self.torrents.get_mut(&torrent) {
-            slot.queued = queued;
-            self.handle(torrent, Event::Paused(queued), now);
+    /// Searches for peers of a torrent, if that is allowed and it is in its swarm.
+    pub(super) fn search(&mut self, id: TorrentId) {
+        let Some(slot) = self.torrents.get(&id).filter(|slot| !slot.rests()) else { return };
+        match &slot.state {
+            State::Running(torrent, content) if !content.metainfo.private => {
+                self.searches.add(id, content.metainfo.info_hash, torrent.is_complete(), Time::ZERO);
+            }
+            // The torrent may turn out to be private. So it is not announced before its trackers have had time to
+            // answer, nor when it is known and being checked.
+            State::Learning(stage, _) if !stage.learning.is_learned() => {
+                let after = if slot.trackers().is_empty() { Time::ZERO } else { TRACKERS_ALONE };
+                self.searches.add(id, stage.info_hash, false, after);
+            }
+            State::Running(..) | State::Learning(..) | State::Checking(..) | State::Failed(_) => {}
         }
     }
 }

@@ -1,0 +1,100 @@
+//! What a person sets for this torrent alone: limits, places for peers, and when it has seeded enough.
+//!
+//! A part of [`Torrent`]. The terms hold from the moment at which they are set, and are not remembered after the end:
+//! the program that set them does that.
+
+use crate::base::time::Time;
+use crate::swarm::event::{Action, News};
+use crate::swarm::settings::{Enough, SeedUntil, Term};
+use crate::swarm::torrent::{Torrent, Turn};
+
+/// When a torrent has seeded enough.
+pub(in crate::swarm::torrent) struct SeedLimit {
+    pub(in crate::swarm::torrent) until: SeedUntil,
+    /// Bytes that were sent before the ratio counts: all, if it was reached and the person let the torrent go on.
+    from: u64,
+    /// What it has reached. It is paused since.
+    reached: Option<Enough>,
+}
+
+impl Torrent {
+    /// Bytes that were uploaded and downloaded in earlier runs.
+    pub fn before(&self) -> (u64, u64) {
+        self.before
+    }
+
+    /// In earlier runs, so many bytes were uploaded and downloaded.
+    pub fn transferred_before(&mut self, before: (u64, u64)) {
+        self.before = before;
+    }
+
+    /// Sets something while the torrent runs.
+    pub(in crate::swarm::torrent) fn set(&mut self, term: Term, turn: &mut Turn) {
+        self.agree(term, turn);
+        // What waited for the limits before may be due now.
+        self.timer(turn);
+    }
+
+    /// Sets something; before the torrent's first event too.
+    pub fn agree(&mut self, term: Term, turn: &mut Turn) {
+        match term {
+            Term::Limits(limits) => {
+                self.fetching.limit.set_rate(limits.download, turn.now);
+                self.giving.limit.set_rate(limits.upload, turn.now);
+            }
+            Term::SharesLimits(shares) => {
+                (self.fetching.limit.shares, self.giving.limit.shares) = (shares, shares);
+            }
+            Term::MaxPeers(most) => self.set_max_peers(most, turn),
+            Term::SeedUntil(until) => {
+                let limit = SeedLimit { until, from: 0, reached: None };
+                self.seed_limit = (until != SeedUntil::default()).then(|| Box::new(limit));
+            }
+        }
+    }
+
+    /// Bytes of content that were sent in all runs.
+    fn sent(&self) -> u64 {
+        self.before.0.saturating_add(self.giving.up.total())
+    }
+
+    /// When it has seeded enough because it sends nothing.
+    pub(in crate::swarm::torrent) fn enough_at(&self) -> Option<Time> {
+        self.stalls_at(self.seed_limit.as_ref()?.until.idle?).filter(|_| self.is_seeding())
+    }
+
+    /// Whether it has seeded enough, and why.
+    fn enough(&self, now: Time) -> Option<Enough> {
+        let limit = self.seed_limit.as_ref().filter(|_| self.is_seeding() && !self.paused)?;
+        let has = u128::from(self.picker.length() - self.picker.lacked_bytes());
+        let sent = u128::from(self.sent().saturating_sub(limit.from));
+        let ratio = limit.until.ratio.map(u128::from);
+        if has > 0 && ratio.is_some_and(|ratio| sent * 100 >= ratio * has) {
+            return Some(Enough::Ratio);
+        }
+        self.enough_at().filter(|at| *at <= now).map(|_| Enough::Idle)
+    }
+
+    /// Pauses if the torrent has seeded enough.
+    pub(in crate::swarm::torrent) fn pause_if_enough(&mut self, turn: &mut Turn) {
+        let enough = self.enough(turn.now);
+        if let (Some(enough), Some(limit)) = (enough, &mut self.seed_limit) {
+            limit.reached = Some(enough);
+            self.pause(true, turn);
+            turn.actions.push(Action::News(News::SeededEnough(enough)));
+        }
+    }
+
+    /// It goes on. If it had reached the ratio, it has to reach it once more from here.
+    pub(in crate::swarm::torrent) fn seeds_again(&mut self) {
+        let sent = self.sent();
+        if let Some(limit) = &mut self.seed_limit
+            && limit.reached.take() == Some(Enough::Ratio)
+        {
+            limit.from = sent;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
