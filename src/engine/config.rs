@@ -14,7 +14,7 @@ use crate::swarm::learning::{Present, present};
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::settings::Settings;
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,6 +113,12 @@ pub struct Job {
     pub peers: Box<[String]>,
     /// Where the torrent's description can be read again, so that peers can be given it.
     pub description: Option<Description>,
+    /// The names on the disk that are not those of the torrent: for each path in the torrent, which begins with its
+    /// name, the last component on the disk. [`Notice::Renamed`](super::Notice::Renamed) brings the list.
+    pub renamed: Vec<(PathBuf, String)>,
+    /// The folder to which the content is moved as soon as it is complete. [`Notice::Moved`](super::Notice::Moved)
+    /// follows then. A [`Change::Move`](super::Change::Move) takes its place.
+    pub finally: Option<Arc<Path>>,
 }
 
 /// A torrent of which only the link is known.
@@ -149,7 +155,7 @@ impl Job {
     /// A job that downloads all of a torrent to `dir`.
     pub fn new(metainfo: impl Into<Box<Metainfo>>, dir: impl Into<Arc<Path>>) -> Job {
         let (metainfo, dir) = (metainfo.into(), dir.into());
-        Job { metainfo, dir, choice: None, duty: Duty::Fetch, peers: Box::default(), description: None }
+        Job { metainfo, dir, choice: None, duty: Duty::Fetch, peers: Box::default(), description: None, renamed: Vec::new(), finally: None }
     }
 
     /// Bytes of content that are wanted.

@@ -23,19 +23,19 @@ mod stage;
 mod trackers;
 
 use super::announce::Announcers;
-use super::checker;
+use super::checker::{self, Ended, Retry};
 use super::config::Config;
 use super::disk::Disk;
 use super::input::{Command, Input};
 use super::keeper::Keeper;
-use super::notice::Notice;
+use super::notice::{Notice, Notices};
 use super::peer::around::Surroundings;
 use super::peer::blocks::Blocks;
 use super::peer::listener;
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
 use crate::storage::TorrentId;
-use crate::swarm::event::{Action, Event, PeerEvent};
+use crate::swarm::event::{Action, DiskOrder, Event, News, PeerEvent};
 use crate::swarm::picking::budget::{Budget, LEAST_BYTES};
 use crate::swarm::settings::Settings;
 use crate::swarm::shared::{Shared, Turn};
@@ -103,7 +103,7 @@ pub fn start(
     config: Config,
     settings: Settings,
     listeners: Vec<TcpListener>,
-    notices: Sender<Notice>,
+    notices: Notices,
 ) -> io::Result<Sender<Input>> {
     let (mut manager, sender) = prepare(config, settings, listeners, notices)?;
     thread::Builder::new().name("manager".into()).spawn(move || manager.run())?;
@@ -115,7 +115,7 @@ fn prepare(
     mut config: Config,
     settings: Settings,
     listeners: Vec<TcpListener>,
-    notices: Sender<Notice>,
+    notices: Notices,
 ) -> io::Result<(Manager, Sender<Input>)> {
     let (sender, inbox) = crossbeam_channel::bounded(INBOX);
     let blocks = Blocks::new(config.memory_bytes);
@@ -257,7 +257,8 @@ impl Manager {
             Input::Learn(torrent, job) => self.learn(torrent, *job, now),
             Input::Begin(torrent, job) => self.begin(torrent, job, now),
             Input::Checked { .. } if self.end_at.is_some() => {}
-            Input::Checked { torrent, result } => self.checked(torrent, result, now),
+            Input::Checked { torrent, result, done } => self.checked(torrent, result, *done, now),
+            Input::Ask { torrent, answer } => self.answer(torrent, &answer, now),
             Input::Router(router) => self.router_says(*router, now),
             Input::Written { device, bytes } => self.shared.budget.written_to(device, bytes),
             Input::DiskDone { device } => self.disk_done(device, now),
@@ -324,14 +325,14 @@ impl Manager {
             }
         }
         self.carry_out(id, now);
-        given_up.into_iter().for_each(|problem| self.failed_at_start(id, problem));
+        given_up.into_iter().for_each(|problem| self.failed_at_start(id, problem, None));
     }
 
     /// Gives what a torrent decided to the parts that carry it out, and puts what it needs next on the agenda.
     fn carry_out(&mut self, id: TorrentId, now: Time) {
         let Some(slot) = self.torrents.get_mut(&id) else { return };
         let Some(info_hash) = slot.state.listed() else { return };
-        let mut ended = None;
+        let (mut ended, mut completed) = (None, false);
         for action in self.actions.drain(..) {
             match action {
                 Action::Peer(peer, order) => self.peers.order(peer, order),
@@ -346,9 +347,10 @@ impl Manager {
                 Action::Announce(announcement) => {
                     self.undone.extend(self.trackers.announce(id, announcement).map(|failed| (id, failed)));
                 }
+                Action::Disk(DiskOrder::CheckAgain) => self.disks.check_again(slot, now),
                 Action::Disk(order) => {
                     if let Some(content) = slot.state.content() {
-                        self.disks.order(content, order, now);
+                        self.disks.disk.give(content, order, now);
                     }
                 }
                 Action::Learned { info } => {
@@ -358,6 +360,7 @@ impl Manager {
                 }
                 Action::Node(addr) => self.searches.meet(addr),
                 Action::News(news) => {
+                    completed |= matches!(news, News::Complete);
                     self.searches.told(&news, &info_hash);
                     ended = self.news.report(id, slot, news, now).or(ended);
                 }
@@ -368,7 +371,11 @@ impl Manager {
         self.agenda.change(id, &mut slot.plan, next);
         self.news.touched(id);
         if let Some(problem) = ended {
-            self.end_torrent(id, Some(problem));
+            let content = self.torrents.get(&id).and_then(|slot| slot.state.content());
+            let retry = content.map(|content| Retry::Content(Arc::clone(content)));
+            self.end_torrent(id, Some(Ended { problem, retry }));
+        } else if completed {
+            self.move_complete(id, now);
         }
     }
 

@@ -4,11 +4,12 @@
 //! keeps its slot, so that a person can read why.
 
 use super::agenda::Plan;
-use super::checking::Checking;
+use super::checking::{Checking, Work};
 use super::stage::Stage;
 use crate::base::time::{Time, sooner};
+use crate::engine::checker::{Ended, Task};
 use crate::engine::keeper::Kept;
-use crate::engine::notice::{Phase, Problem, Report, Watch};
+use crate::engine::notice::{Phase, Report, Watch};
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
@@ -18,6 +19,8 @@ use crate::swarm::learning::Present;
 use crate::swarm::meeting::announcer::Tracker;
 use crate::swarm::shared::Shared;
 use crate::swarm::torrent::Torrent;
+use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +40,16 @@ pub struct Slot {
     pub saved: Saved,
     /// What the manager's agenda holds of it.
     pub plan: Plan,
+    /// What is being done with its content while it waits for that.
+    pub work: Option<Box<Work>>,
+    /// What a person wants to be done with its content next.
+    pub tasks: VecDeque<Task>,
+    /// The folder to which the content is moved when it is complete.
+    pub finally: Option<Arc<Path>>,
+    /// It was moved or renamed in this run, so there may be a journal of that.
+    pub moved: bool,
+    /// A person wants it to be deleted as soon as it is known where its content is.
+    pub doomed: bool,
 }
 
 /// What the last saved state said.
@@ -59,7 +72,7 @@ pub enum State {
     /// It is in its swarm.
     Running(Box<Torrent>, Arc<Content>),
     /// It ended by itself.
-    Failed(Box<Problem>),
+    Failed(Box<Ended>),
 }
 
 impl State {
@@ -89,6 +102,11 @@ impl Slot {
             kept: None,
             saved: Saved::default(),
             plan: Plan::default(),
+            work: None,
+            tasks: VecDeque::new(),
+            finally: None,
+            moved: false,
+            doomed: false,
         }
     }
 
@@ -153,6 +171,7 @@ impl Slot {
     pub fn status(&self, id: TorrentId, torrent: &Torrent, now: Time, watch: Watch) -> Arc<Status> {
         let mut status = torrent.status(now);
         (status.paused, status.queued, status.has_place) = (self.paused, self.queued, self.plan.downloads);
+        status.work = self.work.as_ref().map(|work| work.figures());
         if status.left > 0 {
             status.map = torrent.piece_map(watch.cells);
         }
@@ -183,7 +202,7 @@ impl Slot {
                 Phase::Learning(Arc::new(status))
             }
             State::Running(torrent, _) => Phase::Running(self.status(id, torrent, now, watch)),
-            State::Failed(problem) => Phase::Failed(Problem::clone(problem)),
+            State::Failed(ended) => Phase::Failed(ended.problem.clone()),
         };
         Report { torrent: id, phase }
     }

@@ -1,10 +1,9 @@
 //! Tests of pausing and of the limit of downloads at once, with an engine that has no peers.
 
 use super::super::super::testkit::{PATIENCE, torrent};
-use super::super::super::{Command, Config, Engine, Job, Notice, Phase, Report, Settings, TorrentId, Watch};
+use super::super::super::{Command, Config, Engine, Job, Notice, Phase, Report, Settings, Subscription, TorrentId, Watch};
 use super::super::{Input, prepare};
 use crate::base::time::Time;
-use crossbeam_channel::Receiver;
 use std::time::{Duration, Instant};
 
 /// What a torrent is doing: it is `checked`, is `paused`, waits for its `turn`, or `downloads`.
@@ -17,7 +16,7 @@ fn standing(report: &Report) -> &'static str {
     }
 }
 
-fn wait_for(notices: &Receiver<Notice>, wanted: &[&str]) {
+fn wait_for(notices: &Subscription, wanted: &[&str]) {
     let (end, mut last) = (Instant::now() + PATIENCE, Vec::new());
     while last != wanted {
         let notice = notices.recv_deadline(end).unwrap_or_else(|_| panic!("{last:?} instead of {wanted:?}"));
@@ -75,7 +74,7 @@ fn a_paused_torrent_gives_its_turn_to_another_and_pausing_all_includes_later_one
 #[test]
 fn a_download_that_stalls_does_not_keep_the_next_one_from_its_turn() {
     let config = Config { max_downloads: Some(1), ..Config::default() };
-    let (notices, _told) = crossbeam_channel::unbounded();
+    let (notices, _told) = super::super::super::notice::Notices::new();
     let (mut manager, _sender) = prepare(config, Settings::default(), Vec::new(), notices).unwrap();
     let dir = tempfile::tempdir().unwrap();
     for number in 0..3 {
