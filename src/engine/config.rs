@@ -155,7 +155,16 @@ impl Job {
     /// A job that downloads all of a torrent to `dir`.
     pub fn new(metainfo: impl Into<Box<Metainfo>>, dir: impl Into<Arc<Path>>) -> Job {
         let (metainfo, dir) = (metainfo.into(), dir.into());
-        Job { metainfo, dir, choice: None, duty: Duty::Fetch, peers: Box::default(), description: None, renamed: Vec::new(), finally: None }
+        Job {
+            metainfo,
+            dir,
+            choice: None,
+            duty: Duty::Fetch,
+            peers: Box::default(),
+            description: None,
+            renamed: Vec::new(),
+            finally: None,
+        }
     }
 
     /// Bytes of content that are wanted.

@@ -45,8 +45,8 @@ pub use crate::storage::{Duty, TorrentId};
 pub use config::{Config, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Job, LinkJob};
 pub use input::{Change, Command, Places, Priority, SeedUntil};
 pub use notice::{
-    Details, DhtReport, FileDetails, Names, Notice, Phase, Problem, ProblemKind, RateLimits, Report, Router, Subscription,
-    Watch,
+    Details, DhtReport, FileDetails, Names, Notice, Phase, Problem, ProblemKind, RateLimits, Report, Router,
+    Subscription, Watch,
 };
 
 use crate::proto::id::PeerId;

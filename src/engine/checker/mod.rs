@@ -164,7 +164,8 @@ impl Checker {
 
     /// Opens the content of a job.
     fn open(&self, torrent: TorrentId, job: Box<Job>, progress: Arc<Progress>) -> Result<Opened, Box<Refused>> {
-        let wrong = |why| ContentError { doing: Doing::Using, path: job.dir.to_path_buf(), error: io::Error::other(why) };
+        let wrong =
+            |why| ContentError { doing: Doing::Using, path: job.dir.to_path_buf(), error: io::Error::other(why) };
         let place = Renamed::new(&job.renamed, &job.metainfo).map_err(wrong);
         let place = match place.and_then(|renamed| Place::open(&self.files, &job.dir, renamed)) {
             Ok(place) => place,

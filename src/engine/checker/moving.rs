@@ -3,8 +3,8 @@
 //! Floor 3, a part of [`checker`](super). How files are carried, and what holds after `kill -9`, is told in
 //! [`storage::carry`](crate::storage::carry).
 
-use super::task::{Done, Refused, Retry, Task};
 use super::Checker;
+use super::task::{Done, Refused, Retry, Task};
 use crate::engine::keeper::Kept;
 use crate::engine::notice::Notice;
 use crate::proto::peer::bitfield::Bitfield;

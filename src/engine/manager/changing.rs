@@ -39,3 +39,6 @@ impl Manager {
         let _ = (places, now);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,8 @@ use super::Manager;
 use super::agenda::{Plan, due};
 use super::slot::{Slot, State};
 use super::trackers::Parting;
-use crate::engine::checker::{Ended, Retry};
 use crate::base::time::Time;
+use crate::engine::checker::{Ended, Retry};
 use crate::engine::config::FINAL_ANNOUNCE_TIME;
 use crate::engine::notice::{Notice, Problem};
 use crate::storage::TorrentId;
@@ -58,7 +58,8 @@ impl Manager {
             State::Failed(_) => {}
         }
         if let Some(ended) = ended {
-            self.torrents.insert(id, Box::new(Slot { state: State::Failed(ended.into()), kept: None, work: None, ..*slot }));
+            self.torrents
+                .insert(id, Box::new(Slot { state: State::Failed(ended.into()), kept: None, work: None, ..*slot }));
         }
         self.place_left = true;
         true

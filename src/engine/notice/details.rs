@@ -94,9 +94,12 @@ mod tests {
     fn the_verified_bytes_of_each_file_are_counted() {
         let dir = tempfile::tempdir().unwrap();
         // Pieces of 1000: the first file has one and a half, the next none of its own.
-        let (metainfo, _) = torrent(0, &[(1500, false), (100, false), (0, false), (1400, true), (1000, false)], 1000, &[]);
+        let (metainfo, _) =
+            torrent(0, &[(1500, false), (100, false), (0, false), (1400, true), (1000, false)], 1000, &[]);
         let mut have = Bitfield::new(4);
-        [1, 3].into_iter().for_each(|piece| drop(have.set(piece)));
+        [1, 3].into_iter().for_each(|piece| {
+            have.set(piece);
+        });
         let details = Details::new(Some(open(&metainfo, dir.path(), false)), have, Vec::new(), Vec::new());
         let files: Vec<FileDetails> = details.files().collect();
         assert_eq!(files.iter().map(|file| file.verified).collect::<Vec<_>>(), [500, 100, 0, 400, 1000]);

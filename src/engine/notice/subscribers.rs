@@ -110,7 +110,8 @@ impl Waiting {
             }
             (notice, before) => {
                 self.status = before;
-                if let (Some(Notice::Status { reports, .. }), Notice::Removed { torrent }) = (&mut self.status, &notice) {
+                if let (Some(Notice::Status { reports, .. }), Notice::Removed { torrent }) = (&mut self.status, &notice)
+                {
                     reports.retain(|report| report.torrent != *torrent);
                 }
                 if self.notices.len() >= MOST_WAITING {
@@ -192,6 +193,18 @@ impl Subscription {
         self.recv_deadline(Instant::now() + time)
     }
 
+    /// The notices until nothing will come any more.
+    pub fn iter(&self) -> impl Iterator<Item = Notice> {
+        std::iter::from_fn(|| {
+            loop {
+                if let Some(notice) = self.take().ok()? {
+                    return Some(notice);
+                }
+                self.0.ready.recv().ok()?;
+            }
+        })
+    }
+
     /// The notices that are there.
     pub fn try_iter(&self) -> impl Iterator<Item = Notice> {
         std::iter::from_fn(|| self.take().ok().flatten())
@@ -204,7 +217,8 @@ mod tests {
     use crate::engine::notice::{Phase, RateLimits};
 
     fn status(of: &[(u64, u64)]) -> Notice {
-        let report = |(torrent, bytes): &(u64, u64)| Report { torrent: TorrentId(*torrent), phase: Phase::Checking(*bytes) };
+        let report =
+            |(torrent, bytes): &(u64, u64)| Report { torrent: TorrentId(*torrent), phase: Phase::Checking(*bytes) };
         Notice::Status { reports: of.iter().map(report).collect(), limits: RateLimits::default(), dht: None }
     }
 
@@ -246,7 +260,7 @@ mod tests {
         drop(slow);
         notices.tell(says("four"));
         assert_eq!(all(&other), ["four"]);
-        assert!(other.recv_timeout(Duration::from_millis(1)) .is_err_and(|error| error.is_timeout()));
+        assert!(other.recv_timeout(Duration::from_millis(1)).is_err_and(|error| error.is_timeout()));
         drop(notices);
         assert!(other.recv_timeout(Duration::from_secs(60)).is_err_and(|error| error.is_disconnected()));
     }

@@ -40,12 +40,7 @@ impl Way<'_> {
     }
 
     /// Makes complete copies of files in the staging folder.
-    pub(super) fn copy(
-        &self,
-        items: &[Item],
-        unchanged: &mut [bool],
-        progress: &Progress,
-    ) -> Result<(), ContentError> {
+    pub(super) fn copy(&self, items: &[Item], unchanged: &mut [bool], progress: &Progress) -> Result<(), ContentError> {
         let needed: u64 = items.iter().map(|item| item.takes).sum();
         let free = self.new.folder().free_bytes(&self.new.root()).unwrap_or(u64::MAX);
         if free < needed {

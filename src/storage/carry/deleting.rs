@@ -16,7 +16,12 @@ const MOST_LINES: usize = 3;
 
 /// Deletes the content. `have`: the verified pieces; `None`: it was not checked. Returns lines about the files that
 /// stay although they are wanted.
-pub fn delete(content: &Content, have: Option<&Bitfield>, states: Option<&StateDir>, progress: &Progress) -> Vec<String> {
+pub fn delete(
+    content: &Content,
+    have: Option<&Bitfield>,
+    states: Option<&StateDir>,
+    progress: &Progress,
+) -> Vec<String> {
     content.close_files();
     let known = states.filter(|_| have.is_none()).map(|states| Known::load(states, content, |_| ()));
     let (folder, mut left, mut others) = (content.folder(), Vec::new(), 0);

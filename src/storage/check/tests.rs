@@ -3,12 +3,12 @@
 use super::{READ_BYTES, is_right};
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
+use crate::storage::Progress;
 use crate::storage::testkit::{Part, check_all as check, open, part, torrent};
 use proptest::prelude::*;
 use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
-use crate::storage::Progress;
 
 const PIECE: usize = 1000;
 

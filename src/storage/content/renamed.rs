@@ -59,10 +59,17 @@ impl Renamed {
 
     /// These names and one more. `path` is a path on the disk as it is now.
     pub fn with(&self, metainfo: &Metainfo, path: &Path, name: &str) -> Result<Renamed, String> {
-        let path = self.original(text(path)?);
+        let (shown, path) = (text(path)?, self.original(text(path)?));
+        if self.path(&path) != shown {
+            return Err(not_there(shown));
+        }
         let mut names = self.0.clone();
         let name = safe_component(name.as_bytes())?;
-        if split(&path).1 == name { names.remove(&path) } else { names.insert(path.clone(), name) };
+        if split(&path).1 == name {
+            names.remove(&path)
+        } else {
+            names.insert(path.clone(), name)
+        };
         // (Its own name again needs no entry, so it is looked for with one.)
         Renamed(BTreeMap::from([(path, String::new())])).exists(metainfo)?;
         Renamed(names).checked(metainfo)
@@ -101,10 +108,11 @@ impl Renamed {
         let mut missing: BTreeSet<&str> = self.0.keys().map(String::as_str).collect();
         for entry in metainfo.files.iter().filter(|entry| !entry.padding) {
             let path = entry.path();
-            ancestors(&path).for_each(|path| drop(missing.remove(path)));
+            ancestors(&path).for_each(|path| {
+                missing.remove(path);
+            });
         }
-        let missing = missing.first().map(|path| format!("there is no \"{}\" in the torrent", for_terminal(path)));
-        missing.map_or(Ok(()), Err)
+        missing.first().map_or(Ok(()), |path| Err(not_there(path)))
     }
 
     fn checked(self, metainfo: &Metainfo) -> Result<Renamed, String> {
@@ -138,8 +146,14 @@ impl Renamed {
     }
 }
 
+/// A path of components that are joined by `/`.
 fn text(path: &Path) -> Result<&str, String> {
-    path.to_str().ok_or_else(|| format!("there is no \"{}\" in the torrent", path.display()))
+    let text = path.to_str().filter(|text| text.split('/').all(|name| !name.is_empty()));
+    text.ok_or_else(|| not_there(&path.to_string_lossy()))
+}
+
+fn not_there(path: &str) -> String {
+    format!("there is no \"{}\" in the torrent", for_terminal(path))
 }
 
 #[cfg(test)]
@@ -160,6 +174,7 @@ mod tests {
     fn names_change_one_after_the_other_and_back() {
         let first = with(&Renamed::default(), "whole/folder 0/3", "three").unwrap();
         assert_eq!(first.path("whole/folder 0/3"), "whole/folder 0/three");
+        assert!(with(&first, "whole/folder 0/3", "3").is_err(), "that is not its name now");
         let second = with(&first, "whole/folder 0", "zero").unwrap();
         let third = with(&second, "whole", "all").unwrap();
         assert_eq!(third.path("whole/folder 0/3"), "all/zero/three");
@@ -185,9 +200,11 @@ mod tests {
             assert!(Renamed::new(&[("whole/folder 0/3".into(), name.into())], &folder()).is_err());
         }
         assert_eq!(with(&none, "whole/folder 0/3", "a\nb").unwrap().path("whole/folder 0/3"), "whole/folder 0/a%0Ab");
-        for (path, name) in
-            [("whole/folder 0/3", "0"), ("whole/folder 0", "folder 1"), ("whole", &format!(".{}.swarmlet", "ab".repeat(20)))]
-        {
+        for (path, name) in [
+            ("whole/folder 0/3", "0"),
+            ("whole/folder 0", "folder 1"),
+            ("whole", &format!(".{}.swarmlet", "ab".repeat(20))),
+        ] {
             assert!(with(&none, path, name).is_err(), "{path}");
         }
         for path in ["", "other", "whole/none", "whole/folder 0/3/x", "../whole", "/whole"] {

@@ -168,9 +168,7 @@ impl Manager {
                     let (content, have) = (Some(Arc::clone(content)), torrent.have().clone());
                     Details::new(content, have, torrent.peer_list(now), trackers)
                 }
-                State::Learning(stage, _) => {
-                    Details::new(None, Bitfield::new(0), stage.learning.peer_list(), trackers)
-                }
+                State::Learning(stage, _) => Details::new(None, Bitfield::new(0), stage.learning.peer_list(), trackers),
                 State::Checking(_) => Details::new(None, Bitfield::new(0), Vec::new(), trackers),
                 State::Failed(ended) => {
                     let content = match &ended.retry {

@@ -1,7 +1,9 @@
 //! Tests of pausing and of the limit of downloads at once, with an engine that has no peers.
 
 use super::super::super::testkit::{PATIENCE, torrent};
-use super::super::super::{Command, Config, Engine, Job, Notice, Phase, Report, Settings, Subscription, TorrentId, Watch};
+use super::super::super::{
+    Command, Config, Engine, Job, Notice, Phase, Report, Settings, Subscription, TorrentId, Watch,
+};
 use super::super::{Input, prepare};
 use crate::base::time::Time;
 use std::time::{Duration, Instant};
