@@ -15,7 +15,7 @@ use crate::swarm::learning::{Present, present};
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::settings::{SeedUntil, Settings, Term};
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -169,6 +169,12 @@ pub struct Job {
     pub description: Option<Description>,
     /// How it is to run; `None`: as [`Options::default`] says, or as its [`LinkJob`] said.
     pub options: Option<Box<Options>>,
+    /// The names on the disk that are not those of the torrent: for each path in the torrent, which begins with its
+    /// name, the last component on the disk. [`Notice::Renamed`](super::Notice::Renamed) brings the list.
+    pub renamed: Vec<(PathBuf, String)>,
+    /// The folder to which the content is moved as soon as it is complete. [`Notice::Moved`](super::Notice::Moved)
+    /// follows then. A [`Change::Move`](super::Change::Move) takes its place.
+    pub finally: Option<Arc<Path>>,
 }
 
 /// A torrent of which only the link is known.
@@ -207,7 +213,17 @@ impl Job {
     /// A job that downloads all of a torrent to `dir`.
     pub fn new(metainfo: impl Into<Box<Metainfo>>, dir: impl Into<Arc<Path>>) -> Job {
         let (metainfo, dir) = (metainfo.into(), dir.into());
-        Job { metainfo, dir, choice: None, duty: Duty::Fetch, peers: Box::default(), description: None, options: None }
+        Job {
+            metainfo,
+            dir,
+            choice: None,
+            duty: Duty::Fetch,
+            peers: Box::default(),
+            description: None,
+            renamed: Vec::new(),
+            finally: None,
+            options: None,
+        }
     }
 
     /// Bytes of content that are wanted.

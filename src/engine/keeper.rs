@@ -6,7 +6,7 @@
 
 use super::config::Config;
 use super::input::Input;
-use super::notice::Notice;
+use super::notice::{Notice, Notices};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
@@ -39,6 +39,11 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// The content is deleted, or is in another place: no state of it is written any more. (This may wait for a disk.)
+    pub fn forget(&self) {
+        lock(&self.known).gone = true;
+    }
+
     /// Content, and what is `known` of its files.
     pub fn new(content: &Arc<Content>, known: Known) -> Arc<Kept> {
         Arc::new(Kept { content: Arc::clone(content), known: Mutex::new(known), next: Mutex::default() })
@@ -78,7 +83,7 @@ struct Thread {
 
 impl Keeper {
     /// Starts no thread yet. Failures will be reported in one notice.
-    pub fn new(config: &Config, manager: Sender<Input>, notices: Sender<Notice>) -> Keeper {
+    pub fn new(config: &Config, manager: Sender<Input>, notices: Notices) -> Keeper {
         let states = config.states.clone();
         let worker = states.map(|states| Worker { states, manager, notices, troubles: Arc::default() });
         Keeper { worker, every: config.save_every, threads: BTreeMap::new() }
@@ -135,7 +140,7 @@ impl Thread {
 struct Worker {
     states: Arc<StateDir>,
     manager: Sender<Input>,
-    notices: Sender<Notice>,
+    notices: Notices,
     troubles: Arc<Troubles>,
 }
 
@@ -167,7 +172,7 @@ impl Worker {
         if self.troubles.warned.swap(true, Ordering::Relaxed) {
             log::warn!("{text}");
         } else {
-            let _ = self.notices.send(Notice::Warning { torrent: None, text });
+            self.notices.tell(Notice::Warning { torrent: None, text });
         }
     }
 }
@@ -185,7 +190,7 @@ mod tests {
         let (metainfo, _) = torrent(3000, &[], 1000, &[]);
         let content = open(&metainfo, dir.path(), false);
         let kept = Kept::new(&content, Known::load(&states, &content, |warning| panic!("{warning}")));
-        let (notices, told) = crossbeam_channel::unbounded();
+        let (notices, told) = Notices::new();
         let (manager, _inbox) = crossbeam_channel::unbounded();
         let worker = Worker { states, manager, notices, troubles: Arc::default() };
         let save = |uploaded| {

@@ -23,12 +23,12 @@ mod stage;
 mod trackers;
 
 use super::announce::Announcers;
-use super::checker;
+use super::checker::{self, Ended, Retry};
 use super::config::Config;
 use super::disk::Disk;
 use super::input::{Input, Line, Places};
 use super::keeper::Keeper;
-use super::notice::Notice;
+use super::notice::{Notice, Notices};
 use super::peer::around::Surroundings;
 use super::peer::blocks::Blocks;
 use super::peer::listener;
@@ -36,7 +36,7 @@ use crate::base::rng::Rng;
 use crate::base::step;
 use crate::base::time::{Time, sooner};
 use crate::storage::TorrentId;
-use crate::swarm::event::{Action, DiskEvent, Event, News, PeerEvent};
+use crate::swarm::event::{Action, DiskEvent, DiskOrder, Event, News, PeerEvent};
 use crate::swarm::picking::budget::{Budget, LEAST_BYTES};
 use crate::swarm::settings::Settings;
 use crate::swarm::shared::{Shared, Turn};
@@ -111,7 +111,7 @@ pub fn start(
     config: Config,
     settings: Settings,
     listeners: Vec<TcpListener>,
-    notices: Sender<Notice>,
+    notices: Notices,
 ) -> io::Result<Sender<Input>> {
     let (mut manager, sender) = prepare(config, settings, listeners, notices)?;
     thread::Builder::new().name("manager".into()).spawn(move || manager.run())?;
@@ -123,7 +123,7 @@ fn prepare(
     mut config: Config,
     settings: Settings,
     listeners: Vec<TcpListener>,
-    notices: Sender<Notice>,
+    notices: Notices,
 ) -> io::Result<(Manager, Sender<Input>)> {
     let (sender, inbox) = crossbeam_channel::bounded(INBOX);
     let blocks = Blocks::new(config.memory_bytes);
@@ -272,7 +272,8 @@ impl Manager {
             Input::Learn(torrent, job) => self.learn(torrent, *job, now),
             Input::Begin(torrent, job) => self.begin(torrent, job, now),
             Input::Checked { .. } if self.end_at.is_some() => {}
-            Input::Checked { torrent, result } => self.checked(torrent, result, now),
+            Input::Checked { torrent, result, done } => self.checked(torrent, result, *done, now),
+            Input::Ask { torrent, answer } => self.answer(torrent, &answer, now),
             Input::Router(router) => self.router_says(*router, now),
             Input::Written { device, bytes } => self.shared.budget.written_to(device, bytes),
             Input::DiskDone { device } => self.disk_done(device, now),
@@ -314,7 +315,7 @@ impl Manager {
             }
         }
         self.carry_out(id, now);
-        given_up.into_iter().for_each(|problem| self.failed_at_start(id, problem));
+        given_up.into_iter().for_each(|problem| self.failed_at_start(id, problem, None));
     }
 
     /// Gives what a torrent decided to the parts that carry it out, and puts what it needs next on the agenda.
@@ -322,7 +323,7 @@ impl Manager {
         step(1);
         let Some(slot) = self.torrents.get_mut(&id) else { return };
         let Some(info_hash) = slot.state.listed() else { return };
-        let mut ended = None;
+        let (mut ended, mut completed) = (None, false);
         for action in self.actions.drain(..) {
             match action {
                 Action::Peer(peer, order) => self.peers.order(peer, order),
@@ -337,6 +338,7 @@ impl Manager {
                 Action::Announce(announcement) => {
                     self.undone.extend(self.trackers.announce(id, announcement).map(|failed| (id, failed)));
                 }
+                Action::Disk(DiskOrder::CheckAgain) => self.disks.check_again(slot, now),
                 Action::Disk(order) => {
                     if let Some(content) = slot.state.content() {
                         self.disks.order(content, slot.kept.as_ref(), order, now);
@@ -349,6 +351,7 @@ impl Manager {
                 }
                 Action::Node(addr) => self.searches.meet(addr),
                 Action::News(news) => {
+                    completed |= matches!(news, News::Complete);
                     self.searches.told(&news, &info_hash);
                     if let News::SeededEnough(enough) = news {
                         (slot.paused, slot.enough, slot.starts_now) = (true, Some(enough), false);
@@ -366,7 +369,11 @@ impl Manager {
         self.agenda.change(id, slot.rank, &mut slot.plan, next);
         self.news.touched(id);
         if let Some(problem) = ended {
-            self.end_torrent(id, Some(problem));
+            let content = self.torrents.get(&id).and_then(|slot| slot.state.content());
+            let retry = content.map(|content| Retry::Content(Arc::clone(content)));
+            self.end_torrent(id, Some(Ended { problem, retry }));
+        } else if completed {
+            self.move_complete(id, now);
         }
     }
 

@@ -44,20 +44,26 @@ pub mod udp;
 pub use crate::storage::{Duty, TorrentId};
 pub use config::{Config, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Job, LinkJob, Options};
 pub use input::{Change, Command, Places, Priority, SeedUntil};
-pub use notice::{DhtReport, Enough, Notice, Phase, Problem, ProblemKind, RateLimits, Report, Router, Watch};
+pub use notice::{
+    Details, DhtReport, Enough, FileDetails, Names, Notice, Phase, Problem, ProblemKind, RateLimits, Report, Router,
+    Subscription, Watch,
+};
 
 use crate::proto::id::PeerId;
 use crate::proto::krpc;
 pub use crate::swarm::settings::{MAX_PEERS as DEFAULT_MAX_PEERS, NO_PORT, Settings};
 use crate::sys::{lock, random};
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Sender;
 use input::Input;
+use notice::Notices;
+use notice::subscribers::Subscribers;
 use peer::listener;
-use std::sync::Mutex;
+use std::sync::{Mutex, Weak};
 
 /// The running engine: a handle to its manager thread.
 pub struct Engine {
     manager: Sender<Input>,
+    subscribers: Weak<Subscribers>,
     /// The port that the engine listens on; [`NO_PORT`]: none.
     pub port: u16,
     /// The next torrent's number. (A lock, because many routers' processors have no 64-bit atomics.)
@@ -65,11 +71,13 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Listens, and starts the threads. What happens is reported as notices. An error says why it can't start.
-    pub fn start(config: Config) -> Result<(Engine, Receiver<Notice>), String> {
+    /// Listens, and starts the threads. What happens is reported as notices to all that subscribe; the first subscription
+    /// comes with the engine. An error says why it can't start.
+    pub fn start(config: Config) -> Result<(Engine, Subscription), String> {
         let (listeners, port) = listener::bind(&config.ports, krpc::IS_BUILT_IN && config.dht.is_some())?;
         let port = if listeners.is_empty() { NO_PORT } else { port };
-        let (notices, notice_receiver) = crossbeam_channel::unbounded();
+        let (notices, first) = Notices::new();
+        let subscribers = notices.subscribers();
         let settings = Settings {
             peer_id: PeerId::new(random::bytes()),
             port,
@@ -81,7 +89,7 @@ impl Engine {
         log::info!("we are {} on port {port}", settings.peer_id);
         let manager = manager::start(config, settings, listeners, notices);
         let manager = manager.map_err(|error| format!("can't start a thread: {error}"))?;
-        Ok((Engine { manager, port, next: Mutex::new(0) }, notice_receiver))
+        Ok((Engine { manager, subscribers, port, next: Mutex::new(0) }, first))
     }
 
     /// Adds a torrent: its content is checked, then it joins its swarm.
@@ -111,6 +119,19 @@ impl Engine {
         let mut next = lock(&self.next);
         *next += 1;
         TorrentId(*next - 1)
+    }
+
+    /// One more subscriber: it gets each notice that is told from now on. `None`: the engine has ended.
+    pub fn subscribe(&self) -> Option<Subscription> {
+        self.subscribers.upgrade().map(|subscribers| subscribers.subscribe())
+    }
+
+    /// The details of a torrent at this moment; `None`: there is no such torrent. It waits for the manager, which needs
+    /// less than a millisecond for the answer, however large the torrent is.
+    pub fn ask(&self, torrent: TorrentId) -> Option<Details> {
+        let (answer, answered) = crossbeam_channel::bounded(1);
+        let _ = self.manager.send(Input::Ask { torrent, answer });
+        answered.recv().ok().flatten()
     }
 
     /// Sends the engine what a person wants.

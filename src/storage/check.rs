@@ -10,18 +10,18 @@ pub mod names;
 pub mod newly;
 pub mod trust;
 
-use super::Duty;
 use super::content::{Content, Warn};
-use super::error::ContentError;
+use super::error::{ContentError, Doing};
 use super::hashing;
 use super::resume::{Known, StateDir, look_when_quiet};
+use super::{Duty, Progress};
 use crate::base::sha1::Sha1;
 use crate::proto::metainfo::FileEntry;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::resume::Record;
 use crate::sys::{cores, lock, unlocked};
+use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Bytes read at a time. The calls cost little compared with the hash, and a thread's allocator keeps the memory that
@@ -43,64 +43,136 @@ pub struct CheckedContent {
     pub known: Option<Known>,
 }
 
-/// Finds out what `content` has, from the state of the last run as far as that is valid, otherwise by reading, and
-/// prepares it for its [`Duty`]. With `check_all` that state is not trusted. `warn` gets the reason why a state cannot
-/// be used, and later warnings about the content; `progress` counts the pieces that are done.
+/// What is believed without reading.
+pub enum Trust {
+    /// Nothing: all is hashed.
+    Nothing,
+    /// The state of the last run, as far as the files are unchanged.
+    State,
+    /// Files that were carried from another place: the pieces that were verified there, and which files were not changed
+    /// by others until then.
+    Carried {
+        /// The pieces in the files.
+        have: Bitfield,
+        /// For each file, whether it is unchanged.
+        unchanged: Vec<bool>,
+    },
+}
+
+/// Finds out what `content` has, as far as `trust` says without reading, and prepares it for its [`Duty`]. `warn` gets
+/// the reason why a state cannot be used, and later warnings about the content; `progress` counts the pieces that are
+/// done.
 pub fn begin(
     mut content: Content,
     states: Option<&StateDir>,
-    check_all: bool,
+    trust: Trust,
     warn: Arc<Warn>,
-    progress: &AtomicU32,
-) -> Result<CheckedContent, ContentError> {
+    progress: &Progress,
+) -> Result<CheckedContent, (ContentError, Arc<Content>)> {
     content.warn = warn;
+    let found = find(&mut content, states, trust, progress);
+    let content = Arc::new(content);
+    let ready = found.and_then(|found| prepare(&content, states, found));
+    match ready {
+        Ok(Found { have, hashed_bytes, known, .. }) => Ok(CheckedContent { content, have, hashed_bytes, known }),
+        Err(error) => Err((error, content)),
+    }
+}
+
+/// What was found.
+struct Found {
+    have: Bitfield,
+    hashed_bytes: u64,
+    known: Option<Known>,
+    looks: Looks,
+    /// The files that nobody has changed.
+    trusted: Vec<bool>,
+    /// The files that swarmlet was making.
+    recorded: Vec<bool>,
+}
+
+/// Finds out what `content` has.
+fn find(
+    content: &mut Content,
+    states: Option<&StateDir>,
+    trust: Trust,
+    progress: &Progress,
+) -> Result<Found, ContentError> {
     if content.duty == Duty::Trust {
-        return trust::trust(content);
+        trust::trust(content)?;
+        let (have, looks) = (Bitfield::full(content.metainfo.piece_count()), Looks::default());
+        return Ok(Found { have, hashed_bytes: 0, known: None, looks, trusted: Vec::new(), recorded: Vec::new() });
     }
     content.look_at_disk();
     // The files are looked at before anything is read, so that a write by another program meanwhile shows the next
     // time.
-    let Looks { sizes, inodes, seen } = look_at_all(&content);
+    let mut looks = look_at_all(content);
+    let sizes = &looks.sizes;
     if !content.overwrite {
-        content.refuse_too_long(&sizes)?;
+        content.refuse_too_long(sizes)?;
     }
     content.tell_of_names();
-    let known = states.map(|states| Known::load(states, &content, |text| (content.warn)(content.torrent, text)));
+    let load = |states| Known::load(states, content, |text| (content.warn)(content.torrent, text));
+    let mut known = states.map(load);
+    if let (Some(known), Trust::Carried { .. }) = (&mut known, &trust) {
+        // It tells of files that were there before.
+        known.forget();
+    }
+    let trusts_state = matches!(trust, Trust::State);
     if let Some(known) =
-        known.as_ref().filter(|_| !check_all && content.before.is_none() && !content.duty.only_serves())
+        known.as_ref().filter(|_| trusts_state && content.before.is_none() && !content.duty.only_serves())
     {
-        away::refuse(&content, known, &sizes)?;
+        away::refuse(content, known, sizes)?;
     }
     content.before = known.as_ref().map(|known| known.totals);
-    let was_making = |file| known.as_ref().is_some_and(|known| known.was_making(&content, file));
+    let content: &Content = content;
+    let was_making = |file| known.as_ref().is_some_and(|known| known.was_making(content, file));
     // swarmlet gives a file its full length before its first byte. A file of another length has replaced it.
     let has_length = |file: usize| [0, content.metainfo.files.at(file).length].contains(&sizes[file]);
     let is_ours =
         |file| !content.take_changed(file) && (content.is_making(file) || (has_length(file) && was_making(file)));
     let recorded: Vec<bool> = (0..sizes.len()).map(is_ours).collect();
     recorded.iter().enumerate().for_each(|(file, ours)| content.make(file, *ours));
-    let trusts = |file: usize| known.as_ref().is_some_and(|known| known.trusts(file, seen[file].as_ref()));
-    let trusted: Vec<bool> = (0..seen.len()).map(trusts).collect();
-    let last = known.as_ref().filter(|_| !check_all).map(|known| (&known.resume.have, trusted.as_slice()));
-    let (have, hashed_bytes) = check(&content, &sizes, last, progress);
-    let known = known.map(|known| known.checked(seen, &trusted));
-    let mut found = CheckedContent { content: Arc::new(content), have, hashed_bytes, known };
-    if found.content.duty.only_serves() {
-        return trust::require_complete(found);
+    let trusts = |file: usize| known.as_ref().is_some_and(|known| known.trusts(file, looks.seen[file].as_ref()));
+    let trusted: Vec<bool> = match &trust {
+        Trust::Carried { unchanged, .. } => unchanged.clone(),
+        Trust::Nothing | Trust::State => (0..sizes.len()).map(trusts).collect(),
+    };
+    let last = match &trust {
+        Trust::Nothing => None,
+        Trust::State => known.as_ref().map(|known| &known.resume.have),
+        Trust::Carried { have, .. } => Some(have),
+    };
+    let (have, hashed_bytes) = check(content, sizes, last.map(|have| (have, &*trusted)), progress);
+    if progress.is_stopped() {
+        return Err(content.error(Doing::Reading, &content.root(), io::Error::other("the check was stopped")));
     }
-    let own = found.content.without_parts(found.have.clone());
-    claim::claim(&found.content, &own, &sizes, &trusted)?;
-    names::refuse_shared(&found.content, &own, &inodes, &recorded)?;
-    if found.content.overwrite {
+    let known = known.map(|known| known.checked(std::mem::take(&mut looks.seen), &trusted));
+    Ok(Found { have, hashed_bytes, known, looks, trusted, recorded })
+}
+
+/// Prepares content for its duty.
+fn prepare(content: &Content, states: Option<&StateDir>, mut found: Found) -> Result<Found, ContentError> {
+    if content.duty == Duty::Trust {
+        return Ok(found);
+    }
+    if content.duty.only_serves() {
+        trust::require_complete(content, &found.have)?;
+        return Ok(found);
+    }
+    let (sizes, own) = (&found.looks.sizes, content.without_parts(found.have.clone()));
+    claim::claim(content, &own, sizes, &found.trusted)?;
+    names::refuse_shared(content, &own, &found.looks.inodes, &found.recorded)?;
+    if content.overwrite {
         // Only after all files passed the two checks above.
-        (0..sizes.len()).try_for_each(|file| found.content.cut(file))?;
+        (0..sizes.len()).try_for_each(|file| content.cut(file))?;
     }
     // Records which files swarmlet is making, before anything is written.
     if let (Some(states), Some(known)) = (states, &mut found.known) {
-        known.record_making(states, &found.content, own);
+        known.record_making(states, content, own);
     }
-    found.content.prepare()?;
-    found.content.move_parts()?;
+    content.prepare()?;
+    content.move_parts()?;
     Ok(found)
 }
 
@@ -137,7 +209,7 @@ pub fn check(
     content: &Content,
     sizes: &[u64],
     last: Option<(&Bitfield, &[bool])>,
-    progress: &AtomicU32,
+    progress: &Progress,
 ) -> (Bitfield, u64) {
     let pieces = content.metainfo.piece_count();
     let mut have = Bitfield::new(pieces);
@@ -157,7 +229,7 @@ pub fn check(
                 have.set(piece);
             }
             unknown.clear(piece);
-            progress.fetch_add(1, Ordering::Relaxed);
+            progress.add(1);
         }
     }
     let (have, hashed) = (Mutex::new(have), Mutex::new(0));
@@ -166,9 +238,9 @@ pub fn check(
             if is_had(content, piece, sizes, buffer, &hashed) {
                 lock(&have).set(piece);
             }
-            progress.fetch_add(1, Ordering::Relaxed);
+            progress.add(1);
         }
-        true
+        !progress.is_stopped()
     };
     let buffer = || vec![0; READ_BYTES];
     let to_read = u64::from(unknown.count()) * u64::from(content.metainfo.piece_length);

@@ -8,22 +8,26 @@ pub mod cache;
 mod changes;
 mod known_files;
 mod making;
+mod opening;
 pub mod part_file;
 mod parts;
 mod probe;
 pub mod refused_names;
+pub mod renamed;
 
 use super::description::Description;
 use super::error::{ContentError, Doing};
 use super::health::{Health, MayWrite};
 use super::{Duty, TorrentId};
 use crate::proto::choice::Choice;
-use crate::proto::metainfo::{About, FileEntry, Metainfo};
+use crate::proto::metainfo::{FileEntry, Metainfo};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::sys::beneath::{Folder, For};
 use cache::{ContentKey, FileCache};
 use known_files::KnownFiles;
+pub use opening::Place;
 use part_file::PartFile;
+use renamed::Renamed;
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::{Errno, pwritev};
 use std::fs::File;
@@ -59,6 +63,8 @@ pub struct Content {
     pub metainfo: Box<Metainfo>,
     /// The folder that holds the content.
     pub dir: Arc<Path>,
+    /// The names on the disk that are not those of the torrent.
+    pub renamed: Renamed,
     folder: Arc<Folder>,
     files: Arc<FileCache>,
     key: ContentKey,
@@ -91,62 +97,6 @@ pub struct Content {
 }
 
 impl Content {
-    /// Opens the content of `metainfo` in `dir`, which must exist. Nothing is created yet.
-    pub fn open(
-        torrent: TorrentId,
-        mut metainfo: Box<Metainfo>,
-        dir: &Path,
-        files: Arc<FileCache>,
-        preallocate: bool,
-    ) -> Result<Content, ContentError> {
-        // Of what the torrent says besides, only the web seeds are needed.
-        let web_seeds = std::mem::take(&mut metainfo.about_mut().web_seeds);
-        metainfo.about = About { web_seeds, ..About::default() }.boxed();
-        let folder = files.folder(dir);
-        let (dir, folder) =
-            folder.map_err(|error| ContentError { doing: Doing::Reading, path: dir.to_path_buf(), error })?;
-        // The torrent's own file or folder may be a mount point.
-        let device = folder.identity_of(&metainfo.name).map_or(folder.identity().0, |(device, _)| device);
-        let has_padding = metainfo.files.iter().any(|entry| entry.padding);
-        Ok(Content {
-            torrent,
-            dir,
-            known: KnownFiles::new(metainfo.files.len(), folder.kind().ok()),
-            folder,
-            key: files.key(device),
-            files,
-            preallocate,
-            health: Health::default(),
-            choice: RwLock::default(),
-            parts: OnceLock::new(),
-            marks: metainfo.files.iter().map(|_| AtomicU8::new(0)).collect(),
-            warn: Arc::new(|_, _| ()),
-            told_of_name: AtomicBool::new(false),
-            overwrite: false,
-            before: None,
-            has_padding,
-            duty: Duty::Fetch,
-            description: None,
-            verified: None,
-            metainfo,
-        })
-    }
-
-    /// Opens the same content again: its folder may be a different one by now.
-    pub fn open_again(&self) -> Result<Content, ContentError> {
-        self.files.forget_all(self.key);
-        let files = Arc::clone(&self.files);
-        let mut opened = Content::open(self.torrent, self.metainfo.clone(), &self.dir, files, self.preallocate)?;
-        // What was in doubt once is not trusted any more.
-        opened.duty = if self.duty == Duty::Trust { Duty::Serve } else { self.duty };
-        (opened.overwrite, opened.before) = (self.overwrite, self.before);
-        opened.description = self.description.clone();
-        opened.told_of_name = AtomicBool::new(self.told_of_name.load(Ordering::Relaxed));
-        let kept = |marks: &AtomicU8| marks.load(Ordering::Relaxed) & (Mark::Making as u8 | Mark::Changed as u8);
-        opened.marks = self.marks.iter().map(|marks| kept(marks).into()).collect();
-        Ok(opened.choose(self.choice()))
-    }
-
     /// Where `piece` starts in the torrent.
     pub fn piece_offset(&self, piece: u32) -> u64 {
         piece as u64 * self.metainfo.piece_length as u64
@@ -157,22 +107,22 @@ impl Content {
     pub fn refuse_too_long(&self, sizes: &[u64]) -> Result<(), ContentError> {
         let mut files = self.metainfo.files.iter().zip(sizes).enumerate();
         let too_long = files.find(|(file, (entry, size))| **size > entry.length && !entry.padding && self.wants(*file));
-        let Some((_, (entry, found))) = too_long else { return Ok(()) };
+        let Some((file, (entry, found))) = too_long else { return Ok(()) };
         let wrong = format!(
             "it has {found} bytes, but the torrent says {}; move it away, choose another folder with --dir, or replace \
              it with --overwrite",
             entry.length
         );
-        Err(self.error(Doing::Using, &entry.path(), io::Error::other(wrong)))
+        Err(self.error(Doing::Using, &self.path(file), io::Error::other(wrong)))
     }
 
     /// Creates what a download needs from the start: the folder, the empty files, and all files if space is to be
     /// reserved.
     pub fn prepare(&self) -> Result<(), ContentError> {
         if self.metainfo.is_folder {
-            let made = self.folder.make_folder(&self.metainfo.name);
-            made.map_err(|error| self.error(Doing::Making, &self.metainfo.name, error))?;
-            self.tell_of_name(&self.metainfo.name);
+            let root = self.root();
+            self.folder.make_folder(&root).map_err(|error| self.error(Doing::Making, &root, error))?;
+            self.tell_of_name(&root);
         }
         let files = self.metainfo.files.iter().enumerate();
         let wanted = files.filter(|(index, entry)| !entry.padding && self.wants(*index));
@@ -197,7 +147,7 @@ impl Content {
     /// Whether a file does not exist in `folder`, which may be a different one than ours by now.
     fn is_missing_from(&self, folder: &Folder, file: usize) -> bool {
         let entry = self.metainfo.files.at(file);
-        entry.padding || entry.length == 0 || !self.wants(file) || folder.file(&entry.path(), For::Reading).is_err()
+        entry.padding || entry.length == 0 || !self.wants(file) || folder.file(&self.path(file), For::Reading).is_err()
     }
 
     /// Bytes of a file that have no space on disk yet.
@@ -213,7 +163,12 @@ impl Content {
 
     /// Opens the file for reading.
     pub fn open_file(&self, file: usize) -> io::Result<File> {
-        self.folder.file(&self.metainfo.files.at(file).path(), For::Reading)
+        self.folder.file(&self.path(file), For::Reading)
+    }
+
+    /// The folder beneath which all files are opened.
+    pub(super) fn folder(&self) -> &Folder {
+        &self.folder
     }
 
     /// The device that the content is on (`st_dev`).
@@ -268,7 +223,7 @@ impl Content {
                 Ok(written) if written == length => return Ok(()),
                 // Fewer bytes were written. The loop below writes all of them again, or gets the error.
                 Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(self.error(Doing::Writing, &entry.path(), error.into())),
+                Err(error) => return Err(self.error(Doing::Writing, &self.path(index), error.into())),
             }
         }
         let mut at = offset;
@@ -292,7 +247,7 @@ impl Content {
         let file = self.writable(index)?;
         let done = file.write_all_at(bytes, at);
         self.known.wrote(index, &file);
-        done.map_err(|error| self.error(Doing::Writing, &self.metainfo.files.at(index).path(), error))
+        done.map_err(|error| self.error(Doing::Writing, &self.path(index), error))
     }
 
     /// Fills `bytes` from `offset` of the torrent.
@@ -304,19 +259,18 @@ impl Content {
             bytes.fill(0);
         }
         self.each_file(offset, bytes.len(), |index, at, from, to| {
-            let entry = self.metainfo.files.at(index);
             let done = self.reader(index).and_then(|file| file.read_exact_at(&mut bytes[from..to], at));
             done.map_err(|error| match error.kind() {
                 io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "it ends before it should"),
                 _ => error,
             })
-            .map_err(|error| self.error(Doing::Reading, &entry.path(), error))
+            .map_err(|error| self.error(Doing::Reading, &self.path(index), error))
         })
     }
 
     /// The file from the cache, open for reading.
     fn reader(&self, index: usize) -> io::Result<Arc<File>> {
-        self.files.get((self.key, index), &self.folder, &self.metainfo.files.at(index), For::Reading)
+        self.files.get((self.key, index), &self.folder, &self.on_disk(index), For::Reading)
     }
 
     /// The files that hold any byte of a range, without padding.
@@ -343,18 +297,18 @@ impl Content {
     pub(super) fn writable(&self, index: usize) -> Result<Arc<File>, ContentError> {
         let entry = self.metainfo.files.at(index);
         let purpose = if self.is_absent(index) { For::Making } else { For::Writing };
-        let file = self.files.get((self.key, index), &self.folder, &entry, purpose);
-        let file = file.map_err(|error| self.error(Doing::Making, &entry.path(), error))?;
+        let file = self.files.get((self.key, index), &self.folder, &self.on_disk(index), purpose);
+        let file = file.map_err(|error| self.error(Doing::Making, &self.path(index), error))?;
         self.mark(index, Mark::Absent, false);
         self.mark_dirty(index);
         self.known.will_write(index, &file);
         if !self.has(index, Mark::Sized) {
-            self.tell_of_name(&entry.path());
-            let found = file.metadata().map_err(|error| self.error(Doing::Making, &entry.path(), error))?;
+            self.tell_of_name(&self.path(index));
+            let found = file.metadata().map_err(|error| self.error(Doing::Making, &self.path(index), error))?;
             // `st_blocks` is in units of 512 bytes, whatever the file system's own are (stat(2)).
             let is_sparse = found.blocks() * 512 < entry.length;
             if found.len() < entry.length || (self.preallocate && is_sparse) {
-                self.reserve(&file, entry)?;
+                self.reserve(&file, index)?;
                 self.known.wrote(index, &file);
             }
             self.mark(index, Mark::Sized, true);
@@ -363,17 +317,18 @@ impl Content {
     }
 
     /// Gives a file its size, with its space reserved if that is wanted and if the file system can do it.
-    fn reserve(&self, file: &File, entry: FileEntry) -> Result<(), ContentError> {
+    fn reserve(&self, file: &File, index: usize) -> Result<(), ContentError> {
+        let length = self.metainfo.files.at(index).length;
         if self.preallocate {
-            match fallocate(file, FallocateFlags::empty(), 0, entry.length) {
+            match fallocate(file, FallocateFlags::empty(), 0, length) {
                 Ok(()) => return Ok(()),
                 Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
-                    log::warn!("this file system can't reserve space; {} is made sparse", entry);
+                    log::warn!("this file system can't reserve space; {} is made sparse", self.on_disk(index));
                 }
-                Err(error) => return Err(self.error(Doing::Reserving, &entry.path(), error.into())),
+                Err(error) => return Err(self.error(Doing::Reserving, &self.path(index), error.into())),
             }
         }
-        file.set_len(entry.length).map_err(|error| self.error(Doing::Making, &entry.path(), error))
+        file.set_len(length).map_err(|error| self.error(Doing::Making, &self.path(index), error))
     }
 
     /// The file that holds all of these bytes, and where; `None` if they are in several files or in the part file.
@@ -383,7 +338,8 @@ impl Content {
         Some((self.reader(index).ok().filter(|_| is_inside)?, offset - entry.offset))
     }
 
-    pub(super) fn error(&self, doing: Doing, path: &str, error: io::Error) -> ContentError {
+    /// An error about the file or folder at `path`.
+    pub fn error(&self, doing: Doing, path: &str, error: io::Error) -> ContentError {
         ContentError { doing, path: self.dir.join(path), error }
     }
 }

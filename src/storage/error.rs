@@ -50,6 +50,8 @@ pub enum Doing {
     Reading,
     /// Writing.
     Writing,
+    /// Moving to another folder or name.
+    Moving,
     /// Seeding content that must be complete. With the number of its verified bytes, if that is known.
     Seeding(Option<u64>),
 }
@@ -62,6 +64,7 @@ impl fmt::Display for ContentError {
             Doing::Using => "use",
             Doing::Reading => "read",
             Doing::Writing => "write",
+            Doing::Moving => "move",
             Doing::Seeding(_) => "seed",
         };
         write!(f, "can't {doing} {}: {}", self.path.display(), in_words(&self.error))

@@ -34,6 +34,7 @@
 //!   it is the first one and nothing was downloaded. A power cut right after may leave it empty; then it is refused, and
 //!   everything is checked.
 
+pub mod journal;
 pub mod saved_torrents;
 
 use super::content::Content;
@@ -89,7 +90,7 @@ impl StateDir {
         Ok(StateDir { folder: Folder::open(path)?, path: path.to_path_buf(), boot, last: Mutex::default() })
     }
 
-    fn read(&self, name: &str) -> io::Result<(Vec<u8>, (i64, i64))> {
+    pub(super) fn read(&self, name: &str) -> io::Result<(Vec<u8>, (i64, i64))> {
         let file = self.folder.file(name, For::Reading)?;
         let found = file.metadata()?;
         let saved = (found.mtime(), found.mtime_nsec());
@@ -107,6 +108,21 @@ impl StateDir {
         Arc::clone(&last)
     }
 
+    /// Removes the file `name`, if it exists.
+    pub fn remove(&self, name: &str) {
+        if let Err(error) = self.folder.remove(name)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            log::warn!("can't remove {}: {}", self.path.join(name).display(), in_words(&error));
+        }
+    }
+
+    /// Removes the state of content that is not there any more.
+    pub fn remove_state(&self, content: &Content) {
+        let folder = fs::canonicalize(&content.dir).unwrap_or_else(|_| content.dir.to_path_buf());
+        self.remove(&file_name(&content.metainfo.info_hash, folder.as_os_str().as_bytes()));
+    }
+
     /// Replaces the state `name` by `bytes`.
     pub fn write(&self, name: &str, bytes: &[u8], sync: bool) -> io::Result<()> {
         let sync = if sync { Sync::First } else { Sync::Later };
@@ -119,7 +135,7 @@ impl StateDir {
 fn remove_old(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)?.flatten() {
         let name = entry.file_name();
-        let is_state = |name: &str| is_file_name(name) || saved_torrents::is_name(name);
+        let is_state = |name: &str| is_file_name(name) || saved_torrents::is_name(name) || journal::is_name(name);
         let is_ours = name.to_str().is_some_and(is_state) || is_unfinished(&name);
         let changed = || entry.metadata().and_then(|metadata| metadata.modified()).ok();
         let is_old = || changed()?.elapsed().ok().map(|age| age > OLD);
@@ -170,6 +186,8 @@ pub struct Known {
     pub written: Option<Digest>,
     /// Why written bytes were lost on their way to the disk.
     pub lost: Option<Box<ContentError>>,
+    /// The content was deleted or is in another place: its state is not written any more.
+    pub gone: bool,
 }
 
 impl Known {
@@ -199,7 +217,7 @@ impl Known {
         }
         // A state of this run counts what it transferred already.
         let totals = content.before.unwrap_or((resume.uploaded, resume.downloaded));
-        Known { totals, resume, written, saved, lost: None, boot: Arc::clone(&states.boot) }
+        Known { totals, resume, written, saved, lost: None, gone: false, boot: Arc::clone(&states.boot) }
     }
 
     /// The same, if all runs before this one uploaded and downloaded these bytes.
@@ -240,8 +258,17 @@ impl Known {
         self
     }
 
+    /// Forgets all but the totals: there are other files now.
+    pub fn forget(&mut self) {
+        self.resume.files.fill(FileState::default());
+        self.resume.have = Bitfield::new(0);
+    }
+
     /// Updates the state. If it differs from what was written last, returns the name and the bytes to write.
     pub fn take_in(&mut self, content: &Content, save: Save) -> Option<(String, Vec<u8>)> {
+        if self.gone {
+            return None;
+        }
         self.resume.uploaded = self.totals.0.saturating_add(save.uploaded);
         self.resume.downloaded = self.totals.1.saturating_add(save.downloaded);
         self.update(content, save.have, save.in_haste);
@@ -314,7 +341,7 @@ impl Known {
                     *making = false;
                 }
                 if on_disk && let Err(error) = opened.sync_all() {
-                    let error = content.error(Doing::Writing, &content.metainfo.files.at(file).path(), error);
+                    let error = content.error(Doing::Writing, &content.path(file), error);
                     if !error.may_pass() {
                         // This is no failed disk: some file systems cannot sync (EINVAL), and lose nothing by that.
                         return Err(error.error);
@@ -331,7 +358,7 @@ impl Known {
                 Ok(now.map(|now| Record { on_disk: on_disk || now.on_disk, ..now }))
             });
             *record = examined.unwrap_or_else(|error| {
-                log::warn!("{}: {}", content.metainfo.files.at(file), in_words(&error));
+                log::warn!("{}: {}", content.path(file), in_words(&error));
                 None
             });
             if record.is_none() {

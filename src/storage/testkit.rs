@@ -13,7 +13,6 @@ use crate::proto::peer::bitfield::Bitfield;
 pub use crate::sys::testkit::*;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 
 /// Returns `length` bytes of noise, so that a hole, a shift or a swapped block is always noticed.
 pub fn noise(length: usize, seed: u64) -> Vec<u8> {
@@ -57,7 +56,7 @@ pub fn torrent(length: usize, parts: &[Part], piece_length: usize, trackers: &[S
 }
 
 /// The pieces that `content` has, whatever it had before.
-pub fn check_all(content: &Content, progress: &AtomicU32) -> Result<Bitfield, ContentError> {
+pub fn check_all(content: &Content, progress: &super::Progress) -> Result<Bitfield, ContentError> {
     let sizes: Vec<u64> =
         (0..content.metainfo.files.len()).map(|file| content.size_on_disk(file).unwrap_or(0)).collect();
     Ok(check(content, &sizes, None, progress).0)

@@ -152,6 +152,8 @@ pub enum DiskEvent {
     Healed { doubtful: bool },
     /// Another program changed or removed files: the content is in doubt. `text` says what was found.
     Doubted { text: String },
+    /// The person wants something to be done with the content, and then it is checked again. `text` says what.
+    Asked { text: String },
     /// The content was checked again, and we have these pieces.
     CheckedAgain { have: Bitfield },
     /// A [`DiskOrder::Choose`] was carried out; if not (`done` is false), the disk is in trouble.

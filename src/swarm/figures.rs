@@ -52,6 +52,8 @@ pub struct Status {
     pub uploaded_before: u64,
     /// Bytes of content that were received in earlier runs.
     pub downloaded_before: u64,
+    /// What is being done with its content while it waits for that. (The engine sets this, too.)
+    pub work: Option<Work>,
     /// Bytes of content that were received.
     pub downloaded: u64,
     /// Bytes of content that were sent.
@@ -102,6 +104,24 @@ pub struct Status {
     pub map: Vec<Share>,
     /// The peers, if somebody looks at them.
     pub peer_list: Vec<PeerStatus>,
+}
+
+/// Work on the content of a torrent that waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Work {
+    /// What is done.
+    pub kind: WorkKind,
+    /// Bytes that are done, of all bytes of the content.
+    pub done: u64,
+}
+
+/// What is done with content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkKind {
+    /// It is read and hashed.
+    Checking,
+    /// It is moved to another place.
+    Moving,
 }
 
 /// A web seed that is not asked at the moment, or not any more.

@@ -5,6 +5,8 @@
 //! descriptor of its folder, and no link is followed: by `openat2` with `RESOLVE_BENEATH` if the kernel has it (Linux
 //! 5.6), else component by component with `O_NOFOLLOW`. (libtorrent#8344 shows what happens otherwise.)
 
+mod placing;
+
 use super::is_one_of;
 use crate::base::path::{for_terminal, portable};
 use rustix::fs::{

@@ -10,7 +10,6 @@ use crate::common::swarmlet::{Get, Swarmlet};
 use crate::common::tools::{Tool, here, skip};
 use crate::common::torrent::Maker;
 use crate::common::wait::{PATIENCE, wait_until};
-use crossbeam_channel::Receiver;
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -18,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
-use swarmlet::engine::{Config, Engine, Job, Notice};
+use swarmlet::engine::{Config, Engine, Job, Notice, Subscription};
 use swarmlet::proto::metainfo::Metainfo;
 use swarmlet::storage::resume::StateDir;
 
@@ -27,13 +26,13 @@ const MIB: usize = 1024 * KIB;
 const PIECE: usize = 64 * KIB;
 
 /// A mounted file system. It is unmounted when dropped.
-struct Disk {
-    at: PathBuf,
+pub struct Disk {
+    pub at: PathBuf,
 }
 
 impl Disk {
     /// A tmpfs of `size` bytes, or `None` if this user may not mount: then the story is skipped.
-    fn mount(at: &Path, size: usize) -> Option<Disk> {
+    pub fn mount(at: &Path, size: usize) -> Option<Disk> {
         fs::create_dir_all(at).unwrap();
         let made = mount(&["-t", "tmpfs", "-o", &format!("size={size}"), "swarmlet-test"], at);
         if !made {
@@ -59,7 +58,7 @@ impl Disk {
         made.then(|| (Disk { at: at.into() }, disk))
     }
 
-    fn remount(&self, options: &str) {
+    pub fn remount(&self, options: &str) {
         assert!(mount(&["-o", &format!("remount,{options}")], &self.at), "cannot remount with {options}");
     }
 }
@@ -209,7 +208,7 @@ fn content_that_was_deleted_is_downloaded_again() {
 }
 
 /// An engine that saves its state every second, so that it soon learns about lost writes.
-fn engine(stage: &Stage, dir: &Path) -> (Engine, Receiver<Notice>) {
+fn engine(stage: &Stage, dir: &Path) -> (Engine, Subscription) {
     let states = Some(Arc::new(StateDir::open(&stage.path().join("states")).unwrap()));
     let config = Config { ports: 0..=0, states, save_every: Duration::from_secs(1), ..Config::default() };
     let (engine, notices) = Engine::start(config).unwrap();

@@ -38,6 +38,7 @@ mod make;
 mod many;
 mod many_come_and_go;
 mod many_screen;
+mod moving;
 mod names;
 mod outputs;
 mod own_files;

@@ -267,7 +267,7 @@ fn an_engine_to_be_killed() {
     };
     let (engine, notices) = Engine::start(config).unwrap();
     engine.add(Job::new(metainfo, scratch.join("copy")));
-    for notice in notices {
+    for notice in notices.iter() {
         match notice {
             Notice::Joined { had_bytes, hashed_bytes, .. } => eprintln!("found {had_bytes} {hashed_bytes}"),
             Notice::Complete { .. } => engine.send(swarmlet::engine::Command::Stop),

@@ -20,10 +20,10 @@ pub mod watcher;
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::show::view::View;
-use crate::engine::{Command, Config, Engine, Job, LinkJob, Notice, TorrentId};
+use crate::engine::{Command, Config, Engine, Job, LinkJob, Notice, Subscription, TorrentId};
 use crate::proto::id::InfoHash;
 use crate::proto::peer::metadata::IS_BUILT_IN;
-use crossbeam_channel::{Receiver, Select};
+use crossbeam_channel::Select;
 use entry::Entry;
 use folder::{Change, Folder};
 use learn::{Described, Plan};
@@ -179,7 +179,7 @@ enum Heard {
 
 impl Run {
     /// Runs until the engine has stopped.
-    fn go(&mut self, notices: &Receiver<Notice>, until: &Until) -> Result<Exit, Failure> {
+    fn go(&mut self, notices: &Subscription, until: &Until) -> Result<Exit, Failure> {
         let mut reader_gone = self.view.show(&Update::Started, &self.session).err();
         loop {
             let deadline = until.deadline(&self.session).filter(|_| !self.stopping);
@@ -298,10 +298,10 @@ impl Run {
     }
 
     /// Waits for the next thing, or until the deadline; `None` when the engine is gone.
-    fn hear(&self, notices: &Receiver<Notice>, deadline: Option<Instant>) -> Option<Heard> {
+    fn hear(&self, notices: &Subscription, deadline: Option<Instant>) -> Option<Heard> {
         let (requests, seen) = (&self.person.requests, &self.watcher.seen);
         let mut select = Select::new();
-        let of_engine = select.recv(notices);
+        let of_engine = select.recv(notices.ready());
         let of_person = select.recv(requests);
         select.recv(seen);
         let ready = match deadline {
@@ -312,7 +312,10 @@ impl Run {
             },
         };
         match ready.index() {
-            index if index == of_engine => ready.recv(notices).ok().map(Heard::Notice),
+            index if index == of_engine => {
+                let _ = ready.recv(notices.ready());
+                notices.try_next().ok().map(|notice| notice.map_or(Heard::Nothing, Heard::Notice))
+            }
             // The threads behind the others live as long as the run.
             index if index == of_person => ready.recv(requests).ok().map(Heard::UserRequest),
             _ => ready.recv(seen).ok().map(Heard::Seen),

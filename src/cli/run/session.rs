@@ -267,6 +267,7 @@ impl Session {
             Notice::Removed { .. } => {}
             // No command here moves or renames content, or says when a torrent has seeded enough.
             Notice::Moved { .. } | Notice::Renamed { .. } | Notice::SeededEnough { .. } => {}
+            Notice::Missed(number) => log::warn!("{number} notices were dropped, because this thread was too slow"),
             Notice::Failed { torrent, problem, status, learning } => {
                 if let Some(entry) = self.entries.get_mut(&torrent) {
                     self.first_failure.get_or_insert(exit_of(&problem));

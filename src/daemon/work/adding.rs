@@ -3,6 +3,7 @@
 //! Floor 4, part of the [loop](super). A torrent is written to the [state](crate::daemon::state) before the engine gets
 //! it, so it is not lost when the process is killed right after a program was told that it was added.
 
+use super::changing::{named, options_of};
 use super::{Asked, Daemon, Heard, Known, now};
 use crate::base::gzip::unpacked;
 use crate::base::path::for_terminal;
@@ -97,7 +98,8 @@ impl Daemon {
     /// Adds the torrent of a link.
     pub(super) fn add_link(&mut self, add: &AddTorrent, link: &str) -> Result<(u32, bool), Failure> {
         let unusable = |why: String| Failure::new(Kind::UnrecognizedInfo, why);
-        let job = Magnet::parse(link).and_then(|link| LinkJob::new(link).map_err(String::from)).map_err(unusable)?;
+        let mut job =
+            Magnet::parse(link).and_then(|link| LinkJob::new(link).map_err(String::from)).map_err(unusable)?;
         if let Some(id) = self.records.with_hash(&job.info_hash()) {
             return Ok((id, true));
         }
@@ -105,6 +107,7 @@ impl Daemon {
         kept.link = Some(job.link.to_string().into());
         record.about = Arc::new(of_link(&job.link, job.info_hash()));
         record.trackers = numbered(job.link.trackers.iter().map(|url| vec![url.clone()]));
+        job.options = Some(Box::new(options_of(&record, &kept, &self.settings)));
         let id = self.enter(record, kept)?;
         self.know(id, self.engine.learn(job));
         self.after_adding(id);
@@ -189,7 +192,7 @@ impl Daemon {
             log::info!("{}: added", for_terminal(&record.about.name));
             self.sums.files_added += record.about.file_count as u64;
         }
-        self.tell_wishes(id, true);
+        self.tell_order(id);
         self.run_script(Event::Added, id);
     }
 
@@ -210,7 +213,7 @@ impl Daemon {
             metainfo.tiers.extend(more);
         }
         let path = self.state.dir.path_of_torrent(metainfo.info_hash);
-        record.about = Arc::new(of_metainfo(&metainfo, &path));
+        record.about = Arc::new(named(of_metainfo(&metainfo, &path), &metainfo.name, &kept.renamed));
         record.trackers = numbered(metainfo.tiers.iter().cloned());
         let choice = kept.files.as_ref().and_then(|files| Choice::new(&metainfo, files.to_vec()));
         record.now = Now {
@@ -223,7 +226,14 @@ impl Daemon {
         // The rest is in the record.
         let about = metainfo.about.take().unwrap_or_default();
         metainfo.about = About { nodes: about.nodes, web_seeds: about.web_seeds, ..About::default() }.boxed();
-        Job { choice: choice.map(Arc::new), description, ..Job::new(metainfo, dir) }
+        Job {
+            choice: choice.map(Arc::new),
+            description,
+            renamed: kept.renamed.clone(),
+            finally: kept.at.as_ref().map(|_| Path::new(&record.download_dir).into()),
+            options: Some(Box::new(options_of(record, kept, &self.settings))),
+            ..Job::new(metainfo, dir)
+        }
     }
 
     /// The description of a link's torrent has arrived.
@@ -261,7 +271,7 @@ impl Daemon {
             place.dates.changed = now();
         }
         self.engine.begin(torrent, job);
-        self.tell_wishes(id, false);
+        self.tell_order(id);
         Ok(())
     }
 }

@@ -79,12 +79,14 @@ impl Daemon {
                 talk.answer(|_, _| done);
             }
             Call::TorrentRenamePath { ids, path, name } => {
-                let done = torrents::only_one(&self.records.select(&ids, moment));
-                let done = done.and_then(|id| self.rename(id, &path, &name).map(|()| id));
-                talk.answer(|out, dialect| {
-                    torrents::write_renamed(out, dialect, done?, &path, &name);
-                    Ok(())
-                });
+                let found = torrents::only_one(&self.records.select(&ids, moment));
+                let refused = match found {
+                    Ok(id) => self.rename(asked, id, path, name),
+                    Err(failure) => Err((asked, failure)),
+                };
+                let Err((mut asked, failure)) = refused else { return None };
+                asked.conversation.answer(|_, _| Err(failure));
+                return Some(asked);
             }
             Call::QueueMove(ids, how) => {
                 let moved = self.queue.shift(&self.records.select(&ids, moment), how);

@@ -4,16 +4,20 @@
 //! program hears that it is done.
 
 use super::adding::numbered;
-use super::{Daemon, now};
+use super::{Asked, Daemon, Known, Renaming, now};
 use crate::base::path::for_terminal;
 use crate::base::time::Time;
-use crate::daemon::record::{Mode, State, Trouble, Wishes};
+use crate::daemon::record::{About, Mode, Record, State, Trouble, Wishes};
 use crate::daemon::rpc::call::Ids;
 use crate::daemon::rpc::changing::{ChangeTorrents, tiers};
+use crate::daemon::rpc::torrents::write_renamed;
 use crate::daemon::rpc::{Failure, Kind};
 use crate::daemon::settings::Settings;
-use crate::engine::{Change, Command, RateLimits, SeedUntil, TorrentId};
-use std::path::Path;
+use crate::daemon::state::kept::Kept;
+use crate::engine::{Change, Command, Names, Options, RateLimits, SeedUntil, TorrentId};
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 impl Daemon {
     /// Sends a change to the engine.
@@ -40,29 +44,21 @@ impl Daemon {
         self.engine.send(Command::Change(torrent, Change::Paused(paused)));
     }
 
-    /// Tells the engine all that is wished for a torrent; only what is not as usual if it `is_new`.
-    pub(super) fn tell_wishes(&self, id: u32, is_new: bool) {
-        let (Some(record), Some(known)) = (self.records.get(id), self.known.get(&id)) else { return };
+    /// Tells the engine what is wished for a torrent.
+    fn tell_wishes(&self, id: u32) {
+        let Some(record) = self.records.get(id) else { return };
         let wishes = &record.wishes;
-        let usual = Wishes { peer_limit: self.options.config.torrent.max_peers as u64, ..Wishes::default() };
-        if !is_new || limits_of(wishes) != limits_of(&usual) {
-            self.change(id, Change::Limits(limits_of(wishes)));
-        }
-        if !is_new || !wishes.honors_session_limits {
-            self.change(id, Change::SharesLimits(wishes.honors_session_limits));
-        }
-        if !is_new || wishes.peer_limit != usual.peer_limit {
-            self.change(id, Change::MaxPeers(wishes.peer_limit as usize));
-        }
-        if !is_new || wishes.sequential_download {
-            self.change(id, Change::Sequential(wishes.sequential_download));
-        }
-        let until = seed_until(wishes, &self.settings);
-        if !is_new || until != SeedUntil::default() {
-            self.change(id, Change::SeedUntil(until));
-        }
-        if known.kept.paused {
-            self.change(id, Change::Paused(true));
+        self.change(id, Change::Limits(limits_of(wishes)));
+        self.change(id, Change::SharesLimits(wishes.honors_session_limits));
+        self.change(id, Change::MaxPeers(wishes.peer_limit as usize));
+        self.change(id, Change::Sequential(wishes.sequential_download));
+        self.change(id, Change::SeedUntil(seed_until(wishes, &self.settings)));
+    }
+
+    /// Tells the engine if the pieces of a torrent that was just added are downloaded first to last.
+    pub(super) fn tell_order(&self, id: u32) {
+        if self.records.get(id).is_some_and(|record| record.wishes.sequential_download) {
+            self.change(id, Change::Sequential(true));
         }
     }
 
@@ -80,7 +76,7 @@ impl Daemon {
             }
             if change.changes_wishes() {
                 change.apply(&mut record.wishes);
-                self.tell_wishes(*id, false);
+                self.tell_wishes(*id);
             }
             if !change.files.is_empty() {
                 self.choose(*id, change)?;
@@ -135,17 +131,19 @@ impl Daemon {
     }
 
     /// The content of a torrent was moved, or could not be.
-    pub(super) fn moved(&mut self, torrent: TorrentId, result: Result<(), String>) {
+    pub(super) fn moved(&mut self, torrent: TorrentId, result: Result<Arc<Path>, String>) {
         let Some((record, known)) = self.of_engine(torrent) else { return };
         known.is_changed = true;
         record.dates.changed = now();
-        match (result, known.kept.moving.take()) {
-            (Ok(()), Some((to, _))) => {
+        known.kept.moving = None;
+        match result {
+            Ok(dir) => {
                 known.kept.at = None;
-                record.download_dir = to.into();
+                // It came from a text.
+                record.download_dir = dir.to_string_lossy().into_owned();
+                log::info!("{}: its content is in {}", for_terminal(&record.about.name), record.download_dir);
             }
-            (Ok(()), None) => known.kept.at = None,
-            (Err(why), _) => {
+            Err(why) => {
                 log::warn!("{}: can't be moved: {why}", for_terminal(&record.about.name));
                 record.note(Trouble::Local(why));
             }
@@ -154,22 +152,46 @@ impl Daemon {
         self.save_quietly(id);
     }
 
-    /// A file or folder of a torrent gets another name.
-    pub(super) fn rename(&mut self, id: u32, path: &str, name: &str) -> Result<(), Failure> {
-        if name.contains('/') || [".", ".."].contains(&name) || name.contains('\0') {
-            return Err(Failure::params("the new name must be one component of a path"));
-        }
-        self.change(id, Change::Rename { path: path.into(), name: name.into() });
+    /// A file or folder of a torrent gets another name. The program hears when it has it.
+    pub(super) fn rename(&mut self, asked: Asked, id: u32, path: String, name: String) -> Result<(), (Asked, Failure)> {
+        let is_component = !name.contains(['/', '\0']) && ![".", ".."].contains(&name.as_str());
+        let Some(known) = self.known.get(&id).filter(|_| is_component) else {
+            return Err((asked, Failure::params("the new name must be one component of a path")));
+        };
+        let change = Change::Rename { path: path.clone().into(), name: name.clone() };
+        self.engine.send(Command::Change(known.torrent, change));
+        self.renaming.entry(known.torrent).or_default().push_back(Renaming { asked, path, name });
         Ok(())
     }
 
     /// A file or folder has its new name, or could not get it.
-    pub(super) fn was_renamed(&mut self, torrent: TorrentId, result: Result<(), String>) {
-        let Some((record, _)) = self.of_engine(torrent) else { return };
-        if let Err(why) = result {
-            log::warn!("{}: can't be renamed: {why}", for_terminal(&record.about.name));
-            record.note(Trouble::Local(why));
+    pub(super) fn was_renamed(&mut self, torrent: TorrentId, result: Result<Names, String>) {
+        let waiting = self.renaming.get_mut(&torrent).and_then(VecDeque::pop_front);
+        self.renaming.retain(|_, waiting| !waiting.is_empty());
+        let mut done = Err(Failure::new(Kind::System, "the torrent is gone"));
+        if let Some((record, known)) = self.of_engine(torrent) {
+            let id = record.id;
+            done = match result {
+                Ok(names) => {
+                    let root = known.root(record);
+                    record.about = Arc::new(named((*record.about).clone(), &root, &names));
+                    known.kept.renamed = names;
+                    known.is_changed = true;
+                    record.dates.changed = now();
+                    self.save_changed().map(|()| id)
+                }
+                Err(why) => {
+                    log::warn!("{}: can't be renamed: {why}", for_terminal(&record.about.name));
+                    Err(Failure::new(Kind::System, why))
+                }
+            };
         }
+        let Some(Renaming { mut asked, path, name }) = waiting else { return };
+        asked.conversation.answer(|out, dialect| {
+            write_renamed(out, dialect, done?, &path, &name);
+            Ok(())
+        });
+        self.answer(asked);
     }
 
     /// Removes torrents, and their content if `delete` is set.
@@ -246,6 +268,36 @@ impl Daemon {
                 record.dates.changed = now();
             }
         }
+    }
+}
+
+impl Known {
+    /// The torrent's own name.
+    fn root(&self, record: &Record) -> String {
+        let root = self.kept.renamed.iter().find(|(_, name)| *name == record.about.name);
+        let root = root.filter(|(path, _)| path.components().count() == 1).map(|(path, _)| path);
+        root.map_or_else(|| record.about.name.clone(), |path| path.to_string_lossy().into_owned())
+    }
+}
+
+/// What is shown of the torrent `root`, with its name on the disk.
+pub(super) fn named(mut about: About, root: &str, names: &[(PathBuf, String)]) -> About {
+    let name = names.iter().find(|(path, _)| path == Path::new(root)).map(|(_, name)| name.as_str());
+    about.name = name.unwrap_or(root).into();
+    about
+}
+
+/// How the engine is to run a torrent.
+pub(super) fn options_of(record: &Record, kept: &Kept, settings: &Settings) -> Options {
+    let Record { wishes, totals, .. } = record;
+    Options {
+        paused: kept.paused || kept.is_leaving,
+        place: None,
+        limits: Some(limits_of(wishes)).filter(|limits| *limits != RateLimits::default()),
+        shares_limits: wishes.honors_session_limits,
+        max_peers: Some(wishes.peer_limit as usize),
+        seed_until: seed_until(wishes, settings),
+        transferred: Some((totals.uploaded, totals.downloaded)),
     }
 }
 

@@ -4,12 +4,15 @@
 
 use super::Daemon;
 use super::adding::with_padding;
-use crate::daemon::record::{Details, FileDetail, Record};
+use crate::daemon::record::{Details, FileDetail, PeerDetail, Record};
 use crate::daemon::rpc::changing::ChangeTorrents;
 use crate::daemon::rpc::{Failure, Kind};
 use crate::engine::{Change, Priority};
 use crate::proto::choice::Choice;
 use crate::proto::metainfo::Metainfo;
+use crate::proto::peer::mse::Cover;
+use crate::swarm::figures::PeerStatus;
+use crate::swarm::meeting::source::Source;
 
 impl Daemon {
     /// The .torrent file of a torrent.
@@ -21,20 +24,33 @@ impl Daemon {
     /// The details of a torrent.
     pub(super) fn details(&self, record: &Record) -> Option<Details> {
         let known = self.known.get(&record.id)?;
-        let metainfo = self.metainfo(record)?;
-        let files = metainfo.files.iter().enumerate().filter(|(_, file)| !file.padding).map(|(number, file)| {
-            let (wanted, priority) = known.kept.files.as_ref().map_or((true, 0), |files| shown(files[number]));
-            let pieces = metainfo.pieces_of(file);
-            FileDetail {
-                name: file.path(),
-                length: file.length,
-                have: if record.now.left == 0 { file.length } else { 0 },
-                wanted,
-                priority,
-                pieces: [pieces.start, pieces.end],
-            }
+        let found = self.engine.ask(known.torrent)?;
+        let mut begin = 0;
+        let files = found.files().filter_map(|file| {
+            let end = begin + file.length;
+            let last = if file.length == 0 { begin } else { end - 1 };
+            let size = record.about.piece_size.max(1);
+            let pieces = [(begin / size) as u32, (last / size) as u32 + u32::from(file.length > 0)];
+            begin = end;
+            let (wanted, priority) = shown(file.priority);
+            let detail =
+                FileDetail { name: file.path, length: file.length, have: file.verified, wanted, priority, pieces };
+            (!file.padding).then_some(detail)
         });
-        Some(Details { files: files.collect(), ..Details::default() })
+        let files = files.collect();
+        let sends = |peer: &&PeerStatus| peer.web_host.is_some() && peer.down_rate > 0;
+        let web_seeds = found
+            .peers
+            .iter()
+            .filter(sends)
+            .map(|peer| (peer.web_host.as_deref().unwrap_or_default().into(), peer.down_rate));
+        Some(Details {
+            files,
+            pieces: found.have.as_bytes().to_vec(),
+            availability: Vec::new(),
+            web_seeds: web_seeds.collect(),
+            peers: found.peers.iter().filter(|peer| peer.web_host.is_none()).map(peer).collect(),
+        })
     }
 
     /// Chooses the files of a torrent, and how urgent they are.
@@ -56,6 +72,33 @@ impl Daemon {
             known.kept.files = (!is_usual).then_some(files);
         }
         Ok(())
+    }
+}
+
+/// A peer as programs see it.
+fn peer(status: &PeerStatus) -> PeerDetail {
+    PeerDetail {
+        address: status.addr.ip().to_string(),
+        port: status.addr.port(),
+        client: status.id.client(),
+        peer_id: status.id.to_string(),
+        progress: f64::from(status.per_mille) / 1000.0,
+        down_rate: status.down_rate,
+        up_rate: status.up_rate,
+        is_incoming: status.source == Source::Incoming,
+        is_encrypted: status.cover == Cover::Rc4,
+        chokes_us: status.chokes_us,
+        we_are_interested: status.we_are_interested,
+        we_choke: status.we_choke,
+        is_interested: status.is_interested,
+        source: match status.source {
+            Source::Tracker => Some('T'),
+            Source::Dht => Some('H'),
+            Source::Pex => Some('X'),
+            Source::Lsd => Some('L'),
+            Source::Incoming => Some('I'),
+            Source::Link | Source::WebSeed => None,
+        },
     }
 }
 

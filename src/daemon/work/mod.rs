@@ -38,13 +38,13 @@ use super::settings::Settings;
 use super::state::State;
 use super::state::kept::Kept;
 use super::{DaemonError, Options};
-use crate::engine::{Command, Engine, Notice, Router, TorrentId};
+use crate::engine::{Command, Engine, Notice, Router, Subscription, TorrentId};
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::web::answer::Answer;
 use crate::web::promise::Promise;
 use crossbeam_channel::{Receiver, Select, Sender};
 use queue::Queue;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -71,6 +71,13 @@ pub struct Asked {
     /// What it asks, and the answers so far.
     conversation: Box<Conversation>,
     promise: Promise,
+}
+
+/// A program that waits until a path in a torrent has a new name.
+struct Renaming {
+    asked: Asked,
+    path: String,
+    name: String,
 }
 
 /// A torrent, besides its record.
@@ -116,7 +123,13 @@ pub struct Daemon {
     minute: minutes::Minute,
     /// Torrents whose content is being deleted.
     leaving: BTreeMap<TorrentId, Record>,
+    /// Programs that wait until a file or folder has its new name.
+    renaming: BTreeMap<TorrentId, VecDeque<Renaming>>,
     is_stopping: bool,
+}
+
+fn ended() -> DaemonError {
+    DaemonError::Io("the engine ended unexpectedly; start the daemon again".into())
 }
 
 /// Seconds since 1970.
@@ -134,24 +147,27 @@ impl Daemon {
     /// Works until it is told to end.
     pub fn go(
         &mut self,
-        notices: &Receiver<Notice>,
+        notices: &Subscription,
         asks: &Receiver<Ask>,
         heard: &Receiver<Heard>,
     ) -> Result<(), DaemonError> {
         loop {
             let mut select = Select::new();
-            let of_engine = select.recv(notices);
+            let of_engine = select.recv(notices.ready());
             let of_programs = select.recv(asks);
             select.recv(heard);
             match select.select_deadline(self.minute.next) {
-                Ok(ready) if ready.index() == of_engine => match ready.recv(notices) {
-                    Ok(Notice::Stopped(reports)) => {
-                        self.renew(reports);
-                        return self.end();
+                Ok(ready) if ready.index() == of_engine => {
+                    // It only says that there is something.
+                    let _ = ready.recv(notices.ready());
+                    while let Some(notice) = notices.try_next().map_err(|_| ended())? {
+                        if let Notice::Stopped(reports) = notice {
+                            self.renew(reports);
+                            return self.end();
+                        }
+                        self.take_in(notice);
                     }
-                    Ok(notice) => self.take_in(notice),
-                    Err(_) => return Err(DaemonError::Io("the engine ended unexpectedly".into())),
-                },
+                }
                 // We hold a sender of each.
                 Ok(ready) if ready.index() == of_programs => drop(ready.recv(asks).map(|ask| self.asked(ask))),
                 Ok(ready) => drop(ready.recv(heard).map(|heard| self.hear(heard))),

@@ -7,7 +7,7 @@ use crate::base::path::for_terminal;
 use crate::daemon::chores::scripts::Event;
 use crate::daemon::record::{Now, Record, Sources, State, Totals, TrackerRecord, Trouble};
 use crate::engine::{Notice, Phase, Report, TorrentId};
-use crate::swarm::figures::{LearningStatus, Status};
+use crate::swarm::figures::{LearningStatus, Status, WorkKind};
 use crate::swarm::meeting::announcer::Tracker;
 use crate::swarm::meeting::source::Source;
 use crate::swarm::standing::Standing;
@@ -55,6 +55,7 @@ impl Daemon {
                     self.tell(torrent, &format!("a tracker says: {words}"));
                 }
             }
+            Notice::Missed(number) => log::warn!("{number} notices were dropped, because the loop was too slow"),
             Notice::Router(router) => self.router = *router,
             Notice::Warning { torrent: Some(torrent), text } => self.tell(torrent, &format!("warning: {text}")),
             Notice::Warning { torrent: None, text } => log::warn!("{text}"),
@@ -110,13 +111,14 @@ impl Daemon {
 
     fn is_checked(&mut self, torrent: TorrentId, bytes: u64) {
         let Some((record, known)) = self.of_engine(torrent) else { return };
-        let size = record.about.total_size.max(1);
-        record.now.check_progress = bytes.min(size) as f64 / size as f64;
+        let size = record.about.total_size;
+        record.now.check_progress = part(bytes, size);
         known.is(record, if bytes == 0 { State::CheckWait } else { State::Check });
         record.dates.changed = now();
     }
 
     fn runs(&mut self, torrent: TorrentId, status: &Arc<Status>) {
+        let patience = self.settings.queue_stalled_enabled.then_some(self.settings.queue_stalled_minutes * 60);
         let Some((record, known)) = self.of_engine(torrent) else { return };
         let before = (record.state, record.now.left, record.totals);
         known.is(record, state_of(status));
@@ -126,7 +128,7 @@ impl Daemon {
             have_valid: record.now.size_when_done.saturating_sub(status.left),
             have_unchecked: status.under_way,
             desired_available: if status.useful > 0 { status.left } else { 0 },
-            check_progress: 0.0,
+            check_progress: status.work.as_ref().map_or(0.0, |work| part(work.done, record.about.total_size)),
             metadata: 1.0,
             down_rate: status.down_rate,
             up_rate: status.up_rate,
@@ -147,6 +149,9 @@ impl Daemon {
         if status.down_rate > 0 || status.up_rate > 0 {
             record.dates.active = moment;
         }
+        let last = record.dates.active.max(record.dates.started).max(record.dates.added);
+        let works = matches!(record.state, State::Download | State::Seed);
+        record.is_stalled = works && patience.is_some_and(|patience| moment - last > patience as i64);
         follow(&mut record.trackers, &status.trackers);
         let trouble = match &status.standing {
             Standing::WaitingForDisk(trouble) => Trouble::Local(trouble.text.clone()),
@@ -231,7 +236,15 @@ impl Record {
     }
 }
 
+/// The part `some` of `all`, 0 to 1.
+fn part(some: u64, all: u64) -> f64 {
+    some.min(all) as f64 / all.max(1) as f64
+}
+
 fn state_of(status: &Status) -> State {
+    if status.work.as_ref().is_some_and(|work| work.kind == WorkKind::Checking) {
+        return State::Check;
+    }
     let is_complete = status.left == 0;
     match (status.paused, status.queued, is_complete) {
         (true, ..) => State::Stopped,

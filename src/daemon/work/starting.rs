@@ -3,6 +3,7 @@
 //! Floor 4, part of the [loop](super). A torrent whose file is damaged is there, too: it is stopped, because what was
 //! wished for it is lost.
 
+use super::changing::options_of;
 use super::minutes::Minute;
 use super::queue::Queue;
 use super::{Daemon, Heard, now};
@@ -88,6 +89,7 @@ impl Daemon {
             scripts: Default::default(),
             minute: Minute::new(),
             leaving: BTreeMap::new(),
+            renaming: BTreeMap::new(),
             is_stopping: false,
         };
         daemon.settings_changed(None);
@@ -127,9 +129,10 @@ impl Daemon {
         let job = LinkJob::new(job)?;
         record.about = Arc::new(super::adding::of_link(&job.link, hash));
         record.trackers = super::adding::numbered(job.link.trackers.iter().map(|url| vec![url.clone()]));
+        let mut job = job;
+        job.options = Some(Box::new(options_of(&record, &kept, &self.settings)));
         let id = self.restore(record, kept);
         self.know(id, self.engine.learn(job));
-        self.tell_wishes(id, true);
         Ok(Some(id))
     }
 
@@ -150,7 +153,7 @@ impl Daemon {
         let moving = kept.moving.clone();
         let id = self.restore(record, kept);
         self.know(id, self.engine.add(job));
-        self.tell_wishes(id, true);
+        self.tell_order(id);
         if let Some((to, carry)) = moving {
             self.change(id, Change::Move { to: Path::new(&*to).into(), carry });
         }
@@ -161,7 +164,6 @@ impl Daemon {
     fn leave(&mut self, record: Record, job: Job) {
         log::info!("{}: its content is deleted", for_terminal(&record.about.name));
         let torrent = self.engine.add(job);
-        self.engine.send(Command::Change(torrent, Change::Paused(true)));
         self.engine.send(Command::Delete(torrent));
         self.leaving.insert(torrent, record);
     }

@@ -7,18 +7,19 @@ pub mod change;
 pub use crate::proto::choice::Priority;
 pub use change::{Change, Line, Places, SeedUntil};
 
+use super::checker::{Done, Refused};
 use super::config::{Job, LinkJob};
-use super::notice::{RateLimits, Router, Watch};
+use super::notice::{Details, RateLimits, Router, Watch};
 use super::peer::outbox::Outbox;
 use crate::proto::peer::handshake::Handshake;
 use crate::proto::peer::mse::Cover;
 use crate::storage::TorrentId;
 use crate::storage::check::CheckedContent;
-use crate::storage::error::ContentError;
 use crate::swarm::event::{Event, PeerEvent};
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
+use crossbeam_channel::Sender;
 use std::sync::Arc;
 
 /// A message to the manager.
@@ -34,7 +35,9 @@ pub enum Input {
         /// The torrent.
         torrent: TorrentId,
         /// The content and its verified pieces, or why it could not be checked.
-        result: Result<Box<CheckedContent>, ContentError>,
+        result: Result<Box<CheckedContent>, Box<Refused>>,
+        /// What became of a person's wish before that.
+        done: Box<Done>,
     },
     /// A connection is open, and the peer's handshake was read.
     Connected {
@@ -89,6 +92,13 @@ pub enum Input {
     Online {
         /// The interface is another one for the kernel, so the old connections reach nobody.
         is_new: bool,
+    },
+    /// Somebody wants to know the details of a torrent.
+    Ask {
+        /// The torrent.
+        torrent: TorrentId,
+        /// Where the answer goes; `None`: there is no such torrent.
+        answer: Sender<Option<Details>>,
     },
     /// A person wants something.
     Command(Command),

@@ -3,11 +3,13 @@
 //! Floor 3, part of the [`manager`](super).
 
 pub mod choosing;
+pub mod content;
 
 use super::Manager;
 use super::queue::places::allowed;
 use super::slot::State;
 use crate::base::time::Time;
+use crate::engine::checker::Task;
 use crate::engine::input::{Change, Command};
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
@@ -40,9 +42,18 @@ impl Manager {
         }
     }
 
+    /// Whether a torrent ended by itself.
+    fn has_failed(&self, torrent: TorrentId) -> bool {
+        self.torrents.get(&torrent).is_some_and(|slot| matches!(slot.state, State::Failed(_)))
+    }
+
     /// Changes a torrent. One that is gone is not missed.
     pub(super) fn change(&mut self, torrent: TorrentId, change: Change, now: Time) {
         match change {
+            // A torrent that ended by itself is tried again.
+            Change::Paused(false) | Change::StartNow if self.has_failed(torrent) => {
+                self.try_again(torrent, Task::Check, now);
+            }
             Change::Paused(paused) => self.set_paused(torrent, paused, now),
             Change::StartNow => self.start_now(torrent, now),
             Change::Place(before) => self.place(torrent, before),
@@ -53,7 +64,9 @@ impl Manager {
             Change::Files(files) => self.choose_files(torrent, files, now),
             Change::Sequential(sequential) => self.order_pieces(torrent, sequential, now),
             Change::Trackers(tiers) => self.change_trackers(torrent, tiers, now),
-            Change::Verify | Change::Move { .. } | Change::Rename { .. } => {}
+            Change::Verify => self.do_task(torrent, Task::Verify, now),
+            Change::Move { to, carry } => self.do_task(torrent, Task::Move { to, carry }, now),
+            Change::Rename { path, name } => self.do_task(torrent, Task::Rename { path, name }, now),
         }
         self.news.hurry(now);
     }
@@ -67,9 +80,7 @@ impl Manager {
         }
         self.handle(id, Event::Terms(term), now);
     }
-
-    /// A person removes a torrent with its content.
-    pub(super) fn delete(&mut self, torrent: TorrentId, now: Time) {
-        self.remove(torrent, now);
-    }
 }
+
+#[cfg(test)]
+mod tests;

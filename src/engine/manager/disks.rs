@@ -3,9 +3,10 @@
 //!
 //! Floor 3, part of the [`manager`](super). `swarm/torrent/waiting.rs` decides what is done about a disk in trouble.
 
-use super::slot::Slot;
+use super::checking::Work;
+use super::slot::{Slot, State};
 use crate::base::time::Time;
-use crate::engine::checker::Check;
+use crate::engine::checker::{Check, Task};
 use crate::engine::disk::{Choosing, Disk};
 use crate::engine::keeper::{Keeper, Kept};
 use crate::storage::content::Content;
@@ -32,15 +33,25 @@ impl Disks {
 
     /// Does what a torrent wants of its disk.
     pub fn order(&mut self, content: &Arc<Content>, kept: Option<&Arc<Kept>>, order: DiskOrder, now: Time) {
-        if let DiskOrder::Choose { choice, have } = order {
-            return self.disk.choose(Choosing::new(content, (choice, have), kept, &self.checks));
+        match order {
+            DiskOrder::Choose { choice, have } => {
+                self.disk.choose(Choosing::new(content, (choice, have), kept, &self.checks));
+            }
+            order => self.disk.give(content, order, now),
         }
-        if matches!(order, DiskOrder::CheckAgain) {
-            // Blocks that are still on their way to the disk must not be written over verified ones.
-            content.health.doubt();
-            self.check(Check::Again { content: Arc::clone(content) });
-        }
-        self.disk.give(content, order, now);
+    }
+
+    /// The content of a torrent is checked again, after what the person wants to be done with it.
+    pub fn check_again(&mut self, slot: &mut Slot, now: Time) {
+        let State::Running(torrent, content) = &slot.state else { return };
+        // Blocks that are still on their way to the disk must not be written over verified ones.
+        content.health.doubt();
+        let task = slot.tasks.pop_front().unwrap_or(Task::Check);
+        let work = Work::new(&task, &content.metainfo);
+        let (content, have, progress) = (Arc::clone(content), Some(torrent.have().clone()), work.progress());
+        self.disk.give(&content, DiskOrder::CheckAgain, now);
+        slot.work = Some(Box::new(work));
+        self.check(Check::Again { content, have, task, progress, kept: slot.kept.clone() });
     }
 
     /// Saves a torrent's state. `in_haste`: nothing comes after it, and somebody waits.

@@ -7,6 +7,7 @@ use super::agenda::{Plan, due};
 use super::slot::{Slot, State};
 use super::trackers::Parting;
 use crate::base::time::Time;
+use crate::engine::checker::{Ended, Retry};
 use crate::engine::config::FINAL_ANNOUNCE_TIME;
 use crate::engine::notice::{Notice, Problem};
 use crate::storage::TorrentId;
@@ -21,7 +22,7 @@ const SAVES_APART: Time = Time::from_millis(25);
 
 impl Manager {
     /// A torrent can't join its swarm.
-    pub(super) fn failed_at_start(&mut self, torrent: TorrentId, problem: Problem) {
+    pub(super) fn failed_at_start(&mut self, torrent: TorrentId, problem: Problem, retry: Option<Retry>) {
         let now = self.started.elapsed();
         let learning = match self.torrents.get(&torrent).map(|slot| &slot.state) {
             Some(State::Learning(stage, _)) => Some(Arc::new(stage.learning.status(now))),
@@ -29,19 +30,20 @@ impl Manager {
         };
         // A torrent that was added by a link is already in its swarm.
         self.stop_torrent(torrent, now);
-        if self.end_torrent(torrent, Some(problem.clone())) {
+        if self.end_torrent(torrent, Some(Ended { problem: problem.clone(), retry })) {
             self.news.tell(Notice::Failed { torrent, problem, status: None, learning });
         }
     }
 
-    /// Takes from a torrent all that it holds. If there is a `problem`, only its slot stays, to report that. Returns
-    /// whether there was such a torrent.
-    pub(super) fn end_torrent(&mut self, id: TorrentId, problem: Option<Problem>) -> bool {
+    /// Takes from a torrent all that it holds. If it `ended` by itself, its slot stays, to report that and to try it
+    /// again. Returns whether there was such a torrent.
+    pub(super) fn end_torrent(&mut self, id: TorrentId, ended: Option<Ended>) -> bool {
         let Some(mut slot) = self.torrents.remove(&id) else { return false };
         self.disks.save(&mut slot, self.started.elapsed(), true);
         self.agenda.change(id, slot.rank, &mut slot.plan, Plan::default());
         self.news.touched(id);
-        let Slot { state, .. } = *slot;
+        slot.work.iter().for_each(|work| work.progress().stop());
+        let state = std::mem::replace(&mut slot.state, State::Checking(Box::default()));
         if let Some(info_hash) = state.listed() {
             self.peers.around.directory.remove(&info_hash);
             self.searches.remove(&info_hash);
@@ -52,10 +54,11 @@ impl Manager {
                 self.trackers.part(id, Parting::Torrent(torrent));
             }
             State::Learning(stage, present) => self.trackers.part(id, Parting::Learning(stage, present)),
-            State::Checking(..) | State::Failed(_) => {}
+            State::Checking(check) => check.progress.stop(),
+            State::Failed(_) => {}
         }
-        if let Some(problem) = problem {
-            let failed = Slot { state: State::Failed(problem.into()), kept: None, ..*slot };
+        if let Some(ended) = ended {
+            let failed = Slot { state: State::Failed(ended.into()), kept: None, work: None, ..*slot };
             self.torrents.insert(id, Box::new(failed));
         } else {
             self.order.remove(slot.rank);

@@ -55,7 +55,7 @@ impl Manager {
         let State::Learning(stage, _) = &mut slot.state else { return };
         if !stage.learning.is_learned() || stage.info_hash != job.metainfo.info_hash || stage.check.is_some() {
             let problem = Problem::io("the description is not that of the link");
-            return self.failed_at_start(id, problem);
+            return self.failed_at_start(id, problem, None);
         }
         if job.metainfo.private {
             let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
@@ -65,6 +65,8 @@ impl Manager {
         let check = Checking::of(&mut job);
         let progress = Arc::clone(&check.progress);
         stage.check = Some(check);
+        let finally = job.finally.take();
+        self.torrents.get_mut(&id).into_iter().for_each(|slot| slot.finally.clone_from(&finally));
         self.news.touched(id);
         self.disks.check(Check::New { torrent: id, job, progress });
         self.carry_out(id, now);

@@ -5,14 +5,13 @@
 
 use super::slot::{Slot, State};
 use crate::base::time::Time;
-use crate::engine::notice::{DhtReport, Notice, Phase, Problem, RateLimits, Report, Watch};
+use crate::engine::notice::{DhtReport, Notice, Notices, Phase, Problem, RateLimits, Report, Watch};
 use crate::engine::udp::Dht;
 use crate::storage::TorrentId;
 use crate::swarm::dht::Figures;
 use crate::swarm::event::News;
 use crate::swarm::shared::Shared;
 use crate::swarm::standing::Standing;
-use crossbeam_channel::Sender;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +21,7 @@ const FEW: usize = 64;
 
 /// The notices about all torrents.
 pub struct Reporter {
-    notices: Sender<Notice>,
+    notices: Notices,
     watch: Watch,
     every: Option<Duration>,
     /// When all figures are reported next; `None`: never.
@@ -35,7 +34,7 @@ pub struct Reporter {
 
 impl Reporter {
     /// All figures are reported every `every`.
-    pub fn new(notices: Sender<Notice>, every: Option<Duration>) -> Reporter {
+    pub fn new(notices: Notices, every: Option<Duration>) -> Reporter {
         Reporter {
             notices,
             watch: Watch::default(),
@@ -48,8 +47,7 @@ impl Reporter {
 
     /// Tells the person something.
     pub fn tell(&self, notice: Notice) {
-        // If nobody listens any more, the process is about to end.
-        let _ = self.notices.send(notice);
+        self.notices.tell(notice);
     }
 
     /// The person looks at other details.

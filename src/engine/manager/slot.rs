@@ -5,13 +5,14 @@
 
 use super::agenda::{Plan, Stand};
 use super::changing::choosing::Later;
-use super::checking::Checking;
+use super::checking::{Checking, Work};
 use super::stage::Stage;
 use crate::base::time::{Time, sooner};
+use crate::engine::checker::{Ended, Task};
 use crate::engine::config::Options;
 use crate::engine::input::{Line, Places};
 use crate::engine::keeper::Kept;
-use crate::engine::notice::{Enough, Phase, Problem, Report, Watch};
+use crate::engine::notice::{Enough, Phase, Report, Watch};
 use crate::proto::choice::Choice;
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
@@ -22,6 +23,8 @@ use crate::swarm::learning::Present;
 use crate::swarm::meeting::announcer::Tracker;
 use crate::swarm::shared::Shared;
 use crate::swarm::torrent::Torrent;
+use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,6 +57,16 @@ pub struct Slot {
     pub saved: Saved,
     /// What the manager's agenda holds of it.
     pub plan: Plan,
+    /// What is being done with its content while it waits for that.
+    pub work: Option<Box<Work>>,
+    /// What a person wants to be done with its content next.
+    pub tasks: VecDeque<Task>,
+    /// The folder to which the content is moved when it is complete.
+    pub finally: Option<Arc<Path>>,
+    /// It was moved or renamed in this run, so there may be a journal of that.
+    pub moved: bool,
+    /// A person wants it to be deleted as soon as it is known where its content is.
+    pub doomed: bool,
 }
 
 /// What the last saved state said.
@@ -76,7 +89,7 @@ pub enum State {
     /// It is in its swarm.
     Running(Box<Torrent>, Arc<Content>),
     /// It ended by itself.
-    Failed(Box<Problem>),
+    Failed(Box<Ended>),
 }
 
 impl State {
@@ -113,6 +126,11 @@ impl Slot {
             kept: None,
             saved: Saved::default(),
             plan: Plan::default(),
+            work: None,
+            tasks: VecDeque::new(),
+            finally: None,
+            moved: false,
+            doomed: false,
         }
     }
 
@@ -191,6 +209,7 @@ impl Slot {
         let mut status = torrent.status(now);
         (status.paused, status.enough, status.queued) = (self.paused, self.enough, self.queued);
         status.has_place = Line::ALL.iter().any(|line| self.plan.takes(*line));
+        status.work = self.work.as_ref().map(|work| work.figures());
         if status.left > 0 {
             status.map = torrent.piece_map(watch.cells);
         }
@@ -220,7 +239,7 @@ impl Slot {
                 Phase::Learning(Arc::new(status))
             }
             State::Running(torrent, _) => Phase::Running(self.status(id, torrent, now, watch)),
-            State::Failed(problem) => Phase::Failed(Problem::clone(problem)),
+            State::Failed(ended) => Phase::Failed(ended.problem.clone()),
         };
         Report { torrent: id, place: self.rank, phase }
     }

@@ -3,7 +3,7 @@
 use super::super::Job;
 use super::super::config::FINAL_ANNOUNCE_TIME;
 use super::super::testkit::{PATIENCE, http, serve, socket_pair, torrent};
-use super::super::{Command, Engine, Phase, ProblemKind, Report, Watch};
+use super::super::{Command, Engine, Phase, ProblemKind, Report, Subscription, Watch};
 use super::*;
 use crate::engine::RateLimits;
 use crate::engine::peer::line::Line;
@@ -29,7 +29,7 @@ use std::time::Duration;
 
 const PIECE: usize = 32 * 1024;
 
-fn engine(memory_bytes: u64) -> (Engine, Receiver<Notice>) {
+fn engine(memory_bytes: u64) -> (Engine, Subscription) {
     let config = Config { ports: 0..=0, memory_bytes, ..Config::default() };
     Engine::start(config).unwrap()
 }
@@ -59,7 +59,7 @@ pub(super) fn tracker(peers: Vec<SocketAddr>) -> String {
 }
 
 /// Waits for a notice that `find` accepts. Others are skipped, but an unexpected failure panics.
-pub(super) fn next<T>(notices: &Receiver<Notice>, what: &str, find: impl Fn(&Notice) -> Option<T>) -> T {
+pub(super) fn next<T>(notices: &Subscription, what: &str, find: impl Fn(&Notice) -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
         let notice = notices.recv_deadline(end).unwrap_or_else(|_| panic!("waited in vain until {what}"));
@@ -70,21 +70,21 @@ pub(super) fn next<T>(notices: &Receiver<Notice>, what: &str, find: impl Fn(&Not
     }
 }
 
-pub(super) fn complete(notices: &Receiver<Notice>, number: u64) {
+pub(super) fn complete(notices: &Subscription, number: u64) {
     let find = |notice: &Notice| {
         matches!(notice, Notice::Complete { torrent, .. } if *torrent == TorrentId(number)).then_some(())
     };
     next(notices, "it is complete", find);
 }
 
-pub(super) fn joined(notices: &Receiver<Notice>) -> bool {
+pub(super) fn joined(notices: &Subscription) -> bool {
     next(notices, "it has joined", |notice| match notice {
         Notice::Joined { is_complete, .. } => Some(*is_complete),
         _ => None,
     })
 }
 
-pub(super) fn stopped(notices: &Receiver<Notice>) -> Vec<Report> {
+pub(super) fn stopped(notices: &Subscription) -> Vec<Report> {
     let end = Instant::now() + PATIENCE;
     loop {
         if let Notice::Stopped(reports) = notices.recv_deadline(end).expect("it stops") {

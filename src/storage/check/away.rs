@@ -18,7 +18,7 @@ pub fn refuse(content: &Content, known: &Known, sizes: &[u64]) -> Result<(), Con
         return Ok(());
     }
     // The torrent's own folder may be the mount point.
-    let own = content.dir.join(&content.metainfo.name);
+    let own = content.dir.join(&*content.root());
     let folder = if own.is_dir() { own } else { content.dir.to_path_buf() };
     let is_empty = fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_none());
     if !is_empty || File::open(&folder).is_ok_and(|folder| known.was_on(mount_of(&folder))) {
@@ -28,5 +28,5 @@ pub fn refuse(content: &Content, known: &Known, sizes: &[u64]) -> Result<(), Con
         "what was in {} is not there (is its disk mounted?); if it was deleted, `swarmlet get --check` downloads it again",
         folder.display()
     );
-    Err(content.error(Doing::Reading, &content.metainfo.name, io::Error::other(words)))
+    Err(content.error(Doing::Reading, &content.root(), io::Error::other(words)))
 }

@@ -72,7 +72,7 @@ pub fn claim(content: &Content, own: &Bitfield, sizes: &[u64], trusted: &[bool])
 
 /// The error for a file that must not be written to.
 pub fn refuse(content: &Content, file: usize, why: &str) -> ContentError {
-    content.error(Doing::Using, &content.metainfo.files.at(file).path(), io::Error::other(why))
+    content.error(Doing::Using, &content.path(file), io::Error::other(why))
 }
 
 /// The verified pieces that prove that a file is of this torrent: those that are not zeros.

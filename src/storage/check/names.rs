@@ -52,7 +52,7 @@ fn try_names(
     created: &mut BTreeSet<usize>,
 ) -> Result<(), ContentError> {
     let (files, mut folders) = (&content.metainfo.files, BTreeMap::new());
-    let key = |file: usize| if content.may_be_written(file) { key(&files.at(file).inside()) } else { 0 };
+    let key = |file: usize| if content.may_be_written(file) { key(&content.path(file)) } else { 0 };
     let keys: Vec<u64> = (0..files.len()).map(key).collect();
     let order = sorted(keys.len(), &|a, b| keys[a].cmp(&keys[b]).then(a.cmp(&b)));
     for group in order.chunk_by(|a, b| keys[*a as usize] == keys[*b as usize]).filter(|group| group.len() > 1) {
@@ -94,7 +94,7 @@ fn try_names(
 /// Whether the disk lists a file by its very name, and its folders by theirs. If it treats two names as the same, it
 /// lists at most one of them. `folders`: what it has listed so far.
 fn is_listed(content: &Content, file: usize, folders: &mut BTreeMap<PathBuf, BTreeSet<OsString>>) -> bool {
-    let path = content.dir.join(content.metainfo.files.at(file).path());
+    let path = content.dir.join(content.path(file));
     let mut below = path.ancestors().take_while(|path| **path != *content.dir);
     below.all(|path| {
         let folder = path.parent().unwrap_or(path);
@@ -105,7 +105,7 @@ fn is_listed(content: &Content, file: usize, folders: &mut BTreeMap<PathBuf, BTr
 }
 
 fn one(content: &Content, file: usize, other: usize) -> ContentError {
-    let other = content.dir.join(content.metainfo.files.at(other).path());
+    let other = content.dir.join(content.path(other));
     refuse(
         content,
         file,

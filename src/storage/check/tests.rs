@@ -3,12 +3,12 @@
 use super::{READ_BYTES, is_right};
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
+use crate::storage::Progress;
 use crate::storage::testkit::{Part, check_all as check, open, part, torrent};
 use proptest::prelude::*;
 use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::AtomicU32;
 
 const PIECE: usize = 1000;
 
@@ -72,10 +72,10 @@ proptest! {
         }
         let expected: Vec<u32> = good.chunks(PIECE).enumerate().filter(|(_, piece)| piece.iter().all(|good| *good))
             .map(|(piece, _)| piece as u32).collect();
-        let progress = AtomicU32::new(0);
+        let progress = Progress::default();
         let found = check(&open(&metainfo, dir.path(), false), &progress).unwrap();
         prop_assert_eq!(found.iter_ones().collect::<Vec<_>>(), expected);
-        prop_assert_eq!(progress.into_inner(), metainfo.piece_count());
+        prop_assert_eq!(progress.pieces(), metainfo.piece_count());
     }
 }
 
@@ -87,7 +87,7 @@ fn pieces_longer_than_the_buffer_are_compared_as_a_whole() {
     // The last byte of the second piece.
     bytes[2 * piece - 1] ^= 1;
     fs::write(dir.path().join("whole"), &bytes).unwrap();
-    let found = check(&open(&metainfo, dir.path(), false), &AtomicU32::new(0)).unwrap();
+    let found = check(&open(&metainfo, dir.path(), false), &Progress::default()).unwrap();
     assert_eq!(found.iter_ones().collect::<Vec<_>>(), [0, 2]);
 }
 
@@ -96,13 +96,13 @@ fn a_missing_file_is_not_read_and_nothing_is_created() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, _) = torrent(0, &[(50 * PIECE, false), (10, false)], PIECE, &[]);
     let content = open(&metainfo, dir.path(), false);
-    let progress = AtomicU32::new(0);
+    let progress = Progress::default();
     assert!(check(&content, &progress).unwrap().is_empty());
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     // Reading the missing file would be an error.
     put(dir.path(), &metainfo, 1, &[0; 10]);
     assert!(check(&content, &progress).unwrap().is_empty());
-    assert_eq!(progress.into_inner(), metainfo.piece_count());
+    assert_eq!(progress.pieces(), metainfo.piece_count());
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_piece_that_is_all_padding_is_had_without_a_state() {
     [0, 2].into_iter().for_each(|file| put(dir.path(), &metainfo, file, part(&metainfo, &bytes, file)));
     let content = open(&metainfo, dir.path(), false);
     let nothing = Bitfield::new(metainfo.piece_count());
-    let (have, _) = super::check(&content, &[10, 0, 10], Some((&nothing, &[false; 3])), &AtomicU32::new(0));
+    let (have, _) = super::check(&content, &[10, 0, 10], Some((&nothing, &[false; 3])), &Progress::default());
     assert!(have.is_full(), "{have:?}");
 }
 
@@ -120,7 +120,7 @@ fn a_piece_that_is_all_padding_is_had_without_a_state() {
 fn empty_content_is_whole() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, _) = torrent(0, &[], PIECE, &[]);
-    let found = check(&open(&metainfo, dir.path(), false), &AtomicU32::new(0)).unwrap();
+    let found = check(&open(&metainfo, dir.path(), false), &Progress::default()).unwrap();
     assert!(found.is_full() && found.is_empty());
 }
 

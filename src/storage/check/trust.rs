@@ -4,47 +4,46 @@
 //! right, and each piece is verified when it is first read. So no peer gets a corrupt byte, and the person need not
 //! wait until a terabyte is hashed.
 
-use super::{CheckedContent, READ_BYTES, is_right};
+use super::{READ_BYTES, is_right};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::storage::content::Content;
 use crate::storage::error::{ContentError, Doing};
 use crate::sys::lock;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
-/// Returns what was found if it is complete, otherwise an error.
-pub fn require_complete(found: CheckedContent) -> Result<CheckedContent, ContentError> {
-    let (had, all) = (found.have.count(), found.have.len());
+/// Refuses content that is not complete.
+pub fn require_complete(content: &Content, have: &Bitfield) -> Result<(), ContentError> {
+    let (had, all) = (have.count(), have.len());
     if had == all {
-        return Ok(found);
+        return Ok(());
     }
-    let content = &found.content;
     for file in (0..content.metainfo.files.len()).filter(|file| !content.metainfo.files.at(*file).padding) {
         if let Err(error) = content.open_file(file)
             && error.kind() != io::ErrorKind::NotFound
         {
-            return Err(content.error(Doing::Reading, &content.metainfo.files.at(file).path(), error));
+            return Err(content.error(Doing::Reading, &content.path(file), error));
         }
     }
-    let had_bytes = found.have.iter_ones().map(|piece| u64::from(content.metainfo.piece_size(piece))).sum();
+    let had_bytes = have.iter_ones().map(|piece| u64::from(content.metainfo.piece_size(piece))).sum();
     let how = "`swarmlet get --seed` with the same --dir downloads the others, and then seeds";
     Err(refused(content, Some(had_bytes), format!("it has {had} of {all} pieces; {how}")))
 }
 
 /// Assumes that content is complete, without reading it.
-pub fn trust(mut content: Content) -> Result<CheckedContent, ContentError> {
+pub fn trust(content: &mut Content) -> Result<(), ContentError> {
     let files = content.metainfo.files.iter().enumerate().filter(|(_, entry)| !entry.padding);
     for (file, entry) in files {
         let found = content.size_on_disk(file);
         if found != Some(entry.length) {
             let found = found.map_or("is missing".into(), |found| format!("has {found} bytes"));
-            return Err(refused(&content, None, format!("{entry} {found}, expected {} bytes", entry.length)));
+            let wrong = format!("{} {found}, expected {} bytes", content.path(file), entry.length);
+            return Err(refused(content, None, wrong));
         }
     }
     content.tell_of_names();
-    let pieces = content.metainfo.piece_count();
-    content.verified = Some(Box::new(Mutex::new(Bitfield::new(pieces))));
-    Ok(CheckedContent { content: Arc::new(content), have: Bitfield::full(pieces), hashed_bytes: 0, known: None })
+    content.verified = Some(Box::new(Mutex::new(Bitfield::new(content.metainfo.piece_count()))));
+    Ok(())
 }
 
 impl Content {
@@ -66,5 +65,5 @@ impl Content {
 }
 
 fn refused(content: &Content, had_bytes: Option<u64>, wrong: String) -> ContentError {
-    content.error(Doing::Seeding(had_bytes), &content.metainfo.name, io::Error::other(wrong))
+    content.error(Doing::Seeding(had_bytes), &content.root(), io::Error::other(wrong))
 }

@@ -60,7 +60,7 @@ impl Content {
     }
 
     fn found(&self, file: usize) -> Result<Metadata, ContentError> {
-        let path = self.metainfo.files.at(file).path();
+        let path = self.path(file);
         let found = self.reader(file).and_then(|file| file.metadata());
         let found = found.map_err(|error| self.error(Doing::Reading, &path, error))?;
         if found.nlink() == 0 {
@@ -75,9 +75,20 @@ impl Content {
         if moved { Err(self.changed(file, "another program moved it away")) } else { Ok(found) }
     }
 
+    /// For each file, whether its verified pieces are surely still right: nobody but swarmlet changed it.
+    pub fn unchanged(&self) -> Vec<bool> {
+        let _turn = self.health.take_turn();
+        let is_known = |file: usize| {
+            let found = self.open_file(file).and_then(|file| file.metadata());
+            found.is_ok_and(|found| self.known.vouches(file, &found))
+        };
+        let files = self.metainfo.files.iter().enumerate();
+        files.map(|(file, entry)| !entry.padding && !self.has(file, Mark::Changed) && is_known(file)).collect()
+    }
+
     fn changed(&self, file: usize, words: &str) -> ContentError {
         self.mark(file, Mark::Changed, true);
-        self.error(Doing::Reading, &self.metainfo.files.at(file).path(), io::Error::other(words))
+        self.error(Doing::Reading, &self.path(file), io::Error::other(words))
     }
 }
 

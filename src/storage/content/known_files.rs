@@ -114,6 +114,12 @@ impl KnownFiles {
         [verified, left].iter().any(|before| *before != 0 && *before != now)
     }
 
+    /// Whether a file that looks like this is known, and nobody but swarmlet has changed it.
+    pub fn vouches(&self, file: usize, found: &Metadata) -> bool {
+        let KnownFile { stamp, left, .. } = lock(&self.files)[file];
+        (stamp != 0 || left != 0) && !self.differs(file, found)
+    }
+
     /// Whether a file is due for a check.
     pub(super) fn is_due(&self, file: usize) -> bool {
         let seconds = self.began.elapsed().as_secs() as u32;

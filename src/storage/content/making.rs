@@ -15,7 +15,7 @@ impl Content {
     /// This may hang, so it is not done while the content is opened.
     pub fn look_at_disk(&mut self) {
         if self.key.device != self.folder.identity().0 {
-            self.known.are_on(self.folder.kind_of(&self.metainfo.name).ok());
+            self.known.are_on(self.folder.kind_of(&self.root()).ok());
         }
     }
 
@@ -68,7 +68,7 @@ impl Content {
 
     /// Whether two files of the torrent are one file on the disk.
     pub fn is_same(&self, file: usize, other: usize) -> bool {
-        let identity = |file: usize| self.folder.identity_of(&self.metainfo.files.at(file).path()).ok();
+        let identity = |file: usize| self.folder.identity_of(&self.path(file)).ok();
         identity(file).is_some_and(|this| identity(other) == Some(this))
     }
 
@@ -80,7 +80,7 @@ impl Content {
     /// Removes a file that was just created.
     pub fn remove(&self, file: usize) {
         self.files.forget_all(self.key);
-        let path = self.metainfo.files.at(file).path();
+        let path = self.path(file);
         if let Err(error) = self.folder.remove(&path) {
             log::warn!("can't remove {path}: {error}");
         }
@@ -93,8 +93,8 @@ impl Content {
         if !self.open_file(file).and_then(|file| file.metadata()).is_ok_and(is_longer) {
             return Ok(());
         }
-        let opened = self.folder.file(&entry.path(), For::Writing).and_then(|opened| opened.set_len(entry.length));
-        opened.map_err(|error| self.error(Doing::Writing, &entry.path(), error))?;
+        let opened = self.folder.file(&self.path(file), For::Writing).and_then(|opened| opened.set_len(entry.length));
+        opened.map_err(|error| self.error(Doing::Writing, &self.path(file), error))?;
         // What is known so far is about the longer file.
         self.find(file);
         Ok(())

@@ -20,12 +20,13 @@ pub fn name(info_hash: &InfoHash) -> String {
     format!(".{info_hash}.swarmlet")
 }
 
-/// Whether a file of this name may be the part file of some torrent, in upper or lower case: some file systems do not
-/// tell them apart.
+/// Whether a file of this name may be the part file of some torrent, or the [folder of its
+/// copies](crate::storage::carry::staging), in upper or lower case: some file systems do not tell them apart.
 pub fn is_name(name: &str) -> bool {
     let hash = name.strip_prefix('.').and_then(|name| name.split_once('.'));
     hash.is_some_and(|(hash, rest)| {
-        hash.len() == 40 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) && rest.eq_ignore_ascii_case("swarmlet")
+        let is_ours = ["swarmlet", "moving.swarmlet"].iter().any(|end| rest.eq_ignore_ascii_case(end));
+        hash.len() == 40 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) && is_ours
     })
 }
 

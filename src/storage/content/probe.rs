@@ -68,7 +68,7 @@ impl Content {
     /// How many bytes of space the torrent lacks, and how many are free. Space is needed for the bytes that are `left`,
     /// except where files have it already.
     fn lacking(&self, left: u64) -> (u64, u64) {
-        let free = self.folder.free_bytes(&self.metainfo.name).unwrap_or(u64::MAX);
+        let free = self.folder.free_bytes(&self.root()).unwrap_or(u64::MAX);
         let unreserved = (0..self.metainfo.files.len()).map(|file| self.unreserved_bytes(file)).sum::<u64>();
         (unreserved.min(left).saturating_sub(free), free)
     }

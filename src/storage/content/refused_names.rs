@@ -31,6 +31,6 @@ impl Content {
 
     /// The same for all files, after they were looked at.
     pub fn tell_of_names(&self) {
-        self.metainfo.files.iter().for_each(|file| self.tell_of_name(&file.path()));
+        (0..self.metainfo.files.len()).for_each(|file| self.tell_of_name(&self.path(file)));
     }
 }

@@ -202,8 +202,13 @@ fn a_complete_file_is_ours_until_it_is_synced_or_changed() {
         let content =
             Content::open(TorrentId(0), stage.metainfo.clone().into(), stage.dir.path(), Arc::default(), false)
                 .unwrap();
-        let checked =
-            check::begin(content, Some(&stage.states), false, Arc::new(|_, warning| panic!("{warning}")), &0.into());
+        let checked = check::begin(
+            content,
+            Some(&stage.states),
+            check::Trust::State,
+            Arc::new(|_, warning| panic!("{warning}")),
+            &Default::default(),
+        );
         assert_eq!(checked.is_ok(), ours, "synced: {synced}, changed later: {changed_later}");
     }
 }
@@ -231,8 +236,13 @@ fn totals_are_of_all_runs() {
 fn content_that_is_checked_again_in_a_run_is_not_counted_twice() {
     let stage = Stage::new();
     let begin = |content| {
-        let checked =
-            check::begin(content, Some(&stage.states), false, Arc::new(|_, warning| panic!("{warning}")), &0.into());
+        let checked = check::begin(
+            content,
+            Some(&stage.states),
+            check::Trust::State,
+            Arc::new(|_, warning| panic!("{warning}")),
+            &Default::default(),
+        );
         checked.ok().map(|checked| (checked.content, checked.known.unwrap())).unwrap()
     };
     for run in 1..=2u64 {

@@ -123,6 +123,7 @@ impl Torrent {
             trackers: self.meeting.announcer.shown(now, self.wants_peers_early()),
             map: Vec::new(),
             peer_list: Vec::new(),
+            work: None,
         }
     }
 

@@ -126,13 +126,13 @@ impl Torrent {
         self.go_on(turn);
     }
 
-    /// Another program changed the content.
-    pub(super) fn doubted(&mut self, text: String, turn: &mut Turn) {
+    /// The content is to be checked again: another program changed it, or the person wants that.
+    pub(super) fn check_again(&mut self, text: String, turn: &mut Turn) {
         match &mut self.disk.wait {
             Some(wait) if wait.doubtful => {}
             // The disk is being probed, and the check must not run while the probe writes: it begins after it.
             Some(wait) if wait.probe_at.is_none() => wait.doubtful = true,
-            _ => self.begin_check(format!("{text}; what is there is checked again"), turn),
+            _ => self.begin_check(text, turn),
         }
     }
 

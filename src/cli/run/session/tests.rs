@@ -57,6 +57,7 @@ pub fn status(left: u64) -> Status {
         trackers: trackers(&["http://tracker.example/0123456789abcdef/announce"]),
         map: Vec::new(),
         peer_list: Vec::new(),
+        work: None,
     }
 }
 

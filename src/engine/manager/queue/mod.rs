@@ -11,7 +11,7 @@ use super::Manager;
 use super::checking::Checking;
 use super::slot::{Slot, State};
 use crate::base::time::Time;
-use crate::engine::checker::Check;
+use crate::engine::checker::{Check, Done, Refused, Retry};
 use crate::engine::config::Job;
 use crate::engine::config::Options;
 use crate::engine::keeper::Kept;
@@ -19,7 +19,6 @@ use crate::engine::notice::Notice;
 use crate::engine::udp::Order;
 use crate::storage::TorrentId;
 use crate::storage::check::CheckedContent;
-use crate::storage::error::ContentError;
 use crate::swarm::event::{DiskEvent, Event};
 use crate::swarm::figures::Status;
 use crate::swarm::meeting::source::TRACKERS_ALONE;
@@ -38,7 +37,11 @@ impl Manager {
         }
         let check = Checking::of(&mut job);
         let progress = Arc::clone(&check.progress);
+        let finally = job.finally.take();
         self.insert(torrent, State::Checking(check), job.options.take());
+        if let Some(slot) = self.torrents.get_mut(&torrent) {
+            slot.finally = finally;
+        }
         self.disks.check(Check::New { torrent, job, progress });
     }
 
@@ -53,30 +56,48 @@ impl Manager {
         }
     }
 
-    /// The content of a torrent was checked, for the first time or again.
-    pub(super) fn checked(&mut self, torrent: TorrentId, result: Result<Box<CheckedContent>, ContentError>, now: Time) {
+    /// The content of a torrent was checked, for the first time or again. `done`: what a person wanted before that.
+    pub(super) fn checked(
+        &mut self,
+        torrent: TorrentId,
+        result: Result<Box<CheckedContent>, Box<Refused>>,
+        done: Done,
+        now: Time,
+    ) {
         // A torrent that was removed meanwhile has no slot.
-        let Some(slot) = self.torrents.get(&torrent) else { return };
-        match (&slot.state, result) {
-            (State::Checking(..) | State::Learning(..), Ok(found)) => self.join(torrent, *found, now),
-            (State::Checking(..) | State::Learning(..), Err(error)) => self.failed_at_start(torrent, error.into()),
-            (State::Running(..), Ok(found)) => self.go_on(torrent, *found, now),
-            (State::Running(..), Err(error)) if error.may_pass() => {
-                let trouble = DiskTrouble { text: error.to_string(), short_bytes: 0 };
+        let Some(slot) = self.torrents.get_mut(&torrent) else { return };
+        slot.work = None;
+        if slot.doomed {
+            return match result {
+                Ok(found) => self.delete_doomed(torrent, Retry::Content(found.content), Some(found.have)),
+                Err(refused) => self.delete_doomed(torrent, refused.again, None),
+            };
+        }
+        let is_running = matches!(slot.state, State::Running(..));
+        self.tell_done(torrent, done);
+        match result {
+            Ok(found) if is_running => self.go_on(torrent, *found, now),
+            Ok(found) => self.join(torrent, *found, now),
+            Err(refused) if !is_running => {
+                let Refused { error, again } = *refused;
+                self.failed_at_start(torrent, error.into(), Some(again));
+            }
+            Err(refused) if refused.error.may_pass() => {
+                let trouble = DiskTrouble { text: refused.error.to_string(), short_bytes: 0 };
                 self.handle(torrent, Event::Disk(DiskEvent::Trouble { block: None, trouble }), now);
             }
-            (State::Running(..), Err(error)) => {
-                self.handle(torrent, Event::Disk(DiskEvent::Failed { problem: error.into() }), now);
+            Err(refused) => {
+                self.handle(torrent, Event::Disk(DiskEvent::Failed { problem: refused.error.into() }), now);
             }
-            (State::Failed(_), _) => {}
         }
+        self.next_task(torrent, now);
     }
 
     /// A torrent joins its swarm.
     fn join(&mut self, id: TorrentId, found: CheckedContent, now: Time) {
         let CheckedContent { content, have, hashed_bytes, known } = found;
         if let Err(problem) = self.disks.disk.begin(&content) {
-            return self.failed_at_start(id, problem);
+            return self.failed_at_start(id, problem, Some(Retry::Content(content)));
         }
         let Some(slot) = self.torrents.get_mut(&id) else { return };
         let options = slot.options.take().unwrap_or_default();
@@ -119,6 +140,9 @@ impl Manager {
         self.search(id);
         self.handle(id, Event::Timer, now);
         self.meet(id, &peers, now);
+        if is_complete {
+            self.move_complete(id, now);
+        }
     }
 
     /// The content of a running torrent was in doubt, and is open and checked again.
@@ -130,6 +154,8 @@ impl Manager {
         let Some(slot) = self.torrents.get_mut(&id) else { return };
         // The state that was saved describes the files as they were before.
         slot.saved.pieces = None;
+        // (If the content is at another place now, its state has to be there soon.)
+        slot.saved.at = if slot.moved { Time::ZERO } else { slot.saved.at };
         if let State::Running(torrent, before) = &mut slot.state {
             let totals = torrent.before();
             slot.kept = known.map(|known| Kept::new(&content, known.with_totals(totals)));
@@ -141,6 +167,9 @@ impl Manager {
 
     /// A person removes a torrent: its trackers are told, its content stays.
     pub(super) fn remove(&mut self, torrent: TorrentId, now: Time) {
+        let slot = self.torrents.get(&torrent);
+        let moved = slot.and_then(|slot| slot.state.content().filter(|_| slot.moved)).map(|it| it.metainfo.info_hash);
+        moved.into_iter().for_each(|info_hash| self.disks.check(Check::ForgetMove(info_hash)));
         self.stop_torrent(torrent, now);
         if self.end_torrent(torrent, None) {
             self.news.tell(Notice::Removed { torrent });

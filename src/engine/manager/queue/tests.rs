@@ -4,8 +4,7 @@ mod real;
 mod virtual_time;
 
 use super::super::super::testkit::{PATIENCE, torrent};
-use super::super::super::{Command, Config, Engine, Job, Notice, Phase, Places, Report, TorrentId};
-use crossbeam_channel::Receiver;
+use super::super::super::{Command, Config, Engine, Job, Notice, Phase, Places, Report, Subscription, TorrentId};
 use std::time::{Duration, Instant};
 
 /// What a torrent is doing: it is `checked`, is `paused`, waits for its `turn`, or `downloads`.
@@ -18,7 +17,7 @@ fn standing(report: &Report) -> &'static str {
     }
 }
 
-fn wait_for(notices: &Receiver<Notice>, wanted: &[&str]) {
+fn wait_for(notices: &Subscription, wanted: &[&str]) {
     let (end, mut last) = (Instant::now() + PATIENCE, Vec::new());
     while last != wanted {
         let notice = notices.recv_deadline(end).unwrap_or_else(|_| panic!("{last:?} instead of {wanted:?}"));

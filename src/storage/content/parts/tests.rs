@@ -10,7 +10,6 @@ use proptest::prelude::*;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU32;
 
 const PIECE: usize = 16384;
 
@@ -28,7 +27,7 @@ fn open(metainfo: &Metainfo, dir: &Path, wanted: &[bool]) -> Content {
 /// Begins a run: finds the pieces and puts everything in its place.
 fn begin(metainfo: &Metainfo, dir: &Path, wanted: &[bool]) -> (Content, Bitfield) {
     let content = open(metainfo, dir, wanted);
-    let have = check_all(&content, &AtomicU32::new(0)).unwrap();
+    let have = check_all(&content, &Default::default()).unwrap();
     content.prepare().unwrap();
     content.move_parts().unwrap();
     (content, have)

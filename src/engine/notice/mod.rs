@@ -2,6 +2,9 @@
 //!
 //! Floor 3. Whatever shows it ([`cli`](crate::cli)) reads it from a channel.
 
+pub mod details;
+pub mod subscribers;
+
 use crate::base::units::average;
 use crate::storage::TorrentId;
 use crate::storage::error::{ContentError, Doing};
@@ -12,11 +15,18 @@ pub use crate::swarm::settings::{Enough, RateLimits};
 use crate::swarm::standing::DiskTrouble;
 pub use crate::swarm::standing::{Problem, ProblemKind};
 use core::net::IpAddr;
+pub use details::{Details, FileDetails};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+pub use subscribers::{Notices, Subscription};
+
+/// Names on the disk that are not those of the torrent: for each path in the torrent, which begins with its name, the
+/// last component on the disk.
+pub type Names = Vec<(PathBuf, String)>;
 
 /// Something to tell the person. What happened to a torrent comes with its figures at that moment.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Notice {
     /// How everything stands. It comes every `status_every`, and at once after a person changed something.
     Status {
@@ -84,20 +94,23 @@ pub enum Notice {
         /// The torrent.
         torrent: TorrentId,
     },
-    /// The content of a torrent [is in another folder](super::input::Change::Move), or why it is not.
+    /// The content of a torrent [is in another folder](super::input::Change::Move), or why it is not. It also comes
+    /// when a torrent is added whose last move was interrupted, or is not known to the caller.
     Moved {
         /// The torrent.
         torrent: TorrentId,
-        /// `Err`: the content is where it was, and why.
-        result: Result<(), String>,
+        /// The folder that holds the content now. `Err`: it is where it was, and why.
+        result: Result<Arc<Path>, String>,
     },
     /// A file or folder of a torrent [has another name](super::input::Change::Rename), or why it has not.
     Renamed {
         /// The torrent.
         torrent: TorrentId,
-        /// `Err`: it has its old name, and why.
-        result: Result<(), String>,
+        /// All names that differ now, for [`Job::renamed`](super::Job::renamed). `Err`: it has its old name, and why.
+        result: Result<Names, String>,
     },
+    /// This subscriber was so slow that so many notices were dropped. The figures that follow are right.
+    Missed(u64),
     /// The torrent ended by itself.
     Failed {
         /// The torrent.

@@ -1,0 +1,75 @@
+//! Deletes the files of a torrent, and the folders that are empty then.
+//!
+//! Floor 3. A file is deleted only if it is the torrent's: it was wanted when the content was checked, or it has a
+//! verified piece. If the content was not checked, only a resume state can tell that. A link is neither followed nor
+//! removed.
+
+use super::{Progress, remove_empty_folders, staging};
+use crate::proto::peer::bitfield::Bitfield;
+use crate::storage::content::{Content, part_file};
+use crate::storage::resume::{Known, StateDir, look_at};
+use crate::sys::in_words;
+use std::io;
+
+/// Most lines about files that stay: the others are counted.
+const MOST_LINES: usize = 3;
+
+/// Deletes the content. `have`: the verified pieces; `None`: it was not checked. Returns lines about the files that
+/// stay although they are wanted.
+pub fn delete(
+    content: &Content,
+    have: Option<&Bitfield>,
+    states: Option<&StateDir>,
+    progress: &Progress,
+) -> Vec<String> {
+    content.close_files();
+    let known = states.filter(|_| have.is_none()).map(|states| Known::load(states, content, |_| ()));
+    let (folder, mut left, mut others) = (content.folder(), Vec::new(), 0);
+    let files = content.metainfo.files.iter().enumerate().filter(|(_, entry)| !entry.padding);
+    for file in files.map(|(file, _)| file).take_while(|_| !progress.is_stopped()) {
+        let path = content.path(file);
+        let is_ours = match (have, &known) {
+            (Some(have), _) => content.wants(file) || content.has_of(file, have).0,
+            (None, Some(known)) => known.is_ours(content, file),
+            (None, None) => false,
+        };
+        let result = match folder.regular(&path) {
+            Ok(None) => Ok(()),
+            Ok(Some(_)) if is_ours => folder.remove(&path),
+            Ok(Some(_)) if !content.wants(file) => Ok(()),
+            Ok(Some(_)) => Err(io::Error::other("nothing shows that it is of this torrent")),
+            Err(error) => Err(error),
+        };
+        match result {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(_) if left.len() == MOST_LINES => others += 1,
+            Err(error) => {
+                left.push(format!("{} was not deleted: {}", content.dir.join(&path).display(), in_words(&error)))
+            }
+        }
+    }
+    if others > 0 {
+        left.push(format!("{others} more files were not deleted"));
+    }
+    let info_hash = &content.metainfo.info_hash;
+    let _ = folder.remove(&part_file::name(info_hash));
+    let copies = staging(info_hash);
+    for number in (0..=content.metainfo.files.len()).filter(|_| folder.is_taken(&copies).unwrap_or(false)) {
+        let _ = folder.remove(&format!("{copies}/{number}"));
+    }
+    folder.remove_empty(&copies);
+    let paths: Vec<String> = (0..content.metainfo.files.len()).map(|file| content.path(file)).collect();
+    remove_empty_folders(folder, paths.iter().map(String::as_str));
+    left
+}
+
+impl Known {
+    /// Whether a file of content that was not checked is swarmlet's: it was making it, or the file is as it was when its
+    /// pieces were verified.
+    fn is_ours(&self, content: &Content, file: usize) -> bool {
+        let seen = || look_at(content, &content.open_file(file).ok()?).ok().flatten();
+        self.was_making(content, file)
+            || content.has_of(file, &self.resume.have).0 && self.trusts(file, seen().as_ref())
+    }
+}
