@@ -217,8 +217,11 @@ mod tests {
     use crate::engine::notice::{Phase, RateLimits};
 
     fn status(of: &[(u64, u64)]) -> Notice {
-        let report =
-            |(torrent, bytes): &(u64, u64)| Report { torrent: TorrentId(*torrent), phase: Phase::Checking(*bytes) };
+        let report = |(torrent, bytes): &(u64, u64)| Report {
+            torrent: TorrentId(*torrent),
+            place: 0,
+            phase: Phase::Checking(*bytes),
+        };
         Notice::Status { reports: of.iter().map(report).collect(), limits: RateLimits::default(), dht: None }
     }
 

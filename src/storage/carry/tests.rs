@@ -2,7 +2,7 @@
 
 use super::deleting::delete;
 use super::*;
-use crate::proto::choice::Choice;
+use crate::proto::choice::{Choice, Priority};
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::storage::TorrentId;
@@ -90,6 +90,12 @@ impl Stage {
 fn carry_all(way: Way, before: Before, progress: &Progress) -> Result<(Carried, Vec<bool>), ContentError> {
     let mut unchanged = way.old.unchanged();
     carry(way, before, &mut unchanged, &|| Ok(()), progress).map(|carried| (carried, unchanged))
+}
+
+/// A choice of the four files.
+fn chosen(stage: &Stage, wanted: [bool; 4]) -> Option<Arc<Choice>> {
+    let priority = |wanted| if wanted { Priority::Normal } else { Priority::Skip };
+    Choice::new(&stage.metainfo, wanted.map(priority).to_vec()).map(Arc::new)
 }
 
 #[test]
@@ -245,8 +251,8 @@ fn the_part_file_goes_along_and_names_change_on_the_disk() {
         let stage = Stage::new();
         let part = part_file::name(&stage.metainfo.info_hash);
         fs::write(stage.near.path().join(&part), "pieces").unwrap();
-        let choice = Choice::new(&stage.metainfo, vec![true, false, true, true]);
-        let old = stage.open(stage.near.path()).choose(Some(choice.into()));
+        let choice = chosen(&stage, [true, false, true, true]);
+        let old = stage.open(stage.near.path()).choose(choice);
         let renamed = old.renamed.with(&stage.metainfo, Path::new("whole/folder 0"), "zero").unwrap();
         let new = old.open_at(old.place(to.path(), renamed).unwrap(), true);
         let way = Way { old: &old, new: &new };
@@ -269,8 +275,8 @@ fn only_the_files_of_the_torrent_are_deleted() {
     let (stage, outside) = (Stage::new(), tempfile::tempdir().unwrap());
     let old = stage.old();
     // A file that is not wanted and has no verified piece may be a user's own.
-    let choice = Choice::new(&stage.metainfo, vec![true, true, true, false]);
-    let content = stage.open(stage.near.path()).choose(Some(choice.into()));
+    let choice = chosen(&stage, [true, true, true, false]);
+    let content = stage.open(stage.near.path()).choose(choice);
     let mut have = Bitfield::full(stage.metainfo.piece_count());
     stage.metainfo.pieces_of(stage.metainfo.files.at(3)).for_each(|piece| {
         have.clear(piece);

@@ -1,16 +1,15 @@
 //! Choices that change while the content is open, on real disks.
 
-use super::super::{CheckedContent, begin};
+use super::super::{CheckedContent, Trust, begin};
 use super::*;
 use crate::proto::choice::{Priority, steady};
 use crate::proto::metainfo::Metainfo;
-use crate::storage::TorrentId;
 use crate::storage::content::part_file;
 use crate::storage::testkit::{Part, part, torrent, write_blocks};
+use crate::storage::{Progress, TorrentId};
 use proptest::prelude::*;
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::AtomicU32;
 
 const PIECE: usize = 16384;
 
@@ -22,7 +21,8 @@ fn choice(metainfo: &Metainfo, wanted: &[bool]) -> Option<Arc<Choice>> {
 fn open(metainfo: &Metainfo, dir: &Path, wanted: &[bool], overwrite: bool) -> CheckedContent {
     let mut content = Content::open(TorrentId(0), metainfo.clone().into(), dir, Arc::default(), false).unwrap();
     content.overwrite = overwrite;
-    begin(content.choose(choice(metainfo, wanted)), None, false, Arc::new(|_, _| ()), &AtomicU32::new(0)).unwrap()
+    let content = content.choose(choice(metainfo, wanted));
+    begin(content, None, Trust::State, Arc::new(|_, _| ()), &Progress::default()).map_err(|(error, _)| error).unwrap()
 }
 
 /// Writes some blocks of a piece.

@@ -3,7 +3,7 @@
 use super::super::super::tests::{add, at, complete, event_of, joined, next, reply, stopped, tracker};
 use crate::base::rng::Rng;
 use crate::engine::testkit::{PATIENCE, Part, part, serve, torrent, wait_until};
-use crate::engine::{Change, Command, Config, Engine, Job, Notice, Priority, RateLimits, TorrentId};
+use crate::engine::{Change, Command, Config, Engine, Job, Notice, Priority, RateLimits, Subscription, TorrentId};
 use crate::proto::metainfo::Metainfo;
 use crate::storage::content::part_file;
 use crate::storage::resume::StateDir;
@@ -37,7 +37,7 @@ fn files(engine: &Engine, files: &[Priority]) {
     engine.send(Command::Change(TorrentId(0), Change::Files(files.to_vec())));
 }
 
-fn leech(states: &Path, rate: Option<u64>) -> (Engine, Receiver<Notice>) {
+fn leech(states: &Path, rate: Option<u64>) -> (Engine, Subscription) {
     let states = Some(Arc::new(StateDir::open(states).unwrap()));
     let limits = RateLimits { download: rate, upload: None };
     Engine::start(Config { ports: 0..=0, states, limits, ..Config::default() }).unwrap()

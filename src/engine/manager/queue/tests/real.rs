@@ -3,8 +3,8 @@
 use crate::engine::input::{Change, SeedUntil};
 use crate::engine::manager::tests::{event_of, reply};
 use crate::engine::testkit::{PATIENCE, serve, torrent};
-use crate::engine::{Command, Config, Engine, Enough, Job, Notice, Options, TorrentId};
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crate::engine::{Command, Config, Engine, Enough, Job, Notice, Options, Subscription, TorrentId};
+use crossbeam_channel::RecvTimeoutError;
 use std::fs;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 
 const PIECE: usize = 32 * 1024;
 
-fn engine() -> (Engine, Receiver<Notice>) {
+fn engine() -> (Engine, Subscription) {
     Engine::start(Config { ports: 0..=0, ..Config::default() }).unwrap()
 }
 
-fn wait_for(notices: &Receiver<Notice>, wanted: impl Fn(&Notice) -> bool) {
+fn wait_for(notices: &Subscription, wanted: impl Fn(&Notice) -> bool) {
     let end = Instant::now() + PATIENCE;
     while !wanted(&notices.recv_deadline(end).expect("it comes in time")) {}
 }

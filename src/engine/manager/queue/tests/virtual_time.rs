@@ -5,12 +5,12 @@ use crate::base::steps;
 use crate::base::time::Time;
 use crate::engine::input::{Change, Input, SeedUntil};
 use crate::engine::manager::{Manager, prepare};
+use crate::engine::notice::Notices;
 use crate::engine::testkit::{PATIENCE, torrent};
 use crate::engine::{
-    Command, Config, Enough, Job, Notice, Options, Phase, Places, RateLimits, Settings, TorrentId, Watch,
+    Command, Config, Enough, Job, Notice, Options, Phase, Places, RateLimits, Settings, Subscription, TorrentId, Watch,
 };
 use crate::swarm::figures::Status;
-use crossbeam_channel::Receiver;
 use std::fs;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -18,14 +18,14 @@ use tempfile::TempDir;
 /// A manager whose clock the test sets.
 struct Stage {
     manager: Manager,
-    notices: Receiver<Notice>,
+    notices: Subscription,
     now: Time,
     dir: TempDir,
 }
 
 impl Stage {
     fn new(places: Places) -> Stage {
-        let (notices, told) = crossbeam_channel::unbounded();
+        let (notices, told) = Notices::new();
         let config = Config { places, ..Config::default() };
         let (manager, _) = prepare(config, Settings::default(), Vec::new(), notices).unwrap();
         Stage { manager, notices: told, now: Time::ZERO, dir: tempfile::tempdir().unwrap() }
@@ -93,7 +93,7 @@ impl Stage {
             }
             _ => None,
         };
-        self.notices.try_iter().filter_map(enough).collect()
+        std::iter::from_fn(|| self.notices.try_next().ok().flatten()).filter_map(enough).collect()
     }
 }
 
