@@ -118,6 +118,8 @@ pub enum WebEvent {
     /// The server does not have the file that has these bytes of the content, or has another one. What was requested is
     /// given up.
     NotThere { file: Range<u64>, why: String },
+    /// The server sent bytes of a file before those that were asked for: it ignores ranges.
+    Skipped { bytes: u64 },
     /// The server can't be reached or sends nothing now; or its answer is wrong, and then `file` is where the file that
     /// was asked for lies in the content. It may have said that we are to wait for `pause`. [`PeerEvent::Gone`] follows.
     Failed { file: Option<Range<u64>>, why: String, pause: Option<Time> },

@@ -18,6 +18,7 @@ pub mod trust;
 
 use self::names::Names;
 use self::proxy::Through;
+use self::tcp::Waits;
 use crate::base::hex::percent;
 use crate::base::url;
 use core::net::SocketAddr;
@@ -182,7 +183,7 @@ fn agent(deadline: Duration, family: Family, proxy: Option<Proxy>) -> Agent {
         let usual = usual(proxy).timeout_global(Some(deadline)).ip_family(family);
         usual.input_buffer_size(INPUT_BYTES).max_idle_connections(0).build()
     };
-    Agent::with_parts(config(proxy), Through::new(config(None)), Names)
+    Agent::with_parts(config(proxy), Through::new(config(None), Waits::default()), Names)
 }
 
 /// What all requests have in common.

@@ -6,6 +6,7 @@
 
 use super::guard::{Guard, Net};
 use super::proxy::{self, Through};
+use super::tcp::Waits;
 use super::{HttpError, MOST_REDIRECTS, REDIRECTS, check_scheme, escaped, plain, proxy_for, request, usual};
 use crate::base::url;
 use crate::sys::lock;
@@ -26,6 +27,7 @@ const IDLE_TIME: Duration = Duration::from_secs(60);
 /// A client for one server, and for those it redirects to.
 pub struct Client {
     guard: Guard,
+    waits: Waits,
     /// The agents, each with its proxy.
     agents: Mutex<Vec<(Option<Proxy>, Agent)>>,
 }
@@ -102,9 +104,13 @@ fn unreachable(error: io::Error) -> HttpError {
 }
 
 impl Client {
-    /// A client that connects to no address that it `keeps_out`.
-    pub fn new(keeps_out: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Client {
-        Client { guard: Guard::new(keeps_out), agents: Mutex::default() }
+    /// A client that connects to no address that it `keeps_out`, and calls `before_waiting` each time before it waits for
+    /// a server.
+    pub fn new(
+        keeps_out: impl Fn(IpAddr) -> bool + Send + Sync + 'static,
+        before_waiting: impl Fn() + Send + Sync + 'static,
+    ) -> Client {
+        Client { guard: Guard::new(keeps_out), waits: Waits::new(before_waiting), agents: Mutex::default() }
     }
 
     /// Closes all connections, and wakes the threads that wait for them. Later requests fail.
@@ -137,6 +143,8 @@ impl Client {
         let at = proxy.as_ref().and_then(|proxy| Some(proxy.uri().authority()?.to_string()));
         self.guard.aim(&url::take_user(&target.url).0, target.from, at).map_err(refused)?;
         let agent = self.agent(&proxy).ok_or_else(|| refused("it is not asked any more"))?;
+        // The name may have to be looked up, and a connection made.
+        self.waits.begin();
         let request = request(&agent, &target.url, proxy.as_ref());
         let result = request.header("Range", range).header("Accept-Encoding", "identity").call();
         match (result, self.guard.verdict()) {
@@ -160,7 +168,11 @@ impl Client {
         if let Some((_, agent)) = agents.iter().find(|(of, _)| of == proxy) {
             return Some(agent.clone());
         }
-        let agent = Agent::with_parts(config(proxy.clone()), Through::new(config(None)), self.guard.clone());
+        let agent = Agent::with_parts(
+            config(proxy.clone()),
+            Through::new(config(None), self.waits.clone()),
+            self.guard.clone(),
+        );
         agents.push((proxy.clone(), agent.clone()));
         Some(agent)
     }

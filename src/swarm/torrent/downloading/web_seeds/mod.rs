@@ -79,6 +79,7 @@ impl Torrent {
                 self.web.says(number, why);
                 self.web_seed_lacks(number, self.pieces_of(&file), turn);
             }
+            WebEvent::Skipped { bytes } => self.web_seed_skipped(key, bytes, turn),
             WebEvent::Failed { file, why, pause } => {
                 let Some(number) = self.number_of(key) else { return };
                 let is_too_often = self.web.failed(number, why, pause, turn.now);
@@ -114,6 +115,18 @@ impl Torrent {
         self.peers.insert(key, peer);
         self.wake_for(key);
         self.ask_more(key, turn);
+    }
+
+    /// A web seed that ignores ranges sent what nobody needs. It counts for the limits and in the figures, and shows that
+    /// the server is there.
+    fn web_seed_skipped(&mut self, key: PeerKey, bytes: u64, turn: &mut Turn) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        peer.answered = turn.now;
+        peer.down.add(bytes, turn.now);
+        self.fetching.down.add(bytes, turn.now);
+        self.fetching.wasted += bytes;
+        turn.shared.download.take(bytes);
+        self.queue(key);
     }
 
     /// A peer is gone: if it was a web seed, it is asked again when its pause is over.
