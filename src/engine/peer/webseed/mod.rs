@@ -22,6 +22,7 @@ use crate::storage::content::Content;
 use crate::swarm::event::{PeerEvent, WebEvent};
 use crate::swarm::peer::PeerKey;
 use crate::sys::http::stream::Client;
+use crate::sys::outlet;
 use fetching::{Blame, Fetching, Trouble};
 use reports::Reports;
 use std::io;
@@ -104,10 +105,12 @@ impl WebSeed {
         log::info!("web seed {}: {why}", self.inbox.shown);
         self.inbox.clear();
         let pause = pause.map(Time::from_secs);
+        // While the way out is away, no server is to blame.
+        let our_fault = outlet::get().is_there().is_err();
         let event = match blame {
             Blame::File => WebEvent::NotThere { file, why },
-            Blame::Answer => WebEvent::Failed { file: Some(file), why, pause },
-            Blame::None => WebEvent::Failed { file: None, why, pause },
+            Blame::Answer => WebEvent::Failed { file: Some(file), why, pause, our_fault },
+            Blame::None => WebEvent::Failed { file: None, why, pause, our_fault },
         };
         self.reports.did(event);
         blame == Blame::File
