@@ -74,7 +74,7 @@ fn through_a_proxy_what_is_written_in_the_url_is_judged() {
         assert_eq!(aim(host, Origin::WebSeed), Ok(Net::Local), "{host}");
         assert_eq!(aim(host, Origin::Redirect(Net::Local)), Ok(Net::Local), "{host}");
     }
-    assert_eq!(aim("198.51.100.9", None), Err(ON_BLOCKLIST));
+    assert_eq!(aim("198.51.100.9", Origin::WebSeed), Err(ON_BLOCKLIST));
     let with_query = Guard::new(|_| false).aim("http://router/set?dns=6.6.6.6", Origin::WebSeed, Some("p:1".into()));
     assert_eq!(with_query, Err(WITH_QUERY));
 }
