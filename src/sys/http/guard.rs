@@ -1,9 +1,10 @@
 //! Keeps strangers from making us ask the servers of our own network (CWE-918, "server-side request forgery").
 //!
 //! Floor 3. The web page of a router does what anybody in the local network asks it. So a server on the internet must
-//! not redirect us there, whether it writes an address or a name that stands for one. This holds for web seeds, trackers
-//! and torrents by URL. A torrent may name a server in the local network, because people have such servers. But the URL
-//! of such a web seed must have no query, which is how routers are told what to do. (libtorrent draws the same lines.)
+//! not redirect us there, whether it writes an address or a name that stands for one. This holds for web seeds,
+//! trackers and torrents by URL. A torrent may name a server in the local network, because people have such servers.
+//! But the URL of such a web seed must have no query, which is how routers are told what to do. (libtorrent draws the
+//! same lines.)
 //!
 //! The guard is the resolver of the HTTP library: it sees the addresses to which the library is about to connect. So
 //! there is no moment between the check and the use in which a name could change its meaning.
@@ -50,8 +51,8 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// The origin of a server to which the server of this one, in the network `net`, redirects. From the internet it never
-    /// leads back into the local network.
+    /// The origin of a server to which a server of this origin, in the network `net`, redirects. From the internet it
+    /// never leads back into the local network.
     pub fn then(self, net: Net) -> Origin {
         Origin::Redirect(if self == Origin::Redirect(Net::Internet) { Net::Internet } else { net })
     }

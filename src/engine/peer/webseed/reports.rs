@@ -1,7 +1,7 @@
 //! What a web seed's thread has to tell the manager.
 //!
-//! Floor 3, part of [`webseed`](super). Blocks come faster than the manager need hear of each, so several are handed over
-//! together. None waits for the server: the HTTP client has all of them handed over before it waits for input.
+//! Floor 3, part of [`webseed`](super). Blocks come faster than the manager need hear of each, so several are handed
+//! over together. None waits for the server: the HTTP client has all of them handed over before it waits for input.
 
 use crate::engine::input::Input;
 use crate::swarm::event::{PeerEvent, WebEvent};
@@ -26,7 +26,8 @@ impl Reports {
         Reports { manager: manager.clone(), peer, events: Mutex::default() }
     }
 
-    /// This happened. The manager hears of it when enough has happened, or with the next [`hand_over`](Reports::hand_over).
+    /// This happened. The manager hears of it when enough has happened, or with the next
+    /// [`hand_over`](Reports::hand_over).
     pub fn add(&self, event: PeerEvent) {
         let is_enough = {
             let mut events = lock(&self.events);

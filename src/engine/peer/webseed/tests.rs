@@ -99,7 +99,8 @@ fn a_small_file_comes_whole_whatever_part_of_it_is_asked_for() {
     );
 }
 
-/// Whether the manager gets `wanted` blocks of the two that a server is asked for, long before the server's time is over.
+/// Whether the manager gets `wanted` blocks of the two that a server is asked for, long before the server's time is
+/// over.
 fn are_handed_over(wanted: usize, answer: impl Fn(&[u8], &mut TcpStream) + Clone + Send + 'static) -> bool {
     let (metainfo, bytes) = torrent(2 * BLOCK_BYTES as usize, &[], 2 * BLOCK_BYTES as usize, &[]);
     let addr = serve(move |_, socket| {
