@@ -79,6 +79,8 @@ pub enum Event {
     Paused(bool),
     /// The person wants the trackers to be asked now.
     AnnounceNow,
+    /// The way out is back that was away ([`WayOut`](super::shared::WayOut)).
+    Online,
     /// Memory that other torrents used is free again.
     BudgetFreed,
     /// The description can no longer be read, so it can't be given to peers.
@@ -118,9 +120,12 @@ pub enum WebEvent {
     /// The server does not have the file that has these bytes of the content, or has another one. What was requested is
     /// given up.
     NotThere { file: Range<u64>, why: String },
+    /// The server sent bytes of a file before those that were asked for: it ignores ranges.
+    Skipped { bytes: u64 },
     /// The server can't be reached or sends nothing now; or its answer is wrong, and then `file` is where the file that
-    /// was asked for lies in the content. It may have said that we are to wait for `pause`. [`PeerEvent::Gone`] follows.
-    Failed { file: Option<Range<u64>>, why: String, pause: Option<Time> },
+    /// was asked for lies in the content. It may have said that we are to wait for `pause`. With `our_fault` the server is
+    /// not to blame: nothing can be sent. [`PeerEvent::Gone`] follows.
+    Failed { file: Option<Range<u64>>, why: String, pause: Option<Time>, our_fault: bool },
 }
 
 /// What the disk did, and what became of the content on it.

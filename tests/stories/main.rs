@@ -48,6 +48,7 @@ mod portmap_command;
 mod portmap_liars;
 mod proxies;
 mod proxy;
+mod redirects;
 mod resume;
 mod screen;
 mod secrets;

@@ -99,11 +99,19 @@ impl Manager {
         }
     }
 
-    /// The network is back, so peers are searched for at once.
+    /// What we are bound to is away, and why. Nobody is to blame for what does not come.
+    pub(super) fn is_offline(&mut self, why: String) {
+        self.shared.way_out.lost();
+        self.news.tell(Notice::Offline(Some(why)));
+    }
+
+    /// The network is back, so peers are searched for at once, and web seeds are asked.
     pub(super) fn is_online(&mut self, is_new: bool, now: Time) {
         if is_new {
             self.peers.close_all();
         }
+        self.shared.way_out.back(now);
+        self.ids().into_iter().for_each(|torrent| self.handle(torrent, Event::Online, now));
         self.searches.dht.order(Order::Reopen);
         self.obey(Command::Announce(None), now);
         self.news.tell(Notice::Offline(None));

@@ -162,7 +162,9 @@ impl Learning {
             Event::Paused(paused) => self.pause(paused, turn),
             Event::AnnounceNow => self.meeting.announcer.announce_now(turn.now),
             Event::Timer => self.timer(turn),
-            Event::BudgetFreed | Event::DescriptionGone | Event::Disk(_) | Event::WebSeedFailed { .. } => {}
+            Event::BudgetFreed | Event::DescriptionGone | Event::Disk(_) => {}
+            // It has no web seeds yet.
+            Event::Online | Event::WebSeedFailed { .. } => {}
         }
         self.announce_due(turn);
         self.connect_more(turn);
