@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use swarmlet::proto::id::InfoHash;
 use swarmlet::proto::peer::mse::accepting::Accepting;
 use swarmlet::proto::peer::mse::initiating::Initiating;
-use swarmlet::proto::peer::mse::power::{self, KEY_BYTES, Key, Private};
+use swarmlet::proto::peer::mse::power::{self, KEY_BYTES, Key, Pair, Private};
 use swarmlet::proto::peer::mse::rc4::Rc4;
 use swarmlet::proto::peer::mse::{Broken, Chance, Methods, Opened, Policy, Step, keys};
 
@@ -87,7 +87,7 @@ fn shake(stream: &mut TcpStream, info_hash: InfoHash, chance: Chance, portion: u
 
 /// An honest peer with a pad of this many bytes.
 fn honest(pad: usize) -> Chance {
-    Chance { private: [9; 20], pad: vec![0x13; pad] }
+    Chance { pair: Pair::new([9; 20]), pad: vec![0x13; pad] }
 }
 
 fn call(port: u16) -> TcpStream {
@@ -183,7 +183,7 @@ fn an_honest_exchange_may_come_byte_by_byte_with_any_pad() {
     let begins_0x13: Private = numbers.into_iter().find(|private| power::public(private)[0] == 0x13).unwrap();
     for (pad, portion) in [(0, 1), (1, 1), (512, 1), (512, 7), (100, 96), (511, 1 << 20)] {
         for private in [[3; 20], begins_0x13] {
-            let chance = Chance { private, pad: vec![0; pad] };
+            let chance = Chance { pair: Pair::new(private), pad: vec![0; pad] };
             shake(&mut call(port), info_hash(&stage), chance, portion).unwrap();
         }
     }
