@@ -11,7 +11,7 @@ use core::net::IpAddr;
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex};
 
-/// Most incoming connections that may be shaking hands at once. Further ones are closed immediately.
+/// Most incoming connections that may be shaking hands at once.
 pub const MOST_SHAKING: usize = 64;
 /// Most of these from one host. An honest host completes its handshakes after a round trip.
 pub const MOST_OF_HOST: usize = 16;
