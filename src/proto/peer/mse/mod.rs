@@ -171,8 +171,8 @@ impl Cover {
 
 /// Random numbers for one exchange, from the kernel's generator.
 pub struct Chance {
-    /// Our private number.
-    pub private: power::Private,
+    /// Our private and our public number.
+    pub pair: power::Pair,
     /// The bytes of our pad, as many as are to be sent: at most [`MOST_PAD`].
     pub pad: Vec<u8>,
 }
