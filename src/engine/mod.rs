@@ -11,11 +11,12 @@
 //! | [`lookup`](crate::sys::lookup) | at most 32; none while no host is looked up | the resolver |
 //! | [`lsd`] | one; none while nothing is to be announced in the local network | its sockets, its next announce |
 //! | [`udp`] | one; none before the first public torrent | its sockets, what the DHT has to do next |
-//! | [`portmap`] | one; none with `--no-port-mapping` | the router, the next renewal |
+//! | [`portmap`] | one; none with `--no-port-mapping` | the router, the next renewal, changes of the network |
 //! | [`keeper`] | one per device on which a state was saved | its channel, the disk |
 //! | [`checker`] | one; while content is opened and checked, one per folder, at most 64, and for each device as many helpers as cores | its channel, the disk |
 //! | [`hashing`](crate::storage::hashing) | as many as cores, while a torrent is created or content verified | the disk |
 
+pub mod allowance;
 pub mod announce;
 pub mod checker;
 pub mod config;

@@ -3,11 +3,12 @@
 //! Floor 3, part of [`lsd`](super). It runs while there is a torrent to announce. The manager and this thread share the
 //! schedule under a lock, which is never held while something is sent.
 
-use super::caps::{Allowance, Ports};
+use super::ports::Ports;
 use super::schedule::Schedule;
 use super::sockets::Sockets;
 use crate::base::hex::to_hex;
 use crate::base::time::{Time, sooner};
+use crate::engine::allowance::Allowance;
 use crate::engine::input::Input;
 use crate::proto::id::InfoHash;
 use crate::proto::lsd::{MOST_BYTES, Search as Packet};
