@@ -77,8 +77,10 @@ pub enum Event {
     /// It pauses, because the person wants that or because other torrents download first (`--max-downloads`); `false`:
     /// it goes on.
     Paused(bool),
-    /// The person wants the trackers to be asked now.
+    /// The person wants the trackers to be asked now, all of them.
     AnnounceNow,
+    /// The network was away, or peers reach us at another port now: the trackers are to hear that.
+    AnnounceAgain,
     /// Memory that other torrents used is free again.
     BudgetFreed,
     /// The description can no longer be read, so it can't be given to peers.

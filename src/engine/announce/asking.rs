@@ -128,12 +128,10 @@ fn addresses(url: &str, one_family: &OneFamily) -> Result<Vec<SocketAddr>, Annou
         Some("http" | "https") if http::is_proxied(url) => return Ok(Vec::new()),
         // To look up a host, any port will do.
         Some("http" | "https") => Some(80),
-        _ => return Err(AnnounceFailure::unanswered("its URL is not one of http, https or udp")),
+        _ => return Err(never("its URL is not one of http, https or udp")),
     };
-    let host = url::host(url).ok_or_else(|| AnnounceFailure::unanswered("its URL names no host"))?;
-    let port = url::port(url)
-        .or(usual_port)
-        .ok_or_else(|| AnnounceFailure::unanswered("its URL names no port, as those of udp must"))?;
+    let host = url::host(url).ok_or_else(|| never("its URL names no host"))?;
+    let port = url::port(url).or(usual_port).ok_or_else(|| never("its URL names no port, as those of udp must"))?;
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);
     }

@@ -79,6 +79,7 @@ impl Manager {
             | Event::Disk(_)
             | Event::Paused(_)
             | Event::AnnounceNow
+            | Event::AnnounceAgain
             | Event::BudgetFreed
             | Event::DescriptionGone
             | Event::Timer => {}
