@@ -31,7 +31,8 @@ use core::net::IpAddr;
 
 /// The UDP port of a router that speaks NAT-PMP or PCP.
 pub const ROUTER_PORT: u16 = 5351;
-/// The UDP port at which such a router announces that it has started again, to all hosts of its network (224.0.0.1).
+/// The UDP port at which such a router announces that it has started again, to all hosts of its network
+/// (224.0.0.1, ff02::1).
 pub const ANNOUNCE_PORT: u16 = 5350;
 
 /// What is mapped: peers connect with TCP; the DHT uses UDP.
