@@ -121,7 +121,8 @@ pub enum WebEvent {
     /// given up.
     NotThere { file: Range<u64>, why: String },
     /// The server can't be reached or sends nothing now; or its answer is wrong, and then `file` is where the file that
-    /// was asked for lies in the content. It may have said that we are to wait for `pause`. [`PeerEvent::Gone`] follows.
+    /// was asked for lies in the content. It may have said that we are to wait for `pause`. [`PeerEvent::Gone`]
+    /// follows.
     Failed { file: Option<Range<u64>>, why: String, pause: Option<Time> },
 }
 
@@ -155,8 +156,8 @@ pub enum Action {
     /// Open a connection and shake hands. `hidden`: whether the last handshake there was hidden (MSE), or others say
     /// that the peer prefers that.
     Connect { addr: SocketAddr, hidden: Option<bool> },
-    /// Start a thread that asks the web seed of this number in the torrent's list. [`WebEvent::Ready`] is the first event
-    /// of the peer that it is from then on; without a thread, [`Event::WebSeedFailed`] comes.
+    /// Start a thread that asks the web seed of this number in the torrent's list. [`WebEvent::Ready`] is the first
+    /// event of the peer that it is from then on; without a thread, [`Event::WebSeedFailed`] comes.
     OpenWebSeed { number: usize },
     /// Send something to a peer.
     Peer(PeerKey, PeerOrder),
@@ -200,8 +201,8 @@ pub enum PeerOrder {
 /// Work for the disk.
 #[derive(Debug)]
 pub enum DiskOrder {
-    /// Write the block that begins at byte `begin` of `piece`. When all of a piece is written, compare the hash. `last`:
-    /// the piece lacks no other block, so nothing is gained by a wait for more.
+    /// Write the block that begins at byte `begin` of `piece`. When all of a piece is written, compare the hash.
+    /// `last`: the piece lacks no other block, so nothing is gained by a wait for more.
     Write { piece: u32, begin: u32, data: Vec<u8>, last: bool },
     /// Forget what was received of a piece: the piece starts over.
     Restart { piece: u32 },

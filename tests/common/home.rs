@@ -5,8 +5,8 @@
 //!        2a00:77::20       2a00:77::1          2a00:78::1            2a00:78::2
 //! ```
 //!
-//! The router translates addresses (nftables), and lets nothing in that was not asked for. Outside, nobody can connect to
-//! the tracker's machine except to the tracker, so peers there must connect to the peer inside.
+//! The router translates addresses (nftables), and lets nothing in that was not asked for. Outside, nobody can connect
+//! to the tracker's machine except to the tracker, so peers there must connect to the peer inside.
 
 use super::process::Process;
 use super::swarmlet::program;

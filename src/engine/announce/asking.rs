@@ -53,9 +53,9 @@ impl OneFamily {
     }
 }
 
-/// Asks what `announcement` says. The tracker is told the port at which peers that know us from there can connect to us:
-/// perhaps one of the `outer` ports. `found` is given peers as soon as they are known, perhaps by two threads. The texts in the outcome
-/// contain no secrets.
+/// Asks what `announcement` says. The tracker is told the port at which peers that know us from there can connect to
+/// us: perhaps one of the `outer` ports. `found` is given peers as soon as they are known, perhaps by two threads. The
+/// texts in the outcome contain no secrets.
 pub fn ask(
     announcement: &Announcement,
     one_family: &OneFamily,

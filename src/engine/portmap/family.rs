@@ -8,7 +8,7 @@ use super::upnp::Upnp;
 use crate::base::rng::Rng;
 use crate::base::sha1::sha1;
 use crate::base::time::Time;
-use crate::engine::allowance::Allowance;
+use crate::swarm::meeting::allowance::Allowance;
 use crate::swarm::meeting::portmap::mapper::Wanted;
 use crate::swarm::meeting::portmap::{Input, Mapper, Output, Standing, Task};
 use crate::sys::in_words;

@@ -3,8 +3,8 @@
 //! Most homes have one public address, which belongs to the router. What comes in from outside goes nowhere, unless the
 //! router was told to which machine it belongs. Three protocols tell it. [`pcp`] (RFC 6887) and its older sister
 //! [`natpmp`] (RFC 6886) are one small datagram each way. UPnP takes three steps: [`ssdp`] finds the router,
-//! its [`description`] says where its services are, and [`soap`] calls them over HTTP. [`gateway`] reads in the kernel's
-//! tables which router there is.
+//! its [`description`] says where its services are, and [`soap`] calls them over HTTP. [`gateway`] reads in the
+//! kernel's tables which router there is.
 //!
 //! ```
 //! use swarmlet::proto::portmap::{Transport, natpmp};
@@ -15,7 +15,8 @@
 //!
 //! // "You have port 7000. I have been up for nine seconds."
 //! let answer = [0, 130, 0, 0, 0, 0, 0, 9, 0x1a, 0xe1, 0x1b, 0x58, 0, 0, 0x0e, 0x10];
-//! let mapping = natpmp::Answer::Mapping { transport: Transport::Tcp, inner: 6881, outer: 7000, lifetime: 3600, epoch: 9 };
+//! let transport = Transport::Tcp;
+//! let mapping = natpmp::Answer::Mapping { transport, inner: 6881, outer: 7000, lifetime: 3600, epoch: 9 };
 //! assert_eq!(natpmp::parse(&answer), Some(mapping));
 //! ```
 

@@ -209,7 +209,8 @@ impl Learning {
         self.count_memory(turn);
     }
 
-    /// Gives the peers and the trackers to the torrent, and keeps no memory any more: see [`Torrent::adopt`](super::torrent::Torrent::adopt).
+    /// Gives the peers and the trackers to the torrent, and keeps no memory any more: see
+    /// [`Torrent::adopt`](super::torrent::Torrent::adopt).
     pub fn hand_over(self, turn: &mut Turn) -> HandOver {
         turn.shared.descriptions -= self.counted;
         turn.shared.early -= self.counted_early;

@@ -1,7 +1,7 @@
 //! How many packets are read of those that anybody in the local network may send to a group.
 //!
-//! Floor 3, but pure: time is an argument. Their sender addresses may be forged, so all senders have one limit. The
-//! kernel drops what does not fit into its buffer, so a flood costs nothing.
+//! Their sender addresses may be forged, so all senders have one limit. The kernel drops what does not fit into its
+//! buffer, so a flood costs nothing.
 
 use crate::base::time::Time;
 

@@ -1,8 +1,8 @@
 //! Keeps strangers from making us ask the servers of our own network (CWE-918, "server-side request forgery").
 //!
 //! Floor 3. The web page of a router does what anybody in the local network asks it. So a server on the internet must
-//! not redirect us there, whether it writes an address or a name that stands for one. A torrent may name a server in the
-//! local network, because people have such servers, but not with a query, which is how routers are told what to do.
+//! not redirect us there, whether it writes an address or a name that stands for one. A torrent may name a server in
+//! the local network, because people have such servers, but not with a query, which is how routers are told what to do.
 //! (libtorrent draws the same lines.)
 //!
 //! The guard is the resolver of the HTTP library: it sees the addresses to which the library is about to connect. So
@@ -71,7 +71,8 @@ impl Guard {
     }
 
     /// The next request is for `address`, a URL without user and password, to which a server in the network `from`
-    /// redirected. A `proxy` (host and port) looks up the name itself, so that only an address in the URL can be judged.
+    /// redirected. A `proxy` (host and port) looks up the name itself, so that only an address in the URL can be
+    /// judged.
     pub fn aim(&self, address: &str, from: Option<Net>, proxy: Option<String>) -> Result<(), &'static str> {
         let mut state = lock(&self.state);
         state.refused = match from {

@@ -1,8 +1,8 @@
 //! Connections before their handshake is complete: how many there may be, and how they end with their torrent.
 //!
 //! Floor 3. [`dialing`] opens connections, [`answering`] deals with those that peers opened, and [`hearing`] reads the
-//! peer's handshake. Each accepted connection costs a thread, so places are limited, in all and for each host. A host that opens
-//! a thousand connections and sends nothing does not keep others out.
+//! peer's handshake. Each accepted connection costs a thread, so places are limited, in all and for each host. A host
+//! that opens a thousand connections and sends nothing does not keep others out.
 
 pub mod answering;
 pub mod dialing;

@@ -1,3 +1,4 @@
+use super::tier::MOST_RETRY;
 use super::*;
 use crate::proto::id::{InfoHash, PeerId};
 
