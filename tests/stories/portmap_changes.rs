@@ -9,7 +9,7 @@ use crate::portmap::{Stage, mapping, seed_is_older_than, wait_until_open};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The tracker is not at that path, and wants no question there again.
 const NEVER_URL: &str = "http://[2a00:78::2]:6969/elsewhere/announce";
@@ -19,12 +19,10 @@ const SOON: Duration = Duration::from_secs(15);
 /// Runs shell commands inside. Returns the field `port_mapping` once it is as these lead to, within seconds.
 fn soon(stage: &Stage, seed: &mut Swarmlet, commands: &str, is_it: impl Fn(&Value) -> bool) -> Value {
     stage.home.run(At::Inside, commands);
-    let begun = Instant::now();
-    wait_until("the change is noticed", PATIENCE, || {
+    wait_until("the change is noticed", SOON, || {
         seed.must_run();
         is_it(&mapping(seed))
     });
-    assert!(begun.elapsed() < SOON, "{commands}: {:?}", begun.elapsed());
     mapping(seed)
 }
 
@@ -62,18 +60,20 @@ fn a_new_route_or_address_leads_to_a_mapping_within_seconds() {
     seed.interrupt().assert_code(0);
 }
 
-/// The router knows the mapping by its nonce, and refuses a question with another one.
+/// Both families get their mappings back. (The nonce of PCP is looked at in `portmap_liars`.)
 #[test]
-fn after_a_moment_without_a_route_the_same_mapping_is_renewed() {
+fn after_a_moment_without_a_route_the_same_ports_are_open() {
     let Some(stage) = Stage::new() else { return };
     let _daemon = stage.home.start_daemon(Offers::Pcp, "", stage.path());
     let (mut seed, before) = stage.start_open(&stage.seed());
-    for _ in 0..2 {
-        soon(&stage, &mut seed, "ip route del default", |field| field["state"] == "useless");
-        let after = soon(&stage, &mut seed, &format!("ip route add default via {ROUTER}"), is_open);
-        assert_eq!((&after["protocol"], &after["tcp"]), (&"PCP".into(), &before["tcp"]));
-        assert_eq!(stage.home.mappings().len(), 2);
-    }
+    let is_both = |field: &Value| is_open(field) && field["ipv6"] == true;
+    wait_until("both families are open", PATIENCE, || is_both(&mapping(&seed)));
+    let away = "ip route del default; ip -6 route del default";
+    soon(&stage, &mut seed, away, |field| field["state"] == "useless" && field["ipv6"] == false);
+    let back = format!("ip route add default via {ROUTER}; ip -6 route add default via fe80::1 dev eth0");
+    let after = soon(&stage, &mut seed, &back, is_both);
+    assert_eq!((&after["protocol"], &after["tcp"]), (&"PCP".into(), &before["tcp"]));
+    assert_eq!(stage.home.mappings().len(), 2);
     seed.interrupt().assert_code(0);
     assert_eq!(stage.home.mappings(), Vec::<String>::new());
 }
