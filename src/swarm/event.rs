@@ -77,10 +77,12 @@ pub enum Event {
     /// It pauses, because the person wants that or because other torrents download first (`--max-downloads`); `false`:
     /// it goes on.
     Paused(bool),
-    /// The person wants the trackers to be asked now.
+    /// The person wants the trackers to be asked now, all of them.
     AnnounceNow,
     /// The way out is back that was away ([`WayOut`](super::shared::WayOut)).
     Online,
+    /// The network was away, or peers reach us at another port now: the trackers are to hear that.
+    AnnounceAgain,
     /// Memory that other torrents used is free again.
     BudgetFreed,
     /// The description can no longer be read, so it can't be given to peers.
@@ -158,8 +160,8 @@ pub enum Action {
     /// Open a connection and shake hands. `hidden`: whether the last handshake there was hidden (MSE), or others say
     /// that the peer prefers that.
     Connect { addr: SocketAddr, hidden: Option<bool> },
-    /// Start a thread that asks the web seed of this number in the torrent's list. [`WebEvent::Ready`] is the first event
-    /// of the peer that it is from then on; without a thread, [`Event::WebSeedFailed`] comes.
+    /// Start a thread that asks the web seed of this number in the torrent's list. [`WebEvent::Ready`] is the first
+    /// event of the peer that it is from then on; without a thread, [`Event::WebSeedFailed`] comes.
     OpenWebSeed { number: usize },
     /// Send something to a peer.
     Peer(PeerKey, PeerOrder),
@@ -203,8 +205,8 @@ pub enum PeerOrder {
 /// Work for the disk.
 #[derive(Debug)]
 pub enum DiskOrder {
-    /// Write the block that begins at byte `begin` of `piece`. When all of a piece is written, compare the hash. `last`:
-    /// the piece lacks no other block, so nothing is gained by a wait for more.
+    /// Write the block that begins at byte `begin` of `piece`. When all of a piece is written, compare the hash.
+    /// `last`: the piece lacks no other block, so nothing is gained by a wait for more.
     Write { piece: u32, begin: u32, data: Vec<u8>, last: bool },
     /// Forget what was received of a piece: the piece starts over.
     Restart { piece: u32 },

@@ -44,6 +44,7 @@ mod own_files;
 mod pex;
 mod pex_liars;
 mod portmap;
+mod portmap_changes;
 mod portmap_command;
 mod portmap_liars;
 mod proxies;

@@ -28,6 +28,11 @@ pub struct Stage {
 
 impl Stage {
     pub fn new() -> Option<Stage> {
+        Stage::with_trackers(&[TRACKER_URL])
+    }
+
+    /// The same with these trackers in the torrent, each in a tier of its own.
+    pub fn with_trackers(urls: &[&str]) -> Option<Stage> {
         if !here(&[Tool::Miniupnpd]) {
             return None;
         }
@@ -36,7 +41,8 @@ impl Stage {
         let source = scratch.path().join("source");
         content.write_to(&source);
         let file = scratch.path().join("a.torrent");
-        let torrent = make_with_tiers(&content, &file, 32 * KIB, &[vec![TRACKER_URL.into()]]);
+        let tiers: Vec<Vec<String>> = urls.iter().map(|url| vec![url.to_string()]).collect();
+        let torrent = make_with_tiers(&content, &file, 32 * KIB, &tiers);
         let _tracker = home.start_tracker(scratch.path());
         Some(Stage { home, scratch, content, source, torrent, _tracker })
     }
@@ -60,12 +66,7 @@ impl Stage {
     /// The same, once the router has opened the port. Returns the field `port_mapping`, too.
     pub fn start_open(&self, seed: &Get) -> (Swarmlet, Value) {
         let mut running = self.start(seed);
-        let mut field = Value::Null;
-        wait_until("the router has opened the port", PATIENCE, || {
-            running.must_run();
-            field = mapping(&running);
-            field["state"] == "open"
-        });
+        let field = wait_until_open(&mut running);
         (running, field)
     }
 
@@ -88,6 +89,17 @@ impl Stage {
         get.start_after(&self.home.on(At::Outside)).wait().assert_code(0);
         self.content.assert_same_in(&get.dir);
     }
+}
+
+/// Waits until the router has opened the port. Returns the field `port_mapping`.
+pub fn wait_until_open(running: &mut Swarmlet) -> Value {
+    let mut field = Value::Null;
+    wait_until("the router has opened the port", PATIENCE, || {
+        running.must_run();
+        field = mapping(running);
+        field["state"] == "open"
+    });
+    field
 }
 
 /// The field `port_mapping` of the last report.
@@ -195,7 +207,7 @@ fn a_router_that_starts_again_is_asked_again() {
     }
 }
 
-fn seed_is_older_than(seed: &Swarmlet, seconds: f64) -> bool {
+pub fn seed_is_older_than(seed: &Swarmlet, seconds: f64) -> bool {
     json::last(&seed.stdout(), "status").is_some_and(|status| status["time"].as_f64() > Some(seconds))
 }
 

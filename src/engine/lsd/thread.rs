@@ -3,7 +3,7 @@
 //! Floor 3, part of [`lsd`](super). It runs while there is a torrent to announce. The manager and this thread share the
 //! schedule under a lock, which is never held while something is sent.
 
-use super::caps::{Allowance, Ports};
+use super::ports::Ports;
 use super::schedule::Schedule;
 use super::sockets::Sockets;
 use crate::base::hex::to_hex;
@@ -13,6 +13,7 @@ use crate::proto::id::InfoHash;
 use crate::proto::lsd::{MOST_BYTES, Search as Packet};
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
+use crate::swarm::meeting::allowance::Allowance;
 use crate::swarm::meeting::source::Source;
 use crate::sys::{lock, random};
 use core::net::SocketAddr;

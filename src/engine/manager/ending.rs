@@ -80,6 +80,7 @@ impl Manager {
             | Event::Paused(_)
             | Event::AnnounceNow
             | Event::Online
+            | Event::AnnounceAgain
             | Event::BudgetFreed
             | Event::DescriptionGone
             | Event::Timer => {}

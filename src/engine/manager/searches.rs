@@ -7,7 +7,7 @@ use super::Manager;
 use crate::base::network::is_near;
 use crate::base::time::Time;
 use crate::engine::config::Config;
-use crate::engine::input::{Command, Input};
+use crate::engine::input::Input;
 use crate::engine::lsd::Lsd;
 use crate::engine::notice::{Notice, Router};
 use crate::engine::portmap::PortMapping;
@@ -95,7 +95,7 @@ impl Manager {
         self.tell_router(now);
         if has_other_port {
             // Otherwise peers would knock at the wrong port until the next announce.
-            self.ids().into_iter().for_each(|torrent| self.handle(torrent, Event::AnnounceNow, now));
+            self.announce_again(now);
         }
     }
 
@@ -113,7 +113,12 @@ impl Manager {
         self.shared.way_out.back(now);
         self.ids().into_iter().for_each(|torrent| self.handle(torrent, Event::Online, now));
         self.searches.dht.order(Order::Reopen);
-        self.obey(Command::Announce(None), now);
+        self.announce_again(now);
         self.news.tell(Notice::Offline(None));
+        self.news.hurry(now);
+    }
+
+    fn announce_again(&mut self, now: Time) {
+        self.ids().into_iter().for_each(|torrent| self.handle(torrent, Event::AnnounceAgain, now));
     }
 }

@@ -1,7 +1,7 @@
 //! A peer's reader thread: opens or accepts the connection, shakes hands, then reads messages until the end.
 //!
-//! Floor 3. It also sends the blocks that the peer requests, as long as the socket takes them at once. [`wire`](super::wire)
-//! turns bytes into messages.
+//! Floor 3. It also sends the blocks that the peer requests, as long as the socket takes them at once.
+//! [`wire`](super::wire) turns bytes into messages.
 
 use super::around::{STACK_BYTES, Surroundings, WRITE_TIMEOUT};
 use super::line::Line;

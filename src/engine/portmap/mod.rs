@@ -1,10 +1,11 @@
 //! Asks the router to let peers in: port mapping by PCP, NAT-PMP or UPnP.
 //!
 //! Floor 3. [`PortMapping`] is the manager's handle. One thread asks the routers of both address families, sleeps until
-//! a mapping has to be renewed or the router announces that it has started, and at the end removes what it mapped. What
-//! to ask is decided by a [`Mapper`](crate::swarm::meeting::portmap::Mapper); which router is asked, by [`route`]. In a
-//! build without the feature `portmap`, `absent.rs` takes the place of this folder.
+//! a mapping has to be renewed, the network changes or the router announces that it has started, and at the end removes
+//! what it mapped. What to ask is decided by a [`Mapper`](crate::swarm::meeting::portmap::Mapper); which router is
+//! asked, by [`route`]. In a build without the feature `portmap`, `absent.rs` takes the place of this folder.
 
+mod family;
 pub mod packets;
 pub mod probe;
 pub mod route;
@@ -50,7 +51,7 @@ impl PortMapping {
         let end = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let (ends, ended) = crossbeam_channel::bounded(0);
         let has_mappings = Arc::default();
-        let mut work = Work::new(port, manager.clone(), Arc::clone(&end), Arc::clone(&has_mappings));
+        let mut work = Work::new(port, manager.clone(), Arc::clone(&end), Arc::clone(&has_mappings))?;
         let builder = std::thread::Builder::new().name("portmap".into()).stack_size(STACK_BYTES);
         builder.spawn(move || {
             work.run();

@@ -78,8 +78,8 @@ impl Nodes {
         Ok(Nodes { families, rng, began, found: Vec::new(), exchange, read: (Time::ZERO, 0) })
     }
 
-    /// Binds new sockets, because the interface of the old ones may be gone. If it is there, the old ones hold the port,
-    /// and work.
+    /// Binds new sockets, because the interface of the old ones may be gone. If it is there, the old ones hold the
+    /// port, and work.
     pub fn reopen(&mut self, port: u16) {
         for socket in sockets::open(port).unwrap_or_default() {
             if let Some(family) = self.families.iter_mut().find(|family| family.is_v6 == socket.is_v6()) {

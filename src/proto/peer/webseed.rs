@@ -41,8 +41,8 @@ pub fn is_usable(url: &str) -> bool {
     url::scheme(url).is_some_and(known) && url::host(url).is_some() && !url::has_wrong_port(url)
 }
 
-/// The URL of a file. `base` is the web seed's, `folder` the torrent's name if its content is a folder, `path` the file's
-/// path in it, or its name.
+/// The URL of a file. `base` is the web seed's, `folder` the torrent's name if its content is a folder, `path` the
+/// file's path in it, or its name.
 ///
 /// A single file has the URL as it is, or below it if it ends with `/`. Some folders lack that `/` (archive.org makes
 /// such torrents), and it is added. What the names have besides letters, digits and `-._~` is escaped, also `+`, which
@@ -173,8 +173,8 @@ fn parse_range(value: &str) -> Option<(u64, u64, Option<u64>)> {
     unit.eq_ignore_ascii_case("bytes").then_some((number(first)?, number(last)?, size))
 }
 
-/// The pause that `Retry-After` asks for, in seconds, at most an hour. A date is not read, because neither clock need be
-/// right: then the pause is ours to choose.
+/// The pause that `Retry-After` asks for, in seconds, at most an hour. A date is not read, because neither clock need
+/// be right: then the pause is ours to choose.
 pub fn retry_after(value: &str) -> Option<u64> {
     let value = value.trim();
     let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());

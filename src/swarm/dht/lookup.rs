@@ -201,8 +201,8 @@ impl Lookup {
         Some(step)
     }
 
-    /// What an answer of the node at `addr` brings. Its peers are taken out: one of each host counts, so a list of ports
-    /// of a victim leads to one connection.
+    /// What an answer of the node at `addr` brings. Its peers are taken out: one of each host counts, so a list of
+    /// ports of a victim leads to one connection.
     pub fn brings(&mut self, addr: SocketAddr, answer: &mut Answer) -> Step {
         let mut new = core::mem::take(&mut answer.peers);
         let (from, nodes, peers) = (Contact { id: answer.id, addr }, answer.nodes.len(), new.len());

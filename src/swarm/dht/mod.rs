@@ -91,8 +91,8 @@ pub enum Input<'a> {
     /// A well-known node through which one enters the DHT. It is asked only while the table is poor, and never enters
     /// it.
     Router(SocketAddr),
-    /// This is wanted. The number is the ticket of the wish, by which its results are known. No two wishes have the same
-    /// at a time.
+    /// This is wanted. The number is the ticket of the wish, by which its results are known. No two wishes have the
+    /// same at a time.
     Seek(u64, Goal),
     /// The wish with this ticket is given up. No output about it follows.
     Cancel(u64),

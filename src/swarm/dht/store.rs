@@ -111,8 +111,8 @@ impl Store {
         Some(filters)
     }
 
-    /// How many torrents there are, and some of them (BEP 51), which stay the same for the interval, so that asking more
-    /// often brings no more.
+    /// How many torrents there are, and some of them (BEP 51), which stay the same for the interval, so that asking
+    /// more often brings no more.
     pub fn samples(&self, now: Time) -> (u64, Vec<InfoHash>) {
         let torrents = self.peers.chunk_by(|a, b| a.info_hash == b.info_hash).map(|peers| peers[0].info_hash);
         let most_skipped = self.torrents.saturating_sub(SAMPLE);

@@ -1,9 +1,9 @@
 //! HTTP GET of parts of files, whose bodies are read while they arrive, over a connection that is kept.
 //!
-//! Floor 3, over ureq. The address comes from a stranger (BEP 19: a torrent names it, and a server redirects from it). So
-//! the [`guard`](super::guard) sees each address that a host name stands for, before anything is sent there. (A proxy
-//! looks up names itself, so then the guard sees only what is in the URL.) A user name and password go to the server for
-//! which they were given, and not to where it redirects.
+//! Floor 3, over ureq. The address comes from a stranger (BEP 19: a torrent names it, and a server redirects from it).
+//! So the [`guard`](super::guard) sees each address that a host name stands for, before anything is sent there. (A
+//! proxy looks up names itself, so then the guard sees only what is in the URL.) A user name and password go to the
+//! server for which they were given, and not to where it redirects.
 
 use super::guard::{Guard, Net, Origin};
 use super::proxy::Through;

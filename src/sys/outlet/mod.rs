@@ -1,7 +1,7 @@
 //! The way out: the sockets through which the process talks to others are opened here.
 //!
-//! Floor 3. The way out belongs to the process, like its current folder, and is chosen once, at the start. So no part of
-//! the program can forget it, and `tests/architecture` sees to it that nothing else opens sockets.
+//! Floor 3. The way out belongs to the process, like its current folder, and is chosen once, at the start. So no part
+//! of the program can forget it, and `tests/architecture` sees to it that nothing else opens sockets.
 //!
 //! `--bind` confines the process to one address or one interface. Then each socket is
 //! [bound to the interface](confine), so that the kernel lets nothing leave by another one, even if the address goes
@@ -116,8 +116,8 @@ impl Outlet {
         self.bound.as_ref().map_or(Ok(()), |bound| bound.interface().map(drop))
     }
 
-    /// The addresses of hosts (name and port). Those that only the proxy may look up are left out, and all names if what
-    /// we are bound to is away.
+    /// The addresses of hosts (name and port). Those that only the proxy may look up are left out, and all names if
+    /// what we are bound to is away.
     pub fn look_up(&self, mut hosts: Vec<(String, u16)>) -> Vec<SocketAddr> {
         if self.is_proxied() || self.is_there().is_err() {
             hosts.retain(|(host, _)| host.parse::<IpAddr>().is_ok());

@@ -1,9 +1,9 @@
 //! A web seed: a thread that asks an HTTP server for blocks, as a peer without a socket (BEP 19).
 //!
-//! Floor 3. The manager sends it requests for blocks, as to every peer, and gets blocks back. The thread makes of them as
-//! few HTTP requests as it can: when the manager says that its requests will go on to the end of a gap, one request asks
-//! for all of it, up to 4 MiB. What was not requested yet stays in the socket. So the memory budget and the limits hold,
-//! and the server sends no faster than we read.
+//! Floor 3. The manager sends it requests for blocks, as to every peer, and gets blocks back. The thread makes of them
+//! as few HTTP requests as it can: when the manager says that its requests will go on to the end of a gap, one request
+//! asks for all of it, up to 4 MiB. What was not requested yet stays in the socket. So the memory budget and the limits
+//! hold, and the server sends no faster than we read.
 //!
 //! [`fetching`] asks for files and checks the answers; [`inbox`] holds the requests, [`reports`] what came of them. What
 //! is done about a failure is

@@ -175,8 +175,8 @@ impl Node {
         }
     }
 
-    /// The node at `addr` has not answered, or with an error: then it lives, but it is of no use here. A lookup does not
-    /// wait for it any more.
+    /// The node at `addr` has not answered, or with an error: then it lives, but it is of no use here. A lookup does
+    /// not wait for it any more.
     pub(super) fn refused(&mut self, ticket: Option<u64>, addr: SocketAddr, turn: &mut Turn) {
         ticket.into_iter().for_each(|ticket| self.step(ticket, |lookup| lookup.silent(addr), turn));
     }

@@ -1,5 +1,5 @@
-//! Web seeds: HTTP servers that have the files of the torrent (BEP 19). Which of them are asked, and what becomes of one
-//! that fails, lacks a file or sends a wrong one.
+//! Web seeds: HTTP servers that have the files of the torrent (BEP 19). Which of them are asked, and what becomes of
+//! one that fails, lacks a file or sends a wrong one.
 //!
 //! A part of [`Torrent`]. A web seed is a peer without a socket. It has all pieces, never chokes us, and wants nothing.
 //! So it is asked, limited and counted as any other peer, and only these points differ:
@@ -172,8 +172,8 @@ impl Torrent {
         true
     }
 
-    /// A peer is proven to have sent a wrong `piece`. If it is a web seed, its file is not the right one. Returns whether
-    /// it is one.
+    /// A peer is proven to have sent a wrong `piece`. If it is a web seed, its file is not the right one. Returns
+    /// whether it is one.
     pub(super) fn web_seed_lied(&mut self, key: PeerKey, piece: u32, turn: &mut Turn) -> bool {
         let Some(number) = self.web.number_of(key) else { return false };
         self.web.says(number, "a file differs from the torrent's".into());
