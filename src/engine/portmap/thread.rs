@@ -15,11 +15,11 @@ use crate::proto::portmap::ANNOUNCE_PORT;
 use crate::swarm::meeting::portmap::mapper::Wanted;
 use crate::swarm::meeting::portmap::{Input, Mapper, Output, Standing, Task};
 use crate::sys::outlet::Udp;
+use crate::sys::wake::{Wake, wait};
 use crate::sys::{in_words, random};
 use crossbeam_channel::Sender;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::net::UdpSocket;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -34,7 +34,7 @@ const MOST_HEARD: usize = 32;
 pub struct Work {
     port: u16,
     manager: Sender<ForManager>,
-    end: Arc<OwnedFd>,
+    end: Wake,
     began: Instant,
     rng: Rng,
     families: [Family; 2],
@@ -71,7 +71,7 @@ struct Here {
 
 impl Work {
     /// Nothing is asked yet.
-    pub fn new(port: u16, manager: Sender<ForManager>, end: Arc<OwnedFd>, has_mappings: Arc<AtomicBool>) -> Work {
+    pub fn new(port: u16, manager: Sender<ForManager>, end: Wake, has_mappings: Arc<AtomicBool>) -> Work {
         let family = |is_v6| Family { is_v6, state: State::Away(String::new(), Time::ZERO) };
         Work {
             port,
@@ -106,10 +106,9 @@ impl Work {
         self.began.elapsed()
     }
 
-    /// Whether the process ends. (Only its end writes to that descriptor.)
+    /// Whether the process ends. (Nothing clears that.)
     fn is_told_to_end(&self) -> bool {
-        let mut polled = [PollFd::new(&self.end, PollFlags::IN)];
-        poll(&mut polled, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+        wait(&[self.end.as_fd()], Some(Time::ZERO)) == [true]
     }
 
     /// If something is due for a family, looks whether its router is still the same.
@@ -161,16 +160,13 @@ impl Work {
         if heres().any(|here| here.task.is_some()) {
             return;
         }
-        let mut polled: Vec<PollFd> = heres().map(|here| PollFd::new(&here.socket, PollFlags::IN)).collect();
+        let mut sources: Vec<BorrowedFd> = heres().map(|here| here.socket.as_fd()).collect();
         if until.is_none() {
-            polled.push(PollFd::new(&self.end, PollFlags::IN));
-            polled.extend(self.hears.iter().map(|hears| PollFd::new(hears, PollFlags::IN)));
+            sources.push(self.end.as_fd());
+            sources.extend(self.hears.iter().map(AsFd::as_fd));
         }
         let due = self.families.iter().map(Family::wake).fold(until, sooner);
-        let pause = due.and_then(|due| Timespec::try_from(due.saturating_sub(self.now())).ok());
-        if let Err(error) = poll(&mut polled, pause.as_ref()) {
-            log::debug!("can't wait for the router: {error}");
-        }
+        wait(&sources, due.map(|due| due.saturating_sub(self.now())));
     }
 
     /// Tells the manager how it stands, if that has changed.
