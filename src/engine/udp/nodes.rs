@@ -295,6 +295,16 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_told_of_a_wish_that_was_given_up() {
+        let mut asking = nodes(&[("127.0.0.1", 9)]);
+        let goal = Goal::Ping(([127, 0, 0, 1], 9).into());
+        asking.seek(WISH, &goal, &goal);
+        assert_eq!(asking.found.len(), 1, "it is asked");
+        asking.cancel(WISH);
+        assert!(asking.work().is_empty() && !asking.is_seeking(WISH));
+    }
+
+    #[test]
     fn an_id_is_kept_at_its_port_and_at_no_other() {
         let options = Options { nodes: vec![("127.0.0.1".into(), 9)], ..Options::default() };
         let saved = nodes(&[("127.0.0.1", 9)]).saved();

@@ -24,13 +24,10 @@ const APART: Time = Time::from_millis(500);
 pub struct Schedule {
     torrents: BTreeMap<InfoHash, Turn>,
     /// Those that wait, by the time of their turn.
-    queue: BTreeSet<(Second, InfoHash)>,
+    queue: BTreeSet<(Time, InfoHash)>,
     /// No lookup begins before this.
     from: Time,
 }
-
-/// A moment, in seconds. (There may be thousands of torrents, and a [`Time`] has 16 bytes.)
-type Second = u32;
 
 /// A torrent.
 #[derive(Clone, Copy)]
@@ -41,7 +38,7 @@ pub struct Turn {
     /// How often it was looked up in vain.
     vain: u8,
     /// When it is its turn; `None`: it is being looked up.
-    at: Option<Second>,
+    at: Option<Time>,
     /// The lookup has found somebody else who has it.
     pub found: bool,
     /// So many nodes of a family were told that we are a peer.
@@ -56,17 +53,17 @@ impl Schedule {
         let new = Turn { torrent, is_seed, vain: 0, at: None, found: false, announced: 0 };
         let turn = self.torrents.entry(info_hash).or_insert(new);
         (turn.torrent, turn.is_seed) = (torrent, is_seed);
-        if is_new || turn.at.is_some_and(|before| before > second(at) && turn.vain == 0) {
+        if is_new || turn.at.is_some_and(|before| before > at && turn.vain == 0) {
             self.wait_until(info_hash, at);
         }
     }
 
     fn wait_until(&mut self, info_hash: InfoHash, at: Time) {
         let Some(turn) = self.torrents.get_mut(&info_hash) else { return };
-        if let Some(before) = turn.at.replace(second(at)) {
+        if let Some(before) = turn.at.replace(at) {
             self.queue.remove(&(before, info_hash));
         }
-        self.queue.insert((second(at), info_hash));
+        self.queue.insert((at, info_hash));
     }
 
     /// A torrent is complete.
@@ -93,7 +90,7 @@ impl Schedule {
     /// When the next lookup begins, if no other one ends before.
     pub fn next(&self) -> Option<Time> {
         let (at, _) = self.queue.first().filter(|_| self.torrents.len() - self.queue.len() < AT_ONCE)?;
-        Some(Time::from_secs(u64::from(*at)).max(self.from))
+        Some(self.from.max(*at))
     }
 
     /// The torrent that is looked up now; `None`: no lookup is due.
@@ -120,11 +117,6 @@ impl Schedule {
         turn.vain = if is_vain { turn.vain.saturating_add(1) } else { 0 };
         self.wait_until(info_hash, now + pause);
     }
-}
-
-/// The second that begins then, or after it.
-fn second(time: Time) -> Second {
-    u32::try_from(time.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -56,11 +56,9 @@ fn question(dict: Value<'_>) -> Result<Body, Unread> {
     let from = NodeId(hash(a, b"id").ok_or(wrong("no id"))?);
     let target = hash(a, b"target").map(NodeId).ok_or(wrong("no target"));
     let info_hash = hash(a, b"info_hash").map(InfoHash).ok_or(wrong("no info_hash"));
-    let wants = |family: &[u8]| {
-        let mut families = a.get(b"want").and_then(Value::items).into_iter().flatten().take(2);
-        families.any(|name| name.as_bytes() == Some(family))
-    };
-    let want = Want { n4: wants(b"n4"), n6: wants(b"n6") };
+    let families = a.get(b"want").and_then(Value::items).into_iter().flatten().take(2);
+    let families: Vec<&[u8]> = families.filter_map(Value::as_bytes).collect();
+    let want = Want { n4: families.contains(&&b"n4"[..]), n6: families.contains(&&b"n6"[..]) };
     let is_one = |key: &[u8]| integer(a, key) == Some(1);
     let query = match method {
         b"ping" => Query::Ping,
@@ -70,10 +68,8 @@ fn question(dict: Value<'_>) -> Result<Body, Unread> {
         }
         b"announce_peer" => {
             let implied_port = integer(a, b"implied_port").is_some_and(|implied| implied != 0);
-            let port = integer(a, b"port").and_then(|port| u16::try_from(port).ok()).unwrap_or(0);
-            if port == 0 && !implied_port {
-                return Err(wrong("no port"));
-            }
+            let port = integer(a, b"port").and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
+            let port = port.or(implied_port.then_some(0)).ok_or(wrong("no port"))?;
             let token = token(a).ok_or(wrong("no token"))?;
             Query::Announce { info_hash: info_hash?, port, implied_port, token, seed: is_one(b"seed") }
         }

@@ -40,11 +40,11 @@ pub mod table;
 pub mod token;
 
 pub use self::node::Node;
+use self::token::Secret;
 use crate::base::time::Time;
 use crate::proto::id::InfoHash;
 use crate::proto::krpc::{Contact, Filters, NodeId};
 use core::net::{IpAddr, SocketAddr};
-use token::Secret;
 
 /// When something is to be done again, and the time from that to the next.
 pub struct Rhythm {

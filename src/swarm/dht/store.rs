@@ -69,10 +69,9 @@ impl Store {
         if of_torrent.iter().any(|peer| self.is_same(peer, addr)) {
             return true;
         }
-        let is_known = !of_torrent.is_empty();
         self.peers.len() < self.most
             && of_torrent.len() < PEERS_OF_TORRENT
-            && (is_known || self.torrents < self.most.div_ceil(TORRENTS_SHARE))
+            && (!of_torrent.is_empty() || self.torrents < self.most.div_ceil(TORRENTS_SHARE))
             && self.peers.iter().filter(|peer| self.is_same(peer, addr)).count() < TORRENTS_OF_HOST
     }
 

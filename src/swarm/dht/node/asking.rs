@@ -64,7 +64,7 @@ impl Node {
         known.iter().for_each(|node| lookup.add(Hint { id: Some(node.id), addr: node.addr }));
         if known.len() < K {
             let unproven = self.unproven.len().min(K - known.len());
-            self.unproven.drain(..unproven).for_each(|named| lookup.add(named));
+            self.unproven.drain(..unproven).for_each(|hint| lookup.add(hint));
             // If the routers are silent, other lookups wait for our own one, which asks them less and less often.
             let is_due = |addr: &&SocketAddr| ticket == OWN || self.asked[place(addr.ip())] <= now.as_secs() as u32;
             self.routers.iter().filter(is_due).for_each(|addr| lookup.add(Hint { id: None, addr: *addr }));
@@ -98,10 +98,10 @@ impl Node {
             match lookup.decide() {
                 Next::Wait => return,
                 Next::Over => return self.is_over(ticket, turn),
-                Next::Ask(named) => {
+                Next::Ask(hint) => {
                     let query = lookup.query();
-                    tell(ticket, Step::Asked(named), turn);
-                    self.ask(named, query, Some(ticket), turn);
+                    tell(ticket, Step::Asked(hint), turn);
+                    self.ask(hint, query, Some(ticket), turn);
                 }
             }
         }

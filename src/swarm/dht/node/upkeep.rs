@@ -28,11 +28,11 @@ const MOST_UNPROVEN: usize = 400;
 impl Node {
     /// There may be a node. If the table has a place for it, it will be asked; the newest first, because they most
     /// likely live.
-    pub(super) fn meet(&mut self, named: Hint) {
-        let Hint { id, addr } = named;
+    pub(super) fn meet(&mut self, hint: Hint) {
+        let Hint { id, addr } = hint;
         let has_place = id.is_none_or(|id| self.table.takes(Contact { id, addr }));
         if has_place && self.is_ours(addr) && !self.unproven.iter().any(|other| other.addr == addr) {
-            self.unproven.push_front(named);
+            self.unproven.push_front(hint);
             self.unproven.truncate(MOST_UNPROVEN);
         }
     }
