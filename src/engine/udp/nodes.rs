@@ -108,8 +108,8 @@ impl Nodes {
         self.tell(ip.is_ipv6(), Input::Address(ip));
     }
 
-    /// Wants something of both families; what of each may differ. A [`Step::Over`](crate::swarm::dht::Step::Over) follows
-    /// of each that knows nodes.
+    /// Wants something of both families; what of each may differ. A [`Step::Over`](crate::swarm::dht::Step::Over)
+    /// follows of each that knows nodes.
     pub fn seek(&mut self, ticket: InfoHash, of_v4: &Goal, of_v6: &Goal) {
         for (is_v6, goal) in [(false, of_v4), (true, of_v6)] {
             let is_of_other = matches!(goal, Goal::Ping(addr) if addr.is_ipv6() != is_v6);

@@ -97,7 +97,8 @@ pub enum Input<'a> {
     Router(SocketAddr),
     /// Something is wanted.
     Seek {
-        /// By this its results are known: the info-hash, if a torrent is looked up. No two wishes have the same at a time.
+        /// By this its results are known: the info-hash, if a torrent is looked up. No two wishes have the same at a
+        /// time.
         ticket: InfoHash,
         /// What is wanted.
         goal: Goal,

@@ -169,8 +169,8 @@ impl Node {
             Ok(Packet { transaction, ip, body, .. }) => {
                 match (self.take_question(from, &transaction, turn.now), body) {
                     (Some(question), Body::Answer(answer)) => self.answered(question, *answer, ip, turn),
-                    // A node that answers with an error lives, but it is of no use here. A question instead of the answer
-                    // counts like an error. Otherwise a lookup would wait for ever.
+                    // A node that answers with an error lives, but it is of no use here. A question instead of the
+                    // answer counts like an error. Otherwise a lookup would wait for ever.
                     (Some(question), Body::Error { .. } | Body::Query { .. }) => {
                         self.step(question.ticket, |lookup| lookup.silent(from), turn);
                     }

@@ -130,8 +130,8 @@ impl Outlet {
         lookup::look_up(hosts)
     }
 
-    /// Looks up hosts in a thread of its own, because that takes time, and gives `found` their addresses. It takes as many
-    /// at a time as can be looked up at once.
+    /// Looks up hosts in a thread of its own, because that takes time, and gives `found` their addresses. It takes as
+    /// many at a time as can be looked up at once.
     pub fn look_up_aside(
         &'static self,
         hosts: Vec<(String, u16)>,
@@ -186,23 +186,6 @@ impl Outlet {
         self.udp_at(SocketAddr::new(self.from(is_v6)?, port))
     }
 
-    /// One for each address family, with the same port. A family that this machine does not have, or that must not leave,
-    /// is left out.
-    pub fn udp_pair(&self, port: u16) -> io::Result<Vec<Udp>> {
-        let v4 = self.udp(false, port);
-        let port = v4.as_ref().ok().and_then(|socket| socket.port().ok()).unwrap_or(port);
-        match (v4, self.udp(true, port)) {
-            (Ok(v4), Ok(v6)) => Ok(vec![v4, v6]),
-            (Ok(one), Err(_)) | (Err(_), Ok(one)) => Ok(vec![one]),
-            (Err(error), Err(_)) => Err(error),
-        }
-    }
-
-    /// Whether the kernel has a route to the Internet with IPv6.
-    pub fn has_route_v6(&self) -> bool {
-        self.udp(true, 0).is_ok_and(|socket| socket.connect(FAR_V6).is_ok())
-    }
-
     /// The same with this address of ours, which must be one that may be used.
     pub fn udp_at(&self, from: SocketAddr) -> io::Result<Udp> {
         self.carries_udp()?;
@@ -217,6 +200,23 @@ impl Outlet {
         rustix::io::ioctl_fionbio(&socket, true)?;
         net::bind(&socket, &self.written(from))?;
         Ok(Udp::new(socket.into(), is_v6, self.is_mapped(is_v6)))
+    }
+
+    /// A UDP socket for each address family, both on `port`; 0: the system chooses. A family that this machine does not
+    /// have, or that must not leave, is left out.
+    pub fn udp_pair(&self, port: u16) -> io::Result<Vec<Udp>> {
+        let v4 = self.udp(false, port);
+        let port = v4.as_ref().ok().and_then(|socket| socket.port().ok()).unwrap_or(port);
+        match (v4, self.udp(true, port)) {
+            (Ok(v4), Ok(v6)) => Ok(vec![v4, v6]),
+            (Ok(one), Err(_)) | (Err(_), Ok(one)) => Ok(vec![one]),
+            (Err(error), Err(_)) => Err(error),
+        }
+    }
+
+    /// Whether the kernel has a route to the Internet with IPv6.
+    pub fn has_route_v6(&self) -> bool {
+        self.udp(true, 0).is_ok_and(|socket| socket.connect(FAR_V6).is_ok())
     }
 
     /// TCP sockets that listen on `port`, and their port. Port 0: the system chooses. With a proxy there are none.

@@ -113,8 +113,8 @@ impl Node {
         let mut outcome = lookup.outcome();
         if let Goal::Peers { info_hash, announce: Some(Announce { port, is_mapped, is_seed }) } = lookup.goal {
             for (to, answer) in lookup.found(|answer| answer.token.is_some()) {
-                // Our UDP port is our TCP port. A NAT may have changed it, so the one that others see counts; a node that
-                // does not know of that reads `port`. If a router maps the TCP port, we know it.
+                // Our UDP port is our TCP port. A NAT may have changed it, so the one that others see counts; a node
+                // that does not know of that reads `port`. If a router maps the TCP port, we know it.
                 let token = answer.token.clone().unwrap_or_default();
                 let query = Query::Announce { info_hash, port, implied_port: !is_mapped, token, seed: is_seed };
                 self.ask(Hint { id: Some(to.id), addr: to.addr }, query, None, turn);

@@ -19,7 +19,10 @@ fn questions_are_answered_and_peers_are_kept() {
     assert_eq!(samples, Samples { torrents: 1, some: vec![HASH] });
     // They are of use to ourselves as well.
     let own = stage.seek(Goal::Peers { info_hash: HASH, announce: None });
-    let knows = |output: &Output| matches!(output, Output::Progress(Progress { step: Step::Answered { new, .. }, .. }) if new.len() == 1);
+    let knows = |output: &Output| match output {
+        Output::Progress(Progress { step: Step::Answered { new, .. }, .. }) => new.len() == 1,
+        _ => false,
+    };
     assert!(own.first().is_some_and(knows), "{own:?}");
     let get = b"d1:ad2:id20:abcdefghij01234567896:target20:mnopqrstuvwxyz123456e1:q3:get1:t2:ab1:y1:qe";
     assert!(is_error(stage.packet(at(104), get).pop().map(|packet| packet.body), METHOD_UNKNOWN));
