@@ -188,6 +188,16 @@ mod tests {
     }
 
     #[test]
+    fn what_one_lookup_found_does_not_count_for_the_next() {
+        let (mut one, later) = (schedule(1, false), Time::from_secs(900));
+        one.begin(Time::ZERO).expect("it is due");
+        end_lookup(&mut one, hash(0), true, K, Time::ZERO);
+        one.begin(later).expect("it is due");
+        one.ended(hash(0), later);
+        assert_eq!(one.next(), Some(later + AGAIN));
+    }
+
+    #[test]
     fn thousands_of_torrents_take_turns() {
         let mut many = schedule(5000, true);
         let begun = lookups(&mut many, Time::from_secs(10), false, Time::from_secs(1900));
