@@ -125,8 +125,8 @@ pub enum WebEvent {
     /// The server sent bytes of a file before those that were asked for: it ignores ranges.
     Skipped { bytes: u64 },
     /// The server can't be reached or sends nothing now; or its answer is wrong, and then `file` is where the file that
-    /// was asked for lies in the content. It may have said that we are to wait for `pause`. With `our_fault` the server is
-    /// not to blame: nothing can be sent. [`PeerEvent::Gone`] follows.
+    /// was asked for lies in the content. It may have said that we are to wait for `pause`. With `our_fault` the server
+    /// is not to blame: nothing can be sent. [`PeerEvent::Gone`] follows.
     Failed { file: Option<Range<u64>>, why: String, pause: Option<Time>, our_fault: bool },
 }
 

@@ -50,7 +50,7 @@ impl Searches {
 
     /// A peer says that there is a node of the DHT.
     pub fn meet(&mut self, addr: SocketAddr) {
-        self.dht.order(Order::Meet(vec![addr], false));
+        self.dht.order(Order::Meet { addrs: vec![addr], are_routers: false });
     }
 
     /// Something happened to a torrent.
@@ -89,7 +89,7 @@ impl Manager {
         let has_other_port = seen(before) != seen(outer);
         for standing in [&router.v4, &router.v6] {
             let ip = standing.open().and_then(Open::public_ip);
-            self.searches.dht.order(Order::Outside(outer.get(Transport::Tcp), ip));
+            self.searches.dht.order(Order::Outside { port: outer.get(Transport::Tcp), ip });
         }
         self.searches.router = Router { reached: self.searches.router.reached, ..router };
         self.tell_router(now);

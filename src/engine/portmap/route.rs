@@ -5,12 +5,12 @@
 use crate::base::network::{is_carriers, is_near};
 use crate::proto::portmap::{ROUTER_PORT, gateway};
 use crate::swarm::meeting::portmap::may_ask;
-use crate::sys::in_words;
 use crate::sys::interfaces::{FAR_V6, source_towards, with_name};
 use crate::sys::outlet;
+use crate::sys::{in_words, read_most};
 use core::net::{IpAddr, SocketAddr, SocketAddrV6};
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
+use std::path::Path;
 
 /// Where the kernel shows its routes.
 const TABLE_V4: &str = "/proc/net/route";
@@ -58,9 +58,7 @@ pub fn find(is_v6: bool) -> Result<Route, String> {
 }
 
 fn read(path: &str) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(TABLE_BYTES).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(String::from_utf8_lossy(&read_most(Path::new(path), TABLE_BYTES)?).into_owned())
 }
 
 #[cfg(test)]

@@ -12,11 +12,11 @@ use crate::engine::input::Input as ForManager;
 use crate::engine::notice::Router;
 use crate::swarm::meeting::portmap::Input;
 use crate::sys::alarm::Alarm;
+use crate::sys::wake::{Wake, wait};
 use crate::sys::{in_words, interfaces, random};
 use crossbeam_channel::Sender;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -28,7 +28,7 @@ const SETTLE: Time = Time::from_secs(1);
 pub struct Work {
     wish: Wish,
     manager: Sender<ForManager>,
-    end: Arc<OwnedFd>,
+    end: Wake,
     /// It goes on while the machine sleeps, as the router's clock does.
     clock: Alarm,
     rng: Rng,
@@ -44,12 +44,7 @@ pub struct Work {
 
 impl Work {
     /// Nothing is asked yet.
-    pub fn new(
-        port: u16,
-        manager: Sender<ForManager>,
-        end: Arc<OwnedFd>,
-        has_mappings: Arc<AtomicBool>,
-    ) -> io::Result<Work> {
+    pub fn new(port: u16, manager: Sender<ForManager>, end: Wake, has_mappings: Arc<AtomicBool>) -> io::Result<Work> {
         let deaf = |error| log::warn!("can't hear when the network changes: {}", in_words(&error));
         Ok(Work {
             wish: Wish { port, secret: random::bytes() },
@@ -81,10 +76,9 @@ impl Work {
         self.clock.now()
     }
 
-    /// Whether the process ends. (Only its end writes to that descriptor.)
+    /// Whether the process ends. (Nothing clears that.)
     fn is_told_to_end(&self) -> bool {
-        let mut polled = [PollFd::new(&self.end, PollFlags::IN)];
-        poll(&mut polled, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+        wait(&[self.end.as_fd()], Some(Time::ZERO)) == [true]
     }
 
     /// Notices that the network has changed.
@@ -137,23 +131,24 @@ impl Work {
         }
         let is_ending = until.is_some();
         let mut due = self.families.iter().map(Family::wake).fold(until, sooner);
-        let mut polled = vec![PollFd::new(&self.clock, PollFlags::IN)];
-        polled.extend(heres().map(|here| PollFd::new(&here.socket, PollFlags::IN)));
+        let mut sources: Vec<BorrowedFd> = vec![self.clock.as_fd()];
+        sources.extend(heres().map(|here| here.socket.as_fd()));
         if !is_ending {
-            polled.push(PollFd::new(&self.end, PollFlags::IN));
+            sources.push(self.end.as_fd());
             for here in heres() {
                 match here.hears(self.now()) {
-                    Ok(hears) => polled.push(PollFd::new(hears, PollFlags::IN)),
+                    Ok(hears) => sources.push(hears.as_fd()),
                     Err(later) => due = sooner(due, later),
                 }
             }
             match self.look_at {
-                None => polled.extend(self.changes.iter().map(|changes| PollFd::new(changes, PollFlags::IN))),
+                None => sources.extend(self.changes.iter().map(AsFd::as_fd)),
                 at => due = sooner(due, at),
             }
         }
-        if let Err(error) = self.clock.set(due).and_then(|()| Ok(poll(&mut polled, None)?)) {
-            log::debug!("can't wait for the router: {error}");
+        match self.clock.set(due) {
+            Ok(()) => drop(wait(&sources, None)),
+            Err(error) => log::debug!("can't wait for the router: {error}"),
         }
     }
 

@@ -6,8 +6,8 @@
 //! server.
 //!
 //! A server may be broken, or not the one that the torrent's author meant. So an answer counts only if it says that it
-//! is exactly what was asked for. A server that ignores `Range` sends a whole file for each part. That is welcome only if
-//! the file is no larger than a request may be: then what is before the part costs little.
+//! is exactly what was asked for. A server that ignores `Range` sends a whole file for each part. That is welcome only
+//! if the file is no larger than a request may be: then what is before the part costs little.
 //!
 //! ```
 //! use swarmlet::proto::peer::webseed::{Asked, Fault, Heads, file_url};
@@ -131,8 +131,8 @@ impl Asked {
         format!("bytes={}-{}", self.begin, self.begin + self.length - 1)
     }
 
-    /// What of the file is in the answer with this head: what was asked for, or all of a small file. Anything else, also
-    /// a redirect, is a fault.
+    /// What of the file is in the answer with this head: what was asked for, or all of a small file. Anything else,
+    /// also a redirect, is a fault.
     pub fn check(self, heads: &Heads) -> Result<Asked, Fault> {
         let Asked { begin, length, size } = self;
         let mut comes = self;

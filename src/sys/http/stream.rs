@@ -107,8 +107,8 @@ fn unreachable(error: io::Error) -> HttpError {
 }
 
 impl Client {
-    /// A client that connects to no address that it `keeps_out`, and calls `before_waiting` each time before it waits for
-    /// a server.
+    /// A client that connects to no address that it `keeps_out`, and calls `before_waiting` each time before it waits
+    /// for a server.
     pub fn new(
         keeps_out: impl Fn(IpAddr) -> bool + Send + Sync + 'static,
         before_waiting: impl Fn() + Send + Sync + 'static,

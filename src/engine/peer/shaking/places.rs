@@ -1,8 +1,8 @@
 //! How many peers may be shaking hands with us at once.
 //!
-//! Floor 3. Each of these connections costs a thread, so places are limited, in all and for each host. A host that opens
-//! a thousand connections and stops somewhere in its handshake does not keep others out. Nor do several hosts: if all
-//! places are taken, the host that has most of them loses its oldest one to a host that has fewer.
+//! Floor 3. Each of these connections costs a thread, so places are limited, in all and for each host. A host that
+//! opens a thousand connections and stops somewhere in its handshake does not keep others out. Nor do several hosts: if
+//! all places are taken, the host that has most of them loses its oldest one to a host that has fewer.
 
 use crate::base::network::is_near;
 use crate::swarm::meeting::host::host;

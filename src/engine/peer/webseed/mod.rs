@@ -5,9 +5,8 @@
 //! asks for all of it, up to 4 MiB. What was not requested yet stays in the socket. So the memory budget and the limits
 //! hold, and the server sends no faster than we read.
 //!
-//! [`fetching`] asks for files and checks the answers; [`inbox`] holds the requests, [`reports`] what came of them. What
-//! is done about a failure is
-//! decided in `swarm/torrent/downloading/web_seeds`.
+//! [`fetching`] asks for files and checks the answers; [`inbox`] holds the requests, [`reports`] what came of them.
+//! What is done about a failure is decided in `swarm/torrent/downloading/web_seeds`.
 
 mod fetching;
 mod inbox;

@@ -9,8 +9,8 @@
 //!   spares.
 //! - A server often has some files and not others, or an old version of one. So it is not banned for a corrupt piece or
 //!   a missing file: it is no longer asked for that file. If no file is left, it is not asked any more.
-//! - If it fails as a whole, it is asked again later, and each time that it fails again, after a longer pause. A failure
-//!   while our own way out was away does not count, and its pause ends when the way out is back.
+//! - If it fails as a whole, it is asked again later, and each time that it fails again, after a longer pause. A
+//!   failure while our own way out was away does not count, and its pause ends when the way out is back.
 //!
 //! ```text
 //!              it is its turn            the thread runs
@@ -140,8 +140,8 @@ impl Torrent {
         self.ask_more(key, turn);
     }
 
-    /// A web seed that ignores ranges sent what nobody needs. It counts for the limits and in the figures, and shows that
-    /// the server is there.
+    /// A web seed that ignores ranges sent what nobody needs. It counts for the limits and in the figures, and shows
+    /// that the server is there.
     fn web_seed_skipped(&mut self, key: PeerKey, bytes: u64, turn: &mut Turn) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         peer.answered = turn.now;
