@@ -1,6 +1,5 @@
 //! Floor 3, its lowest room: the services of Linux in safe calls. It does not know what a torrent is.
 
-pub mod alarm;
 pub mod beneath;
 pub mod http;
 pub mod interfaces;

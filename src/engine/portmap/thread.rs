@@ -11,7 +11,7 @@ use crate::engine::config::FINAL_ANNOUNCE_TIME;
 use crate::engine::input::Input as ForManager;
 use crate::engine::notice::Router;
 use crate::swarm::meeting::portmap::Input;
-use crate::sys::alarm::Alarm;
+use crate::sys::wake::alarm::Alarm;
 use crate::sys::wake::{Wake, wait};
 use crate::sys::{in_words, interfaces, random};
 use crossbeam_channel::Sender;

@@ -2,6 +2,8 @@
 //!
 //! Floor 3.
 
+pub mod alarm;
+
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
