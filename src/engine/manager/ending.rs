@@ -82,6 +82,8 @@ impl Manager {
             | Event::Paused(_)
             | Event::Terms(_)
             | Event::AnnounceNow
+            | Event::Online
+            | Event::AnnounceAgain
             | Event::BudgetFreed
             | Event::DescriptionGone
             | Event::Timer => {}

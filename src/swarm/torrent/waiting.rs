@@ -8,9 +8,9 @@
 //! piece until all that changed is verified again.
 //!
 //! A torrent is given up only if the person set a time for it (`--stop-timeout`, like aria2's `--bt-stop-timeout`),
-//! because a swarm that is dead today may be alive tomorrow. A person who sets it wants an end, whatever the cause is, so
-//! a wait for a full disk counts too. Work that is going on (a check) does not count, nor does a pause, which the person
-//! or `--max-downloads` wanted.
+//! because a swarm that is dead today may be alive tomorrow. A person who sets it wants an end, whatever the cause is,
+//! so a wait for a full disk counts too. Work that is going on (a check) does not count, nor does a pause, which the
+//! person or `--max-downloads` wanted.
 
 use super::downloading::tell_interest;
 use super::{Torrent, Turn, Wait};
