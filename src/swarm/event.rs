@@ -28,7 +28,7 @@
 //! | [`Event::BudgetFreed`] otherwise | one for each peer that is asked, 8 p for those that are passed over |
 //! | a pick | n/64 for each peer, for the search that passes what is verified; again after 1,024 haves or a snub |
 //! | peers are told about others: at most every 10 s after a change, and each peer once a minute | O(p) for each peer |
-//! | the torrent is complete, pauses or stops, its content is in doubt, or it has fewer places: peers are closed | O(p² log p + p n) |
+//! | the torrent is complete, pauses, is in doubt, or has fewer places: peers are closed | O(p² log p + p n) |
 //! | super-seeding ends | O(p n), once |
 //! | the content was checked again | O(n) |
 //! | another choice of files, and again when the disk is ready for it | O(p n/64 + n + p log p), and the requests of pieces that are given up |
@@ -83,7 +83,7 @@ pub enum Event {
     Paused(bool),
     /// A person set something for this torrent.
     Terms(Term),
-    /// The person wants the trackers to be asked now.
+    /// The person wants the trackers to be asked now, all of them.
     AnnounceNow,
     /// From now on these files are wanted, so urgently; `None`: all, as usual. Pieces in `steady` are [wanted before and
     /// after, and lie in the same files](crate::proto::choice::steady).
@@ -92,6 +92,10 @@ pub enum Event {
     Sequential(bool),
     /// From now on its trackers are these, in tiers (BEP 12).
     Trackers(Vec<Vec<String>>),
+    /// The way out is back that was away ([`WayOut`](super::shared::WayOut)).
+    Online,
+    /// The network was away, or peers reach us at another port now: the trackers are to hear that.
+    AnnounceAgain,
     /// Memory that other torrents used is free again.
     BudgetFreed,
     /// The description can no longer be read, so it can't be given to peers.
@@ -131,9 +135,12 @@ pub enum WebEvent {
     /// The server does not have the file that has these bytes of the content, or has another one. What was requested is
     /// given up.
     NotThere { file: Range<u64>, why: String },
+    /// The server sent bytes of a file before those that were asked for: it ignores ranges.
+    Skipped { bytes: u64 },
     /// The server can't be reached or sends nothing now; or its answer is wrong, and then `file` is where the file that
-    /// was asked for lies in the content. It may have said that we are to wait for `pause`. [`PeerEvent::Gone`] follows.
-    Failed { file: Option<Range<u64>>, why: String, pause: Option<Time> },
+    /// was asked for lies in the content. It may have said that we are to wait for `pause`. With `our_fault` the server
+    /// is not to blame: nothing can be sent. [`PeerEvent::Gone`] follows.
+    Failed { file: Option<Range<u64>>, why: String, pause: Option<Time>, our_fault: bool },
 }
 
 /// What the disk did, and what became of the content on it.
@@ -170,8 +177,8 @@ pub enum Action {
     /// Open a connection and shake hands. `hidden`: whether the last handshake there was hidden (MSE), or others say
     /// that the peer prefers that.
     Connect { addr: SocketAddr, hidden: Option<bool> },
-    /// Start a thread that asks the web seed of this number in the torrent's list. [`WebEvent::Ready`] is the first event
-    /// of the peer that it is from then on; without a thread, [`Event::WebSeedFailed`] comes.
+    /// Start a thread that asks the web seed of this number in the torrent's list. [`WebEvent::Ready`] is the first
+    /// event of the peer that it is from then on; without a thread, [`Event::WebSeedFailed`] comes.
     OpenWebSeed { number: usize },
     /// Send something to a peer.
     Peer(PeerKey, PeerOrder),
@@ -215,8 +222,8 @@ pub enum PeerOrder {
 /// Work for the disk.
 #[derive(Debug)]
 pub enum DiskOrder {
-    /// Write the block that begins at byte `begin` of `piece`. When all of a piece is written, compare the hash. `last`:
-    /// the piece lacks no other block, so nothing is gained by a wait for more.
+    /// Write the block that begins at byte `begin` of `piece`. When all of a piece is written, compare the hash.
+    /// `last`: the piece lacks no other block, so nothing is gained by a wait for more.
     Write { piece: u32, begin: u32, data: Vec<u8>, last: bool },
     /// Forget what was received of a piece: the piece starts over.
     Restart { piece: u32 },

@@ -263,6 +263,8 @@ impl Torrent {
             Event::Choose { choice, steady } => self.choose(choice, steady, turn),
             Event::Sequential(sequential) => self.picker.sequential = sequential,
             Event::Trackers(tiers) => self.meeting.announcer.change(&tiers, turn.now, &mut turn.shared.rng),
+            Event::Online => self.web_seeds_are_back(turn.now),
+            Event::AnnounceAgain => self.meeting.announcer.announce_again(turn.now),
             Event::BudgetFreed => self.budget_freed(turn),
             Event::DescriptionGone => self.description_gone(turn),
             Event::Timer => self.timer(turn),

@@ -88,6 +88,8 @@ impl Manager {
             | Event::Choose { .. }
             | Event::Sequential(_)
             | Event::Trackers(_)
+            | Event::Online
+            | Event::AnnounceAgain
             | Event::BudgetFreed
             | Event::DescriptionGone
             | Event::Timer => {}

@@ -163,10 +163,13 @@ impl Learning {
             Event::Terms(term) => self.set(term),
             Event::AnnounceNow => self.meeting.announcer.announce_now(turn.now),
             Event::Trackers(tiers) => self.meeting.announcer.change(&tiers, turn.now, &mut turn.shared.rng),
+            Event::AnnounceAgain => self.meeting.announcer.announce_again(turn.now),
             Event::Timer => self.timer(turn),
-            Event::BudgetFreed | Event::DescriptionGone | Event::Disk(_) | Event::WebSeedFailed { .. } => {}
+            Event::BudgetFreed | Event::DescriptionGone | Event::Disk(_) => {}
             // The manager repeats it when the torrent joins its swarm.
             Event::Choose { .. } | Event::Sequential(_) => {}
+            // It has no web seeds yet.
+            Event::Online | Event::WebSeedFailed { .. } => {}
         }
         self.announce_due(turn);
         self.connect_more(turn);
@@ -217,7 +220,8 @@ impl Learning {
         self.count_memory(turn);
     }
 
-    /// Gives the peers and the trackers to the torrent, and keeps no memory any more: see [`Torrent::adopt`](super::torrent::Torrent::adopt).
+    /// Gives the peers and the trackers to the torrent, and keeps no memory any more: see
+    /// [`Torrent::adopt`](super::torrent::Torrent::adopt).
     pub fn hand_over(self, turn: &mut Turn) -> HandOver {
         turn.shared.descriptions -= self.counted;
         turn.shared.early -= self.counted_early;

@@ -11,20 +11,16 @@
 mod changing;
 mod tier;
 
+use self::tier::{MOST_INTERVAL, PRESS_INTERVAL, Tier};
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
 use crate::proto::id::InfoHash;
 use crate::proto::tracker::announce::{AnnounceEvent, AnnounceReply, AnnounceRequest, RetryIn};
-use tier::Tier;
 
-/// No tracker can silence us for longer than this.
-const MOST_INTERVAL: Time = Time::from_secs(24 * 3600);
 /// If a torrent needs peers and a tracker takes longer than this, the next one of its tier is asked too. (Most that
 /// work answer within a second. A tracker that is gone takes its whole deadline, and makers put twenty trackers into
 /// one tier.)
 const PATIENCE: Time = Time::from_secs(5);
-/// The pause between two announces that a person wants: a key may be held down.
-const PRESS_INTERVAL: Time = Time::from_secs(5);
 /// What a tracker is to be asked.
 #[derive(Clone, Debug)]
 pub struct Announcement {
@@ -158,7 +154,7 @@ impl Announcer {
             };
             tier.in_flight += 1;
             tier.impatient_at = now + PATIENCE;
-            (tracker.asking, tier.held) = (true, false);
+            (tracker.asking, tier.held, tier.again) = (true, false, false);
             announcements.push(tracker.announcement(template, event));
         }
         for tracker in &mut self.trackers {
@@ -264,6 +260,18 @@ impl Announcer {
         }
     }
 
+    /// The network was away, or we have another port: the trackers hear that as soon as they allow it. Those that
+    /// refuse us are left alone, because they would refuse us again.
+    pub fn announce_again(&mut self, now: Time) {
+        let (trackers, tiers) = (&self.trackers, self.tiers.iter_mut());
+        for tier in tiers.filter(|tier| tier.order.iter().any(|&number| !trackers[number].is_unwilling())) {
+            match tier.in_flight {
+                0 => tier.due = tier.due.min(tier.least.max(now)),
+                _ => tier.again = true,
+            }
+        }
+    }
+
     /// The trackers as a person sees them at `now`. `hungry`: more peers are wanted than there are.
     pub fn shown(&self, now: Time, hungry: bool) -> Vec<Tracker> {
         let mut shown = self.trackers.clone();
@@ -308,6 +316,11 @@ impl Tracker {
             ..template.clone()
         };
         Announcement { url: self.url.clone(), ask: Ask::Announce(request) }
+    }
+
+    /// Whether it said that it does not want us.
+    fn is_unwilling(&self) -> bool {
+        self.silenced || self.refuses && self.problem.is_some()
     }
 
     /// Takes its counts. A count that it leaves out stays as it was.

@@ -54,27 +54,3 @@ fn a_piece_falls_into_its_own_cell() {
         assert_eq!(map.iter().position(|share| *share == Few), (0..cells).find(alone), "{map:?}");
     }
 }
-
-#[test]
-fn zz_sizes() {
-    use core::mem::size_of;
-    println!(
-        "torrent {} picker {} meeting {} fetching {} web {} giving {} showing {} disk {} candidates {} announcer {} tracker {} choker {} spreading {} meter {} bans {} settings {}",
-        size_of::<Torrent>(),
-        size_of::<Picker>(),
-        size_of::<Meeting>(),
-        size_of::<Fetching>(),
-        size_of::<WebSeeds>(),
-        size_of::<Giving>(),
-        size_of::<Showing>(),
-        size_of::<DiskWait>(),
-        size_of::<crate::swarm::meeting::candidates::Candidates>(),
-        size_of::<crate::swarm::meeting::announcer::Announcer>(),
-        size_of::<crate::swarm::meeting::announcer::Tracker>(),
-        size_of::<Choker>(),
-        size_of::<Spreading>(),
-        size_of::<Meter>(),
-        size_of::<crate::swarm::meeting::bans::Bans>(),
-        size_of::<Settings>()
-    );
-}
