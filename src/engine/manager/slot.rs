@@ -4,9 +4,9 @@
 //! keeps its slot, so that a person can read why.
 
 use super::agenda::Plan;
-use super::changing::choosing::Later;
+use super::changing::later::Later;
 use super::checking::Checking;
-use super::stage::Stage;
+use super::learning::stage::Stage;
 use crate::base::time::{Time, sooner};
 use crate::engine::keeper::Kept;
 use crate::engine::notice::{Phase, Problem, Report, Watch};

@@ -4,10 +4,11 @@
 //!
 //! Floor 3, part of the [`manager`](super). [`Learning`] decides which peer is asked for what.
 
+pub mod stage;
+
 use super::Manager;
 use super::checking::Checking;
 use super::slot::{Slot, State};
-use super::stage::Stage;
 use crate::base::time::Time;
 use crate::engine::checker::Check;
 use crate::engine::config::{Job, LinkJob};
@@ -22,6 +23,7 @@ use crate::swarm::learning::Learning;
 use crate::swarm::meeting::source::{Source, TRACKERS_ALONE};
 use crate::swarm::shared::Turn;
 use crate::sys::outlet;
+use stage::Stage;
 use std::sync::Arc;
 use std::thread;
 

@@ -2,7 +2,8 @@
 //!
 //! Floor 3, part of the [`manager`](super).
 
-pub mod choosing;
+mod choosing;
+pub mod later;
 
 use super::Manager;
 use crate::base::time::Time;
