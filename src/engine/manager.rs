@@ -19,7 +19,6 @@ mod queue;
 mod searches;
 mod sharing;
 mod slot;
-mod stage;
 mod trackers;
 
 use super::announce::Announcers;

@@ -73,8 +73,8 @@ impl Choice {
         let mut low = pieces.clone();
         [&normal, &high].into_iter().for_each(|more| low.subtract(more));
         // Without a piece of another rank there is no order among them.
-        let is_mixed =
-            ![&high, &low].into_iter().any(|one| one.count() == pieces.count()) && !(high.is_empty() && low.is_empty());
+        let counts = [high.count(), low.count(), pieces.count() - high.count() - low.count()];
+        let is_mixed = !counts.contains(&pieces.count());
         let ranks = is_mixed.then(|| Box::new(Ranks { high, low }));
         let bytes = pieces.iter_ones().map(|piece| metainfo.piece_size(piece) as u64).sum();
         Some(Choice { files: files.into(), pieces, split, bytes, ranks })

@@ -4,9 +4,9 @@
 //! keeps its slot, so that a person can read why.
 
 use super::agenda::{Plan, Stand};
-use super::changing::choosing::Later;
+use super::changing::later::Later;
 use super::checking::{Checking, Work};
-use super::stage::Stage;
+use super::learning::stage::Stage;
 use crate::base::time::{Time, sooner};
 use crate::engine::checker::{Ended, Task};
 use crate::engine::config::Options;

@@ -4,7 +4,7 @@
 //! Floor 3, part of the [`manager`](super). Which tracker is asked when is decided by each torrent's
 //! [`Announcer`](crate::swarm::meeting::announcer::Announcer).
 
-use super::stage::Stage;
+use super::learning::stage::Stage;
 use crate::engine::announce::Announcers;
 use crate::storage::TorrentId;
 use crate::swarm::event::{Action, Event};

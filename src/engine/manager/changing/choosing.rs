@@ -5,20 +5,13 @@
 
 use super::super::Manager;
 use super::super::slot::{Slot, State};
+use super::later::Later;
 use crate::base::time::Time;
 use crate::proto::choice::{Choice, Priority, steady};
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// What a person has changed about a torrent that can't take it in yet; only the last change of each kind.
-#[derive(Default)]
-pub struct Later {
-    files: Option<Vec<Priority>>,
-    sequential: Option<bool>,
-    trackers: Option<Vec<Vec<String>>>,
-}
 
 impl Manager {
     /// From now on the files are wanted so urgently.

@@ -201,3 +201,15 @@ fn peers_hear_of_our_node_when_strangers_may_come() {
         assert_eq!(table.nodes.contains(&addr(5)), says && krpc::IS_BUILT_IN);
     }
 }
+
+#[test]
+fn the_trackers_of_a_link_can_change_before_its_description_is_known() {
+    let mut table = with_tracker();
+    table.happen(Event::Timer);
+    table.announced.clear();
+    table.happen(Event::Trackers(vec![vec!["http://t/a".into()], vec!["http://v/a".into()]]));
+    let [request] = &table.announced[..] else { panic!("{:?}", table.announced) };
+    assert_eq!(request.event, Some(AnnounceEvent::Started));
+    let urls: Vec<&str> = table.learning.trackers().iter().map(|tracker| tracker.url.as_str()).collect();
+    assert_eq!(urls, ["http://t/a", "http://v/a"]);
+}

@@ -1,6 +1,7 @@
 //! Torrents with unwanted pieces, in the swarm of `torrent/tests/mod.rs`.
 
 use super::*;
+use crate::proto::choice::Choice;
 use crate::swarm::figures::Share;
 
 fn bits_of<const N: usize>(ones: [u32; N]) -> Bitfield {
@@ -49,4 +50,49 @@ fn a_have_of_an_unwanted_piece_does_not_make_us_interested() {
         let told = swarm.members[0].heard.iter().any(|(_, message)| *message == Message::Interested);
         assert_eq!(told, interested, "piece {piece}");
     }
+}
+
+/// Another choice, which needs no preparation of the disk.
+fn choose(swarm: &mut Swarm, number: usize, wanted: &Bitfield) {
+    let choice = Some(Arc::new(Choice::of_pieces(wanted, None)));
+    swarm.happen(number, Event::Choose { choice, steady: wanted.clone() });
+    assert_eq!(swarm.members[number].whole_at, None, "the disk is not ready yet");
+    swarm.happen(number, Event::Disk(DiskEvent::Chosen { done: true }));
+}
+
+#[test]
+fn requests_for_what_nobody_wants_any_more_are_cancelled_and_the_download_may_be_complete_at_once() {
+    let mut swarm = swarm_of(&[everything(), bits_of([3])]);
+    swarm.members[0].mute = true;
+    swarm.connect(1, 0);
+    swarm.run(Time::from_secs(1), |_| false);
+    let asked = swarm.members[1].torrent.peers[&key_of(0)].asked.clone();
+    assert!(!asked.is_empty());
+    choose(&mut swarm, 1, &bits_of([3]));
+    assert_eq!(swarm.members[1].whole_at, Some(swarm.now));
+    // The cancels are on their way.
+    swarm.run(swarm.now + Time::from_secs(1), |_| false);
+    assert!(asked.iter().all(|block| swarm.members[0].heard.contains(&(1, Message::Cancel(*block)))));
+    let member = &swarm.members[1];
+    assert!(member.torrent.is_seeding() && member.shared.budget.free() == 1 << 20);
+    assert_eq!(member.torrent.announce_request().left, swarm.metainfo.length - u64::from(PIECE), "wanted or not");
+}
+
+#[test]
+fn a_seed_of_a_part_downloads_again_when_more_is_wanted_and_reports_the_end_of_each() {
+    let mut swarm = swarm_of(&[everything(), nothing()]);
+    swarm.members[1].torrent.want_only(&bits_of([3]));
+    swarm.connect(1, 0);
+    assert!(swarm.run(Time::from_secs(30), |swarm| swarm.whole(1)));
+    swarm.members[1].whole_at = None;
+    choose(&mut swarm, 1, &bits_of([3, 4]));
+    assert!(swarm.members[1].torrent.is_downloading());
+    swarm.run(swarm.now + Time::from_secs(1), |_| false);
+    swarm.connect(1, 0);
+    assert!(swarm.run(swarm.now + Time::from_secs(90), |swarm| swarm.members[1].whole_at.is_some()));
+    assert_eq!(*swarm.members[1].torrent.picker.have(), bits_of([3, 4]));
+    // Something less is no news.
+    swarm.members[1].whole_at = None;
+    choose(&mut swarm, 1, &bits_of([4]));
+    assert_eq!(swarm.members[1].whole_at, None);
 }

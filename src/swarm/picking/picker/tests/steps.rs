@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::base::steps;
+use crate::proto::choice::Ranks;
 
 /// A torrent of which we have nothing.
 fn empty(pieces: u32, sequential: bool) -> (Picker, Rng) {
@@ -15,11 +16,20 @@ fn of_pick(picker: &mut Picker, giver: &Giver, rng: &mut Rng) -> u64 {
     steps::of(|| drop(picker.pick(giver, rng)))
 }
 
+/// Every third piece comes first, and every third last.
+fn ranks(pieces: u32) -> Choice {
+    let every_third = |first: u32| bits(pieces, &(first..pieces).step_by(3).collect::<Vec<u32>>());
+    Choice::of_pieces(&Bitfield::full(pieces), Some(Ranks { high: every_third(0), low: every_third(1) }))
+}
+
 /// The steps of the costliest pick while a torrent comes from a seed, piece by piece.
-fn costliest_of_seed(pieces: u32, sequential: bool) -> u64 {
+fn costliest_of_seed(pieces: u32, sequential: bool, has_ranks: bool) -> u64 {
     let (mut picker, mut rng) = empty(pieces, sequential);
     let all = Bitfield::full(pieces);
     picker.count(&all, &mut rng);
+    if has_ranks {
+        picker.choose(Some(&ranks(pieces)), None, &mut rng);
+    }
     let next = |_| {
         let steps = of_pick(&mut picker, &giver(1, &all, 4), &mut rng);
         let piece = picker.begun().next().unwrap();
@@ -31,13 +41,20 @@ fn costliest_of_seed(pieces: u32, sequential: bool) -> u64 {
 
 #[test]
 fn a_pick_from_a_seed_costs_a_few_steps_in_any_order() {
-    for sequential in [false, true] {
+    for (sequential, has_ranks) in [(false, false), (false, true), (true, false), (true, true)] {
         for pieces in [100, 20_000] {
-            let costliest = costliest_of_seed(pieces, sequential);
-            assert!(costliest <= 200, "{pieces} pieces, sequential {sequential}: {costliest}");
+            let costliest = costliest_of_seed(pieces, sequential, has_ranks);
+            // Each rank has a search of its own.
+            assert!(
+                costliest <= if has_ranks { 300 } else { 200 },
+                "{pieces} pieces, sequential {sequential}, ranks {has_ranks}: {costliest}"
+            );
+        }
+        if sequential && !has_ranks {
+            let of = |pieces| costliest_of_seed(pieces, sequential, has_ranks);
+            assert_eq!(of(20_000), of(100));
         }
     }
-    assert_eq!(costliest_of_seed(20_000, true), costliest_of_seed(100, true));
 }
 
 fn busy_leecher(has: &Bitfield) -> Giver<'_> {
@@ -69,8 +86,9 @@ fn a_search_in_vain_is_not_repeated_until_the_peer_has_more() {
 
 #[test]
 fn a_peer_that_lacks_all_rare_pieces_costs_no_walk_over_them() {
-    for pieces in [20_000, 60_000] {
+    for (pieces, has_ranks) in [(20_000, false), (60_000, false), (20_000, true), (60_000, true)] {
         let (mut picker, mut rng) = empty(pieces, false);
+        picker.choose(has_ranks.then(|| ranks(pieces)).as_ref(), None, &mut rng);
         // The first half of the pieces is at one peer only. The other half is at two, and every second piece of it at
         // three.
         let half = pieces / 2;
@@ -86,7 +104,10 @@ fn a_peer_that_lacks_all_rare_pieces_costs_no_walk_over_them() {
         for _ in 0..1000 {
             let mut picked = Vec::new();
             let steps = steps::of(|| picked = picker.pick(&leecher, &mut rng));
-            assert_eq!(picker.order_of(picked[0].piece), (1, 2), "one of the rarest that it has");
+            let (rank, availability) = picker.order_of(picked[0].piece);
+            assert_eq!(rank, if has_ranks { 0 } else { 1 });
+            // If only some of the pieces are looked at, and only a third of them counts, the rarest may not be among them.
+            assert!(availability == 2 || has_ranks, "one of the rarest that it has");
             (worst, total) = (worst.max(steps), total + steps);
         }
         assert!(worst <= 512 + u64::from(pieces / 64) && total <= 1000 * 700, "worst {worst}, total {total}");

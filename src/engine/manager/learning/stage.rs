@@ -1,8 +1,8 @@
 //! A torrent that was added by a link, until its content is checked.
 //!
-//! Floor 3, part of the [`manager`](super).
+//! Floor 3, part of the [`manager`](super::super).
 
-use super::checking::Checking;
+use super::super::checking::Checking;
 use crate::base::time::Time;
 use crate::engine::notice::{Problem, ProblemKind};
 use crate::engine::peer::directory::Unknown;

@@ -2,8 +2,9 @@
 //!
 //! Floor 3, part of the [`manager`](super).
 
-pub mod choosing;
+mod choosing;
 pub mod content;
+pub mod later;
 
 use super::Manager;
 use super::queue::places::allowed;

@@ -4,11 +4,12 @@
 //!
 //! Floor 3, part of the [`manager`](super). [`Learning`] decides which peer is asked for what.
 
+pub mod stage;
+
 use super::Manager;
 use super::checking::Checking;
 use super::peers::most_connections;
 use super::slot::State;
-use super::stage::Stage;
 use crate::base::time::Time;
 use crate::engine::checker::Check;
 use crate::engine::config::{Job, LinkJob};
@@ -24,6 +25,7 @@ use crate::swarm::meeting::source::Source;
 use crate::swarm::shared::Turn;
 use crate::sys::lookup::MOST_HOSTS;
 use crate::sys::outlet;
+use stage::Stage;
 use std::sync::Arc;
 
 impl Manager {
