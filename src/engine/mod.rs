@@ -13,7 +13,7 @@
 //! | [`udp`] | one; none before the first public torrent | its sockets, what the DHT has to do next |
 //! | [`portmap`] | one; none with `--no-port-mapping` | the router, the next renewal |
 //! | [`keeper`] | one per device on which a state was saved | its channel, the disk |
-//! | [`checker`] | one; while content is opened and checked, one per folder, at most 64, and for each device as many helpers as cores | its channel, the disk |
+//! | [`checker`] | one; while content is opened and checked, one per folder, and for each device as many helpers as cores; one per device for moves and one for deletions; at most 64 in all | its channel, the disk |
 //! | [`hashing`](crate::storage::hashing) | as many as cores, while a torrent is created or content verified | the disk |
 
 pub mod announce;

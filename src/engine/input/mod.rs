@@ -6,7 +6,7 @@ mod change;
 
 pub use change::{Change, Places, Priority, SeedUntil};
 
-use super::checker::{Done, Refused};
+use super::checker::outcome::{Done, Refused};
 use super::config::{Job, LinkJob};
 use super::notice::{Details, RateLimits, Router, Watch};
 use super::peer::outbox::Outbox;

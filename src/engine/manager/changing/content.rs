@@ -66,7 +66,7 @@ impl Manager {
                 let check = Checking::again(&content.metainfo);
                 let progress = Arc::clone(&check.progress);
                 slot.state = State::Checking(check);
-                self.disks.check(Check::Again { content, have: None, task, progress, kept: None });
+                self.disks.check(Check::Again { content, runs: false, have: None, task, progress, kept: None });
             }
             Some(Retry::Job(mut job)) => match task {
                 Task::Check | Task::Verify => self.check_job(id, job),
