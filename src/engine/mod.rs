@@ -78,8 +78,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Listens, and starts the threads. What happens is reported as notices to all that subscribe; the first subscription
-    /// comes with the engine. An error says why it can't start.
+    /// Listens, and starts the threads. What happens is reported as notices to all that subscribe; the first
+    /// subscription comes with the engine. An error says why it can't start.
     pub fn start(config: Config) -> Result<(Engine, Subscription), String> {
         let (listeners, port) = listener::bind(&config.ports, krpc::IS_BUILT_IN && config.dht.is_some())?;
         let port = if listeners.is_empty() { NO_PORT } else { port };

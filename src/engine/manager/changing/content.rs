@@ -1,7 +1,7 @@
 //! What a person does with the content of one torrent: verify it, move it, rename it, delete it.
 //!
-//! Floor 3, part of the [`manager`](crate::engine::manager). The torrent waits meanwhile as it does for a disk in doubt:
-//! its peers are let go, and it goes on by itself. Wishes are carried out one after the other. The
+//! Floor 3, part of the [`manager`](crate::engine::manager). The torrent waits meanwhile as it does for a disk in
+//! doubt: its peers are let go, and it goes on by itself. Wishes are carried out one after the other. The
 //! [`checker`](crate::engine::checker) does the work; the manager never waits for a disk.
 
 use crate::base::time::Time;
