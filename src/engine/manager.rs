@@ -4,7 +4,7 @@
 //! [`Torrent::handle`](crate::swarm::torrent::Torrent::handle), and gives each of the actions to the part of the
 //! manager that carries it out: `peers.rs`, `trackers.rs`, `disks.rs` or `news.rs`. It blocks only on its channel. What
 //! it sends goes into channels that are bounded by what it accepts (the budget, the windows, the number of peers), so
-//! sending never waits. How torrents are added, removed and paused is in `queue/mod.rs`, how they end in `ending.rs`.
+//! sending never waits. How torrents are added, removed and paused is in `queue`, how they end in `ending.rs`.
 
 mod agenda;
 mod changing;

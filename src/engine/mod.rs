@@ -18,8 +18,8 @@
 //! - [`portmap`]: one; none with `--no-port-mapping`. It waits for the router, the next renewal, changes of the
 //!   network.
 //! - [`keeper`]: one per device on which a state was saved. It waits for its channel, the disk.
-//! - [`checker`]: one; while content is opened and checked, one per folder, at most 64, and for each device as many
-//!   helpers as cores. It waits for its channel, the disk.
+//! - [`checker`]: one; while content is opened and checked, one per folder, and for each device as many helpers as
+//!   cores; one per device for moves and one for deletions; at most 64 in all. It waits for its channel, the disk.
 //! - [`hashing`](crate::storage::hashing): as many as cores, while a torrent is created or content verified. It waits
 //!   for the disk.
 
@@ -78,8 +78,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Listens, and starts the threads. What happens is reported as notices to all that subscribe; the first subscription
-    /// comes with the engine. An error says why it can't start.
+    /// Listens, and starts the threads. What happens is reported as notices to all that subscribe; the first
+    /// subscription comes with the engine. An error says why it can't start.
     pub fn start(config: Config) -> Result<(Engine, Subscription), String> {
         let (listeners, port) = listener::bind(&config.ports, krpc::IS_BUILT_IN && config.dht.is_some())?;
         let port = if listeners.is_empty() { NO_PORT } else { port };

@@ -49,8 +49,8 @@ pub enum Trust {
     Nothing,
     /// The state of the last run, as far as the files are unchanged.
     State,
-    /// Files that were carried from another place: the pieces that were verified there, and which files were not changed
-    /// by others until then.
+    /// Files that were carried from another place: the pieces that were verified there, and which files were not
+    /// changed by others until then.
     Carried {
         /// The pieces in the files.
         have: Bitfield,

@@ -7,6 +7,7 @@
 //! thread of its own. Moves take long, so each device has a thread for them, and another one for deletions.
 
 mod moving;
+pub mod outcome;
 pub mod task;
 
 use super::config::{Config, Job};
@@ -24,13 +25,14 @@ use crate::swarm::event::{DiskEvent, Event};
 use crate::sys::lock;
 use crate::sys::mounts::Mounts;
 use crossbeam_channel::{Receiver, Sender};
+pub use outcome::{Done, Ended, Refused, Retry};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
-pub use task::{Check, Done, Ended, Refused, Retry, Task};
+pub use task::{Check, Task};
 
 /// Most threads at once. If more folders than this are on disks that hang, all later torrents wait for them.
 const MOST_THREADS: usize = 64;
@@ -132,10 +134,10 @@ impl Checker {
         while let Some(check) = self.lanes.next(lane) {
             let (torrent, opened) = match check {
                 Check::New { torrent, job, progress } => (torrent, self.open(torrent, job, progress)),
-                Check::Again { content, have, task: task @ (Task::Check | Task::Verify), progress, .. } => {
-                    (content.torrent, self.open_again(&content, have.is_some(), &task, progress))
+                Check::Again { content, runs, task: task @ (Task::Check | Task::Verify), progress, .. } => {
+                    (content.torrent, self.open_again(&content, runs, &task, progress))
                 }
-                Check::Again { content, have, task, progress, kept } => {
+                Check::Again { content, have, task, progress, kept, .. } => {
                     self.answer(content.torrent, self.relocate(&content, have, &task, kept, &progress));
                     continue;
                 }
@@ -228,10 +230,13 @@ impl Checker {
 
     /// Goes on with a move that was interrupted, on a thread of its own, because it may take hours.
     fn go_on_apart(self: &Arc<Checker>, opened: Opened, journal: Journal) {
-        let (checker, torrent) = (Arc::clone(self), opened.content.torrent);
-        let run = move || checker.answer(torrent, checker.go_on_moving(opened.content, &journal, &opened.progress));
-        if let Err(error) = thread::Builder::new().name("move".into()).spawn(run) {
-            log::error!("can't start a thread to go on with a move: {error}");
+        let (checker, content) = (Arc::clone(self), Arc::new(opened.content));
+        let run = move || checker.answer(content.torrent, checker.go_on_moving(&content, &journal, &opened.progress));
+        let run = Arc::new(run);
+        let of_thread = Arc::clone(&run);
+        if thread::Builder::new().name("move".into()).spawn(move || of_thread()).is_err() {
+            // If no thread can be started, this one does the work.
+            run();
         }
     }
 

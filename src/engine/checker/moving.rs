@@ -4,7 +4,8 @@
 //! [`storage::carry`](crate::storage::carry).
 
 use super::Checker;
-use super::task::{Done, Refused, Retry, Task};
+use super::outcome::{Done, Refused, Retry};
+use super::task::Task;
 use crate::engine::keeper::Kept;
 use crate::engine::notice::Notice;
 use crate::proto::peer::bitfield::Bitfield;
@@ -15,7 +16,7 @@ use crate::storage::content::Content;
 use crate::storage::content::renamed::Renamed;
 use crate::storage::error::{ContentError, Doing};
 use crate::storage::resume::journal::Journal;
-use crate::storage::{Progress, TorrentId};
+use crate::storage::{Duty, Progress, TorrentId};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -45,6 +46,10 @@ impl Checker {
         // A write that has begun ends first. No other begins, because the content is in doubt.
         drop(old.health.take_turn());
         let mut unchanged = old.unchanged();
+        if have.is_none() || old.duty == Duty::Trust {
+            // Lost writes and pieces that were never read change no stamp.
+            unchanged.fill(false);
+        }
         let have = old.without_parts(have.unwrap_or_else(|| Bitfield::new(old.metainfo.piece_count())));
         let relocated = match task {
             Task::Move { to, carry: false } => self.find_in(old, to, progress),
@@ -148,8 +153,7 @@ impl Checker {
     }
 
     /// Goes on with a move that was interrupted.
-    pub(super) fn go_on_moving(&self, old: Content, journal: &Journal, progress: &Progress) -> Answer {
-        let old = &Arc::new(old);
+    pub(super) fn go_on_moving(&self, old: &Arc<Content>, journal: &Journal, progress: &Progress) -> Answer {
         let wrong = |why: String| {
             let error = old.error(Doing::Moving, &old.root(), io::Error::other(why));
             Refused { error, again: Retry::Content(Arc::clone(old)) }

@@ -1,15 +1,14 @@
-//! What the checker is given to do, and what it answers.
+//! What the checker is given to do.
 //!
 //! Floor 3, a part of [`checker`](super).
 
+use super::outcome::Done;
 use crate::engine::config::Job;
 use crate::engine::disk::Choosing;
 use crate::engine::keeper::Kept;
-use crate::engine::notice::{Names, Problem};
 use crate::proto::id::InfoHash;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::storage::content::Content;
-use crate::storage::error::ContentError;
 use crate::storage::{Progress, TorrentId};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,7 +28,9 @@ pub enum Check {
     Again {
         /// As it was open before.
         content: Arc<Content>,
-        /// The pieces that were verified; `None`: the torrent had failed, and nobody knows.
+        /// The torrent is in its swarm; otherwise it had failed, and starts over.
+        runs: bool,
+        /// The pieces that were verified; `None`: none is sure.
         have: Option<Bitfield>,
         /// What is done first.
         task: Task,
@@ -96,47 +97,4 @@ impl Task {
             Task::Rename { .. } => Done { renamed: Some(Err(why)), ..Done::default() },
         }
     }
-}
-
-/// What became of a [`Task`].
-#[derive(Debug, Default)]
-pub struct Done {
-    /// The content is in this folder now, or why it is not elsewhere.
-    pub moved: Option<Result<Arc<Path>, String>>,
-    /// The names that differ now, or why they are as before.
-    pub renamed: Option<Result<Names, String>>,
-}
-
-/// Content could not be opened, or can't be used.
-#[derive(Debug)]
-pub struct Refused {
-    /// Why.
-    pub error: ContentError,
-    /// With this it can be tried again.
-    pub again: Retry,
-}
-
-/// What a torrent that failed is started again with.
-pub enum Retry {
-    /// Its content, which was open.
-    Content(Arc<Content>),
-    /// Its job: the folder could not be opened.
-    Job(Box<Job>),
-}
-
-impl std::fmt::Debug for Retry {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Retry::Content(_) => "Content",
-            Retry::Job(_) => "Job",
-        })
-    }
-}
-
-/// A torrent that ended by itself.
-pub struct Ended {
-    /// Why.
-    pub problem: Problem,
-    /// With this it is started again; `None`: its description never arrived.
-    pub retry: Option<Retry>,
 }

@@ -7,7 +7,7 @@ pub mod change;
 pub use crate::proto::choice::Priority;
 pub use change::{Change, Line, Places, SeedUntil};
 
-use super::checker::{Done, Refused};
+use super::checker::outcome::{Done, Refused};
 use super::config::{Job, LinkJob};
 use super::notice::{Details, RateLimits, Router, Watch};
 use super::peer::outbox::Outbox;

@@ -44,14 +44,16 @@ impl Disks {
     /// The content of a torrent is checked again, after what the person wants to be done with it.
     pub fn check_again(&mut self, slot: &mut Slot, now: Time) {
         let State::Running(torrent, content) = &slot.state else { return };
+        let is_sure = !content.health.is_doubtful();
         // Blocks that are still on their way to the disk must not be written over verified ones.
         content.health.doubt();
         let task = slot.tasks.pop_front().unwrap_or(Task::Check);
         let work = Work::new(&task, &content.metainfo);
-        let (content, have, progress) = (Arc::clone(content), Some(torrent.have().clone()), work.progress());
+        let have = is_sure.then(|| torrent.have().clone());
+        let (content, progress) = (Arc::clone(content), work.progress());
         self.disk.give(&content, DiskOrder::CheckAgain, now);
         slot.work = Some(Box::new(work));
-        self.check(Check::Again { content, have, task, progress, kept: slot.kept.clone() });
+        self.check(Check::Again { content, runs: true, have, task, progress, kept: slot.kept.clone() });
     }
 
     /// Saves a torrent's state. `in_haste`: nothing comes after it, and somebody waits.

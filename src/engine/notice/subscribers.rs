@@ -15,7 +15,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
-/// Most notices that wait for one subscriber: several for each of 10,000 torrents whose trackers fail at the same moment.
+/// Most notices that wait for one subscriber: several for each of 10,000 torrents whose trackers fail at the same
+/// moment.
 pub const MOST_WAITING: usize = 100_000;
 
 /// The sender of notices. When the last one is gone, nothing comes any more.

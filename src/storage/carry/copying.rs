@@ -69,8 +69,8 @@ impl Way<'_> {
         new.rename(&self.copy_of(item), new, &item.to).map_err(|error| self.error(&item.to, error))
     }
 
-    /// An earlier try was interrupted when all its copies were complete: those without a name get it. Returns the copies
-    /// whose old files are still there.
+    /// An earlier try was interrupted when all its copies were complete: those without a name get it. Returns the
+    /// copies whose old files are still there.
     pub(super) fn go_on_placing(&self) -> Result<Vec<Item>, ContentError> {
         let (old, new) = (self.old.folder(), self.new.folder());
         let items = self.paths().map(|(number, from, to)| Item { number, from, to, length: 0, takes: 0 });

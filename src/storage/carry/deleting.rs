@@ -65,8 +65,8 @@ pub fn delete(
 }
 
 impl Known {
-    /// Whether a file of content that was not checked is swarmlet's: it was making it, or the file is as it was when its
-    /// pieces were verified.
+    /// Whether a file of content that was not checked is swarmlet's: it was making it, or the file is as it was when
+    /// its pieces were verified.
     fn is_ours(&self, content: &Content, file: usize) -> bool {
         let seen = || look_at(content, &content.open_file(file).ok()?).ok().flatten();
         self.was_making(content, file)

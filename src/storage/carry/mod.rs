@@ -14,9 +14,10 @@
 //! * *On another device* each file is copied into a hidden folder at the target ([`staging`]), holes left out, and
 //!   synced. When all copies are complete, they get their names. The old files are removed last of all.
 //! * *The rule for `kill -9` and power cuts:* at each moment each file is whole in one of the two places. A
-//!   [`Journal`](super::resume::journal::Journal) says that a move is under way, and whether its copies are complete. The next run finds
-//!   it when the torrent is added with its old place, and carries on; what was carried before is hashed again. Without
-//!   resume states there is no journal: then the torrent must be added with the place that has its files.
+//!   [`Journal`](super::resume::journal::Journal) says that a move is under way, and whether its copies are complete.
+//!   The next run finds it when the torrent is added with its old place, and carries on; what was carried before is
+//!   hashed again. Without resume states there is no journal: then the torrent must be added with the place that has
+//!   its files.
 
 mod copying;
 pub mod deleting;
@@ -75,9 +76,9 @@ pub enum Before {
     Copied,
 }
 
-/// Carries the files. Nothing else writes to them meanwhile. `unchanged`: for each file, whether its verified pieces are
-/// still right; a file that others change meanwhile is struck out. `copied` is called when all copies are complete. If
-/// this fails, all is where it was.
+/// Carries the files. Nothing else writes to them meanwhile. `unchanged`: for each file, whether its verified pieces
+/// are still right; a file that others change meanwhile is struck out. `copied` is called when all copies are complete.
+/// If this fails, all is where it was.
 pub fn carry(
     way: Way,
     before: Before,
@@ -165,8 +166,8 @@ impl Carried {
 }
 
 impl Way<'_> {
-    /// Finds the files that are to be carried, except those that are `placed`: those that can be renamed, and those that
-    /// must be copied.
+    /// Finds the files that are to be carried, except those that are `placed`: those that can be renamed, and those
+    /// that must be copied.
     fn survey(&self, placed: &BTreeSet<usize>) -> Result<(Vec<Item>, Vec<Item>), ContentError> {
         let (mut near, mut far) = (Vec::new(), Vec::new());
         let same_folder = self.old.folder().identity() == self.new.folder().identity();

@@ -1,9 +1,9 @@
 //! Names on the disk that differ from those in the torrent, because the user chose them.
 //!
 //! Floor 3, a part of [`content`](super). A name is kept under the path that the torrent itself gives to the file or
-//! folder: the metainfo stays as it is. So a rename of a folder is one entry, however many files are in it. The new names
-//! obey the same rules as the names in a new .torrent file ([`base::path`](crate::base::path)), and no two things in
-//! one folder get the same name.
+//! folder: the metainfo stays as it is. So a rename of a folder is one entry, however many files are in it. The new
+//! names obey the same rules as the names in a new .torrent file ([`base::path`](crate::base::path)), and no two things
+//! in one folder get the same name.
 
 use super::part_file;
 use crate::base::path::{MAX_PATH_BYTES, for_terminal, safe_component};

@@ -1,8 +1,9 @@
 //! The journal of a move: where the content of a torrent was and where it goes. It is kept with the resume states.
 //!
-//! Floor 3, a part of [`resume`](super); what it is for is explained in [`carry`](crate::storage::carry). It is written before the first file is carried. After the move it stays, because
-//! the caller may be killed before it has recorded the new place: until then it adds the torrent with the old one, and
-//! is told of the new one again. It goes when the torrent is added with the new place, or is removed.
+//! Floor 3, a part of [`resume`](super); what it is for is explained in [`carry`](crate::storage::carry). It is written
+//! before the first file is carried. After the move it stays, because the caller may be killed before it has recorded
+//! the new place: until then it adds the torrent with the old one, and is told of the new one again. It goes when the
+//! torrent is added with the new place, or is removed.
 
 use super::StateDir;
 use crate::proto::bencode::{self, Bencode, Value};

@@ -1,7 +1,7 @@
 //! What a person does with the content of one torrent: verify it, move it, rename it, delete it.
 //!
-//! Floor 3, part of the [`manager`](crate::engine::manager). The torrent waits meanwhile as it does for a disk in doubt:
-//! its peers are let go, and it goes on by itself. Wishes are carried out one after the other. The
+//! Floor 3, part of the [`manager`](crate::engine::manager). The torrent waits meanwhile as it does for a disk in
+//! doubt: its peers are let go, and it goes on by itself. Wishes are carried out one after the other. The
 //! [`checker`](crate::engine::checker) does the work; the manager never waits for a disk.
 
 use crate::base::time::Time;
@@ -66,7 +66,7 @@ impl Manager {
                 let check = Checking::again(&content.metainfo);
                 let progress = Arc::clone(&check.progress);
                 slot.state = State::Checking(check);
-                self.disks.check(Check::Again { content, have: None, task, progress, kept: None });
+                self.disks.check(Check::Again { content, runs: false, have: None, task, progress, kept: None });
             }
             Some(Retry::Job(mut job)) => match task {
                 Task::Check | Task::Verify => self.check_job(id, job),

@@ -249,7 +249,7 @@ fn a_torrent_that_failed_is_tried_again() {
     put(&there, &files);
     change(&engine, Change::Move { to: there.as_path().into(), carry: false });
     assert_eq!(moved(&notices), Ok(there.clone()));
-    assert_eq!(joined(&notices).0, true);
+    assert!(joined(&notices).0);
     assert_eq!(fs::read(gone.join("album/b")).unwrap(), b"a user's own");
 }
 
