@@ -220,7 +220,8 @@ impl Connection {
         let done = if request.body.is_some() { end } else { end.min(input.len()) };
         let (mut keep_alive, is_head) = (request.keep_alive, request.method == "HEAD");
         self.dropped = (end - done) as u64;
-        if self.dropped > MOST_DROPPED {
+        if self.dropped > MOST_DROPPED || !keep_alive && self.dropped > 0 {
+            // What is still sent must be read, or the answer would be lost.
             (keep_alive, self.drain, self.dropped) = (false, true, 0);
         }
         let awaited = match reply {

@@ -10,6 +10,8 @@ pub mod aria2;
 pub mod asker;
 pub mod bencode;
 pub mod content;
+#[allow(dead_code)] // Only its stories use it.
+pub mod daemon;
 pub mod folder;
 #[allow(dead_code)] // Only the stories that run alone use it.
 pub mod fuse;

@@ -100,8 +100,8 @@ pub fn from_pex(rpc: SocketAddr) -> u64 {
     answer.and_then(|answer| answer["torrents"][0]["peersFrom"]["fromPex"].as_u64()).unwrap_or(0)
 }
 
-/// The arguments of its answer, if it answers with success.
-fn ask(rpc: SocketAddr, method: &str, arguments: &Value) -> Option<Value> {
+/// The arguments of its answer, if it answers with success. (Our own daemon answers as it does.)
+pub fn ask(rpc: SocketAddr, method: &str, arguments: &Value) -> Option<Value> {
     let question = json!({ "method": method, "arguments": arguments }).to_string();
     // The first answer is a refusal with the token of the session.
     let refusal = request(rpc, "/transmission/rpc", "", Some(&question)).ok()?;

@@ -9,6 +9,8 @@ mod blocklist;
 mod check;
 mod choice;
 mod corpus;
+mod daemon;
+mod daemon_kill;
 mod dht;
 mod dht_command;
 mod dht_others;

@@ -120,7 +120,7 @@ mod tests {
             let (mut written, mut read) = (Settings::default(), Settings::default());
             match row.place(&mut written) {
                 Place::Flag(place) => *place = !*place,
-                Place::Number(place, _) => *place += 1,
+                Place::Number(place, most) => *place = if *place < most { *place + 1 } else { 0 },
                 Place::Real(place) => *place += 0.1,
                 Place::Text(place) => place.push_str("x y"),
                 Place::Octal(place) => *place += 1,

@@ -182,6 +182,7 @@ impl Daemon {
             is_counted: false,
             before,
             counted: Instant::now(),
+            owes_script: false,
             waits_for_space: false,
         };
         self.known.insert(id, Box::new(known));

@@ -7,6 +7,7 @@ use super::adding::numbered;
 use super::{Asked, Daemon, Known, Renaming, now};
 use crate::base::path::for_terminal;
 use crate::base::time::Time;
+use crate::daemon::chores::scripts::Event;
 use crate::daemon::record::{About, Mode, Record, State, Trouble, Wishes};
 use crate::daemon::rpc::call::Ids;
 use crate::daemon::rpc::changing::{ChangeTorrents, tiers};
@@ -148,8 +149,11 @@ impl Daemon {
                 record.note(Trouble::Local(why));
             }
         }
-        let id = record.id;
+        let (id, owes_script) = (record.id, std::mem::take(&mut known.owes_script));
         self.save_quietly(id);
+        if owes_script {
+            self.run_script(Event::Done, id);
+        }
     }
 
     /// A file or folder of a torrent gets another name. The program hears when it has it.

@@ -92,6 +92,8 @@ struct Known {
     before: Totals,
     /// Until when its seconds are counted.
     counted: Instant,
+    /// The program for complete torrents is started when its content was moved.
+    owes_script: bool,
     /// It is paused until there is more free space.
     waits_for_space: bool,
 }

@@ -25,16 +25,19 @@ impl Daemon {
                 }
             }
             Notice::Complete { torrent, status } => {
+                // It is told again after its content was checked or moved.
+                let is_news = self.of_engine(torrent).is_some_and(|(record, _)| record.state == State::Download);
                 self.runs(torrent, &status);
-                self.is_complete(torrent, true);
+                self.is_complete(torrent, is_news);
             }
             Notice::Waiting { torrent, trouble, status } => {
+                if status.work.is_none() {
+                    self.tell(torrent, &format!("waits for its disk: {}", trouble.text));
+                }
                 self.runs(torrent, &status);
-                self.tell(torrent, &format!("waits for its disk: {}", trouble.text));
             }
             Notice::Resumed { torrent, status } => {
                 self.runs(torrent, &status);
-                self.tell(torrent, "goes on");
             }
             Notice::SeededEnough { torrent, status, .. } => {
                 self.runs(torrent, &status);
@@ -154,6 +157,8 @@ impl Daemon {
         record.is_stalled = works && patience.is_some_and(|patience| moment - last > patience as i64);
         follow(&mut record.trackers, &status.trackers);
         let trouble = match &status.standing {
+            // What a person wants done with the content is no trouble.
+            Standing::WaitingForDisk(_) if status.work.is_some() => Trouble::None,
             Standing::WaitingForDisk(trouble) => Trouble::Local(trouble.text.clone()),
             Standing::Failed(problem) => Trouble::Local(problem.text.clone()),
             Standing::Downloading | Standing::Seeding => trouble_of(&record.trackers),
@@ -174,7 +179,11 @@ impl Daemon {
         let id = record.id;
         if is_news {
             log::info!("{}: complete", for_terminal(&record.about.name));
-            self.run_script(Event::Done, id);
+            // If the content is moved now, the program is started when it is there.
+            known.owes_script = known.kept.at.is_some();
+            if !known.owes_script {
+                self.run_script(Event::Done, id);
+            }
         }
         self.save_quietly(id);
     }
