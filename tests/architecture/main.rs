@@ -73,7 +73,7 @@ const CORE: [&str; 6] = ["base", "proto", "swarm", "sys", "storage", "engine"];
 /// may be a lie. Port mapping adds 1,850: three protocols, the machine that goes from one to the next, and its thread.
 /// Encrypted connections add 550. The way out (an address, an interface or a proxy) adds 750, and certificates of one's
 /// own 150. JSON that strangers wrote adds 200.
-const CORE_LINES: usize = 26_150;
+const CORE_LINES: usize = 26_200;
 /// Most lines of a file: it is read in one sitting.
 const FILE_LINES: usize = 400;
 /// Most columns of a comment. (Code is the business of rustfmt.)

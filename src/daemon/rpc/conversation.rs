@@ -1,7 +1,7 @@
 //! One text that a program posted, and the text that answers it.
 //!
-//! Floor 4. Pure. The text has one request, or in JSON-RPC a list of them. The daemon takes [one call](Conversation::next_call)
-//! after the other and [answers](Conversation::answer) it, at once or later.
+//! Floor 4. Pure. The text has one request, or in JSON-RPC a list of them. The daemon takes [one
+//! call](Conversation::next_call) after the other and [answers](Conversation::answer) it, at once or later.
 //!
 //! ```text
 //! old        {"method": "torrent-get", "arguments": {...}, "tag": 7}
