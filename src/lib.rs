@@ -30,6 +30,7 @@
 //!
 //! ```text
 //! floor 4  cli/      commands/ options/ run/ show/              what a person types and sees
+//!          daemon/   rpc/ http/                                 what programs and browsers ask (optional)
 //!             |
 //! floor 3  engine/   manager/ peer/ disk/ announce/ ...         threads: turn I/O into events, actions into I/O
 //!          tracker/  registry/ web/ files/                      the tracker server (optional)

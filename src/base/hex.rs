@@ -59,8 +59,8 @@ pub fn to_base64(bytes: &[u8]) -> String {
     out
 }
 
-/// The bytes of base64. Line ends and spaces are skipped, and the `=` at the end may be missing, because programs differ
-/// there. `None`: it contains something else.
+/// The bytes of base64. Line ends and spaces are skipped, and the `=` at the end may be missing, because programs
+/// differ there. `None`: it contains something else.
 pub fn from_base64(text: &str) -> Option<Vec<u8>> {
     let text = text.trim_ascii_end().trim_end_matches('=');
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 2);

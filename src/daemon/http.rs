@@ -1,12 +1,13 @@
 //! The daemon's HTTP server: RPC, the web page, `/healthz` and `/metrics`.
 //!
-//! Floor 4. It decides whether somebody may ask, and passes the question to the daemon's loop ([`Ask`]). The checks come
-//! in transmission's order, because programs know it: too many wrong passwords (403), the address (403), the password
-//! (401), the path, the name of the host (421), the session id (409). Only what passed all of them may send a body.
+//! Floor 4. It decides whether somebody may ask, and passes the question to the daemon's loop ([`Ask`]). The checks
+//! come in transmission's order, because programs know it: too many wrong passwords (403), the address (403), the
+//! password (401), the path, the name of the host (421), the session id (409). Only what passed all of them may send a
+//! body.
 //!
-//! A browser runs scripts of any web page, and they can reach 127.0.0.1. A script of another page can't read the session
-//! id, so it can't ask anything (CSRF). A page whose name suddenly means 127.0.0.1 (DNS rebinding) has the wrong host
-//! name. With a password a script of another page may ask, because it must know the password.
+//! A browser runs scripts of any web page, and they can reach 127.0.0.1. A script of another page can't read the
+//! session id, so it can't ask anything (CSRF). A page whose name suddenly means 127.0.0.1 (DNS rebinding) has the
+//! wrong host name. With a password a script of another page may ask, because it must know the password.
 
 pub mod access;
 pub mod files;
@@ -20,9 +21,10 @@ use super::settings::Settings;
 use crate::base::hex::to_hex;
 use crate::sys::beneath::Folder;
 use crate::sys::{lock, lock_to_read, lock_to_write, random};
-use crate::web::answer::{Answer, Reply, Service};
+use crate::web::answer::Answer;
 use crate::web::promise::Promise;
 use crate::web::request::{Request, Wrong};
+use crate::web::service::{Reply, Service};
 use access::Access;
 use core::net::{IpAddr, SocketAddr};
 use crossbeam_channel::Sender;

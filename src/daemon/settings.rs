@@ -1,7 +1,8 @@
 //! The daemon's settings, with the names, units and defaults of transmission.
 //!
-//! Floor 4. Pure. [`table`] says how each setting is called and where it may be set. The configuration file, `session-get`
-//! and `session-set`, and the import of transmission's `settings.json` all use that table, so they cannot disagree.
+//! Floor 4. Pure. [`table`] says how each setting is called and where it may be set. The configuration file,
+//! `session-get` and `session-set`, and the import of transmission's `settings.json` all use that table, so they cannot
+//! disagree.
 
 pub mod table;
 #[cfg(test)]

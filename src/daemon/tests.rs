@@ -44,7 +44,7 @@ impl MadeUp {
     }
 
     fn answer(&mut self, conversation: &mut Conversation) {
-        while let Some(call) = conversation.next() {
+        while let Some(call) = conversation.next_call() {
             conversation.answer(|out, dialect| self.carry_out(call, out, dialect));
         }
     }

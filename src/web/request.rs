@@ -52,6 +52,7 @@ pub struct Wrong<'a> {
 
 /// What the bytes received so far are.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "it lies on the stack while one request is answered")]
 pub enum Parsed<'a> {
     /// A complete request and its length in bytes.
     Whole(Request<'a>, usize),
@@ -86,7 +87,8 @@ pub fn parse(bytes: &[u8], most_body: u64) -> Parsed<'_> {
         } else if header.name.eq_ignore_ascii_case("user-agent") {
             agent = header.value;
         } else if header.name.eq_ignore_ascii_case("content-length") {
-            // A second length, or another way to write one, may mean another request to a proxy (RFC 9112, section 6.3).
+            // A second length, or another way to write one, may mean another request to a proxy (RFC 9112, section
+            // 6.3).
             let Some(length) = digits(header.value).filter(|_| body.is_none()) else {
                 return Parsed::Wrong("400 Bad Request");
             };

@@ -68,8 +68,8 @@ impl Access {
     }
 }
 
-/// Whether settings that let other machines in are closed enough: RPC listens on this machine alone, needs a password, or
-/// has a whitelist that somebody wrote.
+/// Whether settings that let other machines in are closed enough: RPC listens on this machine alone, needs a password,
+/// or has a whitelist that somebody wrote.
 pub fn is_guarded(settings: &Settings) -> bool {
     let is_here = settings.rpc_bind_address.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback());
     let is_listed = settings.rpc_whitelist_enabled && !settings.rpc_whitelist.split(',').any(|item| item.trim() == "*");

@@ -95,8 +95,8 @@ impl Failures {
     }
 }
 
-/// What is counted as one address: of IPv6 the network, because a home has 2^64 addresses. A proxy on this machine stands
-/// for everybody, so this machine is not counted; its wrong passwords only take their time.
+/// What is counted as one address: of IPv6 the network, because a home has 2^64 addresses. A proxy on this machine
+/// stands for everybody, so this machine is not counted; its wrong passwords only take their time.
 fn key(from: IpAddr) -> Option<IpAddr> {
     let from = from.to_canonical();
     match from {

@@ -1,7 +1,7 @@
 //! What programs can ask of the daemon.
 //!
-//! Floor 4. Pure. Each method of RPC becomes a [`Call`] whose arguments are checked, so that the daemon only has to carry
-//! it out.
+//! Floor 4. Pure. Each method of RPC becomes a [`Call`] whose arguments are checked, so that the daemon only has to
+//! carry it out.
 
 use super::adding::AddTorrent;
 use super::arguments::{Arguments, whole};
@@ -61,7 +61,8 @@ pub enum Call {
     },
     /// Moves torrents in the queue.
     QueueMove(Ids, QueueMove),
-    /// The settings with these names; all if `None`. [`session::write_settings`](super::session::write_settings) answers.
+    /// The settings with these names; all if `None`. [`session::write_settings`](super::session::write_settings)
+    /// answers.
     SessionGet(Option<Vec<String>>),
     /// Changes settings.
     SessionSet(Changes),

@@ -1,7 +1,7 @@
 //! One text that a program posted, and the text that answers it.
 //!
-//! Floor 4. Pure. The text has one request, or in JSON-RPC a list of them. The daemon takes [one call](Conversation::next)
-//! after the other and [answers](Conversation::answer) it, at once or later.
+//! Floor 4. Pure. The text has one request, or in JSON-RPC a list of them. The daemon takes [one
+//! call](Conversation::next_call) after the other and [answers](Conversation::answer) it, at once or later.
 //!
 //! ```text
 //! old        {"method": "torrent-get", "arguments": {...}, "tag": 7}
@@ -60,7 +60,7 @@ impl Conversation {
     }
 
     /// The next call, which has to be [answered](Conversation::answer). What is no call is answered here.
-    pub fn next(&mut self) -> Option<Call> {
+    pub fn next_call(&mut self) -> Option<Call> {
         while let Some(request) = self.requests.pop_front() {
             self.now = Some((request.dialect, request.tag));
             let is_full = self.out.len() > MOST_ANSWER;

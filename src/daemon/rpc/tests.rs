@@ -14,13 +14,13 @@ const NOW: i64 = 1_700_000_000;
 
 /// The only call of `text`.
 fn call(text: &str) -> Call {
-    Conversation::new(text.as_bytes()).next().unwrap()
+    Conversation::new(text.as_bytes()).next_call().unwrap()
 }
 
 /// The answer to `text` if each call succeeds with `result`.
 fn answer(text: &str, result: &str) -> Option<String> {
     let mut conversation = Conversation::new(text.as_bytes());
-    while conversation.next().is_some() {
+    while conversation.next_call().is_some() {
         conversation.answer(|out, _| {
             out.push_str(result);
             Ok(())
@@ -65,7 +65,7 @@ fn get(arguments: &str, records: &Records, details: &Details) -> [String; 2] {
     ];
     texts.map(|text| {
         let mut conversation = Conversation::new(text.as_bytes());
-        let Some(Call::TorrentGet(get)) = conversation.next() else { panic!("{text}") };
+        let Some(Call::TorrentGet(get)) = conversation.next_call() else { panic!("{text}") };
         conversation.answer(|out, dialect| {
             let known = (records, &Settings::default());
             torrents::write(out, dialect, &get, known, |_| Some(details.clone()), NOW)
@@ -141,7 +141,7 @@ fn what_is_no_request_fails_in_the_words_of_transmission() {
 fn torrents_are_named_in_all_forms_and_never_by_mistake() {
     let ids = |ids: &str| {
         let text = format!("{{\"method\":\"torrent-stop\",\"arguments\":{{{ids}}}}}");
-        match Conversation::new(text.as_bytes()).next() {
+        match Conversation::new(text.as_bytes()).next_call() {
             Some(Call::TorrentStop(ids)) => Some(ids),
             _ => None,
         }
@@ -159,7 +159,7 @@ fn torrents_are_named_in_all_forms_and_never_by_mistake() {
     assert_eq!(ids("\"ids\":[]"), Some(Ids::These(Vec::new())));
     assert_eq!(ids("\"ids\":\"all\""), Some(Ids::These(Vec::new())));
     let damaged = r#"{"method":"torrent-stop","arguments":[1]}"#;
-    assert_eq!(Conversation::new(damaged.as_bytes()).next(), None);
+    assert_eq!(Conversation::new(damaged.as_bytes()).next_call(), None);
     // As tremc sends it.
     assert_eq!(call(r#"{"method":"session-stats","arguments":21}"#), Call::SessionStats);
     assert_eq!(ids("\"ids\":null"), None);
@@ -297,7 +297,7 @@ proptest! {
     ]), 0..20)) {
         let text = words.concat();
         let mut conversation = Conversation::new(text.as_bytes());
-        while conversation.next().is_some() {
+        while conversation.next_call().is_some() {
             conversation.answer(|_, _| Ok(()));
         }
         let answer = conversation.finish().unwrap_or("null".into());

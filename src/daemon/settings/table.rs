@@ -199,8 +199,8 @@ impl Row {
 }
 
 impl Settings {
-    /// Sets what is called `name`, in any spelling. `Ok(false)`: there is no such setting. The error says which setting,
-    /// what is wrong, and what was expected.
+    /// Sets what is called `name`, in any spelling. `Ok(false)`: there is no such setting. The error says which
+    /// setting, what is wrong, and what was expected.
     pub fn set(&mut self, name: &str, given: &Given, source: Source) -> Result<bool, String> {
         let Some(row) = find(name).filter(|row| source == Source::File || row.is_shown()) else { return Ok(false) };
         let before = (source == Source::Rpc && row.rpc == Rpc::Show).then(|| self.clone());

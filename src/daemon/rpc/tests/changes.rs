@@ -10,7 +10,7 @@ use crate::daemon::settings::Encryption;
 fn torrents_are_added_from_bytes_and_links_but_not_from_our_disk() {
     let source = |arguments: &str| {
         let text = format!("{{\"method\":\"torrent-add\",\"arguments\":{{{arguments}}}}}");
-        match Conversation::new(text.as_bytes()).next() {
+        match Conversation::new(text.as_bytes()).next_call() {
             Some(Call::TorrentAdd(add)) => Some(add.source),
             _ => None,
         }
@@ -62,7 +62,7 @@ fn torrents_are_changed() {
     for wrong in [r#""seedRatioMode":3"#, r#""downloadLimit":-1"#, r#""seedRatioLimit":-0.5"#, r#""files-wanted":[-1]"#]
     {
         let text = format!("{{\"method\":\"torrent-set\",\"arguments\":{{{wrong}}}}}");
-        assert_eq!(Conversation::new(text.as_bytes()).next(), None, "{wrong}");
+        assert_eq!(Conversation::new(text.as_bytes()).next_call(), None, "{wrong}");
     }
     assert_eq!(call(r#"{"method":"queue-move-up"}"#), Call::QueueMove(Ids::All, QueueMove::Up));
 }
