@@ -20,6 +20,9 @@ pub mod many;
 // Feature: portmap.
 #[cfg(feature = "portmap")]
 pub mod portmap;
+// Feature: daemon.
+#[cfg(feature = "daemon")]
+pub mod remote;
 pub mod seed;
 pub mod show;
 // Feature: tracker.
@@ -51,11 +54,20 @@ pub static COMMANDS: &[Command] = &[
     // Feature: portmap.
     #[cfg(feature = "portmap")]
     portmap::COMMAND,
+    // Feature: daemon.
+    #[cfg(feature = "daemon")]
+    remote::COMMAND,
     // Commands that describe all commands need this table.
     Command { run: |given| completions::run(given, COMMANDS), ..completions::COMMAND },
     Command { run: |given| man::run(given, COMMANDS), ..man::COMMAND },
 ];
 
 /// Commands that a build can leave out, each with its Cargo feature.
-pub const OPTIONAL: &[(&str, &str)] =
-    &[("make", "make"), ("edit", "make"), ("track", "tracker"), ("dht", "dht"), ("portmap", "portmap")];
+pub const OPTIONAL: &[(&str, &str)] = &[
+    ("make", "make"),
+    ("edit", "make"),
+    ("track", "tracker"),
+    ("dht", "dht"),
+    ("portmap", "portmap"),
+    ("remote", "daemon"),
+];
