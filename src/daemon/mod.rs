@@ -2,7 +2,11 @@
 //!
 //! Floor 4, beside [`cli`](crate::cli), which only starts it.
 
+pub mod http;
+pub mod metrics;
 pub mod record;
 pub mod records;
 pub mod rpc;
 pub mod settings;
+#[cfg(test)]
+mod tests;

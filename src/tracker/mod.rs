@@ -26,7 +26,7 @@ pub use config::{Config, TrackerError};
 
 use crate::sys::limits;
 use crate::sys::outlet::listen;
-use crate::web::server;
+use crate::web::server::{self, Bounds};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use shared::Shared;
 use std::io;
@@ -78,7 +78,8 @@ pub fn run(config: Config, signals: &Receiver<Signal>, ready: impl FnOnce(u16)) 
     nat::start(&shared).map_err(failed("start a thread"))?;
     udp::start(sockets.udp, &shared).map_err(failed("start a thread for UDP"))?;
     let most = limits::descriptors().min(DESCRIPTORS as usize).saturating_sub(OTHER_DESCRIPTORS).max(LEAST_CONNECTIONS);
-    server::start(sockets.tcp, &web::answers::service(&shared), most).map_err(failed("start a thread for HTTP"))?;
+    let bounds = Bounds { connections: most, body: 0 };
+    server::start(sockets.tcp, &web::answers::service(&shared), bounds).map_err(failed("start a thread for HTTP"))?;
     ready(port);
     let mut next = Instant::now() + MINUTE;
     let mut minutes = 0u64;

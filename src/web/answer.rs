@@ -2,13 +2,31 @@
 //!
 //! Floor 3.
 
+use super::promise::Promise;
 use super::request::{Request, Wrong};
 use core::net::SocketAddr;
+use std::borrow::Cow;
 use std::fs::File;
+use std::time::Duration;
 
 /// Answers a request from the given address, also one that is refused, so that each is logged. It must not block,
 /// because its thread serves other connections too.
-pub type Service = dyn Fn(Result<&Request, Wrong>, SocketAddr) -> Answer + Send + Sync;
+///
+/// A request with a body is asked about twice: first without its body ([`Request::body`]), so that nothing is read from
+/// somebody who may not send it, then with it.
+pub type Service = dyn Fn(Result<&Request, Wrong>, SocketAddr) -> Reply + Send + Sync;
+
+/// What becomes of a request.
+pub enum Reply {
+    /// This is the answer.
+    Now(Answer),
+    /// This is the answer, after a while.
+    Slow(Answer, Duration),
+    /// The body may come.
+    Body,
+    /// This gets a promise, and sees to it that it is kept.
+    Later(Box<dyn FnOnce(Promise)>),
+}
 
 /// An answer.
 pub struct Answer {
@@ -17,7 +35,7 @@ pub struct Answer {
     /// The media type of the body.
     pub kind: &'static str,
     /// Further headers, each with its line end.
-    pub headers: &'static str,
+    pub headers: Cow<'static, str>,
     /// The body.
     pub body: Body,
 }
@@ -38,7 +56,13 @@ impl Answer {
 
     /// An answer of these bytes.
     pub fn of(status: &'static str, kind: &'static str, bytes: Vec<u8>) -> Answer {
-        Answer { status, kind, headers: "", body: Body::Bytes(bytes) }
+        Answer { status, kind, headers: "".into(), body: Body::Bytes(bytes) }
+    }
+
+    /// The same answer with these headers, each with its line end, besides those that it has.
+    pub fn with(mut self, headers: &str) -> Answer {
+        self.headers.to_mut().push_str(headers);
+        self
     }
 
     /// The status code, such as 200.

@@ -1,16 +1,20 @@
 //! One HTTP connection: requests in, answers out, and never a wait.
 //!
-//! Floor 3. RFC 9112 with keep-alive and pipelining. A request must be complete within [`DEADLINE`] after the
-//! connection was accepted or the last answer was sent. Nothing is read while an answer can't be sent. A connection
-//! takes the memory of one request, of the answers that fit [`MOST_OUTPUT`], and of one more answer.
+//! Floor 3. RFC 9112 with keep-alive and pipelining. The head of a request must be complete within [`DEADLINE`] after
+//! the connection was accepted or the last answer was sent. A body that the service wants must not pause for as long.
+//! Nothing is read while an answer can't be sent. A connection takes the memory of one request, of the answers that fit
+//! [`MOST_OUTPUT`], and of one more answer.
 
-use super::answer::{Answer, Body, Service};
+use super::answer::{Answer, Body, Reply, Service};
+use super::bodies::{Bodies, Taken};
+use super::promise::{Awaited, Promise, Waker};
 use super::request;
-use super::request::{MOST_BYTES, Parsed, Wrong};
+use super::request::{MOST_BYTES, Parsed, Request, Wrong};
 use core::net::SocketAddr;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Longest time for a request to arrive, and for an answer of which the other side takes nothing.
@@ -21,6 +25,13 @@ const MOST_TIME: Duration = Duration::from_secs(600);
 const MOST_OUTPUT: usize = 16 << 10;
 /// Bytes of a file that are in memory.
 const FILE_BYTES: usize = 64 << 10;
+/// Longest time for a body to arrive.
+const BODY_TIME: Duration = Duration::from_secs(300);
+/// Longest time for an answer that was promised. (A web server may have to be asked first.)
+const PROMISE_TIME: Duration = Duration::from_secs(180);
+/// A body of at most this length, in bytes, that nobody wants is read and dropped. After a longer one the connection
+/// ends.
+const MOST_DROPPED: u64 = 1 << 20;
 
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +40,8 @@ pub enum Waits {
     Read,
     /// Room to write.
     Write,
+    /// An answer from another thread.
+    Answer,
     /// Nothing: the connection is over.
     Over,
 }
@@ -45,6 +58,14 @@ pub struct Connection {
     sent: usize,
     /// The file that is sent after the output, and how many bytes of it.
     file: Option<(File, u64)>,
+    /// The body that is arriving: it was asked for, and ends at this byte of the input.
+    body: Option<(Taken, usize)>,
+    /// Bytes of a body that nobody wants, which are still to come.
+    dropped: u64,
+    /// The answer that comes later, whether the connection stays open then, and whether only its head is sent.
+    awaited: Option<(Awaited, bool, bool)>,
+    waker: Arc<Waker>,
+    bodies: Bodies,
     /// No further request is answered.
     last: bool,
     /// What still arrives is read and dropped.
@@ -56,7 +77,7 @@ pub struct Connection {
 
 impl Connection {
     /// A connection that was just accepted from `from`.
-    pub fn new(socket: TcpStream, from: SocketAddr, now: Instant) -> Connection {
+    pub fn new(socket: TcpStream, from: SocketAddr, now: Instant, waker: &Arc<Waker>, bodies: &Bodies) -> Connection {
         Connection {
             socket,
             waits: Waits::Read,
@@ -65,6 +86,11 @@ impl Connection {
             output: Vec::new(),
             sent: 0,
             file: None,
+            body: None,
+            dropped: 0,
+            awaited: None,
+            waker: Arc::clone(waker),
+            bodies: bodies.clone(),
             last: false,
             drain: false,
             began: now,
@@ -90,10 +116,17 @@ impl Connection {
     }
 
     fn go_on(&mut self, service: &Service, now: Instant) -> Waits {
-        if self.waits == Waits::Read && !self.read() {
+        if self.waits == Waits::Read && !self.read(now) {
             return Waits::Over;
         }
         loop {
+            if let Some((awaited, keep_alive, head)) = &mut self.awaited {
+                let (keep_alive, head) = (*keep_alive, *head);
+                let Some(answer) = awaited.take(now) else { return Waits::Answer };
+                self.awaited = None;
+                self.put(answer, keep_alive, head);
+                self.deadline = now + DEADLINE;
+            }
             match self.write(now) {
                 Waits::Read => {}
                 other => return other,
@@ -109,7 +142,7 @@ impl Connection {
                 return Waits::Read;
             }
             self.answer(service, now);
-            if self.output.is_empty() {
+            if self.output.is_empty() && self.awaited.is_none() {
                 return Waits::Read;
             }
         }
@@ -117,38 +150,115 @@ impl Connection {
 
     /// Answers the complete requests of the input, as many as the output has room for.
     fn answer(&mut self, service: &Service, now: Instant) {
+        let input = std::mem::take(&mut self.input);
         let mut answered = 0;
-        while self.output.len() < MOST_OUTPUT && self.file.is_none() && !self.last {
-            match request::parse(&self.input[answered..]) {
-                Parsed::Whole(request, length) => {
-                    let answer = service(Ok(&request), self.from);
-                    let (keep_alive, head) = (request.keep_alive, request.head);
-                    self.put(answer, keep_alive, head);
-                    answered += length;
-                    self.deadline = now + DEADLINE;
-                }
+        while self.output.len() < MOST_OUTPUT && self.file.is_none() && !self.last && self.awaited.is_none() {
+            let rest = &input[answered..];
+            if self.body.as_ref().is_some_and(|(_, end)| rest.len() < *end) {
+                break;
+            }
+            match request::parse(rest, self.bodies.longest()) {
+                Parsed::Whole(request, head) => match self.answer_one(service, now, request, head, rest) {
+                    Some(length) => answered += length,
+                    None => break,
+                },
                 Parsed::Partial => break,
                 Parsed::Wrong(status) => {
-                    let line = request::first_line(&self.input[answered..]);
-                    let answer = service(Err(Wrong { line, status }), self.from);
+                    let wrong = Wrong { line: request::first_line(rest), status };
+                    let answer = match service(Err(wrong), self.from) {
+                        Reply::Now(answer) | Reply::Slow(answer, _) => answer,
+                        Reply::Body | Reply::Later(_) => Answer::words(status, status),
+                    };
                     self.put(answer, false, false);
                     self.drain = true;
                 }
             }
         }
+        self.input = input;
         self.input.drain(..answered);
+        match &self.body {
+            // The kernel gives the memory as the bytes come.
+            Some((_, end)) => self.input.reserve_exact(end.saturating_sub(self.input.len())),
+            // The memory of a long body is given back.
+            None => self.input.shrink_to(MOST_BYTES),
+        }
+    }
+
+    /// Answers a request whose head has this length. Returns how many bytes of `input` are done with; `None`: its body
+    /// has to come first.
+    fn answer_one<'a>(
+        &mut self,
+        service: &Service,
+        now: Instant,
+        mut request: Request<'a>,
+        head: usize,
+        input: &'a [u8],
+    ) -> Option<usize> {
+        // It fits the memory, because bodies have a limit.
+        let end = head + request.length as usize;
+        request.body = self.body.take().map(|_| &input[head..end]);
+        let mut reply = service(Ok(&request), self.from);
+        if let (Reply::Body, None) = (&reply, request.body) {
+            if input.len() < end {
+                match self.bodies.take(request.length) {
+                    Some(taken) => {
+                        self.body = Some((taken, end));
+                        self.began = now;
+                        self.deadline = now + DEADLINE;
+                        if request.header("expect").is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue")) {
+                            self.output.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+                        }
+                        return None;
+                    }
+                    None => reply = Reply::Now(Answer::words("503 Service Unavailable", "too much is being sent here")),
+                }
+            } else {
+                request.body = Some(&input[head..end]);
+                reply = service(Ok(&request), self.from);
+            }
+        }
+        let done = if request.body.is_some() { end } else { end.min(input.len()) };
+        let (mut keep_alive, is_head) = (request.keep_alive, request.method == "HEAD");
+        self.dropped = (end - done) as u64;
+        if self.dropped > MOST_DROPPED {
+            (keep_alive, self.drain, self.dropped) = (false, true, 0);
+        }
+        let awaited = match reply {
+            Reply::Now(answer) => {
+                self.put(answer, keep_alive, is_head);
+                self.deadline = now + DEADLINE;
+                return Some(done);
+            }
+            Reply::Slow(answer, pause) => Awaited::Until(now + pause, Some(answer)),
+            Reply::Later(start) => {
+                let (promise, awaited) = Promise::new(&self.waker);
+                start(promise);
+                awaited
+            }
+            // The service wants a body that it has got.
+            Reply::Body => Awaited::Until(now, Some(Answer::words("500 Internal Server Error", "no answer"))),
+        };
+        self.awaited = Some((awaited, keep_alive, is_head));
+        self.deadline = now + PROMISE_TIME;
+        Some(done)
     }
 
     /// Reads what has arrived. Returns `false` if the connection is over.
-    fn read(&mut self) -> bool {
+    fn read(&mut self, now: Instant) -> bool {
         let mut buffer = [0; MOST_BYTES];
         // There is always room, because a request that fills the input was refused.
-        let room = MOST_BYTES.saturating_sub(self.input.len()).max(1);
+        let most = self.body.as_ref().map_or(MOST_BYTES, |(_, end)| *end);
+        let room = most.saturating_sub(self.input.len()).clamp(1, MOST_BYTES);
         match self.socket.read(&mut buffer[..room]) {
             Ok(0) => false,
             Ok(count) => {
+                let dropped = self.dropped.min(count as u64);
+                self.dropped -= dropped;
                 if !self.last {
-                    self.input.extend_from_slice(&buffer[..count]);
+                    self.input.extend_from_slice(&buffer[dropped as usize..count]);
+                }
+                if self.body.is_some() {
+                    self.deadline = (now + DEADLINE).min(self.began + BODY_TIME);
                 }
                 true
             }

@@ -2,10 +2,12 @@
 //!
 //! [`server`] waits for all connections at once, [`connection`] reads requests and writes answers, [`request`] parses,
 //! and [`forwarded`] finds the client behind a proxy.
-//! What a request means is decided by one function, a [`Service`](answer::Service).
+//! What a request means is decided by one function, a [`Service`](answer::Service), at once or [later](promise).
 
 pub mod answer;
+pub mod bodies;
 pub mod connection;
 pub mod forwarded;
+pub mod promise;
 pub mod request;
 pub mod server;

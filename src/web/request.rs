@@ -1,4 +1,4 @@
-//! Parses an HTTP request without a body (GET or HEAD).
+//! Parses an HTTP request: GET and HEAD, and POST and OPTIONS where a service takes bodies.
 //!
 //! Floor 3. RFC 9112, by httparse, which parses in place and allocates nothing.
 
@@ -17,8 +17,12 @@ pub struct Request<'a> {
     pub line: &'a [u8],
     /// Path and query, not decoded.
     pub target: &'a str,
-    /// The method is HEAD: the answer must have no body.
-    pub head: bool,
+    /// `GET`, `HEAD`, `POST` or `OPTIONS`. The answer to HEAD has no body.
+    pub method: &'a str,
+    /// How long the body is, in bytes.
+    pub length: u64,
+    /// The body, once all of it has come.
+    pub body: Option<&'a [u8]>,
     /// The connection stays open for another request.
     pub keep_alive: bool,
     /// What proxies say about the client.
@@ -27,6 +31,14 @@ pub struct Request<'a> {
     pub host: &'a str,
     /// The client program (`User-Agent`).
     pub agent: &'a [u8],
+    headers: [httparse::Header<'a>; MOST_HEADERS],
+}
+
+impl<'a> Request<'a> {
+    /// The first header of this name, which is given in lower case.
+    pub fn header(&self, name: &str) -> Option<&'a [u8]> {
+        self.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
+    }
 }
 
 /// A request that is refused because it is malformed, too long, or has another method or a body.
@@ -49,44 +61,60 @@ pub enum Parsed<'a> {
     Wrong(&'static str),
 }
 
-/// Parses the request at the beginning of `bytes`.
-pub fn parse(bytes: &[u8]) -> Parsed<'_> {
+/// Parses the head of the request at the beginning of `bytes`. A body has at most `most_body` bytes; if that is 0, the
+/// service takes none, and only GET and HEAD.
+pub fn parse(bytes: &[u8], most_body: u64) -> Parsed<'_> {
     let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     let length = match request.parse(bytes) {
-        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Complete(length)) if length <= MOST_BYTES => length,
         Ok(httparse::Status::Partial) if bytes.len() < MOST_BYTES => return Parsed::Partial,
-        Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
-            return Parsed::Wrong("431 Request Header Fields Too Large");
-        }
+        Ok(_) | Err(httparse::Error::TooManyHeaders) => return Parsed::Wrong("431 Request Header Fields Too Large"),
         Err(_) => return Parsed::Wrong("400 Bad Request"),
     };
     let (Some(method), Some(target)) = (request.method, request.path) else { return Parsed::Wrong("400 Bad Request") };
     let mut keep_alive = request.version == Some(1);
-    let (mut forwarded, mut agent, mut host) = (Forwarded::default(), &b""[..], "");
+    let (mut forwarded, mut agent, mut host, mut body) = (Forwarded::default(), &b""[..], "", None);
     for header in request.headers.iter() {
         if header.name.eq_ignore_ascii_case("connection") {
             let says =
                 |word: &[u8]| header.value.split(|&b| b == b',').any(|v| v.trim_ascii().eq_ignore_ascii_case(word));
             keep_alive = !says(b"close") && (keep_alive || says(b"keep-alive"));
         } else if header.name.eq_ignore_ascii_case("host") {
-            let good = |byte: &u8| byte.is_ascii_alphanumeric() || b".:-[]".contains(byte);
+            let good = |byte: &u8| byte.is_ascii_alphanumeric() || b".:-[]_".contains(byte);
             host = str::from_utf8(header.value).ok().filter(|host| host.bytes().all(|b| good(&b))).unwrap_or("");
         } else if header.name.eq_ignore_ascii_case("user-agent") {
             agent = header.value;
-        } else if (header.name.eq_ignore_ascii_case("content-length") && header.value.trim_ascii() != b"0")
-            || header.name.eq_ignore_ascii_case("transfer-encoding")
-        {
-            return Parsed::Wrong("413 Content Too Large");
+        } else if header.name.eq_ignore_ascii_case("content-length") {
+            // A second length, or another way to write one, may mean another request to a proxy (RFC 9112, section 6.3).
+            let Some(length) = digits(header.value).filter(|_| body.is_none()) else {
+                return Parsed::Wrong("400 Bad Request");
+            };
+            body = Some(length);
+        } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
+            return Parsed::Wrong(if most_body == 0 { "413 Content Too Large" } else { "411 Length Required" });
         } else {
             forwarded.note(header.name, header.value);
         }
     }
-    if method != "GET" && method != "HEAD" {
+    let body = body.unwrap_or(0);
+    if body > most_body {
+        return Parsed::Wrong("413 Content Too Large");
+    }
+    let takes_it = matches!(method, "GET" | "HEAD") || (most_body > 0 && matches!(method, "POST" | "OPTIONS"));
+    if !takes_it {
         return Parsed::Wrong("405 Method Not Allowed");
     }
-    let head = method == "HEAD";
-    Parsed::Whole(Request { line: first_line(bytes), target, head, keep_alive, forwarded, host, agent }, length)
+    let line = first_line(bytes);
+    let request =
+        Request { line, target, method, length: body, body: None, keep_alive, forwarded, host, agent, headers };
+    Parsed::Whole(request, length)
+}
+
+/// A number in decimal digits.
+fn digits(text: &[u8]) -> Option<u64> {
+    let text = text.trim_ascii();
+    text.iter().all(u8::is_ascii_digit).then(|| str::from_utf8(text).ok()?.parse().ok())?
 }
 
 /// The first line of a request, as it was received. Empty lines before it are skipped (RFC 9112, section 2.2).
@@ -102,7 +130,7 @@ mod tests {
     use super::*;
 
     fn whole(text: &str) -> Request<'_> {
-        match parse(text.as_bytes()) {
+        match parse(text.as_bytes(), 0) {
             Parsed::Whole(request, length) => {
                 assert!(length <= text.len());
                 request
@@ -112,7 +140,7 @@ mod tests {
     }
 
     fn wrong(text: &str) -> &'static str {
-        match parse(text.as_bytes()) {
+        match parse(text.as_bytes(), 0) {
             Parsed::Wrong(status) => status,
             other => panic!("{other:?}"),
         }
@@ -126,7 +154,7 @@ mod tests {
         assert!(!whole("GET / HTTP/1.0\r\n\r\n").keep_alive);
         assert!(whole("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n").keep_alive);
         assert!(!whole("GET / HTTP/1.1\r\nConnection: TE, close\r\n\r\n").keep_alive);
-        assert!(whole("HEAD / HTTP/1.1\nHost: bare line ends\n\n").head);
+        assert_eq!(whole("HEAD / HTTP/1.1\nHost: bare line ends\n\n").method, "HEAD");
         for before in ["\r\n", "\n", "\r\n\r\n\n"] {
             assert_eq!(whole(&format!("{before}GET /a HTTP/1.1\r\n\r\n")).line, b"GET /a HTTP/1.1", "{before:?}");
         }
@@ -136,12 +164,29 @@ mod tests {
 
     #[test]
     fn a_bad_request_is_refused_with_a_status() {
-        assert!(matches!(parse(b"GET /announce HT"), Parsed::Partial));
-        assert!(matches!(parse(b""), Parsed::Partial));
+        assert!(matches!(parse(b"GET /announce HT", 0), Parsed::Partial));
+        assert!(matches!(parse(b"", 0), Parsed::Partial));
         assert!(wrong("POST / HTTP/1.1\r\n\r\n").starts_with("405"));
         assert!(wrong("GET / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello").starts_with("413"));
         assert!(wrong("\x16\x03\x01 TLS").starts_with("400"));
         assert!(wrong(&format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(MOST_BYTES))).starts_with("431"));
         assert!(wrong(&format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(65))).starts_with("431"));
+    }
+
+    #[test]
+    fn a_body_is_announced_with_its_length_and_nothing_else() {
+        let post = |headers: &str| match parse(format!("POST / HTTP/1.1\r\n{headers}\r\n").as_bytes(), 10) {
+            Parsed::Whole(request, _) => Ok((request.length, request.header("x-a").map(<[u8]>::to_vec))),
+            Parsed::Wrong(status) => Err(status[..3].to_string()),
+            Parsed::Partial => Err("partial".into()),
+        };
+        assert_eq!(post("Content-Length: 10\r\nX-A: b\r\n"), Ok((10, Some(b"b".to_vec()))));
+        assert_eq!(post(""), Ok((0, None)));
+        assert_eq!(post("Content-Length: 11\r\n"), Err("413".into()));
+        for wrong in ["+1", "1, 1", "-1", "", "0x1", "99999999999999999999"] {
+            assert_eq!(post(&format!("Content-Length: {wrong}\r\n")), Err("400".into()), "{wrong}");
+        }
+        assert_eq!(post("Content-Length: 1\r\nContent-Length: 1\r\n"), Err("400".into()));
+        assert_eq!(post("Transfer-Encoding: chunked\r\n"), Err("411".into()));
     }
 }

@@ -5,7 +5,9 @@
 //! it accepted; the workers share only the listeners and the service.
 
 use super::answer::Service;
+use super::bodies::Bodies;
 use super::connection::{Connection, Waits};
+use super::promise::Waker;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::fd::OwnedFd;
@@ -26,25 +28,38 @@ const ACCEPTS: usize = 16;
 const SWEEP: Duration = Duration::from_millis(500);
 /// In epoll's events, listeners are numbered from here, connections from 0.
 const LISTENERS: u64 = 1 << 32;
+/// The number of the waker.
+const WAKER: u64 = u64::MAX;
+
+/// What bounds a server.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Most connections. A further one replaces the one that has waited longest.
+    pub connections: usize,
+    /// Longest body of a request, in bytes; 0: requests have none.
+    pub body: u64,
+}
 
 struct Worker {
     epoll: OwnedFd,
     listeners: Arc<Vec<TcpListener>>,
     service: Arc<Service>,
+    waker: Arc<Waker>,
+    bodies: Bodies,
     connections: Vec<Option<Connection>>,
     free: Vec<usize>,
     most: usize,
     swept: Instant,
 }
 
-/// Starts the workers. Together they accept at most `most` connections; a further one replaces the one that has waited
-/// longest.
-pub fn start(listeners: Vec<TcpListener>, service: &Arc<Service>, most: usize) -> io::Result<()> {
+/// Starts the workers.
+pub fn start(listeners: Vec<TcpListener>, service: &Arc<Service>, bounds: Bounds) -> io::Result<()> {
     for listener in &listeners {
         // All workers may wake up for the same connection, but only one of them gets it.
         listener.set_nonblocking(true)?;
     }
     let listeners = Arc::new(listeners);
+    let bodies = Bodies::new(bounds.body);
     let workers = thread::available_parallelism().map_or(2, usize::from).clamp(2, 8);
     for _ in 0..workers {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
@@ -52,13 +67,17 @@ pub fn start(listeners: Vec<TcpListener>, service: &Arc<Service>, most: usize) -
             let flags = EventFlags::IN | EventFlags::EXCLUSIVE;
             epoll::add(&epoll, listener, EventData::new_u64(LISTENERS + number as u64), flags)?;
         }
+        let waker = Arc::new(Waker::new()?);
+        epoll::add(&epoll, waker.fd(), EventData::new_u64(WAKER), EventFlags::IN)?;
         let mut worker = Worker {
             epoll,
             listeners: Arc::clone(&listeners),
             service: Arc::clone(service),
+            waker,
+            bodies: bodies.clone(),
             connections: Vec::new(),
             free: Vec::new(),
-            most: most / workers,
+            most: (bounds.connections / workers).max(1),
             swept: Instant::now(),
         };
         thread::Builder::new().name("http".into()).stack_size(STACK_BYTES).spawn(move || worker.run())?;
@@ -85,18 +104,40 @@ impl Worker {
             for event in &events {
                 let number = event.data.u64();
                 if number < LISTENERS {
-                    self.ready(number as usize, now);
+                    self.event(number as usize, now);
+                } else if number == WAKER {
+                    self.waker.hush();
+                    self.ready_with_answers(now);
                 }
             }
             // After the existing connections, because a new one may get the number of one that has just ended.
             for event in &events {
-                if let Some(number) = event.data.u64().checked_sub(LISTENERS) {
+                if let Some(number) = event.data.u64().checked_sub(LISTENERS).filter(|_| event.data.u64() != WAKER) {
                     self.accept(number as usize, now);
                 }
             }
             if now.saturating_duration_since(self.swept) >= SWEEP {
                 self.swept = now;
                 self.sweep(now);
+            }
+        }
+    }
+
+    /// Something happened to a socket.
+    fn event(&mut self, number: usize, now: Instant) {
+        let waits = self.connections.get(number).and_then(|taken| taken.as_ref().map(|connection| connection.waits));
+        match waits {
+            // Only its end is reported.
+            Some(Waits::Answer) => self.close(number),
+            _ => self.ready(number, now),
+        }
+    }
+
+    /// Goes on with the connections whose answers may be there.
+    fn ready_with_answers(&mut self, now: Instant) {
+        for number in 0..self.connections.len() {
+            if self.connections[number].as_ref().is_some_and(|connection| connection.waits == Waits::Answer) {
+                self.ready(number, now);
             }
         }
     }
@@ -129,7 +170,7 @@ impl Worker {
             };
             let Ok(from) = SocketAddr::try_from(from) else { continue };
             // Most requests arrive together with their connection: then it is answered without being kept.
-            let mut connection = Connection::new(socket, from, now);
+            let mut connection = Connection::new(socket, from, now, &self.waker, &self.bodies);
             if connection.ready(&*self.service, now) != Waits::Over {
                 self.keep(connection);
             }
@@ -157,6 +198,7 @@ impl Worker {
                 self.close(number);
             }
         }
+        self.ready_with_answers(now);
         if self.free.len() == self.connections.len() {
             (self.connections, self.free) = (Vec::new(), Vec::new());
         }
@@ -185,6 +227,8 @@ impl Worker {
 fn flags(waits: Waits) -> EventFlags {
     match waits {
         Waits::Write => EventFlags::OUT,
+        // That it is over is reported always.
+        Waits::Answer => EventFlags::empty(),
         Waits::Read | Waits::Over => EventFlags::IN,
     }
 }

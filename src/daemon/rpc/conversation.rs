@@ -20,7 +20,7 @@ use std::collections::VecDeque;
 /// Most requests of a list. Each may ask for everything that we know.
 const MOST_REQUESTS: usize = 100;
 /// When the answer has this many bytes, no more is written. (Tests wait less.)
-pub const MOST_ANSWER: usize = if cfg!(test) { 1 << 20 } else { 64 << 20 };
+pub const MOST_ANSWER: usize = if cfg!(test) { 4 << 20 } else { 64 << 20 };
 
 /// Requests, and the answers so far.
 pub struct Conversation {

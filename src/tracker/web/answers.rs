@@ -13,7 +13,7 @@ use crate::tracker::admission::{admit, check_passkey, peers_wanted};
 use crate::tracker::reach;
 use crate::tracker::registry::{Announce, Counts, Response};
 use crate::tracker::shared::Shared;
-use crate::web::answer::{Answer, Body, Service};
+use crate::web::answer::{Answer, Body, Reply, Service};
 use crate::web::forwarded::Unknown;
 use crate::web::request::{Request, Wrong};
 use core::net::{IpAddr, SocketAddr};
@@ -35,7 +35,7 @@ pub fn service(shared: &Arc<Shared>) -> Arc<Service> {
                 shared.stats.refused.fetch_add(1, Relaxed);
                 let answer = Answer::words(status, status);
                 shared.log(from, line, answer.status_code(), answer.length(), b"");
-                return answer;
+                return Reply::Now(answer);
             }
         };
         let client = client(&shared, request, from.ip());
@@ -47,7 +47,7 @@ pub fn service(shared: &Arc<Shared>) -> Arc<Service> {
             answer.length(),
             request.agent,
         );
-        answer
+        Reply::Now(answer)
     })
 }
 
@@ -72,7 +72,7 @@ fn may_name_another(shared: &Shared, request: &Request, from: IpAddr, client: Ip
 fn answer(shared: &Shared, request: &Request, from: IpAddr, client: Result<IpAddr, Unknown>) -> Answer {
     let (path, query) = request.target.split_once('?').unwrap_or((request.target, ""));
     let path = usual_path(path, query);
-    if request.head && path.ends_with("/announce") {
+    if request.method == "HEAD" && path.ends_with("/announce") {
         return bencoded(emit_failure("HEAD announces nothing", None));
     }
     match path.rsplit_once('/') {
@@ -259,7 +259,7 @@ fn send_file(path: &std::path::Path) -> Answer {
         Ok((length, file)) => Answer {
             status: "200 OK",
             kind: "application/x-bittorrent",
-            headers: "X-Content-Type-Options: nosniff\r\nContent-Disposition: attachment\r\n",
+            headers: "X-Content-Type-Options: nosniff\r\nContent-Disposition: attachment\r\n".into(),
             body: Body::File(file, length),
         },
         Err(_) => no_torrent(),

@@ -96,8 +96,10 @@ pub fn page(shared: &Shared, host: &str) -> Answer {
     }
     out.push_str("</tbody></table></div></body></html>\n");
     let mut answer = Answer::of("200 OK", "text/html; charset=utf-8", out.into_bytes());
-    answer.headers = "Content-Security-Policy: default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; \
-                      frame-ancestors 'none'\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n";
+    answer.headers =
+        "Content-Security-Policy: default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'none'\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+            .into();
     answer
 }
 

@@ -1,0 +1,229 @@
+//! The daemon's HTTP server: RPC, the web page, `/healthz` and `/metrics`.
+//!
+//! Floor 4. It decides whether somebody may ask, and passes the question to the daemon's loop ([`Ask`]). The checks come
+//! in transmission's order, because programs know it: too many wrong passwords (403), the address (403), the password
+//! (401), the path, the name of the host (421), the session id (409). Only what passed all of them may send a body.
+//!
+//! A browser runs scripts of any web page, and they can reach 127.0.0.1. A script of another page can't read the session
+//! id, so it can't ask anything (CSRF). A page whose name suddenly means 127.0.0.1 (DNS rebinding) has the wrong host
+//! name. With a password a script of another page may ask, because it must know the password.
+
+pub mod access;
+pub mod files;
+pub mod login;
+#[cfg(test)]
+mod tests;
+
+use super::rpc::Conversation;
+use super::rpc::session::JSON_RPC_VERSION;
+use super::settings::Settings;
+use crate::base::hex::to_hex;
+use crate::sys::beneath::Folder;
+use crate::sys::{lock, lock_to_read, lock_to_write, random};
+use crate::web::answer::{Answer, Reply, Service};
+use crate::web::promise::Promise;
+use crate::web::request::{Request, Wrong};
+use access::Access;
+use core::net::{IpAddr, SocketAddr};
+use crossbeam_channel::Sender;
+use login::{Failures, same};
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::{Duration, Instant};
+
+/// Longest body of a request: a .torrent file of a million files, in base64.
+pub const MOST_BODY: u64 = 32 << 20;
+/// Most connections.
+pub const MOST_CONNECTIONS: usize = 128;
+/// A session id lives this long (transmission).
+const SESSION_TIME: Duration = Duration::from_secs(3600);
+/// A wrong password is answered after this time.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Longest list of headers that a script may ask for.
+const MOST_ASKED_HEADERS: usize = 1000;
+
+/// A question to the daemon's loop.
+pub enum Ask {
+    /// Calls of RPC. [`rpc_answer`] makes the answer.
+    Rpc(Box<Conversation>, Promise),
+    /// The figures for Prometheus.
+    Metrics(Promise),
+    /// Does the loop run?
+    Health(Promise),
+}
+
+/// What the threads of the server share with the daemon's loop.
+pub struct Door {
+    access: RwLock<Access>,
+    failures: Mutex<Failures>,
+    session: Mutex<(String, Instant)>,
+    web_home: Option<Folder>,
+    asks: Sender<Ask>,
+}
+
+impl Door {
+    /// A door for these settings. `web_home` holds a web page, such as transmission's.
+    pub fn new(settings: &Settings, web_home: Option<Folder>, asks: Sender<Ask>) -> Result<Door, String> {
+        Ok(Door {
+            access: RwLock::new(Access::new(settings)?),
+            failures: Mutex::default(),
+            session: Mutex::new((session_id(), Instant::now())),
+            web_home,
+            asks,
+        })
+    }
+
+    /// The settings have changed.
+    pub fn change(&self, settings: &Settings) -> Result<(), String> {
+        *lock_to_write(&self.access) = Access::new(settings)?;
+        Ok(())
+    }
+
+    /// The session id that requests need now.
+    pub fn session_id(&self) -> String {
+        let mut session = lock(&self.session);
+        if session.1.elapsed() >= SESSION_TIME {
+            *session = (session_id(), Instant::now());
+        }
+        session.0.clone()
+    }
+}
+
+fn session_id() -> String {
+    to_hex(&random::bytes::<24>())
+}
+
+/// The door as a service of the HTTP server.
+pub fn service(door: &Arc<Door>) -> Arc<Service> {
+    let door = Arc::clone(door);
+    Arc::new(move |asked: Result<&Request, Wrong>, from: SocketAddr| match asked {
+        Ok(request) => reply(&door, request, from.ip()),
+        Err(wrong) => Reply::Now(Answer::words(wrong.status, wrong.status)),
+    })
+}
+
+/// The answer to the calls of a conversation.
+pub fn rpc_answer(text: Option<String>) -> Answer {
+    match text {
+        Some(text) => Answer::of("200 OK", "application/json; charset=UTF-8", text.into_bytes()),
+        None => Answer::of("204 No Content", "application/json; charset=UTF-8", Vec::new()),
+    }
+}
+
+fn reply(door: &Door, request: &Request, from: IpAddr) -> Reply {
+    let access = lock_to_read(&door.access);
+    let path = request.target.split(['?', '#']).next().unwrap_or_default();
+    let now = Instant::now();
+    if access.most_failures.is_some_and(|most| lock(&door.failures).are_too_many(from, most, now)) {
+        return refused("403 Forbidden", "too many wrong passwords came from your address; wait ten minutes");
+    }
+    if !access.allows_address(from) {
+        return refused("403 Forbidden", "your address is not on the whitelist (rpc-whitelist in the configuration)");
+    }
+    if path == "/healthz" {
+        return later(door, Ask::Health);
+    }
+    let cross_origin = cross_origin(&access, request);
+    if request.method == "OPTIONS" {
+        return Reply::Now(Answer::of("200 OK", "text/plain", Vec::new()).with(&cross_origin));
+    }
+    if let Some(login) = &access.login {
+        let authorization = request.header("authorization");
+        if !authorization.is_some_and(|given| login.accepts(given)) {
+            let answer = Answer::words("401 Unauthorized", "a user and a password are needed")
+                .with("WWW-Authenticate: Basic realm=\"Transmission\", charset=\"UTF-8\"\r\n")
+                .with(&cross_origin);
+            if authorization.is_none() {
+                return Reply::Now(answer);
+            }
+            lock(&door.failures).add(from, now);
+            log::warn!("a wrong user or password came from {from}");
+            return Reply::Slow(answer, PAUSE);
+        }
+        lock(&door.failures).forget(from);
+    }
+    let reply = match path.strip_prefix(access.url.as_str()) {
+        _ if path == "/metrics" => later(door, Ask::Metrics),
+        Some("rpc" | "rpc/") => rpc(door, &access, request),
+        Some("" | "web") => moved(&access.url),
+        Some(below) if below.starts_with("web/") => {
+            Reply::Now(files::answer(door.web_home.as_ref(), request, &below[4..]))
+        }
+        Some(_) => refused("404 Not Found", "there is nothing here"),
+        None => moved(&access.url),
+    };
+    match reply {
+        Reply::Now(answer) => Reply::Now(answer.with(&cross_origin)),
+        other => other,
+    }
+}
+
+/// What scripts of other web pages may do: nothing without a password, because whatever can reach us would be allowed.
+fn cross_origin(access: &Access, request: &Request) -> String {
+    if access.login.is_none() {
+        return String::new();
+    }
+    let mut headers = String::from(
+        "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: X-Transmission-Session-Id\r\n\
+         Access-Control-Allow-Methods: GET, POST, OPTIONS\r\n",
+    );
+    let of_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_, ".contains(byte);
+    if let Some(asked) = request.header("access-control-request-headers")
+        && asked.len() <= MOST_ASKED_HEADERS
+        && asked.iter().all(of_name)
+    {
+        // These bytes are ASCII.
+        headers.push_str(&format!("Access-Control-Allow-Headers: {}\r\n", String::from_utf8_lossy(asked)));
+    }
+    headers
+}
+
+fn rpc(door: &Door, access: &Access, request: &Request) -> Reply {
+    if !access.allows_host(request.host) {
+        return refused(
+            "421 Misdirected Request",
+            "this is not one of the daemon's names: use its address, set a password, or add the name to \
+             rpc-host-whitelist. (This prevents DNS rebinding.)",
+        );
+    }
+    let session_id = door.session_id();
+    let given = request.header("x-transmission-session-id").unwrap_or_default();
+    if !same(given, session_id.as_bytes()) {
+        let words = format!(
+            "Your request had an invalid session-id header. Send it again with this one.\n\
+             X-Transmission-Session-Id: {session_id}"
+        );
+        let headers = format!(
+            "X-Transmission-Session-Id: {session_id}\r\nX-Transmission-Rpc-Version: {JSON_RPC_VERSION}\r\n\
+             Cache-Control: no-store\r\n"
+        );
+        return Reply::Now(Answer::words("409 Conflict", &words).with(&headers));
+    }
+    if request.method != "POST" {
+        return Reply::Now(Answer::words("405 Method Not Allowed", "post a request").with("Allow: POST\r\n"));
+    }
+    match request.body {
+        None if request.length > 0 => Reply::Body,
+        body => {
+            let conversation = Box::new(Conversation::new(body.unwrap_or_default()));
+            later(door, |promise| Ask::Rpc(conversation, promise))
+        }
+    }
+}
+
+/// Passes a question on. If the loop is gone, the promise is dropped with it, and the client is told.
+fn later(door: &Door, ask: impl FnOnce(Promise) -> Ask + 'static) -> Reply {
+    let asks = door.asks.clone();
+    Reply::Later(Box::new(move |promise| {
+        let _ = asks.send(ask(promise));
+    }))
+}
+
+fn refused(status: &'static str, words: &str) -> Reply {
+    Reply::Now(Answer::words(status, words))
+}
+
+/// Leads to the web page.
+fn moved(url: &str) -> Reply {
+    let location = format!("Location: {url}web/\r\n");
+    Reply::Now(Answer::words("301 Moved Permanently", "the web page is below").with(&location))
+}

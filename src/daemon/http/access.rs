@@ -1,0 +1,77 @@
+//! Which addresses and names may use RPC.
+//!
+//! Floor 4. Pure.
+
+use super::login::Login;
+use crate::base::glob::Glob;
+use crate::daemon::settings::Settings;
+use core::net::IpAddr;
+
+/// What the settings say about access.
+pub struct Access {
+    /// Where RPC and the web page begin; it begins and ends with `/`.
+    pub url: String,
+    /// The user and the password; `None`: none is needed.
+    pub login: Option<Login>,
+    /// Wrong passwords after which an address is refused.
+    pub most_failures: Option<u64>,
+    addresses: Option<Vec<Glob>>,
+    names: Option<Vec<Glob>>,
+}
+
+impl Access {
+    /// Reads the settings.
+    pub fn new(settings: &Settings) -> Result<Access, String> {
+        let patterns = |name: &str, list: &str| {
+            let items = list.split([',', ' ']).map(str::trim).filter(|item| !item.is_empty());
+            let wrong = |item: &str, why: &str| format!("{name}: \"{item}\" is no pattern: {why}");
+            items.map(|item| Glob::new(&item.to_ascii_lowercase()).map_err(|why| wrong(item, why))).collect()
+        };
+        let addresses: Result<Vec<Glob>, String> = patterns("rpc-whitelist", &settings.rpc_whitelist);
+        let names: Result<Vec<Glob>, String> = patterns("rpc-host-whitelist", &settings.rpc_host_whitelist);
+        if settings.rpc_authentication_required && settings.rpc_password.is_empty() {
+            return Err("rpc-authentication-required needs rpc-username and rpc-password".into());
+        }
+        let url = settings.rpc_url.trim_matches('/');
+        if url.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err(format!("rpc-url: {:?} can't be a path", settings.rpc_url));
+        }
+        Ok(Access {
+            url: if url.is_empty() { "/".into() } else { format!("/{url}/") },
+            login: settings
+                .rpc_authentication_required
+                .then(|| Login::new(&settings.rpc_username, &settings.rpc_password)),
+            most_failures: settings.anti_brute_force_enabled.then_some(settings.anti_brute_force_threshold),
+            addresses: settings.rpc_whitelist_enabled.then_some(addresses?),
+            names: settings.rpc_host_whitelist_enabled.then_some(names?),
+        })
+    }
+
+    /// Whether this address may ask.
+    pub fn allows_address(&self, from: IpAddr) -> bool {
+        let address = from.to_canonical().to_string();
+        self.addresses.as_ref().is_none_or(|list| list.iter().any(|pattern| pattern.matches(&address)))
+    }
+
+    /// Whether we may be called so. `host` is a name or an address, and maybe a port.
+    pub fn allows_host(&self, host: &str) -> bool {
+        let Some(names) = self.names.as_ref().filter(|_| self.login.is_none()) else { return true };
+        let name = match host.strip_prefix('[') {
+            Some(address) => address.split_once(']').map_or("", |(address, _)| address),
+            None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+        };
+        let name = name.to_ascii_lowercase();
+        let is_address = name.parse::<IpAddr>().is_ok();
+        is_address
+            || ["localhost", "localhost."].contains(&&*name)
+            || names.iter().any(|pattern| pattern.matches(&name))
+    }
+}
+
+/// Whether settings that let other machines in are closed enough: RPC listens on this machine alone, needs a password, or
+/// has a whitelist that somebody wrote.
+pub fn is_guarded(settings: &Settings) -> bool {
+    let is_here = settings.rpc_bind_address.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback());
+    let is_listed = settings.rpc_whitelist_enabled && !settings.rpc_whitelist.split(',').any(|item| item.trim() == "*");
+    is_here || settings.rpc_authentication_required || is_listed
+}

@@ -1,0 +1,107 @@
+//! The user and the password, and what happens after wrong ones.
+//!
+//! Floor 4. HTTP Basic (RFC 7617). The password is known as its salted SHA-1, as transmission writes it into its file:
+//! `{`, 40 hex digits, and the salt.
+
+use crate::base::hex::{from_base64, to_hex};
+use crate::base::sha1::Sha1;
+use crate::sys::random;
+use core::net::{IpAddr, Ipv6Addr};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// An address that sent too many wrong passwords is refused until it was quiet for this long.
+const BAN_TIME: Duration = Duration::from_secs(600);
+/// Most addresses whose wrong passwords are counted.
+const MOST_ADDRESSES: usize = 1000;
+/// Hex digits of a SHA-1.
+const DIGITS: usize = 40;
+
+/// A user and the hash of a password.
+pub struct Login {
+    user: String,
+    /// `{`, the hash in hex, and the salt.
+    hash: String,
+}
+
+impl Login {
+    /// The user, and the password or its hash.
+    pub fn new(user: &str, password: &str) -> Login {
+        let hash = if is_hash(password) { password.into() } else { salted(password, &to_hex(&random::bytes::<4>())) };
+        Login { user: user.into(), hash }
+    }
+
+    /// Whether the value of an `Authorization` header is right.
+    pub fn accepts(&self, given: &[u8]) -> bool {
+        let Ok(given) = str::from_utf8(given) else { return false };
+        let Some((scheme, digits)) = given.trim().split_once(' ') else { return false };
+        let bytes = from_base64(digits.trim()).filter(|_| scheme.eq_ignore_ascii_case("basic")).unwrap_or_default();
+        let Some(colon) = bytes.iter().position(|byte| *byte == b':') else { return false };
+        let hash = salted_bytes(&bytes[colon + 1..], &self.hash[1 + DIGITS..]);
+        // Both are compared, so that the time says nothing about the user.
+        same(&bytes[..colon], self.user.as_bytes()) & same(hash.as_bytes(), self.hash.as_bytes())
+    }
+}
+
+/// Whether a password is a hash already.
+pub fn is_hash(password: &str) -> bool {
+    let digits = password.strip_prefix('{').and_then(|rest| rest.get(..DIGITS));
+    digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase()))
+}
+
+/// The hash of a password, as it is written into a configuration.
+pub fn salted(password: &str, salt: &str) -> String {
+    salted_bytes(password.as_bytes(), salt)
+}
+
+fn salted_bytes(password: &[u8], salt: &str) -> String {
+    let mut sha1 = Sha1::new();
+    sha1.update(password);
+    sha1.update(salt.as_bytes());
+    format!("{{{}{salt}", to_hex(&sha1.finish()))
+}
+
+/// Whether two texts are the same. The time follows their length and nothing else.
+pub fn same(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
+}
+
+/// How many wrong passwords came from which address, and when the last one came.
+#[derive(Default)]
+pub struct Failures(BTreeMap<IpAddr, (u64, Instant)>);
+
+impl Failures {
+    /// A wrong password came from this address.
+    pub fn add(&mut self, from: IpAddr, now: Instant) {
+        let Some(key) = key(from) else { return };
+        if self.0.len() >= MOST_ADDRESSES && !self.0.contains_key(&key) {
+            // The one that has been quiet for longest is forgotten.
+            let quiet = self.0.iter().min_by_key(|(_, (_, last))| *last).map(|(key, _)| *key);
+            quiet.and_then(|key| self.0.remove(&key));
+        }
+        let (count, last) = self.0.entry(key).or_insert((0, now));
+        (*count, *last) = (*count + 1, now);
+    }
+
+    /// A right password came from this address.
+    pub fn forget(&mut self, from: IpAddr) {
+        key(from).and_then(|key| self.0.remove(&key));
+    }
+
+    /// Whether `most` wrong passwords came from this address, and it has not been quiet since.
+    pub fn are_too_many(&self, from: IpAddr, most: u64, now: Instant) -> bool {
+        let found = key(from).and_then(|key| self.0.get(&key));
+        found.is_some_and(|(count, last)| *count >= most && now.saturating_duration_since(*last) < BAN_TIME)
+    }
+}
+
+/// What is counted as one address: of IPv6 the network, because a home has 2^64 addresses. A proxy on this machine stands
+/// for everybody, so this machine is not counted; its wrong passwords only take their time.
+fn key(from: IpAddr) -> Option<IpAddr> {
+    let from = from.to_canonical();
+    match from {
+        _ if from.is_loopback() => None,
+        IpAddr::V4(_) => Some(from),
+        IpAddr::V6(ip) => Some(Ipv6Addr::from(u128::from(ip) >> 64 << 64).into()),
+    }
+}
