@@ -48,6 +48,8 @@ mod portmap_command;
 mod portmap_liars;
 mod proxies;
 mod proxy;
+mod remote;
+mod remote_hostile;
 mod resume;
 mod screen;
 mod secrets;

@@ -94,8 +94,12 @@ fn add(daemon: &mut Daemon, source: &OsStr, wish: &Wish) -> Result<(), Failure> 
             object.end()
         }
         false => {
-            let verb = if had.is_none() { "added" } else { "is there already:" };
-            format!("{verb} {} (id {})\n", found.shown(), found.id)
+            let (name, id) = (found.shown(), found.id);
+            if had.is_none() {
+                format!("added {name} (id {id})\n")
+            } else {
+                format!("{name} is already there (id {id})\n")
+            }
         }
     })
 }

@@ -75,6 +75,8 @@ fn facts(torrent: &Value) -> String {
         let said = if tracker.problem.is_empty() { known } else { tracker.problem };
         put("tracker", &format!("{}{}{said}", tracker.host, if said.is_empty() { "" } else { ": " }));
     }
+    let files = list(torrent, "files").len();
+    put("files", &if files > 0 { format!("{files}; a * marks those that are wanted") } else { String::new() });
     lines
 }
 

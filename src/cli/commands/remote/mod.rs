@@ -33,7 +33,7 @@ pub const COMMAND: Command = Command {
     usage: "add SOURCE... | list | info ID... | start ID... | stop ID... | verify ID... | remove ID... | limit [ID...]",
     completes: Completes::Words(VERBS),
     about: &[
-        "Control a daemon over transmission's RPC: that of swarmlet, or transmission-daemon 2.80 and newer.",
+        "Control a daemon over transmission's RPC: that of swarmlet, or transmission-daemon.",
         "`remote add` gives it torrents: .torrent files, magnet links, or URLs, which the daemon fetches; - is standard \
          input. `remote list` lists its torrents; a * behind a state means that something is wrong, and `remote info` \
          says what, and shows everything else about a torrent. `remote start` and `remote stop` start and stop \
@@ -144,7 +144,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     let Some(verb) = VERBS.iter().find(|verb| **verb == word) else {
         return Err(Failure::usage(format!("remote {}: expected {}", typed::shown(verb), any_verb())));
     };
-    for (option, of) in OWN.iter().filter(|(option, of)| of != verb && given.has(option)) {
+    if let Some((option, of)) = OWN.iter().find(|(option, of)| of != verb && given.has(option)) {
         return Err(Failure::usage(format!("--{option} is an option of `swarmlet remote {of}`")));
     }
     let mut daemon = daemon::Daemon::new(given)?;
