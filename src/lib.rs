@@ -6,20 +6,21 @@
 //!
 //! ## Twelve words
 //!
-//! | word | meaning |
-//! |---|---|
-//! | torrent | content (a file or a folder of files) that is shared, cut into pieces; also the `.torrent` file that describes it |
-//! | metainfo | what a `.torrent` file says: names, lengths, the hashes of the pieces, trackers. Its `info` part is the torrent's *description*, which peers can send to somebody who has only a magnet link |
-//! | info-hash | the SHA-1 of the `info` part of the metainfo; it names the torrent everywhere |
-//! | piece | the unit that has a hash: usually 16 KiB to 16 MiB of content |
-//! | block | the unit that is requested: 16 KiB of a piece |
-//! | peer | another program that shares the same torrent, and the connection to it |
-//! | seed, leecher | a peer that has every piece; a peer that lacks some |
-//! | swarm | all peers of a torrent |
-//! | tracker | a server that tells peers about each other |
-//! | announce, scrape | to tell a tracker about oneself and get addresses of peers; to ask it only for numbers |
-//! | choke, unchoke | to refuse a peer's requests; to serve them. "Interested" means: the other side has a piece that we lack |
-//! | snubbed | said of a peer that unchoked us, owes us blocks and has sent nothing for 20 seconds |
+//! - **torrent**: content (a file or a folder of files) that is shared, cut into pieces; also the `.torrent` file that
+//!   describes it.
+//! - **metainfo**: what a `.torrent` file says: names, lengths, the hashes of the pieces, trackers. Its `info` part is
+//!   the torrent's *description*, which peers can send to somebody who has only a magnet link.
+//! - **info-hash**: the SHA-1 of the `info` part of the metainfo; it names the torrent everywhere.
+//! - **piece**: the unit that has a hash: usually 16 KiB to 16 MiB of content.
+//! - **block**: the unit that is requested: 16 KiB of a piece.
+//! - **peer**: another program that shares the same torrent, and the connection to it.
+//! - **seed, leecher**: a peer that has every piece; a peer that lacks some.
+//! - **swarm**: all peers of a torrent.
+//! - **tracker**: a server that tells peers about each other.
+//! - **announce, scrape**: to tell a tracker about oneself and get addresses of peers; to ask it only for numbers.
+//! - **choke, unchoke**: to refuse a peer's requests; to serve them. "Interested" means: the other side has a piece
+//!   that we lack.
+//! - **snubbed**: said of a peer that unchoked us, owes us blocks and has sent nothing for 20 seconds.
 //!
 //! ## The house
 //!
@@ -30,7 +31,7 @@
 //! ```text
 //! floor 4  cli/      commands/ options/ run/ show/              what a person types and sees
 //!             |
-//! floor 3  engine/   manager/ peer/ disk/ announce/ lsd/ udp/ portmap/   threads: turn I/O into events, actions into I/O
+//! floor 3  engine/   manager/ peer/ disk/ announce/ ...         threads: turn I/O into events, actions into I/O
 //!          tracker/  registry/ web/ files/                      the tracker server (optional)
 //!          maker/    files on a disk become a torrent           (optional)
 //!          web/      an HTTP server                             knows no tracker (optional)
@@ -69,18 +70,27 @@
 //!
 //! ## Where a new part goes
 //!
-//! | new part | place |
-//! |---|---|
-//! | an extended message (BEP 10) | [`proto::peer::extended`] lists the steps: a row in its table and how to read the message; `Torrent::extended` in `swarm/torrent/introducing.rs` decides what to do about it |
-//! | a field in a tracker's reply | `proto/tracker/announce/reply.rs` reads it (UDP: [`proto::tracker::udp`] reads the packet, `engine/announce/udp.rs` makes the same reply of it); `engine/announce/asking.rs` turns peers into events, [`swarm::meeting::announcer`] acts on intervals and errors; our own tracker writes it in `tracker/web/answers.rs` |
-//! | a parameter that we send to a tracker | `proto/tracker/announce/request.rs` for HTTP, [`proto::tracker::udp`] for UDP; `Torrent::announce_request` in `swarm/torrent.rs` fills it in |
-//! | a key of the `.torrent` file | [`proto::metainfo`] reads it, [`proto::metainfo::emit`] writes it in the order of keys; `cli/commands/show.rs` prints it; `cli/options/make.rs` and `cli/commands/make.rs` set it |
-//! | a part that talks to others | it opens its sockets with [`sys::outlet`], so that `--bind` and `--proxy` hold for it, too |
-//! | a key on the keyboard | `cli/run/request.rs` names it, `cli/run/keys.rs` reads it and has the lines of help, `cli/run/person.rs` or `cli/show/live.rs` acts on it |
-//! | an option of a command | the command's file in `cli/commands`; help, man page and completions follow from it, and a test asks for its row in the book |
-//! | a way to get content besides peers | [`swarm::torrent`]'s folder `downloading`, where [web seeds](engine::peer::webseed) are decided about: a peer without a socket, which gets requests and returns blocks |
-//! | another way for bytes to travel | a variant of [`engine::peer::line::Line`]; how the connection begins is in [`engine::peer::shaking`] |
-//! | an optional capability | a room or files of its own and a Cargo feature, which at most three other files name; see `Cargo.toml` |
+//! - *an extended message (BEP 10)*: [`proto::peer::extended`] lists the steps: a row in its table and how to read the
+//!   message; `Torrent::extended` in `swarm/torrent/introducing.rs` decides what to do about it.
+//! - *a field in a tracker's reply*: `proto/tracker/announce/reply.rs` reads it (UDP: [`proto::tracker::udp`] reads the
+//!   packet, `engine/announce/udp.rs` makes the same reply of it); `engine/announce/asking.rs` turns peers into events,
+//!   [`swarm::meeting::announcer`] acts on intervals and errors; our own tracker writes it in `tracker/web/answers.rs`.
+//! - *a parameter that we send to a tracker*: `proto/tracker/announce/request.rs` for HTTP, [`proto::tracker::udp`] for
+//!   UDP; `Torrent::announce_request` in `swarm/torrent.rs` fills it in.
+//! - *a key of the `.torrent` file*: [`proto::metainfo`] reads it, [`proto::metainfo::emit`] writes it in the order of
+//!   keys; `cli/commands/show.rs` prints it; `cli/options/make.rs` and `cli/commands/make.rs` set it.
+//! - *a part that talks to others*: it opens its sockets with [`sys::outlet`], so that `--bind` and `--proxy` hold for
+//!   it, too.
+//! - *a key on the keyboard*: `cli/run/request.rs` names it, `cli/run/keys.rs` reads it and has the lines of help,
+//!   `cli/run/person.rs` or `cli/show/live.rs` acts on it.
+//! - *an option of a command*: the command's file in `cli/commands`; help, man page and completions follow from it, and
+//!   a test asks for its row in the book.
+//! - *a way to get content besides peers*: the folder `downloading` of [`swarm::torrent`] decides about
+//!   [web seeds](engine::peer::webseed). A web seed is a peer without a socket: it gets requests and returns blocks.
+//! - *another way for bytes to travel*: a variant of [`engine::peer::line::Line`]; how the connection begins is in
+//!   [`engine::peer::shaking`].
+//! - *an optional capability*: a room or files of its own and a Cargo feature, which at most three other files name;
+//!   see `Cargo.toml`.
 //!
 //! ## The story of one block
 //!
@@ -134,8 +144,8 @@
 //! The manager blocks only on its channel. A reader blocks on its socket, and on the disk that it sends from. A writer
 //! blocks on its outbox, its socket, and the disk. A disk thread blocks on its channel and its disk. Shutting down a
 //! socket wakes its reader; closing an outbox ends its writer. No lock is held during a wait. Nothing polls: an idle
-//! process makes no system calls except for the manager's next timer. (A reader pauses while blocks gather, `many` looks
-//! at its folders every few seconds, and where no router is found, we look for one every five minutes.)
+//! process makes no system calls except for the manager's next timer. (A reader pauses while blocks gather, `many`
+//! looks at its folders every few seconds, and where no router is found, we look for one every five minutes.)
 #![forbid(unsafe_code)]
 
 pub mod base;

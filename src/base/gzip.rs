@@ -9,6 +9,8 @@ use std::cell::LazyCell;
 
 /// Bits of the longest code.
 const MOST_BITS: usize = 15;
+/// The polynomial of the checksum (RFC 1952), its bits reflected.
+const POLYNOMIAL: u32 = 0xedb8_8320;
 /// The order of the lengths of the code for lengths (RFC 1951, 3.2.7).
 const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
@@ -54,7 +56,7 @@ fn member(input: &mut Bits, most: usize) -> Option<Vec<u8>> {
     input.at = input.at.next_multiple_of(8);
     let sum = input.take(4)?;
     // The length counts modulo 2^32.
-    let good = sum == crc32(&out).to_le_bytes() && input.take(4)? == (out.len() as u32).to_le_bytes();
+    let good = sum == crc32(&out, POLYNOMIAL).to_le_bytes() && input.take(4)? == (out.len() as u32).to_le_bytes();
     good.then_some(out)
 }
 
@@ -223,11 +225,11 @@ fn block(input: &mut Bits, out: &mut Vec<u8>, most: usize, literals: &Code, dist
     }
 }
 
-/// The checksum of RFC 1952, 8.
-fn crc32(bytes: &[u8]) -> u32 {
+/// The checksum of RFC 1952, 8, which others use with other polynomials. The bits of `polynomial` are reflected.
+pub fn crc32(bytes: &[u8], polynomial: u32) -> u32 {
     step(bytes.len());
     !bytes.iter().fold(!0, |sum, &byte| {
-        (0..8).fold(sum ^ u32::from(byte), |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0xedb8_8320 } else { sum >> 1 })
+        (0..8).fold(sum ^ u32::from(byte), |sum, _| if sum & 1 == 1 { sum >> 1 ^ polynomial } else { sum >> 1 })
     })
 }
 

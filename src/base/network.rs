@@ -47,8 +47,8 @@ impl PartialEq for Network {
 
 impl Eq for Network {}
 
-/// Whether an address belongs to this machine or its local network (RFC 1918, 3927, 4193, 4291), where many peers at one
-/// address are normal (containers, a proxy, a gateway, a test swarm).
+/// Whether an address belongs to this machine or its local network (RFC 1918, 3927, 4193, 4291), where many peers at
+/// one address are normal (containers, a proxy, a gateway, a test swarm).
 pub fn is_near(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
@@ -61,8 +61,8 @@ pub fn is_carriers(ip: IpAddr) -> bool {
     matches!(ip.to_canonical(), IpAddr::V4(ip) if ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64)
 }
 
-/// Whether an address is one that no server on the internet has (RFC 6890): it is near, of the provider's own network, or
-/// of nobody.
+/// Whether an address is one that no server on the internet has (RFC 6890): it is near, of the provider's own network,
+/// or of nobody.
 pub fn is_internal(ip: IpAddr) -> bool {
     let is_special = match ip.to_canonical() {
         IpAddr::V4(ip) => {

@@ -1,20 +1,27 @@
 //! Floor 3: threads, sockets, disks. The engine decides nothing: it turns I/O into events, and actions into I/O.
 //!
-//! | thread | how many | waits for |
-//! |---|---|---|
-//! | [`manager`] | one | its channel |
-//! | peer reader ([`peer::reader`]) | one per peer | its socket, the disk that it sends from, blocks that gather |
-//! | peer writer ([`peer::writer`]) | one per peer | its outbox, its socket, the disk that it sends from |
-//! | [`disk`] | per device, as many as cores, at most 4 | its channel, the disk |
-//! | [`peer::listener`] | one or two; none with `--proxy`. With `--bind` one more | its socket; changes of the interfaces |
-//! | [`announce`] | at most 32, and a second one for each tracker with addresses of both families; none while nothing is announced | a tracker |
-//! | [`lookup`](crate::sys::lookup) | at most 32; none while no host is looked up | the resolver |
-//! | [`lsd`] | one; none while nothing is to be announced in the local network | its sockets, its next announce |
-//! | [`udp`] | one; none before the first public torrent | its sockets, what the DHT has to do next |
-//! | [`portmap`] | one; none with `--no-port-mapping` | the router, the next renewal |
-//! | [`keeper`] | one per device on which a state was saved | its channel, the disk |
-//! | [`checker`] | one; while content is opened and checked, one per folder, at most 64, and for each device as many helpers as cores | its channel, the disk |
-//! | [`hashing`](crate::storage::hashing) | as many as cores, while a torrent is created or content verified | the disk |
+//! Its threads, how many there are of each, and what they wait for:
+//!
+//! - [`manager`]: one. It waits for its channel.
+//! - peer reader ([`peer::reader`]): one per peer. It waits for its socket, the disk that it sends from, blocks that
+//!   gather.
+//! - peer writer ([`peer::writer`]): one per peer. It waits for its outbox, its socket, the disk that it sends from.
+//! - [`disk`]: per device, as many as cores, at most 4. It waits for its channel, the disk.
+//! - [`peer::listener`]: one or two, none with `--proxy`. It waits for its socket. With `--bind` one more waits for
+//!   changes of the interfaces.
+//! - [`announce`]: at most 32, and a second one for each tracker with addresses of both families; none while nothing is
+//!   announced. It waits for a tracker.
+//! - [`lookup`](crate::sys::lookup): at most 32; none while no host is looked up. It waits for the resolver.
+//! - [`lsd`]: one; none while nothing is to be announced in the local network. It waits for its sockets, its next
+//!   announce.
+//! - [`udp`]: one; none before the first public torrent. It waits for its sockets, what the DHT has to do next.
+//! - [`portmap`]: one; none with `--no-port-mapping`. It waits for the router, the next renewal, changes of the
+//!   network.
+//! - [`keeper`]: one per device on which a state was saved. It waits for its channel, the disk.
+//! - [`checker`]: one; while content is opened and checked, one per folder, at most 64, and for each device as many
+//!   helpers as cores. It waits for its channel, the disk.
+//! - [`hashing`](crate::storage::hashing): as many as cores, while a torrent is created or content verified. It waits
+//!   for the disk.
 
 pub mod announce;
 pub mod checker;

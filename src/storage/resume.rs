@@ -30,9 +30,9 @@
 //!   downloaded again. If that is lost too, the torrent ends.
 //! * *The [part file](crate::storage::content::part_file)* has no record: the state does not count pieces that are read
 //!   from it, and they are hashed at each start.
-//! * *The state itself* has a digest. It is synced before it is renamed, but not at the end, when a person waits, nor if
-//!   it is the first one and nothing was downloaded. A power cut right after may leave it empty; then it is refused, and
-//!   everything is checked.
+//! * *The state itself* has a digest. It is synced before it is renamed, but not at the end, when a person waits, nor
+//!   if it is the first one and nothing was downloaded. A power cut right after may leave it empty; then it is refused,
+//!   and everything is checked.
 
 pub mod saved_torrents;
 

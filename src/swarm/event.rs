@@ -77,8 +77,12 @@ pub enum Event {
     /// It pauses, because the person wants that or because other torrents download first (`--max-downloads`); `false`:
     /// it goes on.
     Paused(bool),
-    /// The person wants the trackers to be asked now.
+    /// The person wants the trackers to be asked now, all of them.
     AnnounceNow,
+    /// The way out is back that was away ([`WayOut`](super::shared::WayOut)).
+    Online,
+    /// The network was away, or peers reach us at another port now: the trackers are to hear that.
+    AnnounceAgain,
     /// Memory that other torrents used is free again.
     BudgetFreed,
     /// The description can no longer be read, so it can't be given to peers.
@@ -118,9 +122,12 @@ pub enum WebEvent {
     /// The server does not have the file that has these bytes of the content, or has another one. What was requested is
     /// given up.
     NotThere { file: Range<u64>, why: String },
+    /// The server sent bytes of a file before those that were asked for: it ignores ranges.
+    Skipped { bytes: u64 },
     /// The server can't be reached or sends nothing now; or its answer is wrong, and then `file` is where the file that
-    /// was asked for lies in the content. It may have said that we are to wait for `pause`. [`PeerEvent::Gone`] follows.
-    Failed { file: Option<Range<u64>>, why: String, pause: Option<Time> },
+    /// was asked for lies in the content. It may have said that we are to wait for `pause`. With `our_fault` the server
+    /// is not to blame: nothing can be sent. [`PeerEvent::Gone`] follows.
+    Failed { file: Option<Range<u64>>, why: String, pause: Option<Time>, our_fault: bool },
 }
 
 /// What the disk did, and what became of the content on it.
@@ -153,8 +160,8 @@ pub enum Action {
     /// Open a connection and shake hands. `hidden`: whether the last handshake there was hidden (MSE), or others say
     /// that the peer prefers that.
     Connect { addr: SocketAddr, hidden: Option<bool> },
-    /// Start a thread that asks the web seed of this number in the torrent's list. [`WebEvent::Ready`] is the first event
-    /// of the peer that it is from then on; without a thread, [`Event::WebSeedFailed`] comes.
+    /// Start a thread that asks the web seed of this number in the torrent's list. [`WebEvent::Ready`] is the first
+    /// event of the peer that it is from then on; without a thread, [`Event::WebSeedFailed`] comes.
     OpenWebSeed { number: usize },
     /// Send something to a peer.
     Peer(PeerKey, PeerOrder),
@@ -198,8 +205,8 @@ pub enum PeerOrder {
 /// Work for the disk.
 #[derive(Debug)]
 pub enum DiskOrder {
-    /// Write the block that begins at byte `begin` of `piece`. When all of a piece is written, compare the hash. `last`:
-    /// the piece lacks no other block, so nothing is gained by a wait for more.
+    /// Write the block that begins at byte `begin` of `piece`. When all of a piece is written, compare the hash.
+    /// `last`: the piece lacks no other block, so nothing is gained by a wait for more.
     Write { piece: u32, begin: u32, data: Vec<u8>, last: bool },
     /// Forget what was received of a piece: the piece starts over.
     Restart { piece: u32 },

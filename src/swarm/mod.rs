@@ -2,8 +2,8 @@
 //!
 //! Time, random numbers and bytes are arguments, so every decision can be tested, replayed and simulated in virtual
 //! time. [`torrent`] is the central piece manager. If only a link is known, [`learning`] comes before it. A node of the
-//! DHT, [`dht`], is a machine beside it. The other modules are the ideas that it decides with, one in each file. Events go
-//! in and actions come out ([`event`]); the engine turns I/O into events and actions into I/O.
+//! DHT, [`dht`], is a machine beside it. The other modules are the ideas that it decides with, one in each file. Events
+//! go in and actions come out ([`event`]); the engine turns I/O into events and actions into I/O.
 //!
 //! Here a torrent of one piece finds a seed, and downloads from it in virtual time:
 //!

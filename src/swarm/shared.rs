@@ -29,12 +29,44 @@ pub struct Shared {
     pub connected: usize,
     /// ... and how many there may be.
     pub most_connected: usize,
+    /// The way out that everything takes.
+    pub way_out: WayOut,
     /// Our ports as peers elsewhere see them.
     pub outer_ports: OuterPorts,
     /// The limit of what all torrents upload.
     pub upload: TokenBucket,
     /// The limit of what all torrents download. Requests pass it, not the blocks that answer them.
     pub download: TokenBucket,
+}
+
+/// The way out that everything takes, if there is only one (`--bind`). It may go away for a while.
+#[derive(Default)]
+pub struct WayOut {
+    is_away: bool,
+    /// When it came back last.
+    back_at: Time,
+}
+
+impl WayOut {
+    /// It is away.
+    pub fn lost(&mut self) {
+        self.is_away = true;
+    }
+
+    /// It is back, since `now`.
+    pub fn back(&mut self, now: Time) {
+        (self.is_away, self.back_at) = (false, now);
+    }
+
+    /// Whether it is away now.
+    pub fn is_away(&self) -> bool {
+        self.is_away
+    }
+
+    /// Whether it was away at some time after `since`. Then nobody is to blame for an answer that did not come.
+    pub fn was_away_since(&self, since: Time) -> bool {
+        self.is_away || self.back_at > since
+    }
 }
 
 impl Shared {
@@ -50,6 +82,7 @@ impl Shared {
             connected: 0,
             hold: Time::ZERO,
             most_connected: usize::MAX,
+            way_out: WayOut::default(),
             outer_ports: OuterPorts::default(),
             upload: TokenBucket::new(None, Time::ZERO),
             download: TokenBucket::new(None, Time::ZERO),

@@ -250,6 +250,8 @@ impl Torrent {
             Event::Disk(event) => self.disk_did(event, turn),
             Event::Paused(paused) => self.pause(paused, turn),
             Event::AnnounceNow => self.meeting.announcer.announce_now(turn.now),
+            Event::Online => self.web_seeds_are_back(turn.now),
+            Event::AnnounceAgain => self.meeting.announcer.announce_again(turn.now),
             Event::BudgetFreed => self.budget_freed(turn),
             Event::DescriptionGone => self.description_gone(turn),
             Event::Timer => self.timer(turn),

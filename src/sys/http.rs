@@ -2,7 +2,8 @@
 //!
 //! Floor 3, over ureq (blocking). A request has one deadline for everything, follows at most five redirects, and reads
 //! no more bytes than its caller allows. Redirects are followed here and not by ureq, because each may lead through
-//! another [`proxy`], and because no error may show where they lead.
+//! another [`proxy`], and because no error may show where they lead. The [`guard`] sees each address before anything is
+//! sent there.
 
 #[cfg(feature = "tls")]
 mod certificates;
@@ -16,8 +17,9 @@ mod tcp;
 #[cfg(feature = "tls")]
 pub mod trust;
 
-use self::names::Names;
+use self::guard::{Guard, Net, Origin};
 use self::proxy::Through;
+use self::tcp::Waits;
 use crate::base::hex::percent;
 use crate::base::url;
 use core::net::SocketAddr;
@@ -26,8 +28,10 @@ use std::io::Read;
 use std::time::{Duration, Instant};
 pub use ureq::config::IpFamily as Family;
 use ureq::config::{AutoHeaderValue, ConfigBuilder};
+use ureq::http::Response;
 use ureq::typestate::{AgentScope, WithoutBody};
-use ureq::{Agent, Proxy, RequestBuilder};
+use ureq::unversioned::resolver::Resolver;
+use ureq::{Agent, Body, Proxy, RequestBuilder};
 
 /// How long the name lookup and the connection may take, so that a dead server does not use up the whole deadline.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -101,11 +105,12 @@ pub fn is_proxied(address: &str) -> bool {
 /// bytes is an error.
 pub fn ask(address: &str, limit: u64, deadline: Duration, family: Family) -> Result<Answer, HttpError> {
     let end = Instant::now() + deadline;
+    let (guard, mut origin) = (Guard::new(|_| false), Origin::Named);
     let mut address = url::sanitize(address);
     for _ in 0..=MOST_REDIRECTS {
         check_scheme(&address)?;
         let left = end.saturating_duration_since(Instant::now());
-        let mut response = ask_once(&address, left, family)?;
+        let (mut response, net) = ask_once(&guard, origin, &address, left, family)?;
         let status = response.status().as_u16();
         let location = response.headers().get("location").filter(|_| REDIRECTS.contains(&status));
         if let Some(location) = location {
@@ -113,7 +118,7 @@ pub fn ask(address: &str, limit: u64, deadline: Duration, family: Family) -> Res
             if next.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("magnet:")) {
                 return Err(HttpError::Magnet(next));
             }
-            address = url::sanitize(&next);
+            (address, origin) = (url::sanitize(&next), origin.then(net));
             continue;
         }
         let mut body = Vec::new();
@@ -146,12 +151,40 @@ fn check_scheme(address: &str) -> Result<(), HttpError> {
     }
 }
 
-/// Asks once, without following a redirect.
-fn ask_once(address: &str, deadline: Duration, family: Family) -> Result<ureq::http::Response<ureq::Body>, HttpError> {
+/// Asks once, without following a redirect. Also returns in which network the server is.
+fn ask_once(
+    guard: &Guard,
+    origin: Origin,
+    address: &str,
+    deadline: Duration,
+    family: Family,
+) -> Result<(Response<Body>, Net), HttpError> {
     let proxy = proxy_for(address)?;
-    let agent = agent(deadline, family, proxy.clone());
-    let by = proxy.as_ref().map_or(String::new(), proxy::blamed);
-    request(&agent, address, proxy.as_ref()).call().map_err(|error| HttpError::Unreachable(by + &plain(&error)))
+    aim(guard, address, origin, proxy.as_ref())?;
+    let agent = agent(deadline, family, proxy.clone(), guard.clone());
+    guarded(guard, request(&agent, address, proxy.as_ref()), proxy.as_ref())
+}
+
+/// Tells the guard of a request for `address`, or returns why it must not be made.
+fn aim(guard: &Guard, address: &str, origin: Origin, proxy: Option<&Proxy>) -> Result<(), HttpError> {
+    let proxy = proxy.and_then(|proxy| Some(proxy.uri().authority()?.to_string()));
+    guard.aim(&url::take_user(address).0, origin, proxy).map_err(|why| HttpError::Unreachable(why.into()))
+}
+
+/// Makes a request of which the guard was told. Also returns in which network the server is.
+fn guarded(
+    guard: &Guard,
+    request: RequestBuilder<WithoutBody>,
+    proxy: Option<&Proxy>,
+) -> Result<(Response<Body>, Net), HttpError> {
+    match (request.call(), guard.verdict()) {
+        (Ok(response), Ok(net)) => Ok((response, net)),
+        (_, Err(why)) => Err(HttpError::Unreachable(why.into())),
+        (Err(error), Ok(_)) => {
+            let by = proxy.map_or(String::new(), proxy::blamed);
+            Err(HttpError::Unreachable(by + &plain(&error)))
+        }
+    }
 }
 
 /// The proxy that is asked for `address`, if one is.
@@ -179,12 +212,12 @@ fn identified(address: &str, proxy: Option<&Proxy>) -> (String, Vec<(&'static st
 }
 
 /// An agent that keeps no connection.
-fn agent(deadline: Duration, family: Family, proxy: Option<Proxy>) -> Agent {
+fn agent(deadline: Duration, family: Family, proxy: Option<Proxy>, names: impl Resolver) -> Agent {
     let config = |proxy| {
         let usual = usual(proxy).timeout_global(Some(deadline)).ip_family(family);
         usual.input_buffer_size(INPUT_BYTES).max_idle_connections(0).build()
     };
-    Agent::with_parts(config(proxy), Through::new(config(None)), Names)
+    Agent::with_parts(config(proxy), Through::new(config(None), Waits::default()), names)
 }
 
 /// What all requests have in common.

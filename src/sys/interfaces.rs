@@ -46,6 +46,10 @@ const LOCAL: u16 = 2;
 /// What the kernel is to report (linux/rtnetlink.h): changes of interfaces, IPv4 addresses and IPv6 addresses
 /// (`RTMGRP_LINK`, `RTMGRP_IPV4_IFADDR`, `RTMGRP_IPV6_IFADDR`).
 const CHANGES: u32 = 0x1 | 0x10 | 0x100;
+/// Changes of routes (`RTMGRP_IPV4_ROUTE`, `RTMGRP_IPV6_ROUTE`).
+const ROUTES: u32 = 0x40 | 0x400;
+/// Most reports that are read at once. The kernel's buffer has room for fewer than a thousand.
+const MOST_REPORTS: usize = 1000;
 /// Flags of an interface (linux/if.h).
 const UP: u32 = 0x1;
 const LOOPBACK: u32 = 0x8;
@@ -109,18 +113,48 @@ pub fn is_up(interface: u32) -> io::Result<bool> {
 
 /// A socket on which the kernel reports each change of interfaces and addresses.
 pub fn changes() -> io::Result<OwnedFd> {
+    reports(CHANGES)
+}
+
+/// The same, with the changes of routes.
+pub fn changes_and_routes() -> io::Result<OwnedFd> {
+    reports(CHANGES | ROUTES)
+}
+
+fn reports(groups: u32) -> io::Result<OwnedFd> {
     let socket = netlink()?;
-    bind(&socket, &SocketAddrNetlink::new(0, CHANGES))?;
+    bind(&socket, &SocketAddrNetlink::new(0, groups))?;
     Ok(socket)
 }
 
 /// Waits for a change. Several at once may count as one.
 pub fn wait_for_change(changes: &OwnedFd) -> io::Result<()> {
-    // What has changed is asked for afterwards, so the rest of the packet is dropped.
-    match recv(changes, &mut [0; HEAD_BYTES][..], RecvFlags::empty()) {
-        // There were more changes than fit into the kernel's buffer.
-        Ok(_) | Err(Errno::NOBUFS | Errno::INTR) => Ok(()),
+    match read_report(changes, RecvFlags::empty()) {
+        Ok(()) | Err(Errno::INTR) => Ok(()),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether something has changed since the last call. This does not wait.
+pub fn have_changed(changes: &OwnedFd) -> io::Result<bool> {
+    let mut changed = false;
+    for _ in 0..MOST_REPORTS {
+        match read_report(changes, RecvFlags::DONTWAIT) {
+            Ok(()) => changed = true,
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => break,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(changed)
+}
+
+/// Takes a report. What has changed is asked for afterwards, so the rest of it is dropped.
+fn read_report(changes: &OwnedFd, flags: RecvFlags) -> Result<(), Errno> {
+    match recv(changes, &mut [0; HEAD_BYTES][..], flags) {
+        // There were more changes than fit into the kernel's buffer.
+        Ok(_) | Err(Errno::NOBUFS) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
@@ -325,5 +359,7 @@ mod tests {
         assert_eq!(with_name("lo").unwrap(), with_address([127, 0, 0, 1].into()).unwrap());
         assert_eq!((with_name("no such").unwrap(), with_address([192, 0, 2, 1].into()).unwrap()), (None, None));
         assert!(!is_up(u32::MAX >> 1).unwrap());
+        // Other tests change nothing here, but other programs may.
+        have_changed(&changes_and_routes().unwrap()).unwrap();
     }
 }

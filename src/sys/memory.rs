@@ -1,8 +1,8 @@
 //! How much memory is free for the process.
 //!
-//! Floor 3. The kernel's estimate for the machine (`MemAvailable`: what can be had without swapping), or what is left in
-//! a control group of the process if that is less. A group counts the page cache of its files too. What the kernel would
-//! drop first (the inactive part) is as good as free.
+//! Floor 3. The kernel's estimate for the machine (`MemAvailable`: what can be had without swapping), or what is left
+//! in a control group of the process if that is less. A group counts the page cache of its files too. What the kernel
+//! would drop first (the inactive part) is as good as free.
 
 use std::fs;
 use std::path::Path;

@@ -14,9 +14,12 @@ pub mod send;
 pub mod stamp;
 #[cfg(test)]
 pub mod testkit;
+pub mod wake;
 
 use rustix::io::Errno;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
 
@@ -24,6 +27,13 @@ use std::thread;
 pub fn in_words(error: &io::Error) -> String {
     let text = error.to_string();
     text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words).to_string()
+}
+
+/// Reads a file, at most `most` bytes of it.
+pub fn read_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Whether the system gave one of these reasons.

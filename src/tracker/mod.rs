@@ -1,12 +1,13 @@
 //! Floor 3: the tracker, which introduces peers to each other (BEP 3), over HTTP and UDP.
 //!
-//! | thread | how many | blocks on |
-//! |---|---|---|
-//! | HTTP ([`crate::web::server`]) | one per core, 2 to 8 | all its connections at once (epoll) |
-//! | [`udp`] | one for two cores, 1 to 4, each with a socket of its own; as many again for each address of a machine with several | its socket |
-//! | housekeeping ([`run`]) | one | a signal, or the next minute or portion |
-//! | [`looking`] | one with `--allowed-dir` or `--passkeys` | a request to read these files again |
-//! | [`nat`] | 4 with `--nat-check`, else none | a peer |
+//! Its threads, how many there are of each, and what they block on:
+//!
+//! - HTTP ([`crate::web::server`]): one per core, 2 to 8. It blocks on all its connections at once (epoll).
+//! - [`udp`]: one for two cores, 1 to 4, each with a socket of its own; as many again for each address of a machine
+//!   with several. It blocks on its socket.
+//! - housekeeping ([`run`]): one. It blocks on a signal, or the next minute or portion.
+//! - [`looking`]: one with `--allowed-dir` or `--passkeys`. It blocks on a request to read these files again.
+//! - [`nat`]: 4 with `--nat-check`, else none. It blocks on a peer.
 //!
 //! The [`registry`] decides everything, and it is pure. Read it first, then [`admission`] and [`web::answers`].
 

@@ -5,11 +5,12 @@
 //! Nothing is read while an answer can't be sent. A connection takes the memory of one request, of the answers that fit
 //! [`MOST_OUTPUT`], and of one more answer.
 
-use super::answer::{Answer, Body, Reply, Service};
+use super::answer::{Answer, Body};
 use super::bodies::{Bodies, Taken};
 use super::promise::{Awaited, Promise, Waker};
 use super::request;
 use super::request::{MOST_BYTES, Parsed, Request, Wrong};
+use super::service::{Reply, Service};
 use core::net::SocketAddr;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};

@@ -2,7 +2,7 @@
 //!
 //! [`server`] waits for all connections at once, [`connection`] reads requests and writes answers, [`request`] parses,
 //! and [`forwarded`] finds the client behind a proxy.
-//! What a request means is decided by one function, a [`Service`](answer::Service), at once or [later](promise).
+//! What a request means is decided by one function, a [`Service`](service::Service), at once or [later](promise).
 
 pub mod answer;
 pub mod bodies;
@@ -11,3 +11,4 @@ pub mod forwarded;
 pub mod promise;
 pub mod request;
 pub mod server;
+pub mod service;

@@ -4,10 +4,10 @@
 //! each worker waits for all its connections at once (epoll) and never for one of them. A worker owns the connections
 //! it accepted; the workers share only the listeners and the service.
 
-use super::answer::Service;
 use super::bodies::Bodies;
 use super::connection::{Connection, Waits};
 use super::promise::Waker;
+use super::service::Service;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::fd::OwnedFd;

@@ -62,19 +62,22 @@ const WAY_OUT: [&str; 5] =
     ["sys/outlet/", "sys/interfaces.rs", "sys/lookup.rs", "sys/http/names.rs", "tracker/udp/sockets.rs"];
 /// The rooms that together are the core: what an auditor of `get` and `seed` reads.
 const CORE: [&str; 6] = ["base", "proto", "swarm", "sys", "storage", "engine"];
-/// Most lines of code in the core: no blank lines, comments or tests. The classic system had 12,000. What real torrents,
-/// disks, proxies and trackers need beyond the specifications comes on top, and what many slow or far peers need: grants,
-/// memory that grows, structures in which nothing is searched, and torrents that keep little while they rest. Magnet links
-/// add 1,150: the machine that learns a torrent's description from liars; and 550 for torrents of which the engine knows
-/// only the link, for the files that are made of links, and for what stands in its place in a build without links. The
-/// search in the local network adds 650, peer exchange 370; what bounds all links together and lets a private torrent go
-/// quiet, 250. The DHT adds 2,900: packets that strangers write, the machine that keeps a place among millions of them,
-/// and its thread. Web seeds add 1,050: servers that strangers name, each answer of which may be a lie. Port mapping adds
-/// 1,650: three protocols, the machine that goes from one to the next, and its thread. Encrypted connections add 550. The
-/// way out (an address, an interface or a proxy) adds 750, and certificates of one's own 150.
-const CORE_LINES: usize = 25_700;
+/// Most lines of code in the core: no blank lines, comments or tests. The classic system had 12,000. What real
+/// torrents, disks, proxies and trackers need beyond the specifications comes on top, and what many slow or far peers
+/// need: grants, memory that grows, structures in which nothing is searched, and torrents that keep little while they
+/// rest. Magnet links add 1,150: the machine that learns a torrent's description from liars; and 550 for torrents of
+/// which the engine knows only the link, for the files that are made of links, and for what stands in its place in a
+/// build without links. The search in the local network adds 650, peer exchange 370; what bounds all links together and
+/// lets a private torrent go quiet, 250. The DHT adds 2,900: packets that strangers write, the machine that keeps a
+/// place among millions of them, and its thread. Web seeds add 1,050: servers that strangers name, each answer of which
+/// may be a lie. Port mapping adds 1,850: three protocols, the machine that goes from one to the next, and its thread.
+/// Encrypted connections add 550. The way out (an address, an interface or a proxy) adds 750, and certificates of one's
+/// own 150. JSON that strangers wrote adds 200.
+const CORE_LINES: usize = 26_150;
 /// Most lines of a file: it is read in one sitting.
 const FILE_LINES: usize = 400;
+/// Most columns of a comment. (Code is the business of rustfmt.)
+const COMMENT_COLUMNS: usize = 120;
 /// Most names that `ls` of a folder shows.
 const FOLDER_NAMES: usize = 16;
 /// The Cargo features that are capabilities. A build can leave each of them out.
@@ -155,6 +158,9 @@ fn files_are_short_and_introduce_themselves() {
     for source in sources() {
         let lines = source.text.lines().count();
         assert!(lines <= FILE_LINES, "{} has {lines} lines", source.path);
+        let is_wide = |line: &str| line.trim_start().starts_with("//") && line.chars().count() > COMMENT_COLUMNS;
+        let wide = source.text.lines().position(is_wide);
+        assert_eq!(wide, None, "{}: a comment is too wide (line, from 0)", source.path);
         let is_tests = source.path.contains("tests");
         assert!(is_tests || source.text.starts_with("//!"), "{} does not say what it is for", source.path);
     }

@@ -42,8 +42,8 @@ pub fn measure(report: &mut Report, builds: &Builds) {
     let [first, of_theirs] = [ours, theirs].map(|of| median(of, "first"));
     let name = "ms until the first peer, median";
     row(name, "<= libtorrent".into(), of_theirs.to_string(), first.to_string(), first <= of_theirs);
-    // Peers are connected to as soon as they are found. The end comes later than libtorrent's, because twice as many nodes
-    // are asked: liars near to the torrent hide less.
+    // Peers are connected to as soon as they are found. The end comes later than libtorrent's, because twice as many
+    // nodes are asked: liars near to the torrent hide less.
     for (name, what) in [("ms until the lookup ends, median", "end"), ("packets and announces, median", "packets")] {
         let [ours, theirs] = [ours, theirs].map(|of| median(of, what).to_string());
         rows.push(vec![name.into(), "-".into(), theirs, ours, String::new()]);

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 /// What is read at a time.
 const PORTION: usize = 64 * 1024;
-/// Portions that are on their way in one direction of a connection, at most: 64 MiB, more than any leecher here asks for.
+/// Portions that are on their way in one direction of a connection, at most: 64 MiB, more than any leecher here asks
+/// for.
 const UNDER_WAY: usize = 1024;
 /// A sender is stopped when the line is busy for this long, as by the queue of a router.
 const QUEUE: Duration = Duration::from_millis(50);

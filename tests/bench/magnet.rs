@@ -1,5 +1,5 @@
-//! How soon a download by a link begins: the description of a torrent comes from libtorrent, then the content. The moments
-//! are those of our program's own log, which has a line for each message.
+//! How soon a download by a link begins: the description of a torrent comes from libtorrent, then the content. The
+//! moments are those of our program's own log, which has a line for each message.
 
 use super::builds::Builds;
 use super::common::peers::{Plan, Program};

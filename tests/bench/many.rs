@@ -44,9 +44,9 @@ const CHANGED: Duration = Duration::from_millis(1500);
 const DEADLINE: Duration = Duration::from_secs(180);
 /// In this time all torrents are announced in the local network, most of them twice.
 const SEARCHED: Duration = Duration::from_secs(90);
-/// Targets: the memory of [`FEW`] torrents with all that finds peers, in KiB; CPU of a start without and with states, in
-/// seconds; bytes that a torrent takes; the CPU of a transfer over that of the same alone, in hundredths; the growth after
-/// the first round, in KiB.
+/// Targets: the memory of [`FEW`] torrents with all that finds peers, in KiB; CPU of a start without and with states,
+/// in seconds; bytes that a torrent takes; the CPU of a transfer over that of the same alone, in hundredths; the growth
+/// after the first round, in KiB.
 const EVERYTHING: u64 = 12 << 10;
 const COLD: u64 = 5;
 const WARM: u64 = 2;
@@ -159,8 +159,8 @@ impl Stage {
         command
     }
 
-    /// The memory that `many` takes after it has searched for peers of all torrents in a network of its own, in KiB. `None`
-    /// if networks can't be made here.
+    /// The memory that `many` takes after it has searched for peers of all torrents in a network of its own, in KiB.
+    /// `None` if networks can't be made here.
     fn search(&self, builds: &Builds) -> Option<u64> {
         let lan = Lan::new(Addresses::Both)?;
         let mut process =

@@ -10,7 +10,8 @@ pub struct Group {
 }
 
 impl Group {
-    /// A group with this much memory, or `None` if this user may not make one: then the story is skipped (see [`skip`]).
+    /// A group with this much memory, or `None` if this user may not make one: then the story is skipped (see
+    /// [`skip`]).
     pub fn new(bytes: usize) -> Option<Group> {
         // Version 1 of Linux's control groups has a tree for memory alone, version 2 one for all.
         for (tree, limit) in [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")] {

@@ -5,8 +5,8 @@
 //!        2a00:77::20       2a00:77::1          2a00:78::1            2a00:78::2
 //! ```
 //!
-//! The router translates addresses (nftables), and lets nothing in that was not asked for. Outside, nobody can connect to
-//! the tracker's machine except to the tracker, so peers there must connect to the peer inside.
+//! The router translates addresses (nftables), and lets nothing in that was not asked for. Outside, nobody can connect
+//! to the tracker's machine except to the tracker, so peers there must connect to the peer inside.
 
 use super::process::Process;
 use super::swarmlet::program;
@@ -72,21 +72,16 @@ impl Home {
             script += &format!("ip netns exec {name} sysctl -qw net.ipv6.conf.default.accept_dad=0\n");
         }
         script += &format!(
-            "ip -n {router} link add lan0 type veth peer name eth0 netns {inside}\n\
-             ip -n {router} link add wan0 type veth peer name eth0 netns {outside}\n\
-             ip -n {router} addr add {ROUTER}/24 dev lan0; ip -n {router} addr add 2a00:77::1/64 dev lan0 nodad\n\
-             ip -n {router} addr add fe80::1/64 dev lan0 nodad\n\
+            "{}ip -n {router} link add wan0 type veth peer name eth0 netns {outside}\n\
              ip -n {router} addr add {OUTER}/24 dev wan0; ip -n {router} addr add 2a00:78::1/64 dev wan0 nodad\n\
-             ip -n {inside} addr add {INSIDE}/24 dev eth0; ip -n {inside} addr add 2a00:77::20/64 dev eth0 nodad\n\
              ip -n {outside} addr add 45.77.0.2/24 dev eth0; ip -n {outside} addr add 2a00:78::2/64 dev eth0 nodad\n\
-             ip -n {router} link set lan0 up; ip -n {router} link set wan0 up\n\
-             ip -n {inside} link set eth0 up; ip -n {outside} link set eth0 up\n\
-             ip -n {inside} route add default via {ROUTER}; ip -n {inside} -6 route add default via fe80::1 dev eth0\n\
+             ip -n {router} link set wan0 up; ip -n {outside} link set eth0 up\n\
              ip -n {outside} -6 route add 2a00:77::/64 via 2a00:78::1\n\
              ip netns exec {router} sysctl -qw net.ipv4.ip_forward=1\n\
              ip netns exec {router} sysctl -qw net.ipv6.conf.all.forwarding=1\n\
              ip netns exec {router} nft '{ROUTER_RULES}'\n\
-             ip netns exec {outside} nft '{OUTSIDE_RULES}'\n"
+             ip netns exec {outside} nft '{OUTSIDE_RULES}'\n",
+            link_inside(router, inside)
         );
         let home = Home { names };
         let made = Command::new("sh").args(["-ec", &script]).output();
@@ -97,6 +92,14 @@ impl Home {
         };
         skip(&format!("a network with a router can't be made here: {}", why.trim()));
         None
+    }
+
+    /// The link inside goes, and is made again at once: a new one for the kernel, with the same names and addresses.
+    pub fn make_link_again(&self) {
+        let [inside, router, _] = &self.names;
+        let script = format!("ip -n {router} link del lan0\n{}", link_inside(router, inside));
+        let made = Command::new("sh").args(["-ec", &script]).output().expect("there is a shell");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     }
 
     fn name(&self, at: At) -> &str {
@@ -187,6 +190,18 @@ impl Home {
         daemon.wait(PATIENCE);
         self.forget_mappings();
     }
+}
+
+/// The script that makes the link between the router and the machine inside.
+fn link_inside(router: &str, inside: &str) -> String {
+    format!(
+        "ip -n {router} link add lan0 type veth peer name eth0 netns {inside}\n\
+         ip -n {router} addr add {ROUTER}/24 dev lan0; ip -n {router} addr add 2a00:77::1/64 dev lan0 nodad\n\
+         ip -n {router} addr add fe80::1/64 dev lan0 nodad\n\
+         ip -n {inside} addr add {INSIDE}/24 dev eth0; ip -n {inside} addr add 2a00:77::20/64 dev eth0 nodad\n\
+         ip -n {router} link set lan0 up; ip -n {inside} link set eth0 up\n\
+         ip -n {inside} route add default via {ROUTER}; ip -n {inside} -6 route add default via fe80::1 dev eth0\n"
+    )
 }
 
 /// Chains as miniupnpd wants them, and a firewall as routers have it.

@@ -4,6 +4,7 @@
 router.py packets ADDRESS      NAT-PMP and PCP. ADDRESS is its outer address. Before each answer it sends wrong ones:
                                without our nonce, from another port, with port 0, with lifetime 0. Its own answers have
                                the lifetime 2^32-1 and epoch 0. It prints each mapping that it makes or removes.
+                               It renews and removes no mapping for another nonce than that of the first question.
 router.py upnp NAME=VALUE...   UPnP. It prints each search, request and call. Names:
     at          the address where it answers (the router's)
     location    the URL of the description, if it is elsewhere
@@ -30,10 +31,14 @@ def packets(address):
     s.bind((ROUTER, 5351))
     forger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     forger.bind((ROUTER, 0))
+    nonces = {}
     say('ready')
     while True:
         data, to = s.recvfrom(2000)
         if data[0] == 2 and len(data) == 60 and '--natpmp' not in sys.argv:
+            if nonces.setdefault((to[0], data[36:42]), data[24:36]) != data[24:36]:
+                s.sendto(bytes([2, 0x81, 0, 2]) + bytes(20) + data[24:], to)  # NOT_AUTHORIZED
+                continue
             lifetime, = struct.unpack('!I', data[4:8])
             transport, inner = data[36], struct.unpack('!H', data[40:42])[0]
 

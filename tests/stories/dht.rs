@@ -221,7 +221,8 @@ fn nodes_are_remembered() {
     assert!(id(&saved).is_some());
 }
 
-/// `seed` keeps no resume states, but it remembers nodes. A second one knows those of the first, though its way in is dead.
+/// `seed` keeps no resume states, but it remembers nodes. A second one knows those of the first, though its way in is
+/// dead.
 #[test]
 fn a_seed_remembers_nodes() {
     let stage = Stage::new();

@@ -7,7 +7,7 @@ use crate::common::proc;
 use crate::common::stage::Stage;
 use crate::common::swarmlet::{Get, Swarmlet};
 use crate::common::tools::say;
-use crate::common::wait::{PATIENCE, wait_until};
+use crate::common::wait::PATIENCE;
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use swarmlet::proto::id::InfoHash;
 use swarmlet::proto::peer::mse::accepting::Accepting;
 use swarmlet::proto::peer::mse::initiating::Initiating;
-use swarmlet::proto::peer::mse::power::{self, KEY_BYTES, Key, Private};
+use swarmlet::proto::peer::mse::power::{self, KEY_BYTES, Key, Pair, Private};
 use swarmlet::proto::peer::mse::rc4::Rc4;
 use swarmlet::proto::peer::mse::{Broken, Chance, Methods, Opened, Policy, Step, keys};
 
@@ -65,10 +65,15 @@ fn exchange(
     }
 }
 
+/// The handshake of a peer that was never seen before.
+fn new_handshake(hash: InfoHash) -> Vec<u8> {
+    static NUMBER: AtomicU32 = AtomicU32::new(100);
+    handshake(&hash.0, NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
 /// An honest peer begins an exchange, by RC4, and shakes hands. An error means that it was not answered.
 fn shake(stream: &mut TcpStream, info_hash: InfoHash, chance: Chance, portion: usize) -> io::Result<()> {
-    static NUMBER: AtomicU32 = AtomicU32::new(100);
-    let ours = handshake(&info_hash.0, NUMBER.fetch_add(1, Ordering::Relaxed));
+    let ours = new_handshake(info_hash);
     let mut side = Initiating::new(info_hash, Methods::RC4, ours, chance);
     let Opened { ciphers, mut early, .. } = *exchange(stream, portion, |bytes| side.advance(bytes))?;
     let Some((mut inward, _)) = ciphers else { panic!("only RC4 was offered") };
@@ -87,7 +92,7 @@ fn shake(stream: &mut TcpStream, info_hash: InfoHash, chance: Chance, portion: u
 
 /// An honest peer with a pad of this many bytes.
 fn honest(pad: usize) -> Chance {
-    Chance { private: [9; 20], pad: vec![0x13; pad] }
+    Chance { pair: Pair::new([9; 20]), pad: vec![0x13; pad] }
 }
 
 fn call(port: u16) -> TcpStream {
@@ -183,7 +188,7 @@ fn an_honest_exchange_may_come_byte_by_byte_with_any_pad() {
     let begins_0x13: Private = numbers.into_iter().find(|private| power::public(private)[0] == 0x13).unwrap();
     for (pad, portion) in [(0, 1), (1, 1), (512, 1), (512, 7), (100, 96), (511, 1 << 20)] {
         for private in [[3; 20], begins_0x13] {
-            let chance = Chance { private, pad: vec![0; pad] };
+            let chance = Chance { pair: Pair::new(private), pad: vec![0; pad] };
             shake(&mut call(port), info_hash(&stage), chance, portion).unwrap();
         }
     }
@@ -287,55 +292,78 @@ fn a_refused_handshake_is_followed_by_the_other_kind_from_its_very_beginning() {
     }
 }
 
-#[test]
-fn a_flood_of_exchanges_that_stop_after_the_key_keeps_no_honest_peer_out() {
-    /// Per second, as long as the honest peers come.
-    const FLOOD: u32 = 1000;
+/// Makes connections from twenty hosts, each of which sends these bytes, until it is `over`. Keeps the last ones open.
+/// Returns how many they were.
+fn flood(port: u16, bytes: &[u8], over: &AtomicBool) -> u32 {
+    /// Each second, if the machine can.
+    const RATE: u32 = 1000;
+    let (mut open, mut count, begin) = (VecDeque::new(), 0, Instant::now());
+    while !over.load(Ordering::Relaxed) {
+        let mut stream = call_from(Ipv4Addr::new(127, 0, 1, (count % 20) as u8), port);
+        // It may be closed already.
+        let _ = stream.write_all(bytes);
+        open.push_back(stream);
+        if open.len() > 300 {
+            open.pop_front();
+        }
+        count += 1;
+        let due = Duration::from_secs(1) * count / RATE;
+        thread::sleep(due.saturating_sub(begin.elapsed()));
+    }
+    count
+}
+
+/// An honest peer shakes hands without encryption.
+fn shake_plainly(stream: &mut TcpStream, hash: InfoHash) -> io::Result<()> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(&new_handshake(hash))?;
+    stream.read_exact(&mut [0; 68])
+}
+
+/// Honest peers come while `bytes` are sent by each connection of a flood.
+fn honest_peers_are_answered_during_a_flood(what: &str, bytes: &[u8]) {
     let stage = stage();
     let hash = info_hash(&stage);
     let (seed, port) = stage.serve(&[]);
-    let key = power::public(&PRIVATE);
-    let (over, floods) = (AtomicBool::new(false), AtomicU32::new(0));
+    let over = AtomicBool::new(false);
     let before = proc::ticks(seed.id());
-    let (mut slowest, mut most_threads, begin) = (Duration::ZERO, 0, Instant::now());
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut open = VecDeque::new();
-            while !over.load(Ordering::Relaxed) {
-                if let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
-                    let _ = stream.write_all(&key);
-                    open.push_back(stream);
-                }
-                if open.len() > 200 {
-                    open.pop_front();
-                }
-                let flooded = floods.fetch_add(1, Ordering::Relaxed) + 1;
-                let due = Duration::from_secs(1) * flooded / FLOOD;
-                thread::sleep(due.saturating_sub(begin.elapsed()));
-            }
-        });
-        wait_until("the flood has begun", PATIENCE, || floods.load(Ordering::Relaxed) > 500);
-        // They come for longer than an exchange may take.
-        while begin.elapsed() < Duration::from_secs(12) {
+    let (mut slowest, mut most_threads, mut kept_out, begin) = (Duration::ZERO, 0, None, Instant::now());
+    let flooded = thread::scope(|scope| {
+        let flood = scope.spawn(|| flood(port, bytes, &over));
+        thread::sleep(Duration::from_secs(1));
+        while begin.elapsed() < Duration::from_secs(7) && kept_out.is_none() {
             let called = Instant::now();
-            let shaken = shake(&mut call_from(Ipv4Addr::new(127, 0, 0, 2), port), hash, honest(77), 1 << 20);
+            let call = || call_from(Ipv4Addr::new(127, 0, 0, 2), port);
+            let shaken = shake(&mut call(), hash, honest(77), 1 << 20).and_then(|()| shake_plainly(&mut call(), hash));
+            kept_out = shaken.err();
             slowest = slowest.max(called.elapsed());
             most_threads = most_threads.max(proc::status(seed.id(), "Threads"));
-            if let Err(error) = shaken {
-                over.store(true, Ordering::Relaxed);
-                panic!("an honest peer was kept out: {error}");
-            }
         }
         over.store(true, Ordering::Relaxed);
+        flood.join().unwrap()
     });
     let seconds = begin.elapsed().as_secs_f64();
-    let (floods, ticks) = (floods.into_inner(), proc::ticks(seed.id()) - before);
+    let ticks = proc::ticks(seed.id()) - before;
     say(&format!(
-        "{:.0} a second; the slowest honest handshake took {slowest:?}; at most {most_threads} threads; {:.0} % of a core",
-        f64::from(floods) / seconds,
+        "{:.0} a second {what}; the slowest two honest handshakes took {slowest:?}; at most {most_threads} threads; {:.0} % \
+         of a core",
+        f64::from(flooded) / seconds,
         ticks as f64 / seconds
     ));
+    assert!(kept_out.is_none(), "an honest peer was kept out: {kept_out:?}");
     assert!(most_threads < 64 + 40, "{most_threads} threads");
     assert!(slowest < PATIENCE / 3, "an honest peer waited {slowest:?}");
     seed.terminate().assert_code(0);
+}
+
+#[test]
+fn a_flood_of_exchanges_that_stop_after_the_key_keeps_no_honest_peer_out() {
+    honest_peers_are_answered_during_a_flood("stop after the key", &power::public(&PRIVATE));
+}
+
+/// Each of them costs two powers.
+#[test]
+fn a_flood_of_keys_with_garbage_behind_them_keeps_no_honest_peer_out() {
+    let garbage = [&power::public(&PRIVATE)[..], &[7; 513 + 19]].concat();
+    honest_peers_are_answered_during_a_flood("send garbage after the key", &garbage);
 }

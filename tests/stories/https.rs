@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// Makes an issuer, and certificates for `localhost`: one that is valid, one that has expired, one of the future. Then two
-/// without an issuer, of which the second one may itself issue others.
+/// Makes an issuer, and certificates for `localhost`: one that is valid, one that has expired, one of the future. Then
+/// two without an issuer, of which the second one may itself issue others.
 const CERTIFICATES: &str = "
     key='-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes'
     openssl req -x509 $key -keyout ca.key -out ca.pem -subj '/CN=The issuer' -days 30
@@ -90,8 +90,8 @@ impl Stage {
         self.scratch.path().join(name)
     }
 
-    /// A URL of the server whose certificate is good (0), has expired (1), is not valid yet (2), has no issuer (3), or is
-    /// one of an issuer (4).
+    /// A URL of the server whose certificate is good (0), has expired (1), is not valid yet (2), has no issuer (3), or
+    /// is one of an issuer (4).
     fn url(&self, server: usize, path: &str) -> String {
         format!("https://localhost:{}/{path}", self.ports[server])
     }

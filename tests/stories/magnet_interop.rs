@@ -1,5 +1,5 @@
-//! Stories of magnet links that name a tracker and nothing else, with seeds by other people. (For the other direction see
-//! `serving_info`, for links without trackers `lsd_links`.)
+//! Stories of magnet links that name a tracker and nothing else, with seeds by other people. (For the other direction
+//! see `serving_info`, for links without trackers `lsd_links`.)
 
 use crate::common::content::Content;
 use crate::common::json;

@@ -1,4 +1,5 @@
-//! Stories of a link to a private torrent (BEP 27): once its description is there, only the peers of its trackers count.
+//! Stories of a link to a private torrent (BEP 27): once its description is there, only the peers of its trackers
+//! count.
 
 use crate::common::bencode::Value;
 use crate::common::content::Content;

@@ -28,6 +28,11 @@ pub struct Stage {
 
 impl Stage {
     pub fn new() -> Option<Stage> {
+        Stage::with_trackers(&[TRACKER_URL])
+    }
+
+    /// The same with these trackers in the torrent, each in a tier of its own.
+    pub fn with_trackers(urls: &[&str]) -> Option<Stage> {
         if !here(&[Tool::Miniupnpd]) {
             return None;
         }
@@ -36,7 +41,8 @@ impl Stage {
         let source = scratch.path().join("source");
         content.write_to(&source);
         let file = scratch.path().join("a.torrent");
-        let torrent = make_with_tiers(&content, &file, 32 * KIB, &[vec![TRACKER_URL.into()]]);
+        let tiers: Vec<Vec<String>> = urls.iter().map(|url| vec![url.to_string()]).collect();
+        let torrent = make_with_tiers(&content, &file, 32 * KIB, &tiers);
         let _tracker = home.start_tracker(scratch.path());
         Some(Stage { home, scratch, content, source, torrent, _tracker })
     }
@@ -60,12 +66,7 @@ impl Stage {
     /// The same, once the router has opened the port. Returns the field `port_mapping`, too.
     pub fn start_open(&self, seed: &Get) -> (Swarmlet, Value) {
         let mut running = self.start(seed);
-        let mut field = Value::Null;
-        wait_until("the router has opened the port", PATIENCE, || {
-            running.must_run();
-            field = mapping(&running);
-            field["state"] == "open"
-        });
+        let field = wait_until_open(&mut running);
         (running, field)
     }
 
@@ -90,9 +91,25 @@ impl Stage {
     }
 }
 
+/// Waits until the router has opened the port. Returns the field `port_mapping`.
+pub fn wait_until_open(running: &mut Swarmlet) -> Value {
+    let mut field = Value::Null;
+    wait_until("the router has opened the port", PATIENCE, || {
+        running.must_run();
+        field = mapping(running);
+        field["state"] == "open"
+    });
+    field
+}
+
 /// The field `port_mapping` of the last report.
 pub fn mapping(running: &Swarmlet) -> Value {
     json::last(&running.stdout(), "status").map_or(Value::Null, |status| status["port_mapping"].clone())
+}
+
+/// Whether the content is checked. Before that, a seed that is interrupted ends with an error.
+fn is_checked(running: &Swarmlet) -> bool {
+    json::last(&running.stdout(), "status").is_some_and(|status| status["state"] == "seeding")
 }
 
 /// Through one protocol: mapped, used by a peer outside, and removed at the end.
@@ -195,7 +212,7 @@ fn a_router_that_starts_again_is_asked_again() {
     }
 }
 
-fn seed_is_older_than(seed: &Swarmlet, seconds: f64) -> bool {
+pub fn seed_is_older_than(seed: &Swarmlet, seconds: f64) -> bool {
     json::last(&seed.stdout(), "status").is_some_and(|status| status["time"].as_f64() > Some(seconds))
 }
 
@@ -245,14 +262,15 @@ fn only_a_router_on_the_way_out_is_asked() {
     let mut seed = stage.start(&stage.seed().args(&["--bind", "lo"]));
     wait_until("it says why", PATIENCE, || {
         seed.must_run();
-        mapping(&seed)["why"] == format!("the router {ROUTER} is not on the way out through lo (--bind)")
+        let why = format!("the router {ROUTER} is not on the way out through lo (--bind)");
+        mapping(&seed)["why"] == why && is_checked(&seed)
     });
     assert_eq!(mapping(&seed)["state"], "useless");
     seed.interrupt().assert_code(0);
     let mut seed = stage.start(&stage.seed().args(&["--proxy", "socks5://127.0.0.1:9"]));
     wait_until("it is off", PATIENCE, || {
         seed.must_run();
-        mapping(&seed)["state"] == "off"
+        mapping(&seed)["state"] == "off" && is_checked(&seed)
     });
     seed.interrupt().assert_code(0);
 }

@@ -214,6 +214,25 @@ fn wrong_answers_in_pcp_and_natpmp_are_ignored() {
     }
 }
 
+/// The route is away for a moment. The router knows its mappings by their nonces, and refuses PCP with another one.
+#[test]
+fn a_mapping_is_renewed_with_the_same_nonce() {
+    let Some(stage) = Stage::new() else { return };
+    let router = stage.script(At::Router, &["packets", OUTER]);
+    let (_, mut seed) = stage.settled();
+    for (command, state) in [("del", "useless"), ("add", "open")] {
+        stage.home.run(At::Inside, &format!("ip route {command} default via {ROUTER}"));
+        wait_until(state, PATIENCE, || {
+            seed.must_run();
+            mapping(&seed)["state"] == state
+        });
+    }
+    assert_eq!(mapping(&seed)["protocol"], "PCP");
+    seed.interrupt().assert_code(0);
+    let said = router.stdout();
+    assert_eq!((said.matches("PCP maps").count(), said.matches("PCP removes").count()), (4, 2), "{said}");
+}
+
 #[test]
 fn an_outer_address_of_the_provider_is_reported() {
     for address in ["100.64.3.4", "10.1.2.3"] {

@@ -125,14 +125,16 @@ fn what_the_variables_do_not_name_is_asked_directly() {
     }
     show(&url, &[("http_proxy", &through), ("no_proxy", "127.0.0.2")]).code(0);
     assert_eq!(proxy.heads().len(), 1);
-    // A redirect may lead away from the proxy.
+    // A redirect may lead away from the proxy, but not from the internet into the local network.
     let target = url.clone();
     let redirecting = Proxy::answering(move |_, stream| {
         let _ = write!(stream, "HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n");
     });
     let through = redirecting.url();
-    show("http://tracker.invalid/a", &[("http_proxy", &through), ("no_proxy", "127.0.0.1")]).code(0);
-    assert_eq!(redirecting.heads().len(), 1);
+    let variables = [("http_proxy", through.as_str()), ("no_proxy", "127.0.0.1")];
+    show("http://tracker.local/a", &variables).code(0);
+    show("http://tracker.invalid/a", &variables).refused(69, "it redirects into the local network");
+    assert_eq!(redirecting.heads().len(), 2);
     // A proxy that cannot be used is named without its password.
     let ran = show(&url, &[("http_proxy", "gopher://me:geheim@127.0.0.1")]);
     let ran = ran.refused(69, "the environment names a proxy that is not supported");

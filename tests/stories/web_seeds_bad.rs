@@ -1,5 +1,5 @@
-//! Stories of web servers that send what they were not asked for. Each has a second server beside it that does it right:
-//! the download is complete, nothing of the bad answers counts, and the memory stays small.
+//! Stories of web servers that send what they were not asked for. Each has a second server beside it that does it
+//! right: the download is complete, nothing of the bad answers counts, and the memory stays small.
 
 use crate::common::content::Content;
 use crate::common::swarmlet::Get;

@@ -62,8 +62,8 @@ impl Plan {
     }
 }
 
-/// Reads the description `info` of the torrent that `link` stands for, and saves its .torrent file. Returns the torrent,
-/// and the bytes of the file.
+/// Reads the description `info` of the torrent that `link` stands for, and saves its .torrent file. Returns the
+/// torrent, and the bytes of the file.
 pub fn describe(link: &Magnet, info: &[u8], states: Option<&StateDir>) -> Result<(Box<Metainfo>, Vec<u8>), Failure> {
     if link.info_hash_v2.is_some_and(|hash| hash != sha256(info)) {
         let why = "the link names two torrents: xt=urn:btih: and xt=urn:btmh: are the hashes of different torrents";

@@ -25,7 +25,7 @@ fn run(asks: &Receiver<Ask>) {
     for ask in asks {
         match ask {
             Ask::Rpc(mut conversation, promise) => {
-                while conversation.next().is_some() {
+                while conversation.next_call().is_some() {
                     conversation.answer(|_, _| Ok(()));
                 }
                 promise.keep(rpc_answer(conversation.finish()));

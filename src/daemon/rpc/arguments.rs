@@ -12,7 +12,11 @@ use std::borrow::Cow;
 const MOST: usize = 500;
 
 /// The arguments of a call.
-pub struct Arguments<'a>(Vec<(Cow<'a, str>, &'a Value<'a>)>);
+pub struct Arguments<'a> {
+    pairs: Vec<(Cow<'a, str>, &'a Value<'a>)>,
+    /// What was sent was no object. (tremc sends a number with `session-stats`.) Then there are no arguments.
+    pub are_damaged: bool,
+}
 
 impl<'a> Arguments<'a> {
     /// What is in `object`. No object is no arguments.
@@ -20,20 +24,20 @@ impl<'a> Arguments<'a> {
         let pairs = match object {
             Some(Value::Object(pairs)) if pairs.len() > MOST => return Err(Failure::params("too many arguments")),
             Some(Value::Object(pairs)) => pairs.as_slice(),
-            None | Some(Value::Null) => &[],
-            Some(_) => return Err(Failure::params("the arguments must be an object")),
+            _ => &[],
         };
-        Ok(Arguments(pairs.iter().map(|(name, value)| (snake(name), value)).collect()))
+        let are_damaged = !matches!(object, None | Some(Value::Null | Value::Object(_)));
+        Ok(Arguments { pairs: pairs.iter().map(|(name, value)| (snake(name), value)).collect(), are_damaged })
     }
 
     /// All of them, with their names in snake_case.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &'a Value<'a>)> {
-        self.0.iter().map(|(name, value)| (&**name, *value))
+        self.pairs.iter().map(|(name, value)| (&**name, *value))
     }
 
     /// The argument of this name, which is given in snake_case. `null` is no argument.
     pub fn get(&self, name: &str) -> Option<&'a Value<'a>> {
-        let found = self.0.iter().rev().find(|(other, _)| other == name);
+        let found = self.pairs.iter().rev().find(|(other, _)| other == name);
         found.map(|(_, value)| *value).filter(|value| **value != Value::Null)
     }
 

@@ -249,7 +249,7 @@ fn ids(arguments: &Arguments) -> Result<Ids, Failure> {
     let is_given = arguments.pairs().any(|(name, _)| name == "ids" || name == "id");
     let wrong = || Failure::params("ids: expected a number, a list of numbers and hashes, or \"recently-active\"");
     match arguments.get("ids").or_else(|| arguments.get("id")) {
-        None if is_given => Err(wrong()),
+        None if is_given || arguments.are_damaged => Err(wrong()),
         None => Ok(Ids::All),
         Some(Value::Text(text)) if snake(text) == "recently_active" => Ok(Ids::Recent),
         Some(Value::List(list)) => Ok(Ids::These(list.iter().filter_map(id).collect())),

@@ -1,6 +1,6 @@
 //! One text that a program posted, and the text that answers it.
 //!
-//! Floor 4. Pure. The text has one request, or in JSON-RPC a list of them. The daemon takes [one call](Conversation::next)
+//! Floor 4. Pure. The text has one request, or in JSON-RPC a list of them. The daemon takes [one call](Conversation::next_call)
 //! after the other and [answers](Conversation::answer) it, at once or later.
 //!
 //! ```text
@@ -60,7 +60,7 @@ impl Conversation {
     }
 
     /// The next call, which has to be [answered](Conversation::answer). What is no call is answered here.
-    pub fn next(&mut self) -> Option<Call> {
+    pub fn next_call(&mut self) -> Option<Call> {
         while let Some(request) = self.requests.pop_front() {
             self.now = Some((request.dialect, request.tag));
             let is_full = self.out.len() > MOST_ANSWER;
@@ -175,7 +175,10 @@ fn request(value: &Value, is_listed: bool) -> Request {
                 return refused(Failure::new(Kind::Request, "id type must be String, Number, or Null"));
             }
             let call = method.ok_or_else(|| Failure::new(Kind::Request, "no method name"));
-            let call = call.and_then(|method| call::read(method, value.get("params")));
+            let call = match value.get("params") {
+                Some(Value::List(_)) => Err(Failure::params("params must be an Object")),
+                params => call.and_then(|method| call::read(method, params)),
+            };
             Request { call, dialect: Dialect::JsonRpc, tag: id }
         }
         _ => refused(Failure::new(Kind::Request, "JSON-RPC version is not 2.0")),

@@ -180,7 +180,7 @@ fn trouble(record: &Record) -> (i64, &str) {
 
 /// Seconds until a download is complete, or until a seed has reached its ratio.
 fn eta(record: &Record, settings: &Settings) -> i64 {
-    let at_rate = |bytes: u64, rate: u64| if rate == 0 { ETA_UNKNOWN } else { (bytes / rate) as i64 };
+    let at_rate = |bytes: u64, rate: u64| bytes.checked_div(rate).map_or(ETA_UNKNOWN, |seconds| seconds as i64);
     let Record { wishes, totals, now, .. } = record;
     match record.state {
         State::Download => at_rate(now.left, now.down_rate),

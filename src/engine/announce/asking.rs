@@ -53,9 +53,9 @@ impl OneFamily {
     }
 }
 
-/// Asks what `announcement` says. The tracker is told the port at which peers that know us from there can connect to us:
-/// perhaps one of the `outer` ports. `found` is given peers as soon as they are known, perhaps by two threads. The texts in the outcome
-/// contain no secrets.
+/// Asks what `announcement` says. The tracker is told the port at which peers that know us from there can connect to
+/// us: perhaps one of the `outer` ports. `found` is given peers as soon as they are known, perhaps by two threads. The
+/// texts in the outcome contain no secrets.
 pub fn ask(
     announcement: &Announcement,
     one_family: &OneFamily,
@@ -128,12 +128,10 @@ fn addresses(url: &str, one_family: &OneFamily) -> Result<Vec<SocketAddr>, Annou
         Some("http" | "https") if http::is_proxied(url) => return Ok(Vec::new()),
         // To look up a host, any port will do.
         Some("http" | "https") => Some(80),
-        _ => return Err(AnnounceFailure::unanswered("its URL is not one of http, https or udp")),
+        _ => return Err(never("its URL is not one of http, https or udp")),
     };
-    let host = url::host(url).ok_or_else(|| AnnounceFailure::unanswered("its URL names no host"))?;
-    let port = url::port(url)
-        .or(usual_port)
-        .ok_or_else(|| AnnounceFailure::unanswered("its URL names no port, as those of udp must"))?;
+    let host = url::host(url).ok_or_else(|| never("its URL names no host"))?;
+    let port = url::port(url).or(usual_port).ok_or_else(|| never("its URL names no port, as those of udp must"))?;
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);
     }

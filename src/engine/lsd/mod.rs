@@ -7,7 +7,7 @@
 
 // Feature: lsd.
 #[cfg(feature = "lsd")]
-mod caps;
+mod ports;
 // Feature: lsd.
 #[cfg(feature = "lsd")]
 mod schedule;

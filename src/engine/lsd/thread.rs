@@ -3,7 +3,7 @@
 //! Floor 3, part of [`lsd`](super). It runs while there is a torrent to announce. The manager and this thread share the
 //! schedule under a lock, which is never held while something is sent.
 
-use super::caps::{Allowance, Ports};
+use super::ports::Ports;
 use super::schedule::Schedule;
 use super::sockets::Sockets;
 use crate::base::hex::to_hex;
@@ -13,13 +13,14 @@ use crate::proto::id::InfoHash;
 use crate::proto::lsd::{MOST_BYTES, Search as Packet};
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
+use crate::swarm::meeting::allowance::Allowance;
 use crate::swarm::meeting::source::Source;
+use crate::sys::wake::{Wake, wait};
 use crate::sys::{lock, random};
 use core::net::SocketAddr;
 use crossbeam_channel::Sender;
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
@@ -36,7 +37,7 @@ pub struct Search {
     cookie: String,
     started: Instant,
     /// Wakes the thread, because the schedule has changed.
-    wake: OwnedFd,
+    wake: Wake,
     plan: Mutex<Plan>,
 }
 
@@ -56,7 +57,7 @@ pub fn add(search: &Arc<Search>, torrent: TorrentId, info_hash: InfoHash, after:
     if plan.runs {
         // If thousands of torrents are added at once, only the first wakes the thread.
         return if plan.wakes.is_none_or(|wakes| plan.schedule.soonest(at) < wakes) {
-            search.wake()
+            search.wake.wake()
         };
     }
     let own = Arc::clone(search);
@@ -70,7 +71,7 @@ pub fn add(search: &Arc<Search>, torrent: TorrentId, info_hash: InfoHash, after:
 impl Search {
     /// A search that announces nothing yet, and whose thread does not run.
     pub fn new(port: u16, manager: Sender<Input>) -> io::Result<Arc<Search>> {
-        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let wake = Wake::new()?;
         let (cookie, plan) = (to_hex(&random::bytes::<4>()), Mutex::default());
         Ok(Arc::new(Search { manager, port, cookie, started: Instant::now(), wake, plan }))
     }
@@ -81,13 +82,8 @@ impl Search {
         plan.schedule.remove(info_hash);
         if plan.runs && plan.schedule.is_empty() {
             // The thread wakes and ends.
-            self.wake();
+            self.wake.wake();
         }
-    }
-
-    fn wake(&self) {
-        // This fails only if the thread was woken very often and has not noticed it yet.
-        let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
     }
 
     fn run(&self) {
@@ -135,18 +131,13 @@ impl Search {
     /// Waits until a packet arrives, until the schedule changes, or until `until`. With `deaf`, it does not wait for
     /// packets. Returns the numbers of the sockets that have packets.
     fn wait(&self, sockets: &Sockets, deaf: bool, until: Option<Time>) -> Vec<usize> {
-        let mut polled = vec![PollFd::new(&self.wake, PollFlags::IN)];
+        let mut sources = vec![self.wake.as_fd()];
         if !deaf {
-            polled.extend(sockets.all().map(|socket| PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::IN)));
+            sources.extend(sockets.all().map(AsFd::as_fd));
         }
-        let pause = until.map(|until| until.saturating_sub(self.started.elapsed()));
-        let pause = pause.and_then(|pause| Timespec::try_from(pause).ok());
-        if let Err(error) = poll(&mut polled, pause.as_ref()) {
-            log::debug!("can't wait for the local network: {error}");
-        }
-        let mut ready = polled.iter().map(|fd| !fd.revents().is_empty());
+        let mut ready = wait(&sources, until.map(|until| until.saturating_sub(self.started.elapsed()))).into_iter();
         if ready.next() == Some(true) {
-            let _ = rustix::io::read(&self.wake, &mut [0u8; 8]);
+            self.wake.clear();
         }
         ready.enumerate().filter(|(_, ready)| *ready).map(|(number, _)| number).collect()
     }

@@ -79,6 +79,8 @@ impl Manager {
             | Event::Disk(_)
             | Event::Paused(_)
             | Event::AnnounceNow
+            | Event::Online
+            | Event::AnnounceAgain
             | Event::BudgetFreed
             | Event::DescriptionGone
             | Event::Timer => {}

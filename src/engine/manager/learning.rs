@@ -21,12 +21,9 @@ use crate::swarm::event::Event;
 use crate::swarm::learning::Learning;
 use crate::swarm::meeting::source::{Source, TRACKERS_ALONE};
 use crate::swarm::shared::Turn;
+use crate::sys::lookup::MOST_HOSTS;
 use crate::sys::outlet;
 use std::sync::Arc;
-use std::thread;
-
-/// Stack of a thread that waits for a lookup.
-const STACK_BYTES: usize = 64 * 1024;
 
 impl Manager {
     /// The user added a torrent of which only the link is known.
@@ -78,16 +75,16 @@ impl Manager {
 
     /// Looks up the peers that a link names by host name.
     fn look_up(&self, torrent: TorrentId, link: &Magnet) {
-        let (hosts, manager) = (link.hosts(), self.peers.around.manager.clone());
+        let (mut hosts, manager) = (link.hosts(), self.peers.around.manager.clone());
         if hosts.is_empty() {
             return;
         }
-        let run = move || {
-            let event = Event::Found { source: Source::Link, addrs: outlet::get().look_up(hosts) };
+        hosts.truncate(MOST_HOSTS);
+        let found = move |addrs| {
             // The manager is gone only when the process ends.
-            let _ = manager.send(Input::Torrent { torrent, event });
+            let _ = manager.send(Input::Torrent { torrent, event: Event::Found { source: Source::Link, addrs } });
         };
-        if let Err(error) = thread::Builder::new().name("lookup".into()).stack_size(STACK_BYTES).spawn(run) {
+        if let Err(error) = outlet::get().look_up_aside(hosts, found) {
             log::warn!("can't start a thread to look up the hosts in a link: {error}");
         }
     }

@@ -1,8 +1,8 @@
 //! How long the manager lets inputs gather before it takes them in.
 //!
 //! Floor 3, part of the [`manager`](super). Many slow peers report a few blocks each, hundreds of times a second. To be
-//! woken for each report costs more than what is done about it. So if the manager is woken often, it pauses for a moment
-//! before it takes in the next batch. The pause is so short that no peer runs out of requests meanwhile.
+//! woken for each report costs more than what is done about it. So if the manager is woken often, it pauses for a
+//! moment before it takes in the next batch. The pause is so short that no peer runs out of requests meanwhile.
 
 use super::INBOX;
 use crate::base::time::Time;

@@ -7,7 +7,7 @@ use super::Manager;
 use crate::base::network::is_near;
 use crate::base::time::Time;
 use crate::engine::config::Config;
-use crate::engine::input::{Command, Input};
+use crate::engine::input::Input;
 use crate::engine::lsd::Lsd;
 use crate::engine::notice::{Notice, Router};
 use crate::engine::portmap::PortMapping;
@@ -50,7 +50,7 @@ impl Searches {
 
     /// A peer says that there is a node of the DHT.
     pub fn meet(&mut self, addr: SocketAddr) {
-        self.dht.order(Order::Meet(vec![addr], false));
+        self.dht.order(Order::Meet { addrs: vec![addr], are_routers: false });
     }
 
     /// Something happened to a torrent.
@@ -89,23 +89,36 @@ impl Manager {
         let has_other_port = seen(before) != seen(outer);
         for standing in [&router.v4, &router.v6] {
             let ip = standing.open().and_then(Open::public_ip);
-            self.searches.dht.order(Order::Outside(outer.get(Transport::Tcp), ip));
+            self.searches.dht.order(Order::Outside { port: outer.get(Transport::Tcp), ip });
         }
         self.searches.router = Router { reached: self.searches.router.reached, ..router };
         self.tell_router(now);
         if has_other_port {
             // Otherwise peers would knock at the wrong port until the next announce.
-            self.ids().into_iter().for_each(|torrent| self.handle(torrent, Event::AnnounceNow, now));
+            self.announce_again(now);
         }
     }
 
-    /// The network is back, so peers are searched for at once.
+    /// What we are bound to is away, and why. Nobody is to blame for what does not come.
+    pub(super) fn is_offline(&mut self, why: String) {
+        self.shared.way_out.lost();
+        self.news.tell(Notice::Offline(Some(why)));
+    }
+
+    /// The network is back, so peers are searched for at once, and web seeds are asked.
     pub(super) fn is_online(&mut self, is_new: bool, now: Time) {
         if is_new {
             self.peers.close_all();
         }
+        self.shared.way_out.back(now);
+        self.ids().into_iter().for_each(|torrent| self.handle(torrent, Event::Online, now));
         self.searches.dht.order(Order::Reopen);
-        self.obey(Command::Announce(None), now);
+        self.announce_again(now);
         self.news.tell(Notice::Offline(None));
+        self.news.hurry(now);
+    }
+
+    fn announce_again(&mut self, now: Time) {
+        self.ids().into_iter().for_each(|torrent| self.handle(torrent, Event::AnnounceAgain, now));
     }
 }

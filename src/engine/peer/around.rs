@@ -8,12 +8,13 @@ use crate::engine::input::Input;
 use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::peer::handshake::{self, Handshake, Reserved};
 use crate::proto::peer::mse::Policy;
+use crate::proto::peer::mse::power::Pair;
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::settings::Settings;
 use crate::sys::lock_to_read;
 use core::net::IpAddr;
 use crossbeam_channel::Sender;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 /// How long a peer may take to make room for what we send.
@@ -38,6 +39,8 @@ pub struct Surroundings {
     pub reserved: Reserved,
     /// When connections are encrypted.
     pub encryption: Policy,
+    /// Numbers for that which were shown to peers that then said nothing more.
+    pub spare_pairs: Arc<Mutex<Vec<Pair>>>,
 }
 
 impl Surroundings {
@@ -51,6 +54,7 @@ impl Surroundings {
             peer_id: settings.peer_id,
             reserved: settings.reserved(),
             encryption: settings.encryption,
+            spare_pairs: Arc::default(),
         }
     }
 

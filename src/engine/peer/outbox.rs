@@ -282,8 +282,8 @@ impl State {
                 PeerOrder::Handshake => out.extend(self.handshake.take().iter().flatten()),
                 PeerOrder::Message(message) => message.emit(&mut out),
                 PeerOrder::Haves(pieces) => pieces.into_iter().for_each(|piece| Message::Have(piece).emit(&mut out)),
-                // The first two are not messages, the next two are carried out when they arrive, and the last is for web
-                // seeds.
+                // The first two are not messages, the next two are carried out when they arrive, and the last is for
+                // web seeds.
                 PeerOrder::Upload(_)
                 | PeerOrder::Metadata { .. }
                 | PeerOrder::Grant(_)

@@ -1,7 +1,7 @@
 //! A peer's reader thread: opens or accepts the connection, shakes hands, then reads messages until the end.
 //!
-//! Floor 3. It also sends the blocks that the peer requests, as long as the socket takes them at once. [`wire`](super::wire)
-//! turns bytes into messages.
+//! Floor 3. It also sends the blocks that the peer requests, as long as the socket takes them at once.
+//! [`wire`](super::wire) turns bytes into messages.
 
 use super::around::{STACK_BYTES, Surroundings, WRITE_TIMEOUT};
 use super::line::Line;
@@ -9,7 +9,8 @@ use super::outbox::Outbox;
 use super::server::Server;
 use super::shaking::answering::greeted;
 use super::shaking::dialing::dial;
-use super::shaking::{HANDSHAKE_DEADLINE, Met, Place};
+use super::shaking::places::Place;
+use super::shaking::{HANDSHAKE_DEADLINE, Met};
 use super::wire::Wire;
 use super::writer;
 use crate::engine::input::Input;
@@ -67,7 +68,7 @@ fn connect_failed(around: &Surroundings, torrent: TorrentId, addr: SocketAddr, e
 
 /// Handles a connection that a peer opened; to be called on its own thread. `place` is free again when the handshake is
 /// over and, if it succeeded, the manager knows about the connection.
-pub fn accept(around: &Surroundings, socket: TcpStream, addr: SocketAddr, place: Place) {
+pub fn accept(around: &Surroundings, socket: Arc<TcpStream>, addr: SocketAddr, place: Place) {
     let mut answered = false;
     // A tracker that checks a peer often waits for an answer before it sends its peer id. A peer that sends everything
     // at once is answered by the manager, because it may not be welcome.
@@ -79,7 +80,7 @@ pub fn accept(around: &Surroundings, socket: TcpStream, addr: SocketAddr, place:
         None => Err(io::Error::other(format!("asks for {info_hash}, which is not here"))),
     };
     let deadline = Instant::now() + HANDSHAKE_DEADLINE;
-    let greeted = greeted(around, Line::Plain(Arc::new(socket)), deadline);
+    let greeted = greeted(around, Line::Plain(socket), deadline);
     let met = match greeted.and_then(|greeted| greeted.hear_handshake(deadline, named)) {
         Ok(met) => met,
         Err(error) => return log::debug!("{addr}: no handshake: {error}"),

@@ -2,8 +2,8 @@
 //!
 //! Floor 3, the inner part of [`reader`](super::reader). A block is read from the kernel straight into the buffer in
 //! which it goes to disk. Lengths are checked before anything is allocated ([`message`] says what may come). Messages
-//! that arrived together are reported together, so that the manager is woken once for many blocks. Requests that a grant
-//! covers are answered here, and the manager is not woken at all.
+//! that arrived together are reported together, so that the manager is woken once for many blocks. Requests that a
+//! grant covers are answered here, and the manager is not woken at all.
 
 pub mod gathering;
 

@@ -1,10 +1,11 @@
 //! Asks the router to let peers in: port mapping by PCP, NAT-PMP or UPnP.
 //!
 //! Floor 3. [`PortMapping`] is the manager's handle. One thread asks the routers of both address families, sleeps until
-//! a mapping has to be renewed or the router announces that it has started, and at the end removes what it mapped. What
-//! to ask is decided by a [`Mapper`](crate::swarm::meeting::portmap::Mapper); which router is asked, by [`route`]. In a
-//! build without the feature `portmap`, `absent.rs` takes the place of this folder.
+//! a mapping has to be renewed, the network changes or the router announces that it has started, and at the end removes
+//! what it mapped. What to ask is decided by a [`Mapper`](crate::swarm::meeting::portmap::Mapper); which router is
+//! asked, by [`route`]. In a build without the feature `portmap`, `absent.rs` takes the place of this folder.
 
+mod family;
 pub mod packets;
 pub mod probe;
 pub mod route;
@@ -14,10 +15,9 @@ pub mod upnp;
 use self::thread::Work;
 use super::config::FINAL_ANNOUNCE_TIME;
 use super::input::Input;
+use crate::sys::wake::Wake;
 use crossbeam_channel::{Receiver, Sender};
-use rustix::event::{EventfdFlags, eventfd};
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -32,7 +32,7 @@ pub struct PortMapping(Option<Handle>);
 
 struct Handle {
     /// It wakes the thread, which then ends.
-    end: Arc<OwnedFd>,
+    end: Wake,
     /// This is disconnected when the thread has ended.
     ended: Receiver<()>,
     /// The thread was told to end then.
@@ -47,10 +47,10 @@ impl PortMapping {
         if !wanted {
             return Ok(PortMapping(None));
         }
-        let end = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        let end = Wake::new()?;
         let (ends, ended) = crossbeam_channel::bounded(0);
         let has_mappings = Arc::default();
-        let mut work = Work::new(port, manager.clone(), Arc::clone(&end), Arc::clone(&has_mappings));
+        let mut work = Work::new(port, manager.clone(), end.clone(), Arc::clone(&has_mappings))?;
         let builder = std::thread::Builder::new().name("portmap".into()).stack_size(STACK_BYTES);
         builder.spawn(move || {
             work.run();
@@ -63,7 +63,7 @@ impl PortMapping {
     pub fn end(&mut self) {
         if let Some(handle) = &mut self.0 {
             handle.told.get_or_insert_with(Instant::now);
-            let _ = rustix::io::write(&handle.end, &1u64.to_ne_bytes());
+            handle.end.wake();
         }
     }
 

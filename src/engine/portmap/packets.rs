@@ -6,12 +6,13 @@
 use super::route::Route;
 use crate::proto::portmap::ANNOUNCE_PORT;
 use crate::sys::outlet::{self, Udp};
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::io;
 use std::net::UdpSocket;
 
-/// All hosts of the network. Every host with IPv4 is a member.
-const ALL_HOSTS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(224, 0, 0, 1)), ANNOUNCE_PORT);
+/// All hosts of the network. Every host is a member.
+const ALL_HOSTS_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
+const ALL_HOSTS_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 /// One byte more than the longest packet (RFC 6887, section 7), so that one that is longer is recognized.
 const BUFFER_BYTES: usize = 1101;
 
@@ -22,9 +23,13 @@ pub fn connect(route: &Route) -> io::Result<Udp> {
     Ok(socket)
 }
 
-/// A socket that hears the announcements of routers.
-pub fn hear() -> io::Result<UdpSocket> {
-    outlet::get().hear(ALL_HOSTS)
+/// A socket that hears what routers in the network of this one announce to all hosts.
+pub fn hear(route: &Route) -> io::Result<UdpSocket> {
+    outlet::get().hear(match route.router {
+        SocketAddr::V4(_) => (ALL_HOSTS_V4, ANNOUNCE_PORT).into(),
+        // The group is in each network. The kernel wants to know which one is meant.
+        SocketAddr::V6(_) => SocketAddrV6::new(ALL_HOSTS_V6, ANNOUNCE_PORT, 0, route.interface).into(),
+    })
 }
 
 /// Reads a datagram of the connected router. `Ok(None)`: there is none. An error: the router has no such port, or
@@ -42,18 +47,16 @@ pub fn receive(socket: &Udp) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Reads at most `most` packets for all hosts, each with its sender.
-pub fn announcements(socket: &UdpSocket, most: usize) -> Vec<(SocketAddr, Vec<u8>)> {
+/// Reads a packet for all hosts. Returns its sender; `None`: there is none.
+pub fn announcement(socket: &UdpSocket) -> Option<(SocketAddr, Vec<u8>)> {
     let mut buffer = [0; BUFFER_BYTES];
-    let mut read = Vec::new();
-    while read.len() < most {
+    loop {
         match socket.recv_from(&mut buffer) {
-            Ok((length, from)) => read.push((from, buffer[..length].to_vec())),
+            Ok((length, from)) => return Some((from, buffer[..length].to_vec())),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => break,
+            Err(_) => return None,
         }
     }
-    read
 }
 
 #[cfg(test)]
@@ -64,7 +67,7 @@ mod tests {
     fn pair() -> (UdpSocket, Udp) {
         let router = UdpSocket::bind("127.0.0.1:0").unwrap();
         let at = router.local_addr().unwrap();
-        let ours = connect(&Route { router: at, ours: at.ip() }).unwrap();
+        let ours = connect(&Route { router: at, ours: at.ip(), interface: 1 }).unwrap();
         ours.wait_at_most(std::time::Duration::from_secs(20)).unwrap();
         (router, ours)
     }

@@ -120,7 +120,7 @@ mod tests {
             // The socket stays, so that later questions are not refused.
             router
         });
-        let said = ask(protocol, &Route { router: at, ours: at.ip() });
+        let said = ask(protocol, &Route { router: at, ours: at.ip(), interface: 1 });
         answering.join().unwrap();
         said
     }

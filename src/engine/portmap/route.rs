@@ -5,12 +5,12 @@
 use crate::base::network::{is_carriers, is_near};
 use crate::proto::portmap::{ROUTER_PORT, gateway};
 use crate::swarm::meeting::portmap::may_ask;
-use crate::sys::in_words;
 use crate::sys::interfaces::{FAR_V6, source_towards, with_name};
 use crate::sys::outlet;
+use crate::sys::{in_words, read_most};
 use core::net::{IpAddr, SocketAddr, SocketAddrV6};
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
+use std::path::Path;
 
 /// Where the kernel shows its routes.
 const TABLE_V4: &str = "/proc/net/route";
@@ -25,6 +25,8 @@ pub struct Route {
     pub router: SocketAddr,
     /// Our own address.
     pub ours: IpAddr,
+    /// The number of the interface that leads there. If it is made again, it has another one.
+    pub interface: u32,
 }
 
 /// The router that leads out of the local network. An error says why no router is asked.
@@ -34,12 +36,13 @@ pub fn find(is_v6: bool) -> Result<Route, String> {
     let found = if is_v6 { gateway::v6(&table) } else { gateway::v4(&table) };
     let found = found.ok_or_else(|| format!("no router leads out of this network with {family}"))?;
     let interface = with_name(found.interface).ok().flatten();
-    if let Some(bound) = outlet::get().bound.as_ref().filter(|bound| bound.interface().ok() != interface) {
+    let interface = interface.ok_or_else(|| format!("the interface {} is gone", found.interface))?;
+    if let Some(bound) = outlet::get().bound.as_ref().filter(|bound| bound.interface().ok() != Some(interface)) {
         return Err(format!("the router {} is not on the way out through {bound} (--bind)", found.ip));
     }
     let router = match found.ip {
         // A link-local address is valid on one interface only.
-        IpAddr::V6(ip) => SocketAddrV6::new(ip, ROUTER_PORT, 0, interface.unwrap_or(0)).into(),
+        IpAddr::V6(ip) => SocketAddrV6::new(ip, ROUTER_PORT, 0, interface).into(),
         ip => SocketAddr::new(ip, ROUTER_PORT),
     };
     if !may_ask(found.ip) {
@@ -51,13 +54,11 @@ pub fn find(is_v6: bool) -> Result<Route, String> {
     if is_v6 && (is_near(ours) || is_carriers(ours)) {
         return Err("this machine has no public IPv6 address".into());
     }
-    Ok(Route { router, ours })
+    Ok(Route { router, ours, interface })
 }
 
 fn read(path: &str) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(TABLE_BYTES).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(String::from_utf8_lossy(&read_most(Path::new(path), TABLE_BYTES)?).into_owned())
 }
 
 #[cfg(test)]

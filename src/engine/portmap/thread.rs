@@ -1,101 +1,71 @@
 //! The thread that asks the routers.
 //!
-//! Floor 3, part of [`portmap`](super). It waits for packets of the routers, for the next renewal, and for the end. Only
-//! UPnP makes it wait for anything else: for the router, with a deadline.
+//! Floor 3, part of [`portmap`](super). It waits for packets of the routers, for the next renewal, for changes of the
+//! network, and for the end. Only UPnP makes it wait for anything else: for the router, with a deadline.
 
+use super::family::{Family, Here, Wish};
 use super::packets;
-use super::route::{self, Route};
-use super::upnp::Upnp;
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
 use crate::engine::config::FINAL_ANNOUNCE_TIME;
 use crate::engine::input::Input as ForManager;
 use crate::engine::notice::Router;
-use crate::proto::portmap::ANNOUNCE_PORT;
-use crate::swarm::meeting::portmap::mapper::Wanted;
-use crate::swarm::meeting::portmap::{Input, Mapper, Output, Standing, Task};
-use crate::sys::outlet::Udp;
-use crate::sys::{in_words, random};
+use crate::swarm::meeting::portmap::Input;
+use crate::sys::wake::alarm::Alarm;
+use crate::sys::wake::{Wake, wait};
+use crate::sys::{in_words, interfaces, random};
 use crossbeam_channel::Sender;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::net::UdpSocket;
-use std::os::fd::OwnedFd;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
-/// If there is no router to ask, we look again after this: the network may be away for a while.
-const LOOK_AGAIN: Time = Time::from_secs(300);
-
-/// Packets that are read at once from the socket that hears all hosts. If there are more, somebody floods the network.
-const MOST_HEARD: usize = 32;
+/// When the network has changed, we look for the router after this. Changes come in groups: an interface, its address,
+/// its routes. If they never end, this is also the pause between two looks.
+const SETTLE: Time = Time::from_secs(1);
 
 /// What the thread works with.
 pub struct Work {
-    port: u16,
+    wish: Wish,
     manager: Sender<ForManager>,
-    end: Arc<OwnedFd>,
-    began: Instant,
+    end: Wake,
+    /// It goes on while the machine sleeps, as the router's clock does.
+    clock: Alarm,
     rng: Rng,
     families: [Family; 2],
-    /// It hears routers that have started.
-    hears: Option<UdpSocket>,
+    /// Here the kernel reports that the network has changed; `None`: it does not.
+    changes: Option<OwnedFd>,
+    /// The network has changed. At this moment we look which routers there are.
+    look_at: Option<Time>,
     told: Router,
     /// There may be something to remove at the end.
     has_mappings: Arc<AtomicBool>,
 }
 
-/// One address family.
-struct Family {
-    is_v6: bool,
-    state: State,
-}
-
-enum State {
-    /// No router is asked: why, and when to look again.
-    Away(String, Time),
-    /// A router is asked.
-    Here(Box<Here>),
-}
-
-struct Here {
-    route: Route,
-    socket: Udp,
-    mapper: Mapper,
-    upnp: Upnp,
-    /// The next task of UPnP.
-    task: Option<Task>,
-    /// Nothing is left to be removed.
-    is_over: bool,
-}
-
 impl Work {
     /// Nothing is asked yet.
-    pub fn new(port: u16, manager: Sender<ForManager>, end: Arc<OwnedFd>, has_mappings: Arc<AtomicBool>) -> Work {
-        let family = |is_v6| Family { is_v6, state: State::Away(String::new(), Time::ZERO) };
-        Work {
-            port,
+    pub fn new(port: u16, manager: Sender<ForManager>, end: Wake, has_mappings: Arc<AtomicBool>) -> io::Result<Work> {
+        let deaf = |error| log::warn!("can't hear when the network changes: {}", in_words(&error));
+        Ok(Work {
+            wish: Wish { port, secret: random::bytes() },
             manager,
             end,
-            began: Instant::now(),
+            clock: Alarm::new()?,
             rng: Rng::new(random::bits()),
-            families: [false, true].map(family),
-            hears: None,
+            families: [false, true].map(Family::new),
+            changes: interfaces::changes_and_routes().map_err(deaf).ok(),
+            look_at: None,
             told: Router::default(),
             has_mappings,
-        }
+        })
     }
 
     /// Asks, renews, and at the end removes.
     pub fn run(&mut self) {
-        match packets::hear() {
-            Ok(socket) => self.hears = Some(socket),
-            Err(error) => log::debug!("can't hear when the router starts again: {}", in_words(&error)),
-        }
         while !self.is_told_to_end() {
+            self.notice();
             self.look();
             self.work();
-            self.hear();
             self.report();
             self.wait(None);
         }
@@ -103,29 +73,41 @@ impl Work {
     }
 
     fn now(&self) -> Time {
-        self.began.elapsed()
+        self.clock.now()
     }
 
-    /// Whether the process ends. (Only its end writes to that descriptor.)
+    /// Whether the process ends. (Nothing clears that.)
     fn is_told_to_end(&self) -> bool {
-        let mut polled = [PollFd::new(&self.end, PollFlags::IN)];
-        poll(&mut polled, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+        wait(&[self.end.as_fd()], Some(Time::ZERO)) == [true]
     }
 
-    /// If something is due for a family, looks whether its router is still the same.
+    /// Notices that the network has changed.
+    fn notice(&mut self) {
+        let Some(changes) = self.changes.as_ref().filter(|_| self.look_at.is_none()) else { return };
+        match interfaces::have_changed(changes) {
+            Ok(false) => {}
+            Ok(true) => self.look_at = Some(self.now() + SETTLE),
+            Err(error) => {
+                log::warn!("can't hear any more when the network changes: {}", in_words(&error));
+                self.changes = None;
+            }
+        }
+    }
+
+    /// If the network has changed, or something is due for a family, looks whether its router is still the same.
     fn look(&mut self) {
-        let (now, port) = (self.now(), self.port);
-        let due = |family: &&mut Family| family.wake().is_some_and(|wake| wake <= now);
-        self.families.iter_mut().filter(due).for_each(|family| family.look(port, now));
+        let now = self.now();
+        let changed = self.look_at.take_if(|at| *at <= now).is_some();
+        let due = |family: &&mut Family| changed || family.wake().is_some_and(|wake| wake <= now);
+        self.families.iter_mut().filter(due).for_each(|family| family.look(&self.wish, now));
     }
 
     /// Does what is due, and at most one task of UPnP for each family; and reads what the routers sent.
     fn work(&mut self) {
-        for family in &mut self.families {
-            let State::Here(here) = &mut family.state else { continue };
-            let mut tell = |here: &mut Here, input| here.tell(input, self.began.elapsed(), &mut self.rng);
+        for here in self.families.iter_mut().filter_map(Family::here_mut) {
+            let mut tell = |here: &mut Here, input| here.tell(input, self.clock.now(), &mut self.rng);
             if let Some(task) = here.task.take() {
-                let result = here.upnp.carry_out(task, self.port);
+                let result = here.upnp.carry_out(task, self.wish.port);
                 log::debug!("UPnP of {}: {task:?}: {result:?}", here.route.router.ip());
                 tell(here, Input::Upnp(result));
             }
@@ -137,39 +119,36 @@ impl Work {
                     tell(here, Input::Unreachable);
                 }
             }
+            here.hear(self.clock.now(), &mut self.rng);
         }
     }
 
-    /// Reads what routers announce to all hosts.
-    fn hear(&mut self) {
-        let Some(hears) = &self.hears else { return };
-        let mut heard = packets::announcements(hears, MOST_HEARD);
-        if heard.len() == MOST_HEARD {
-            log::warn!("somebody floods UDP port {ANNOUNCE_PORT}, so it is not listened to any more");
-            self.hears = None;
-        }
-        let State::Here(here) = &mut self.families[0].state else { return };
-        heard.retain(|(from, _)| *from == here.route.router);
-        for (_, packet) in heard {
-            here.tell(Input::Packet(&packet), self.began.elapsed(), &mut self.rng);
-        }
-    }
-
-    /// Waits until a packet comes, something is due, or the process ends; but not beyond `until`.
+    /// Waits until a packet comes, the network changes, something is due, or the process ends; but not beyond `until`.
     fn wait(&self, until: Option<Time>) {
         let heres = || self.families.iter().filter_map(Family::here);
         if heres().any(|here| here.task.is_some()) {
             return;
         }
-        let mut polled: Vec<PollFd> = heres().map(|here| PollFd::new(&here.socket, PollFlags::IN)).collect();
-        if until.is_none() {
-            polled.push(PollFd::new(&self.end, PollFlags::IN));
-            polled.extend(self.hears.iter().map(|hears| PollFd::new(hears, PollFlags::IN)));
+        let is_ending = until.is_some();
+        let mut due = self.families.iter().map(Family::wake).fold(until, sooner);
+        let mut sources: Vec<BorrowedFd> = vec![self.clock.as_fd()];
+        sources.extend(heres().map(|here| here.socket.as_fd()));
+        if !is_ending {
+            sources.push(self.end.as_fd());
+            for here in heres() {
+                match here.hears(self.now()) {
+                    Ok(hears) => sources.push(hears.as_fd()),
+                    Err(later) => due = sooner(due, later),
+                }
+            }
+            match self.look_at {
+                None => sources.extend(self.changes.iter().map(AsFd::as_fd)),
+                at => due = sooner(due, at),
+            }
         }
-        let due = self.families.iter().map(Family::wake).fold(until, sooner);
-        let pause = due.and_then(|due| Timespec::try_from(due.saturating_sub(self.now())).ok());
-        if let Err(error) = poll(&mut polled, pause.as_ref()) {
-            log::debug!("can't wait for the router: {error}");
+        match self.clock.set(due) {
+            Ok(()) => drop(wait(&sources, None)),
+            Err(error) => log::debug!("can't wait for the router: {error}"),
         }
     }
 
@@ -192,78 +171,13 @@ impl Work {
     fn remove(&mut self) {
         let until = self.now() + FINAL_ANNOUNCE_TIME;
         let now = self.now();
-        for family in &mut self.families {
-            if let State::Here(here) = &mut family.state {
-                (here.task, here.upnp.deadline) = (None, FINAL_ANNOUNCE_TIME);
-                here.tell(Input::End, now, &mut self.rng);
-            }
+        for here in self.families.iter_mut().filter_map(Family::here_mut) {
+            (here.task, here.upnp.deadline) = (None, FINAL_ANNOUNCE_TIME);
+            here.tell(Input::End, now, &mut self.rng);
         }
         while self.families.iter().filter_map(Family::here).any(|here| !here.is_over) && self.now() < until {
             self.wait(Some(until));
             self.work();
-        }
-    }
-}
-
-impl Family {
-    fn here(&self) -> Option<&Here> {
-        match &self.state {
-            State::Away(..) => None,
-            State::Here(here) => Some(here),
-        }
-    }
-
-    /// When something is due.
-    fn wake(&self) -> Option<Time> {
-        match &self.state {
-            State::Away(_, until) => Some(*until),
-            State::Here(here) => here.mapper.wake(),
-        }
-    }
-
-    fn standing(&self) -> Standing {
-        match &self.state {
-            State::Away(why, _) => Standing::Useless(why.clone()),
-            State::Here(here) => here.mapper.standing().clone(),
-        }
-    }
-
-    /// Looks which router there is. If it is another one, begins with it.
-    fn look(&mut self, port: u16, now: Time) {
-        let found = route::find(self.is_v6);
-        if matches!((&self.state, &found), (State::Here(here), Ok(route)) if here.route == *route) {
-            return;
-        }
-        let here = found.and_then(|route| {
-            let unusable = |error| format!("can't ask the router {}: {}", route.router.ip(), in_words(&error));
-            let socket = packets::connect(&route).map_err(unusable)?;
-            let mapper = Mapper::new(Wanted { ours: route.ours, port, nonce: random::bytes() });
-            Ok(Here { route, socket, mapper, upnp: Upnp::new(route), task: None, is_over: false })
-        });
-        self.state = match here {
-            Ok(here) => State::Here(Box::new(here)),
-            Err(why) => State::Away(why, now + LOOK_AGAIN),
-        };
-    }
-}
-
-impl Here {
-    /// Tells the machine what happened, and carries out what follows, except for a task of UPnP.
-    fn tell(&mut self, input: Input, now: Time, rng: &mut Rng) {
-        let mut out = Vec::new();
-        self.mapper.handle(input, now, rng, &mut out);
-        for output in out {
-            match output {
-                Output::Send(packet) => {
-                    if let Err(error) = self.socket.send(&packet) {
-                        // The question is repeated. The error may be an old one.
-                        log::debug!("{}: {}", self.route.router, in_words(&error));
-                    }
-                }
-                Output::Upnp(task) => self.task = Some(task),
-                Output::Changed => {}
-                Output::Ended => self.is_over = true,
-            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The router's UPnP: finds its service, and calls it.
 //!
-//! Floor 3, part of [`portmap`](super). Only the router itself counts: answers to the search from elsewhere are dropped,
-//! and every URL must lead to the router's own address, over http. Redirects are not followed.
+//! Floor 3, part of [`portmap`](super). Only the router itself counts: answers to the search from elsewhere are
+//! dropped, and every URL must lead to the router's own address, over http. Redirects are not followed.
 
 use super::route::Route;
 use crate::base::url;

@@ -1,15 +1,13 @@
 //! The ways into the DHT: nodes that a person or a torrent names, and well-known ones, which are asked only if we know
 //! too few others.
 //!
-//! Floor 3, part of [`udp`](super). Names are looked up by a thread of their own, because the resolver may hang.
+//! Floor 3, part of [`udp`](super).
 
 use crate::base::network::is_near;
 use crate::base::time::Time;
 use crate::engine::config::Dht as Options;
 use crate::swarm::dht::Rhythm;
-use crate::sys::{lookup, outlet};
-use core::net::{IpAddr, SocketAddr};
-use std::thread;
+use core::net::IpAddr;
 
 /// Well-known nodes of libtorrent, transmission, BitTorrent, uTorrent, Vuze, and one for IPv6. (libtorrent's and
 /// transmission's lists.)
@@ -29,8 +27,6 @@ const SAVED_ALONE: Time = Time::from_secs(15);
 const AGAIN: Time = Time::from_secs(5);
 /// ... up to this.
 const AGAIN_MOST: Time = Time::from_secs(3600);
-/// Stack of a thread that waits for a lookup.
-const STACK_BYTES: usize = 64 * 1024;
 
 /// When others have to help.
 pub struct Entrance(Rhythm);
@@ -59,11 +55,11 @@ impl Entrance {
     }
 }
 
-/// The nodes that the person named; or the well-known ones if none is named, and `true`.
-pub fn hosts(options: &Options) -> (Vec<(String, u16)>, bool) {
+/// The nodes that the person named; the well-known ones if none is named.
+pub fn hosts(options: &Options) -> Vec<(String, u16)> {
     match options.nodes.is_empty() {
-        true => (ROUTERS.map(|(host, port)| (host.to_string(), port)).into(), true),
-        false => (options.nodes.clone(), false),
+        true => ROUTERS.map(|(host, port)| (host.to_string(), port)).into(),
+        false => options.nodes.clone(),
     }
 }
 
@@ -72,14 +68,6 @@ pub fn is_local(options: &Options) -> bool {
     let is_local =
         |host: &str| host == "localhost" || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| is_near(ip));
     !options.nodes.is_empty() && options.nodes.iter().all(|(host, _)| is_local(host))
-}
-
-/// Looks up hosts, and tells `found` their addresses.
-pub fn look_up(hosts: Vec<(String, u16)>, found: impl Fn(Vec<SocketAddr>) + Send + 'static) {
-    let run = move || hosts.chunks(lookup::MOST_HOSTS).for_each(|some| found(outlet::get().look_up(some.to_vec())));
-    if let Err(error) = thread::Builder::new().name("lookup".into()).stack_size(STACK_BYTES).spawn(run) {
-        log::warn!("can't start a thread to look up nodes of the DHT: {error}");
-    }
 }
 
 #[cfg(test)]

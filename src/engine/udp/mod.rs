@@ -11,7 +11,6 @@ pub mod nodes;
 mod order;
 pub mod saved;
 mod schedule;
-mod sockets;
 mod thread;
 
 pub use self::order::Order;
@@ -22,7 +21,6 @@ use crate::swarm::dht::Figures;
 use crate::sys::lock;
 use crossbeam_channel::{Receiver, Sender};
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Stack size of the thread: a packet that is read, one that is written, and filters.
@@ -50,9 +48,8 @@ impl Dht {
         let Some(options) = config.dht.clone() else { return Ok(Dht(None)) };
         let states = options.folder.clone().or_else(|| config.states.clone());
         let ((orders, inbox), (ends, ended)) = (Orders::new()?, crossbeam_channel::bounded(0));
-        let (figures, manager, own) = (Shown::default(), manager.clone(), orders.clone());
-        let shown = Arc::clone(&figures);
-        let thread = Thread { options, port, states, manager, orders: own, inbox, figures: shown, _ends: ends };
+        let (manager, own, figures) = (manager.clone(), orders.clone(), Shown::default());
+        let thread = Thread { options, port, states, manager, orders: own, inbox, figures: figures.clone(), ends };
         Ok(Dht(Some(Handle { orders, figures, thread: Some(Box::new(thread)), ended })))
     }
 
@@ -71,10 +68,10 @@ impl Dht {
             self.start();
         }
         // Our outer port may be known before the thread runs.
-        let is_taken = |handle: &&Handle| handle.thread.is_none() || matches!(order, Order::Outside(..));
+        let is_taken = |handle: &&Handle| handle.thread.is_none() || matches!(order, Order::Outside { .. });
         let Some(handle) = self.0.as_ref().filter(is_taken) else { return };
         // Peers may name any number of nodes.
-        if !matches!(order, Order::Meet(..)) || handle.orders.waiting() < MOST_WAITING {
+        if !matches!(order, Order::Meet { .. }) || handle.orders.sender.len() < MOST_WAITING {
             handle.orders.give(order);
         }
     }

@@ -5,22 +5,21 @@
 
 use super::bootstrap::is_local;
 use super::saved::Saved;
-use super::sockets;
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
 use crate::engine::config::Dht as Options;
+use crate::proto::id::InfoHash;
 use crate::proto::krpc::{MOST_READ, NodeId};
-use crate::swarm::dht::{Config, Figures, Goal, Input, Node, Output};
-use crate::sys::outlet::Udp;
-use crate::sys::random;
+use crate::swarm::dht::token::Secret;
+use crate::swarm::dht::{Config, Figures, Goal, Input, Node, Output, Progress};
+use crate::sys::outlet::{self, Udp};
+use crate::sys::wake::{Wake, wait};
+use crate::sys::{in_words, random};
 use core::net::{IpAddr, SocketAddr};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
-/// Most peers that each family stores for others: 0.42 MiB.
-const STORE_PEERS: usize = 10_000;
 /// The nodes of each family hear those of the other this often, to name them to others.
 const EXCHANGE: Time = Time::from_secs(300);
 /// The timer comes no sooner after the one before.
@@ -31,22 +30,26 @@ const PACKETS: u32 = 200;
 /// little, and peers keep their rate.
 const PERIOD: Time = Time::from_millis(100);
 
+/// Both families: whether they are IPv6.
+const BOTH: [bool; 2] = [false, true];
+
 /// The nodes.
 pub struct Nodes {
     families: Vec<Family>,
     rng: Rng,
     began: Instant,
-    /// What the nodes have found or done, for others.
-    found: Vec<Output>,
+    /// How lookups go on, for others.
+    found: Vec<Progress>,
     exchange: Time,
-    /// When the present [`PERIOD`] began, and how many packets were read in it.
-    read: (Time, u32),
+    /// When the present [`PERIOD`] began ...
+    period: Time,
+    /// ... and how many packets were read in it.
+    read: u32,
 }
 
 struct Family {
     socket: Udp,
     node: Node,
-    is_v6: bool,
     /// The timer came last then.
     timer: Time,
 }
@@ -54,9 +57,9 @@ struct Family {
 impl Nodes {
     /// Binds the sockets. The ids are those of the last run.
     pub fn open(port: u16, options: &Options, saved: &Saved) -> io::Result<Nodes> {
-        let (sockets, rng) = (sockets::open(port)?, Rng::new(random::bits()));
+        let (sockets, rng) = (outlet::get().udp_pair(port)?, Rng::new(random::bits()));
         let allow_local = is_local(options);
-        let is_dual = sockets.len() > 1 && (allow_local || sockets::has_v6());
+        let is_dual = sockets.len() > 1 && (allow_local || outlet::get().has_route_v6());
         let mut families = Vec::new();
         for socket in sockets {
             let (is_v6, port) = (socket.is_v6(), socket.port()?);
@@ -65,24 +68,22 @@ impl Nodes {
                 is_v6,
                 is_dual,
                 id: id.unwrap_or_else(|| NodeId(random::bytes())),
-                secret: random::bytes(),
+                secret: Secret(random::bytes()),
                 read_only: options.read_only,
                 port,
                 allow_local,
-                store_peers: STORE_PEERS,
             };
-            let node = Node::new(config, Time::ZERO);
-            families.push(Family { socket, node, is_v6, timer: Time::ZERO });
+            families.push(Family { socket, node: Node::new(config, Time::ZERO), timer: Time::ZERO });
         }
-        let (began, exchange) = (Instant::now(), EXCHANGE);
-        Ok(Nodes { families, rng, began, found: Vec::new(), exchange, read: (Time::ZERO, 0) })
+        let (began, period) = (Instant::now(), Time::ZERO);
+        Ok(Nodes { families, rng, began, found: Vec::new(), exchange: EXCHANGE, period, read: 0 })
     }
 
-    /// Binds new sockets, because the interface of the old ones may be gone. If it is there, the old ones hold the port,
-    /// and work.
+    /// Binds new sockets, because the interface of the old ones may be gone. If it is there, the old ones hold the
+    /// port, and work.
     pub fn reopen(&mut self, port: u16) {
-        for socket in sockets::open(port).unwrap_or_default() {
-            if let Some(family) = self.families.iter_mut().find(|family| family.is_v6 == socket.is_v6()) {
+        for socket in outlet::get().udp_pair(port).unwrap_or_default() {
+            if let Some(family) = self.family(socket.is_v6()) {
                 family.socket = socket;
             }
         }
@@ -93,51 +94,56 @@ impl Nodes {
         self.began.elapsed()
     }
 
+    fn family(&mut self, is_v6: bool) -> Option<&mut Family> {
+        self.families.iter_mut().find(|family| family.socket.is_v6() == is_v6)
+    }
+
     /// There may be a node at `addr`, or a well-known one.
     pub fn meet(&mut self, addr: SocketAddr, is_router: bool) {
-        if let Some(at) = self.families.iter().position(|family| family.is_v6 == addr.is_ipv6()) {
-            self.tell(at, if is_router { Input::Router(addr) } else { Input::Node(addr) });
-        }
+        self.tell(addr.is_ipv6(), if is_router { Input::Router(addr) } else { Input::Node(addr) });
     }
 
     /// The router says that this is our address.
     pub fn is_at(&mut self, ip: IpAddr) {
-        if let Some(at) = self.families.iter().position(|family| family.is_v6 == ip.is_ipv6()) {
-            self.tell(at, Input::Address(ip));
-        }
+        self.tell(ip.is_ipv6(), Input::Address(ip));
     }
 
-    /// Wants something of both families; what of each may differ. An [`Output::Done`] follows of each that knows nodes.
-    pub fn seek(&mut self, ticket: u64, of_v4: &Goal, of_v6: &Goal) {
-        for at in 0..self.families.len() {
-            let goal = if self.families[at].is_v6 { of_v6 } else { of_v4 };
-            let is_of_other = matches!(goal, Goal::Ping(addr) if addr.is_ipv6() != self.families[at].is_v6);
+    /// Wants something of both families; what of each may differ. A [`Step::Over`](crate::swarm::dht::Step::Over)
+    /// follows of each that knows nodes.
+    pub fn seek(&mut self, ticket: InfoHash, of_v4: &Goal, of_v6: &Goal) {
+        for (is_v6, goal) in [(false, of_v4), (true, of_v6)] {
+            let is_of_other = matches!(goal, Goal::Ping(addr) if addr.is_ipv6() != is_v6);
             if !is_of_other {
-                self.tell(at, Input::Seek(ticket, goal.clone()));
+                self.tell(is_v6, Input::Seek { ticket, goal: goal.clone() });
             }
         }
     }
 
     /// Whether it is under way. A family that knows no node does not count, because it may never know one.
-    pub fn is_seeking(&self, ticket: u64) -> bool {
+    pub fn is_seeking(&self, ticket: InfoHash) -> bool {
         self.families.iter().any(|family| family.node.is_seeking(ticket))
     }
 
     /// Nothing is wanted any more under this ticket.
-    pub fn cancel(&mut self, ticket: u64) {
-        (0..self.families.len()).for_each(|at| self.tell(at, Input::Cancel(ticket)));
+    pub fn cancel(&mut self, ticket: InfoHash) {
+        BOTH.into_iter().for_each(|is_v6| self.tell(is_v6, Input::Cancel(ticket)));
+        self.found.retain(|progress| progress.ticket != ticket);
     }
 
-    /// Tells the node of a family something, and carries out what follows.
-    fn tell(&mut self, at: usize, input: Input) {
+    /// Tells the node of a family something, if there is one, and carries out what follows.
+    fn tell(&mut self, is_v6: bool, input: Input) {
         let (mut out, mut met, now) = (Vec::new(), Vec::new(), self.now());
-        let Some(family) = self.families.get_mut(at) else { return };
+        let Some(family) = self.families.iter_mut().find(|family| family.socket.is_v6() == is_v6) else { return };
         family.node.handle(input, now, &mut self.rng, &mut out);
         for output in out {
             match output {
-                Output::Send(to, bytes) => sockets::send(&family.socket, to, &bytes),
+                Output::Send { to, bytes } => {
+                    // A packet that can't be sent now is as if it were lost on its way.
+                    let failed = family.socket.send_to(&bytes, to).err();
+                    failed.iter().for_each(|error| log::trace!("{to}: can't send: {}", in_words(error)));
+                }
                 Output::Met(others) => met.extend(others),
-                Output::Step(..) | Output::Done(..) => self.found.push(output),
+                Output::Progress(progress) => self.found.push(progress),
             }
         }
         // A node that is met is only remembered, so nothing follows at once.
@@ -145,60 +151,54 @@ impl Nodes {
     }
 
     /// Does what is due, and returns what was found since the last time.
-    pub fn work(&mut self) -> Vec<Output> {
+    pub fn work(&mut self) -> Vec<Progress> {
         let now = self.now();
-        for at in 0..self.families.len() {
-            let family = &mut self.families[at];
-            if family.due(now).is_some_and(|due| due <= now) {
+        for is_v6 in BOTH {
+            let is_due = |family: &&mut Family| family.due(now).is_some_and(|due| due <= now);
+            if let Some(family) = self.family(is_v6).filter(is_due) {
                 family.timer = now;
-                self.tell(at, Input::Timer);
+                self.tell(is_v6, Input::Timer);
             }
         }
-        if self.exchange <= now && self.families.len() == 2 {
+        if self.exchange <= now {
             self.exchange = now + EXCHANGE;
-            let good: Vec<_> = self.families.iter().map(|family| family.node.contacts(now)).collect();
-            good.into_iter().rev().enumerate().for_each(|(at, others)| self.tell(at, Input::Others(others)));
+            for is_v6 in BOTH {
+                let others = self.family(!is_v6).map(|family| family.node.contacts(now));
+                others.into_iter().for_each(|others| self.tell(is_v6, Input::Others(others)));
+            }
         }
         std::mem::take(&mut self.found)
     }
 
     /// Waits until a packet comes, something is due, somebody wakes us, or until `until`. Reads the packets.
-    pub fn wait(&mut self, wake: Option<&OwnedFd>, until: Option<Time>) {
+    pub fn wait(&mut self, wake: Option<&Wake>, until: Option<Time>) {
         let now = self.now();
-        if now >= self.read.0 + PERIOD {
-            self.read = (now, 0);
+        if now >= self.period + PERIOD {
+            (self.period, self.read) = (now, 0);
         }
-        let deaf_until = (self.read.1 >= PACKETS).then_some(self.read.0 + PERIOD);
+        let deaf_until = (self.read >= PACKETS).then_some(self.period + PERIOD);
         let due = self.families.iter().map(|family| family.due(now)).fold(sooner(until, deaf_until), sooner);
-        let mut polled: Vec<PollFd> = wake.into_iter().map(|wake| PollFd::new(wake, PollFlags::IN)).collect();
+        let sockets = self.families.iter().filter(|_| deaf_until.is_none()).map(|family| family.socket.as_fd());
+        let sources: Vec<BorrowedFd> = wake.map(AsFd::as_fd).into_iter().chain(sockets).collect();
+        wait(&sources, due.map(|due| due.saturating_sub(now)));
+        wake.into_iter().for_each(Wake::clear);
         if deaf_until.is_none() {
-            let fds = self.families.iter().map(|family| family.socket.as_fd());
-            polled.extend(fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-        }
-        let pause = due.and_then(|due| Timespec::try_from(due.saturating_sub(now)).ok());
-        if let Err(error) = poll(&mut polled, pause.as_ref()) {
-            log::debug!("can't wait for the DHT: {error}");
-        }
-        if let Some(wake) = wake {
-            let _ = rustix::io::read(wake, &mut [0u8; 8]);
-        }
-        if deaf_until.is_none() {
-            (0..self.families.len()).for_each(|at| self.read(at));
+            BOTH.into_iter().for_each(|is_v6| self.read(is_v6));
         }
     }
 
     /// Reads the packets that wait in a socket, as far as the limit allows. No family takes all of it at once.
-    fn read(&mut self, at: usize) {
+    fn read(&mut self, is_v6: bool) {
         // One byte more than the longest packet that is read, so that one that is longer is recognized.
         let mut buffer = [0; MOST_READ + 1];
-        let most = PACKETS.min(self.read.1 + PACKETS / 2);
-        while self.read.1 < most
-            && let Some((from, length)) = sockets::receive(&self.families[at].socket, &mut buffer)
+        let most = PACKETS.min(self.read + PACKETS / 2);
+        while self.read < most
+            && let Some((from, length)) = self.family(is_v6).and_then(|family| family.socket.receive_from(&mut buffer))
         {
-            self.read.1 += 1;
+            self.read += 1;
             let bytes = &buffer[..length];
-            if length <= MOST_READ && sockets::is_of_dht(bytes) {
-                self.tell(at, Input::Packet(from, bytes));
+            if length <= MOST_READ && is_of_dht(bytes) {
+                self.tell(is_v6, Input::Packet { from, bytes });
             }
         }
     }
@@ -212,9 +212,9 @@ impl Nodes {
     /// What is to be saved.
     pub fn saved(&self) -> Saved {
         let (mut saved, now) = (Saved::default(), self.now());
-        for Family { socket, node, is_v6, .. } in &self.families {
+        for Family { socket, node, .. } in &self.families {
             saved.port = socket.port().unwrap_or(0);
-            saved.ids[usize::from(*is_v6)] = Some(node.id());
+            saved.ids[usize::from(socket.is_v6())] = Some(node.id());
             saved.nodes.extend(node.contacts(now).into_iter().map(|contact| contact.addr));
         }
         saved
@@ -228,10 +228,21 @@ impl Family {
     }
 }
 
+/// Whether a datagram is of the DHT: a bencoded dict (libtorrent's rule). uTP begins with a byte whose low half is 1,
+/// the answer of a tracker with 0: they may share the port one day.
+fn is_of_dht(bytes: &[u8]) -> bool {
+    /// Bytes of the shortest packet.
+    const LEAST: usize = 20;
+    bytes.len() > LEAST && bytes.first() == Some(&b'd') && bytes.last() == Some(&b'e')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::swarm::dht::Step;
     use std::net::UdpSocket;
+
+    const WISH: InfoHash = InfoHash([7; 20]);
 
     fn port(nodes: &Nodes) -> u16 {
         nodes.saved().port
@@ -248,7 +259,7 @@ mod tests {
         let mut first = nodes(&[("127.0.0.1", 9)]);
         let mut second = nodes(&[("127.0.0.1", port(&first))]);
         let addr: SocketAddr = ([127, 0, 0, 1], port(&first)).into();
-        second.seek(7, &Goal::Ping(addr), &Goal::Ping(addr));
+        second.seek(WISH, &Goal::Ping(addr), &Goal::Ping(addr));
         let end = Instant::now() + Time::from_secs(20);
         let outcome = loop {
             assert!(Instant::now() < end, "it answers");
@@ -256,7 +267,7 @@ mod tests {
             second.wait(None, Some(soon));
             first.wait(None, Some(first.now()));
             first.work();
-            if let Some(Output::Done(7, outcome)) = second.work().pop() {
+            if let Some(Progress { ticket: WISH, step: Step::Over(outcome) }) = second.work().pop() {
                 break outcome;
             }
         };
@@ -270,17 +281,27 @@ mod tests {
         let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
         let mut asking = nodes(&[("127.0.0.1", 9)]);
         let goal = Goal::Ping(silent.local_addr().unwrap());
-        asking.seek(7, &goal, &goal);
+        asking.seek(WISH, &goal, &goal);
         let end = Instant::now() + Time::from_secs(20);
         let outcome = loop {
             assert!(Instant::now() < end, "it is given up");
             asking.wait(None, Some(asking.now() + Time::from_secs(20)));
-            if let Some(Output::Done(7, outcome)) = asking.work().pop() {
+            if let Some(Progress { ticket: WISH, step: Step::Over(outcome) }) = asking.work().pop() {
                 break outcome;
             }
         };
         assert_eq!((outcome.questions, outcome.answers), (1, 0));
         assert!(asking.now() < Time::from_secs(9), "the timer comes when the node expects it");
+    }
+
+    #[test]
+    fn nothing_is_told_of_a_wish_that_was_given_up() {
+        let mut asking = nodes(&[("127.0.0.1", 9)]);
+        let goal = Goal::Ping(([127, 0, 0, 1], 9).into());
+        asking.seek(WISH, &goal, &goal);
+        assert_eq!(asking.found.len(), 1, "it is asked");
+        asking.cancel(WISH);
+        assert!(asking.work().is_empty() && !asking.is_seeking(WISH));
     }
 
     #[test]
@@ -294,6 +315,15 @@ mod tests {
     }
 
     #[test]
+    fn datagrams_are_told_apart_by_their_first_bytes() {
+        assert!(is_of_dht(b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe"));
+        let utp = [0x21; 20];
+        for other in [&utp[..], b"\0\0\0\x01aaaaaaaaaaaaaaaaaaaaaae", b"", b"de", b"d1:y1:qe", &[b'd'; 60]] {
+            assert!(!is_of_dht(other), "{other:?}");
+        }
+    }
+
+    #[test]
     fn a_flood_is_read_in_portions() {
         let mut flooded = nodes(&[("127.0.0.1", 9)]);
         let liar = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -302,13 +332,13 @@ mod tests {
                 .unwrap();
         }
         // A period that does not end during this test.
-        flooded.read.0 = flooded.now() + Time::from_secs(3600);
+        flooded.period = flooded.now() + Time::from_secs(3600);
         for read in [PACKETS / 2, PACKETS, PACKETS] {
             flooded.wait(None, Some(Time::ZERO));
-            assert_eq!(flooded.read.1, read, "the other family has half of it");
+            assert_eq!(flooded.read, read, "the other family has half of it");
         }
-        flooded.read.0 = Time::ZERO;
+        flooded.period = Time::ZERO;
         flooded.wait(None, None);
-        assert!(flooded.read.1 > 0 && flooded.figures().answers_out < 60, "one address gets few answers");
+        assert!(flooded.read > 0 && flooded.figures().answers_out < 60, "one address gets few answers");
     }
 }

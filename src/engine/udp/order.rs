@@ -24,12 +24,22 @@ pub enum Order {
     Complete(InfoHash),
     /// End the lookup of a torrent and announce it no longer, if it was announced.
     Remove(InfoHash),
-    /// There may be nodes at these addresses; with `true`, well-known ones.
-    Meet(Vec<SocketAddr>, bool),
+    /// There may be nodes.
+    Meet {
+        /// Their addresses.
+        addrs: Vec<SocketAddr>,
+        /// They are well-known ones.
+        are_routers: bool,
+    },
     /// There may be nodes at these hosts: a torrent says so. They are asked if we know few others.
     LookUp(Vec<(String, u16)>),
-    /// The router maps this port to ours, or none that is another one; and this is its address.
-    Outside(Option<u16>, Option<IpAddr>),
+    /// What the router does for us.
+    Outside {
+        /// The port that it maps to ours, if that is another one.
+        port: Option<u16>,
+        /// Its address.
+        ip: Option<IpAddr>,
+    },
     /// The network is back: use new sockets.
     Reopen,
     /// Save the nodes, and end.

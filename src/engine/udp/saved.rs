@@ -16,9 +16,9 @@ use super::bootstrap;
 use crate::base::hex::{from_hex, to_hex};
 use crate::engine::config::Dht as Options;
 use crate::proto::krpc::NodeId;
+use crate::sys::read_most;
 use core::net::SocketAddr;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// The file's name, in the folder of the states. A DHT in the local network has a file of its own, because its nodes
@@ -42,14 +42,13 @@ pub struct Saved {
 }
 
 impl Saved {
-    /// Reads the file in `folder`. If it can't be read or is broken, what can be read of it counts.
+    /// Reads the file in `folder`. Of a file that is broken the whole lines count.
     pub fn load(folder: &Path, options: &Options) -> Saved {
-        let (mut bytes, name) = (Vec::new(), name(options));
-        match File::open(folder.join(name)).and_then(|file| file.take(MOST_BYTES).read_to_end(&mut bytes)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => log::warn!("can't read {name}: {error}"),
-            _ => {}
+        let read = read_most(&folder.join(name(options)), MOST_BYTES);
+        if let Some(error) = read.as_ref().err().filter(|error| error.kind() != ErrorKind::NotFound) {
+            log::warn!("can't read {}: {error}", name(options));
         }
-        Saved::parse(&String::from_utf8_lossy(&bytes))
+        Saved::parse(&String::from_utf8_lossy(&read.unwrap_or_default()))
     }
 
     fn parse(text: &str) -> Saved {

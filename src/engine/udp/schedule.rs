@@ -6,6 +6,7 @@
 use crate::base::time::Time;
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
+use crate::swarm::dht::table::K;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How often a torrent is looked up and announced (libtorrent). Others keep an announce for 30 minutes or longer.
@@ -23,21 +24,25 @@ const APART: Time = Time::from_millis(500);
 pub struct Schedule {
     torrents: BTreeMap<InfoHash, Turn>,
     /// Those that wait, by the time of their turn.
-    queue: BTreeSet<(Second, InfoHash)>,
+    queue: BTreeSet<(Time, InfoHash)>,
     /// No lookup begins before this.
     from: Time,
 }
 
-/// A moment, in seconds. (There may be thousands of torrents, and a [`Time`] has 16 bytes.)
-type Second = u32;
-
-struct Turn {
-    torrent: TorrentId,
-    is_seed: bool,
+/// A torrent.
+#[derive(Clone, Copy)]
+pub struct Turn {
+    pub torrent: TorrentId,
+    /// We have all of it.
+    pub is_seed: bool,
     /// How often it was looked up in vain.
     vain: u8,
     /// When it is its turn; `None`: it is being looked up.
-    at: Option<Second>,
+    at: Option<Time>,
+    /// The lookup has found somebody else who has it.
+    pub found: bool,
+    /// So many nodes of a family were told that we are a peer.
+    pub announced: usize,
 }
 
 impl Schedule {
@@ -45,19 +50,20 @@ impl Schedule {
     /// keeps its turn.
     pub fn add(&mut self, torrent: TorrentId, info_hash: InfoHash, is_seed: bool, at: Time) {
         let is_new = !self.torrents.contains_key(&info_hash);
-        let turn = self.torrents.entry(info_hash).or_insert(Turn { torrent, is_seed, vain: 0, at: None });
+        let new = Turn { torrent, is_seed, vain: 0, at: None, found: false, announced: 0 };
+        let turn = self.torrents.entry(info_hash).or_insert(new);
         (turn.torrent, turn.is_seed) = (torrent, is_seed);
-        if is_new || turn.at.is_some_and(|before| before > second(at) && turn.vain == 0) {
+        if is_new || turn.at.is_some_and(|before| before > at && turn.vain == 0) {
             self.wait_until(info_hash, at);
         }
     }
 
     fn wait_until(&mut self, info_hash: InfoHash, at: Time) {
         let Some(turn) = self.torrents.get_mut(&info_hash) else { return };
-        if let Some(before) = turn.at.replace(second(at)) {
+        if let Some(before) = turn.at.replace(at) {
             self.queue.remove(&(before, info_hash));
         }
-        self.queue.insert((second(at), info_hash));
+        self.queue.insert((at, info_hash));
     }
 
     /// A torrent is complete.
@@ -74,43 +80,43 @@ impl Schedule {
         }
     }
 
-    /// All torrents are to be looked up and announced again, in the order of their turns.
-    pub fn all_again(&mut self, now: Time) {
-        for info_hash in self.torrents.keys().copied().collect::<Vec<_>>() {
-            self.wait_until(info_hash, now);
-        }
+    /// All torrents are to be looked up and announced again. Returns them.
+    pub fn all_again(&mut self, now: Time) -> Vec<InfoHash> {
+        let all: Vec<InfoHash> = self.torrents.keys().copied().collect();
+        all.iter().for_each(|info_hash| self.wait_until(*info_hash, now));
+        all
     }
 
     /// When the next lookup begins, if no other one ends before.
     pub fn next(&self) -> Option<Time> {
         let (at, _) = self.queue.first().filter(|_| self.torrents.len() - self.queue.len() < AT_ONCE)?;
-        Some(Time::from_secs(u64::from(*at)).max(self.from))
+        Some(self.from.max(*at))
     }
 
-    /// The torrent that is looked up now, and whether we are a seed of it; `None`: no lookup is due.
-    pub fn begin(&mut self, now: Time) -> Option<(TorrentId, InfoHash, bool)> {
+    /// The torrent that is looked up now; `None`: no lookup is due.
+    pub fn begin(&mut self, now: Time) -> Option<(InfoHash, Turn)> {
         self.next().filter(|at| *at <= now)?;
         let (_, info_hash) = self.queue.pop_first()?;
         self.from = now + APART.min(EVERY / self.torrents.len() as u32);
         let turn = self.torrents.get_mut(&info_hash)?;
-        turn.at = None;
-        Some((turn.torrent, info_hash, turn.is_seed))
+        (turn.at, turn.found, turn.announced) = (None, false, 0);
+        Some((info_hash, *turn))
     }
 
-    /// A lookup has ended. It was in vain if no peer was `found`, which does not matter to a seed, or if too few nodes
-    /// took the announce to be `announced` well: at first we know few nodes, and those next to the torrent are others.
-    pub fn ended(&mut self, info_hash: InfoHash, found: bool, announced: bool, now: Time) {
-        let Some(turn) = self.torrents.get_mut(&info_hash).filter(|turn| turn.at.is_none()) else { return };
-        let is_vain = !announced || !(found || turn.is_seed);
+    /// A torrent, if it is being looked up.
+    pub fn running(&mut self, info_hash: &InfoHash) -> Option<&mut Turn> {
+        self.torrents.get_mut(info_hash).filter(|turn| turn.at.is_none())
+    }
+
+    /// A lookup has ended. It was in vain if no peer was found, which does not matter to a seed, or if too few nodes
+    /// took the announce: at first we know few nodes, and those next to the torrent are others.
+    pub fn ended(&mut self, info_hash: InfoHash, now: Time) {
+        let Some(turn) = self.running(&info_hash) else { return };
+        let is_vain = turn.announced < K || !(turn.found || turn.is_seed);
         let pause = if is_vain { EVERY.min(AGAIN * 2u32.pow(u32::from(turn.vain.min(8)))) } else { EVERY };
         turn.vain = if is_vain { turn.vain.saturating_add(1) } else { 0 };
         self.wait_until(info_hash, now + pause);
     }
-}
-
-/// The second that begins then, or after it.
-fn second(time: Time) -> Second {
-    u32::try_from(time.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -134,6 +140,12 @@ mod tests {
         schedule
     }
 
+    fn end_lookup(schedule: &mut Schedule, info_hash: InfoHash, found: bool, announced: usize, now: Time) {
+        let turn = schedule.running(&info_hash).expect("it is being looked up");
+        (turn.found, turn.announced) = (found, announced);
+        schedule.ended(info_hash, now);
+    }
+
     /// When lookups begin until `end`, if each takes `takes`.
     fn lookups(schedule: &mut Schedule, takes: Time, found: bool, end: Time) -> Vec<(u64, TorrentId)> {
         let (mut begun, mut running, mut now) = (Vec::new(), BTreeSet::new(), Time::ZERO);
@@ -143,9 +155,9 @@ mod tests {
             now = next.max(now);
             if let Some((at, info_hash)) = running.first().copied().filter(|(at, _)| *at <= now) {
                 running.pop_first();
-                schedule.ended(info_hash, found, true, at);
+                end_lookup(schedule, info_hash, found, K, at);
             } else {
-                let (torrent, info_hash, _) = schedule.begin(now).expect("it is due");
+                let (info_hash, Turn { torrent, .. }) = schedule.begin(now).expect("it is due");
                 begun.push((now.as_secs(), torrent));
                 running.insert((now + takes, info_hash));
                 assert!(running.len() <= AT_ONCE);
@@ -167,12 +179,22 @@ mod tests {
     #[test]
     fn a_seed_that_few_nodes_know_is_announced_again_soon() {
         let mut one = schedule(1, true);
-        let mut announced = |at: u64, announced| {
+        let mut announced = |at: u64, nodes| {
             one.begin(Time::from_secs(at)).expect("it is due");
-            one.ended(hash(0), true, announced, Time::from_secs(at));
+            end_lookup(&mut one, hash(0), true, nodes, Time::from_secs(at));
             one.next().unwrap().as_secs()
         };
-        assert_eq!([announced(0, false), announced(5, false), announced(15, true)], [5, 15, 915]);
+        assert_eq!([announced(0, 0), announced(5, K - 1), announced(15, K)], [5, 15, 915]);
+    }
+
+    #[test]
+    fn what_one_lookup_found_does_not_count_for_the_next() {
+        let (mut one, later) = (schedule(1, false), Time::from_secs(900));
+        one.begin(Time::ZERO).expect("it is due");
+        end_lookup(&mut one, hash(0), true, K, Time::ZERO);
+        one.begin(later).expect("it is due");
+        one.ended(hash(0), later);
+        assert_eq!(one.next(), Some(later + AGAIN));
     }
 
     #[test]
@@ -194,9 +216,9 @@ mod tests {
         assert!(one.next().is_none() && one.begin(Time::ZERO).is_none());
         let mut other = schedule(1, false);
         other.is_complete(&hash(0));
-        assert!(other.begin(Time::ZERO).is_some_and(|(_, _, is_seed)| is_seed));
+        assert!(other.begin(Time::ZERO).is_some_and(|(_, turn)| turn.is_seed));
         other.remove(&hash(0));
-        other.ended(hash(0), true, true, Time::ZERO);
+        other.ended(hash(0), Time::ZERO);
         assert_eq!(other.next(), None);
     }
 
@@ -204,10 +226,10 @@ mod tests {
     fn all_torrents_can_be_looked_up_again() {
         let mut both = schedule(2, true);
         let (at, later) = (Time::from_secs(1), Time::from_secs(10));
-        let (_, info_hash, _) = both.begin(at).expect("it is due");
-        both.ended(info_hash, true, true, at);
+        let (info_hash, _) = both.begin(at).expect("it is due");
+        end_lookup(&mut both, info_hash, true, K, at);
         both.begin(later).expect("the other is due");
-        both.all_again(later);
+        assert_eq!(both.all_again(later).len(), 2);
         assert_eq!((0..3).filter(|n| both.begin(later + APART * (n + 1)).is_some()).count(), 2);
     }
 

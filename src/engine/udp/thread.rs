@@ -6,7 +6,7 @@ use super::bootstrap::{self, Entrance, FEW};
 use super::nodes::Nodes;
 use super::order::Order;
 use super::saved::{self, Saved};
-use super::schedule::Schedule;
+use super::schedule::{Schedule, Turn};
 use crate::base::time::{Time, sooner};
 use crate::base::units::count;
 use crate::engine::config::Dht as Options;
@@ -14,17 +14,14 @@ use crate::engine::input::Input;
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crate::storage::resume::StateDir;
-use crate::swarm::dht::table::K;
-use crate::swarm::dht::{Announce, Figures, Goal, Outcome, Output, Step};
+use crate::swarm::dht::{Announce, Figures, Goal, Outcome, Progress, Step};
 use crate::swarm::event::Event;
 use crate::swarm::meeting::source::Source;
-use crate::sys::{in_words, lock};
+use crate::sys::wake::Wake;
+use crate::sys::{in_words, lock, outlet};
 use core::net::{IpAddr, SocketAddr};
 use crossbeam_channel::{Receiver, Sender};
-use rustix::event::{EventfdFlags, eventfd};
-use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 
 /// The nodes are saved this often.
@@ -33,30 +30,22 @@ const SAVE_EVERY: Time = Time::from_secs(900);
 /// Where orders are given.
 #[derive(Clone)]
 pub struct Orders {
-    sender: Sender<Order>,
-    /// It wakes the thread.
-    wake: Arc<OwnedFd>,
+    pub sender: Sender<Order>,
+    wake: Wake,
 }
 
 impl Orders {
     /// There, and where the thread gets them.
     pub fn new() -> io::Result<(Orders, Receiver<Order>)> {
-        let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-        let (sender, inbox) = crossbeam_channel::unbounded();
+        let (wake, (sender, inbox)) = (Wake::new()?, crossbeam_channel::unbounded());
         Ok((Orders { sender, wake }, inbox))
     }
 
     /// Gives an order.
     pub fn give(&self, order: Order) {
-        // Sending fails if the thread has ended because it got no socket; waking, if it was woken very often and has
-        // not noticed it yet.
+        // It fails if the thread has ended because it got no socket.
         let _ = self.sender.send(order);
-        let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
-    }
-
-    /// How many orders the thread has not seen yet.
-    pub fn waiting(&self) -> usize {
-        self.sender.len()
+        self.wake.wake();
     }
 }
 
@@ -74,8 +63,8 @@ pub struct Thread {
     pub orders: Orders,
     pub inbox: Receiver<Order>,
     pub figures: Shown,
-    /// The manager sees that the thread has ended, because this is dropped.
-    pub _ends: Sender<()>,
+    /// When this is dropped, the manager sees that the thread has ended.
+    pub ends: Sender<()>,
 }
 
 /// What the thread does.
@@ -84,24 +73,11 @@ struct Work {
     nodes: Nodes,
     entrance: Entrance,
     schedule: Schedule,
-    /// By their tickets.
-    lookups: BTreeMap<u64, Lookup>,
-    last_ticket: u64,
     /// Nodes in the file.
     known: usize,
     save_at: Time,
     /// The port of the router that leads to ours (IPv4), if it is known.
     outer_port: Option<u16>,
-}
-
-/// A lookup that runs.
-struct Lookup {
-    torrent: TorrentId,
-    info_hash: InfoHash,
-    /// Somebody else has the torrent.
-    found: bool,
-    /// So many nodes of a family were told that we are a peer.
-    announced: usize,
 }
 
 impl Thread {
@@ -115,22 +91,18 @@ impl Thread {
             }
         };
         saved.nodes.iter().for_each(|addr| nodes.meet(*addr, false));
-        let known = saved.nodes.len();
-        let entrance = Entrance::new(known, !self.options.nodes.is_empty());
-        let (schedule, lookups) = (Schedule::default(), BTreeMap::new());
         let mut work = Work {
+            entrance: Entrance::new(saved.nodes.len(), !self.options.nodes.is_empty()),
             thread: self,
             nodes,
-            entrance,
-            schedule,
-            lookups,
-            last_ticket: 0,
-            known,
+            schedule: Schedule::default(),
+            known: saved.nodes.len(),
             save_at: SAVE_EVERY,
             outer_port: None,
         };
         while work.turn() {}
         work.save();
+        drop(work.thread.ends);
     }
 }
 
@@ -143,30 +115,40 @@ impl Work {
                     self.schedule.add(torrent, info_hash, is_seed, self.nodes.now() + after);
                 }
                 Order::Complete(info_hash) => self.schedule.is_complete(&info_hash),
-                Order::Remove(info_hash) => self.remove(&info_hash),
-                Order::Meet(addrs, is_router) => addrs.into_iter().for_each(|addr| self.nodes.meet(addr, is_router)),
+                Order::Remove(info_hash) => {
+                    self.schedule.remove(&info_hash);
+                    self.nodes.cancel(info_hash);
+                }
+                Order::Meet { addrs, are_routers } => {
+                    addrs.into_iter().for_each(|addr| self.nodes.meet(addr, are_routers));
+                }
                 // They are of use only if we know few.
                 Order::LookUp(hosts) if self.nodes.figures().good < FEW => self.look_up(hosts, false),
                 Order::LookUp(_) => {}
-                Order::Outside(port, ip) => {
+                Order::Outside { port, ip } => {
                     ip.into_iter().for_each(|ip| self.nodes.is_at(ip));
-                    self.has_port(port);
+                    let seen = |port: Option<u16>| port.unwrap_or(self.thread.port);
+                    if seen(port) != seen(std::mem::replace(&mut self.outer_port, port)) {
+                        // Nodes must not name the old one until the next turn of each torrent.
+                        let all = self.schedule.all_again(self.nodes.now());
+                        all.into_iter().for_each(|info_hash| self.nodes.cancel(info_hash));
+                    }
                 }
                 Order::Reopen => self.nodes.reopen(self.thread.port),
                 Order::End => return false,
             }
         }
         let now = self.nodes.now();
-        while let Some((torrent, info_hash, is_seed)) = self.schedule.begin(now) {
-            self.begin(torrent, info_hash, is_seed);
+        while let Some((info_hash, turn)) = self.schedule.begin(now) {
+            self.begin(info_hash, turn);
         }
-        for output in self.nodes.work() {
-            self.take(output, now);
+        for progress in self.nodes.work() {
+            self.take(progress, now);
         }
         let figures = self.nodes.figures();
         if self.entrance.is_due(figures.good, now) {
-            let (hosts, are_routers) = bootstrap::hosts(&self.thread.options);
-            self.look_up(hosts, are_routers);
+            let options = &self.thread.options;
+            self.look_up(bootstrap::hosts(options), options.nodes.is_empty());
         }
         if self.save_at <= now {
             self.save_at = now + SAVE_EVERY;
@@ -178,18 +160,7 @@ impl Work {
         true
     }
 
-    /// The router maps this port to ours. Nodes must not name the old one until the next turn of each torrent.
-    fn has_port(&mut self, port: Option<u16>) {
-        let seen = |port: Option<u16>| port.unwrap_or(self.thread.port);
-        if seen(port) != seen(std::mem::replace(&mut self.outer_port, port)) {
-            self.lookups.keys().for_each(|ticket| self.nodes.cancel(*ticket));
-            self.lookups.clear();
-            self.schedule.all_again(self.nodes.now());
-        }
-    }
-
-    fn begin(&mut self, torrent: TorrentId, info_hash: InfoHash, is_seed: bool) {
-        self.last_ticket += 1;
+    fn begin(&mut self, info_hash: InfoHash, Turn { torrent, is_seed, .. }: Turn) {
         log::debug!("looking up {info_hash} in the DHT");
         // It says that the DHT is asked.
         self.tell(torrent, Vec::new());
@@ -198,52 +169,41 @@ impl Work {
             Goal::Peers { info_hash, announce: Some(Announce { port, is_mapped, is_seed }) }
         };
         // With IPv6, no router translates ports.
-        self.nodes.seek(self.last_ticket, &goal(self.outer_port), &goal(None));
-        self.lookups.insert(self.last_ticket, Lookup { torrent, info_hash, found: false, announced: 0 });
+        self.nodes.seek(info_hash, &goal(self.outer_port), &goal(None));
     }
 
-    fn take(&mut self, output: Output, now: Time) {
-        match output {
-            Output::Step(ticket, Step::Answered { new: peers, .. }) if !peers.is_empty() => {
-                let Some(lookup) = self.lookups.get_mut(&ticket) else { return };
+    fn take(&mut self, Progress { ticket: info_hash, step }: Progress, now: Time) {
+        let Some(turn) = self.schedule.running(&info_hash) else { return };
+        let torrent = turn.torrent;
+        match step {
+            Step::Answered { new: peers, .. } if !peers.is_empty() => {
                 let external = self.nodes.figures().external;
                 let ports = [self.thread.port, self.outer_port.unwrap_or(self.thread.port)];
-                lookup.found |= peers.iter().any(|peer| !ports.iter().any(|port| is_us(*peer, *port, external)));
-                log::debug!("{} of {} found in the DHT", count(peers.len(), "peer"), lookup.info_hash);
-                let torrent = lookup.torrent;
+                turn.found |= peers.iter().any(|peer| !ports.iter().any(|port| is_us(*peer, *port, external)));
+                log::debug!("{} of {} found in the DHT", count(peers.len(), "peer"), info_hash);
                 self.tell(torrent, peers);
             }
-            Output::Done(ticket, outcome) => {
-                let Some(lookup) = self.lookups.get_mut(&ticket) else { return };
-                let Outcome { questions, answers, announced: nodes, .. } = outcome;
-                lookup.announced = lookup.announced.max(nodes as usize);
-                let Lookup { torrent, info_hash, found, announced } = *lookup;
+            Step::Over(Outcome { questions, answers, announced: nodes, .. }) => {
+                turn.announced = turn.announced.max(nodes as usize);
                 log::debug!(
                     "looked up {info_hash} in the DHT: {answers} of {questions} questions answered, announced to {nodes} nodes"
                 );
-                if !self.nodes.is_seeking(ticket) {
-                    self.lookups.remove(&ticket);
-                    self.nodes.cancel(ticket);
-                    self.schedule.ended(info_hash, found, announced >= K, now);
+                if !self.nodes.is_seeking(info_hash) {
+                    self.nodes.cancel(info_hash);
+                    self.schedule.ended(info_hash, now);
                     self.tell(torrent, Vec::new());
                 }
             }
-            Output::Step(..) | Output::Send(..) | Output::Met(_) => {}
-        }
-    }
-
-    fn remove(&mut self, info_hash: &InfoHash) {
-        self.schedule.remove(info_hash);
-        let of_it = self.lookups.iter().find(|(_, lookup)| lookup.info_hash == *info_hash);
-        if let Some(ticket) = of_it.map(|(ticket, _)| *ticket) {
-            self.lookups.remove(&ticket);
-            self.nodes.cancel(ticket);
+            Step::Asked(_) | Step::Answered { .. } | Step::Silent(_) => {}
         }
     }
 
     fn look_up(&self, hosts: Vec<(String, u16)>, are_routers: bool) {
         let orders = self.thread.orders.clone();
-        bootstrap::look_up(hosts, move |addrs| orders.give(Order::Meet(addrs, are_routers)));
+        let found = move |addrs| orders.give(Order::Meet { addrs, are_routers });
+        if let Err(error) = outlet::get().look_up_aside(hosts, found) {
+            log::warn!("can't start a thread to look up nodes of the DHT: {error}");
+        }
     }
 
     /// Tells a torrent which addresses were found.

@@ -17,6 +17,15 @@ const BITS_EACH: f64 = 2.0;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Bloom(pub [u8; BYTES]);
 
+/// The peers of a torrent (BEP 33).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Filters {
+    /// Those that have all of it.
+    pub seeds: Bloom,
+    /// The others.
+    pub peers: Bloom,
+}
+
 impl Bloom {
     /// A filter of no address.
     pub const EMPTY: Bloom = Bloom([0; BYTES]);

@@ -1,6 +1,6 @@
 //! Writing a datagram. It is always short enough to travel in one piece.
 
-use super::{Answer, Body, NodeId, Packet, Query, SAMPLE_INTERVAL, Want};
+use super::{Answer, Body, Packet, Query, SAMPLE_INTERVAL, Want};
 use crate::proto::bencode::Bencode;
 use crate::proto::tracker::compact;
 
@@ -35,9 +35,9 @@ impl Packet {
         entries.push(("v", self.version.map(|version| version[..].into())));
         entries.push(("ip", self.ip.map(|ip| compact::entry(ip).into())));
         entries.extend(match &self.body {
-            Body::Query { from, read_only, query } => {
+            Body::Query { from, read_only, want, query } => {
                 let (method, mut arguments) = query.wire();
-                arguments.push(("id", bytes(&from.0)));
+                arguments.extend([("id", bytes(&from.0)), ("want", families(*want))]);
                 let (method, arguments) = (("q", bytes(method.as_bytes())), ("a", Some(dict(arguments))));
                 vec![("y", bytes(b"q")), method, arguments, ("ro", flag(*read_only))]
             }
@@ -59,14 +59,13 @@ impl Query {
 
     /// Its name, and its arguments beside `id`.
     fn wire(&self) -> (&'static str, Entries) {
-        let target = |target: &NodeId, want| vec![("target", bytes(&target.0)), ("want", families(want))];
         match self {
             Query::Ping => ("ping", vec![]),
-            Query::FindNode { target: id, want } => ("find_node", target(id, *want)),
-            Query::Sample { target: id, want } => ("sample_infohashes", target(id, *want)),
-            Query::GetPeers { info_hash, want, scrape, no_seed } => {
+            Query::FindNode(target) => ("find_node", vec![("target", bytes(&target.0))]),
+            Query::Sample(target) => ("sample_infohashes", vec![("target", bytes(&target.0))]),
+            Query::GetPeers { info_hash, scrape, no_seed } => {
                 let (scrape, no_seed) = (("scrape", flag(*scrape)), ("noseed", flag(*no_seed)));
-                ("get_peers", vec![("info_hash", bytes(&info_hash.0)), ("want", families(*want)), scrape, no_seed])
+                ("get_peers", vec![("info_hash", bytes(&info_hash.0)), scrape, no_seed])
             }
             Query::Announce { info_hash, port, implied_port, token, seed } => {
                 let (port, seed) = (("port", Some(u64::from(*port).into())), ("seed", flag(*seed)));
@@ -82,7 +81,7 @@ impl Answer {
     fn values(&self) -> Entries {
         let peers = self.peers.iter().map(|peer| compact::entry(*peer));
         let samples = self.samples.as_ref();
-        let hashes = samples.map(|(_, hashes)| hashes.iter().flat_map(|hash| hash.0).collect::<Vec<u8>>());
+        let hashes = samples.map(|samples| samples.some.iter().flat_map(|hash| hash.0).collect::<Vec<u8>>());
         vec![
             ("id", bytes(&self.id.0)),
             ("token", self.token.as_deref().and_then(bytes)),
@@ -91,10 +90,10 @@ impl Answer {
             ("values", (!self.peers.is_empty()).then(|| Bencode::list(peers))),
             // Even an empty list says that this node knows BEP 51.
             ("samples", hashes.map(Bencode::from)),
-            ("num", samples.map(|(all, _)| (*all).into())),
+            ("num", samples.map(|samples| samples.torrents.into())),
             ("interval", samples.map(|_| SAMPLE_INTERVAL.into())),
-            ("BFsd", self.filters.as_ref().and_then(|filters| bytes(&filters.0.0))),
-            ("BFpe", self.filters.as_ref().and_then(|filters| bytes(&filters.1.0))),
+            ("BFsd", self.filters.as_ref().and_then(|filters| bytes(&filters.seeds.0))),
+            ("BFpe", self.filters.as_ref().and_then(|filters| bytes(&filters.peers.0))),
         ]
     }
 
@@ -109,9 +108,8 @@ impl Answer {
     /// those find the way to the peers. The filters stand for many peers, so they stay the longest. Returns whether
     /// there was anything to leave out.
     fn shorten(&mut self, excess: usize) -> bool {
-        let samples = self.samples.as_mut().map(|(_, hashes)| hashes);
         cut(&mut self.peers, excess, 3 + compact::V6_BYTES)
-            || samples.is_some_and(|hashes| cut(hashes, excess, 20))
+            || self.samples.as_mut().is_some_and(|samples| cut(&mut samples.some, excess, 20))
             || cut(&mut self.nodes, excess, 20 + compact::V6_BYTES)
             || self.filters.take().is_some()
     }

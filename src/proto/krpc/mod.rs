@@ -11,8 +11,8 @@
 //! // One node asks another: which peers of this torrent do you know? It makes up a name for the question.
 //! let (asking, asked) = (NodeId(*b"abcdefghij0123456789"), NodeId(*b"0123456789abcdefghij"));
 //! let info_hash = InfoHash(*b"mnopqrstuvwxyz123456");
-//! let query = Query::GetPeers { info_hash, want: Want::default(), scrape: false, no_seed: false };
-//! let body = Body::Query { from: asking, read_only: false, query };
+//! let query = Query::GetPeers { info_hash, scrape: false, no_seed: false };
+//! let body = Body::Query { from: asking, read_only: false, want: Want::default(), query };
 //! let question = Packet { transaction: b"aa".to_vec(), version: None, ip: None, body };
 //! let datagram = question.emit();
 //! assert_eq!(datagram, b"d1:ad2:id20:abcdefghij01234567899:info_hash20:mnopqrstuvwxyz123456e\
@@ -57,7 +57,7 @@ mod show;
 mod tests;
 
 use super::id::InfoHash;
-pub use bloom::Bloom;
+pub use bloom::{Bloom, Filters};
 use core::net::SocketAddr;
 pub use emit::MOST_SENT;
 pub use node_id::NodeId;
@@ -123,6 +123,8 @@ pub enum Body {
         from: NodeId,
         /// `ro`: the asking node answers no questions itself, so it belongs in no table (BEP 43).
         read_only: bool,
+        /// Nodes of which families the answer should name.
+        want: Want,
         /// What it asks.
         query: Query,
     },
@@ -152,18 +154,11 @@ pub enum Query {
     /// Is there a node?
     Ping,
     /// Which nodes do you know next to this id?
-    FindNode {
-        /// The id.
-        target: NodeId,
-        /// Of which families.
-        want: Want,
-    },
+    FindNode(NodeId),
     /// Which peers do you know of this torrent, and which nodes next to it?
     GetPeers {
         /// The torrent.
         info_hash: InfoHash,
-        /// Nodes of which families.
-        want: Want,
         /// The answer should have filters, from which peers are counted (BEP 33).
         scrape: bool,
         /// Seeds are of no use to the asking node (BEP 33).
@@ -183,12 +178,7 @@ pub enum Query {
         seed: bool,
     },
     /// Which torrents do you know peers of (BEP 51), and which nodes next to this id?
-    Sample {
-        /// The id.
-        target: NodeId,
-        /// Nodes of which families.
-        want: Want,
-    },
+    Sample(NodeId),
 }
 
 /// An answer. Which of these lists are there depends on the question, and on the program that answers.
@@ -202,10 +192,19 @@ pub struct Answer {
     pub token: Option<Vec<u8>>,
     /// Peers of the torrent. At most [`MOST_PEERS`] are read.
     pub peers: Vec<SocketAddr>,
-    /// Of how many torrents the node knows peers, and some of these (BEP 51).
-    pub samples: Option<(u64, Vec<InfoHash>)>,
-    /// The seeds and the other peers of the torrent (BEP 33), in this order.
-    pub filters: Option<Box<(Bloom, Bloom)>>,
+    /// Torrents of which the node knows peers (BEP 51).
+    pub samples: Option<Samples>,
+    /// The peers of the torrent, to be counted (BEP 33).
+    pub filters: Option<Box<Filters>>,
+}
+
+/// Torrents of which a node knows peers (BEP 51).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Samples {
+    /// How many there are.
+    pub torrents: u64,
+    /// Some of them.
+    pub some: Vec<InfoHash>,
 }
 
 /// Why a datagram could not be read.

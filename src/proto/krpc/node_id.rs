@@ -1,5 +1,6 @@
 //! The ids of nodes, how far apart they are, and which ones belong to an address (BEP 42).
 
+use crate::base::gzip::crc32;
 use crate::base::hex::to_hex;
 use crate::base::network::is_near;
 use crate::base::rng::Rng;
@@ -12,6 +13,10 @@ pub struct NodeId(pub [u8; 20]);
 
 /// Bits of an id.
 const BITS: u32 = 160;
+/// The first 21 bits of 32.
+const BOUND: u32 = 0xffff_f800;
+/// The polynomial of the checksum that binds an id to an address (RFC 3720), its bits reflected.
+const CASTAGNOLI: u32 = 0x82f6_3b78;
 
 impl NodeId {
     /// How far the two are apart: the bits in which they differ, read as a number. The first byte weighs most, so
@@ -34,17 +39,20 @@ impl NodeId {
     /// its last byte, `r`, are bound to the address; the others are random.
     pub fn secure(ip: IpAddr, r: u8, rest: &mut Rng) -> NodeId {
         let mut id: [u8; 20] = core::array::from_fn(|_| rest.bits() as u8);
-        let [first, second, third, _] = prefix(ip, r).to_be_bytes();
-        id[..2].copy_from_slice(&[first, second]);
-        id[2] = third & 0xf8 | id[2] & 0x07;
+        let first = prefix(ip, r) & BOUND | NodeId(id).first() & !BOUND;
+        id[..4].copy_from_slice(&first.to_be_bytes());
         id[19] = r;
         NodeId(id)
     }
 
     /// Whether this id belongs to `ip` (BEP 42). In a local network every id does.
     pub fn is_secure(self, ip: IpAddr) -> bool {
-        let [first, second, third, _] = prefix(ip, self.0[19]).to_be_bytes();
-        is_near(ip) || self.0[..2] == [first, second] && (self.0[2] ^ third) & 0xf8 == 0
+        is_near(ip) || (self.first() ^ prefix(ip, self.0[19])) & BOUND == 0
+    }
+
+    /// The first 32 bits.
+    fn first(self) -> u32 {
+        u32::from_be_bytes(core::array::from_fn(|place| self.0[place]))
     }
 }
 
@@ -57,21 +65,11 @@ fn prefix(ip: IpAddr, r: u8) -> u32 {
     const V6_MASK: u64 = 0x0103_070f_1f3f_7fff;
     let r = r & 7;
     match ip.to_canonical() {
-        IpAddr::V4(v4) => crc32c(&(v4.to_bits() & V4_MASK | u32::from(r) << 29).to_be_bytes()),
-        IpAddr::V6(v6) => crc32c(&((v6.to_bits() >> 64) as u64 & V6_MASK | u64::from(r) << 61).to_be_bytes()),
-    }
-}
-
-/// CRC-32C (RFC 3720, Castagnoli's polynomial, bits reflected). It runs over 8 bytes at most, so it has no table.
-fn crc32c(bytes: &[u8]) -> u32 {
-    let mut crc = u32::MAX;
-    for byte in bytes {
-        crc ^= u32::from(*byte);
-        for _ in 0..8 {
-            crc = crc >> 1 ^ if crc & 1 == 1 { 0x82f6_3b78 } else { 0 };
+        IpAddr::V4(v4) => crc32(&(v4.to_bits() & V4_MASK | u32::from(r) << 29).to_be_bytes(), CASTAGNOLI),
+        IpAddr::V6(v6) => {
+            crc32(&((v6.to_bits() >> 64) as u64 & V6_MASK | u64::from(r) << 61).to_be_bytes(), CASTAGNOLI)
         }
     }
-    !crc
 }
 
 /// 40 hex digits, lower case.
@@ -145,7 +143,7 @@ mod tests {
 
     #[test]
     fn crc32c_gives_its_well_known_value() {
-        assert_eq!(crc32c(b"123456789"), 0xe306_9283);
+        assert_eq!(crc32(b"123456789", CASTAGNOLI), 0xe306_9283);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! by a number in the packet. What a packet must have is read strictly. What it may have is left out if it is
 //! malformed. Unknown keys are skipped, because others extend the protocol.
 
-use super::{Answer, Bloom, Body, Contact, NodeId, Packet, Query, Unread, Want};
+use super::{Answer, Bloom, Body, Contact, Filters, NodeId, Packet, Query, Samples, Unread, Want};
 use super::{METHOD_UNKNOWN, MOST_NODES, MOST_PEERS, MOST_TEXT, MOST_TOKEN, MOST_TRANSACTION, PROTOCOL_ERROR};
 use crate::proto::bencode::{self, Value};
 use crate::proto::id::InfoHash;
@@ -56,38 +56,34 @@ fn question(dict: Value<'_>) -> Result<Body, Unread> {
     let from = NodeId(hash(a, b"id").ok_or(wrong("no id"))?);
     let target = hash(a, b"target").map(NodeId).ok_or(wrong("no target"));
     let info_hash = hash(a, b"info_hash").map(InfoHash).ok_or(wrong("no info_hash"));
-    let wants = |family: &[u8]| {
-        let mut families = a.get(b"want").and_then(Value::items).into_iter().flatten().take(2);
-        families.any(|name| name.as_bytes() == Some(family))
-    };
-    let want = Want { n4: wants(b"n4"), n6: wants(b"n6") };
+    let families = a.get(b"want").and_then(Value::items).into_iter().flatten().take(2);
+    let families: Vec<&[u8]> = families.filter_map(Value::as_bytes).collect();
+    let want = Want { n4: families.contains(&&b"n4"[..]), n6: families.contains(&&b"n6"[..]) };
     let is_one = |key: &[u8]| integer(a, key) == Some(1);
     let query = match method {
         b"ping" => Query::Ping,
-        b"find_node" => Query::FindNode { target: target?, want },
+        b"find_node" => Query::FindNode(target?),
         b"get_peers" => {
-            Query::GetPeers { info_hash: info_hash?, want, scrape: is_one(b"scrape"), no_seed: is_one(b"noseed") }
+            Query::GetPeers { info_hash: info_hash?, scrape: is_one(b"scrape"), no_seed: is_one(b"noseed") }
         }
         b"announce_peer" => {
             let implied_port = integer(a, b"implied_port").is_some_and(|implied| implied != 0);
-            let port = integer(a, b"port").and_then(|port| u16::try_from(port).ok()).unwrap_or(0);
-            if port == 0 && !implied_port {
-                return Err(wrong("no port"));
-            }
+            let port = integer(a, b"port").and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
+            let port = port.or(implied_port.then_some(0)).ok_or(wrong("no port"))?;
             let token = token(a).ok_or(wrong("no token"))?;
             Query::Announce { info_hash: info_hash?, port, implied_port, token, seed: is_one(b"seed") }
         }
-        b"sample_infohashes" => Query::Sample { target: target?, want },
+        b"sample_infohashes" => Query::Sample(target?),
         // BEP 44. We store no such data.
         b"get" | b"put" => return Err(unknown),
         // A question of a later day is answered with nodes if it has a target, as libtorrent does, so that lookups go
         // on through nodes that don't know it.
         _ => {
             let target = target.or(info_hash.map(|info_hash| NodeId(info_hash.0)));
-            Query::FindNode { target: target.map_err(|_| unknown)?, want }
+            Query::FindNode(target.map_err(|_| unknown)?)
         }
     };
-    Ok(Body::Query { from, read_only: integer(dict, b"ro") == Some(1), query })
+    Ok(Body::Query { from, read_only: integer(dict, b"ro") == Some(1), want, query })
 }
 
 /// The answer with the return values `r`; `None` if it does not say which node it comes from.
@@ -99,11 +95,12 @@ fn answer(dict: Value<'_>) -> Option<Body> {
     answer.token = token(r);
     let values = r.get(b"values").and_then(Value::items).into_iter().flatten().take(MOST_PEERS);
     answer.peers.extend(values.filter_map(Value::as_bytes).filter_map(compact::place));
-    let all = integer(r, b"num").unwrap_or(0).max(0) as u64;
-    let hashes = |hashes: &[u8]| hashes.as_chunks().0.iter().copied().map(InfoHash).collect();
-    answer.samples = string(r, b"samples").map(|samples| (all, hashes(samples)));
+    let torrents = integer(r, b"num").unwrap_or(0).max(0) as u64;
+    let some = |hashes: &[u8]| hashes.as_chunks().0.iter().copied().map(InfoHash).collect();
+    answer.samples = string(r, b"samples").map(|hashes| Samples { torrents, some: some(hashes) });
     let filter = |key| string(r, key).and_then(|bytes| bytes.try_into().ok()).map(Bloom);
-    answer.filters = filter(b"BFsd").zip(filter(b"BFpe")).map(Box::new);
+    let filters = filter(b"BFsd").zip(filter(b"BFpe"));
+    answer.filters = filters.map(|(seeds, peers)| Box::new(Filters { seeds, peers }));
     Some(Body::Answer(Box::new(answer)))
 }
 

@@ -1,7 +1,7 @@
 //! A packet as one line, in the style in which tcpdump shows DNS: the transaction, then `method? what`, or what came
 //! back.
 
-use super::{Body, Packet, Query};
+use super::{Body, Filters, Packet, Query, Samples};
 use crate::base::hex::to_hex;
 use crate::base::path::for_terminal;
 use std::fmt;
@@ -12,11 +12,11 @@ impl fmt::Display for Packet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", to_hex(&self.transaction))?;
         match &self.body {
-            Body::Query { from, read_only, query } => {
+            Body::Query { from, read_only, query, .. } => {
                 write!(f, "{}?", query.method())?;
                 match query {
                     Query::Ping => {}
-                    Query::FindNode { target, .. } | Query::Sample { target, .. } => write!(f, " {target}")?,
+                    Query::FindNode(target) | Query::Sample(target) => write!(f, " {target}")?,
                     Query::GetPeers { info_hash, .. } => write!(f, " {info_hash}")?,
                     Query::Announce { info_hash, port, .. } => write!(f, " {info_hash} at port {port}")?,
                 }
@@ -25,11 +25,11 @@ impl fmt::Display for Packet {
             Body::Answer(answer) => {
                 write!(f, "from {}, {} nodes, {} peers", answer.id, answer.nodes.len(), answer.peers.len())?;
                 write!(f, "{}", if answer.token.is_some() { ", a token" } else { "" })?;
-                if let Some((all, some)) = &answer.samples {
-                    write!(f, ", {} of {all} torrents", some.len())?;
+                if let Some(Samples { torrents, some }) = &answer.samples {
+                    write!(f, ", {} of {torrents} torrents", some.len())?;
                 }
-                if let Some(filters) = &answer.filters {
-                    write!(f, ", about {:.0} seeds and {:.0} others", filters.0.estimate(), filters.1.estimate())?;
+                if let Some(Filters { seeds, peers }) = answer.filters.as_deref() {
+                    write!(f, ", about {:.0} seeds and {:.0} others", seeds.estimate(), peers.estimate())?;
                 }
                 Ok(())
             }

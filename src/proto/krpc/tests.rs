@@ -13,7 +13,7 @@ pub fn packet(body: Body) -> Packet {
 }
 
 pub fn question(query: Query) -> Packet {
-    packet(Body::Query { from: ASKING, read_only: false, query })
+    packet(Body::Query { from: ASKING, read_only: false, want: Want::default(), query })
 }
 
 pub fn answer(change: impl FnOnce(&mut Answer)) -> Packet {
@@ -56,11 +56,11 @@ fn packets_of_the_specification_are_read_and_written() {
         (&b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe"[..], question(Query::Ping)),
         (
             b"d1:ad2:id20:abcdefghij01234567896:target20:mnopqrstuvwxyz123456e1:q9:find_node1:t2:aa1:y1:qe",
-            question(Query::FindNode { target: TARGET, want: Want::default() }),
+            question(Query::FindNode(TARGET)),
         ),
         (
             b"d1:ad2:id20:abcdefghij01234567899:info_hash20:mnopqrstuvwxyz123456e1:q9:get_peers1:t2:aa1:y1:qe",
-            question(Query::GetPeers { info_hash, want: Want::default(), scrape: false, no_seed: false }),
+            question(Query::GetPeers { info_hash, scrape: false, no_seed: false }),
         ),
         (
             b"d1:ad2:id20:abcdefghij012345678912:implied_porti1e9:info_hash20:mnopqrstuvwxyz1234564:porti6881e\
@@ -94,11 +94,11 @@ fn packets_of_the_specification_are_read_and_written() {
 #[test]
 fn a_packet_is_one_line() {
     let (from, info_hash) = ("from 6162636465666768696a30313233343536373839", InfoHash([0xab; 20]));
-    let (hash, want) = ("ab".repeat(20), Want { n4: true, n6: true });
+    let hash = "ab".repeat(20);
     for (query, line) in [
         (Query::Ping, "ping?".into()),
-        (Query::Sample { target: NodeId(info_hash.0), want }, format!("sample_infohashes? {hash}")),
-        (Query::GetPeers { info_hash, want, scrape: true, no_seed: true }, format!("get_peers? {hash}")),
+        (Query::Sample(NodeId(info_hash.0)), format!("sample_infohashes? {hash}")),
+        (Query::GetPeers { info_hash, scrape: true, no_seed: true }, format!("get_peers? {hash}")),
         (
             Query::Announce { info_hash, port: 7, implied_port: true, token: b"\x01\x02".to_vec(), seed: true },
             format!("announce_peer? {hash} at port 7"),
@@ -109,8 +109,8 @@ fn a_packet_is_one_line() {
     let full = answer(|answer| {
         answer.peers = vec![addr("192.0.2.2:1"); 3];
         answer.token = Some(vec![0xff]);
-        answer.samples = Some((9, vec![info_hash]));
-        answer.filters = Some(Box::new((Bloom::EMPTY, Bloom([0x0f; 256]))));
+        answer.samples = Some(Samples { torrents: 9, some: vec![info_hash] });
+        answer.filters = Some(Box::new(Filters { seeds: Bloom::EMPTY, peers: Bloom([0x0f; 256]) }));
     });
     let rest = "0 nodes, 3 peers, a token, 1 of 9 torrents, about 0 seeds and 710 others";
     assert_eq!(full.to_string(), format!("6161 {from}, {rest}"));
@@ -159,9 +159,8 @@ fn a_broken_question_can_be_answered_with_an_error_and_nothing_else_can() {
 #[test]
 fn questions_of_a_later_day_keep_what_they_aim_at() {
     // They are answered as find_node.
-    let as_find_node = |target| Ok(Query::FindNode { target, want: Want::default() });
-    assert_eq!(asked("vote", "6:target20:mnopqrstuvwxyz123456"), as_find_node(TARGET));
-    assert_eq!(asked("vote", "9:info_hash20:mnopqrstuvwxyz123456"), as_find_node(TARGET));
+    assert_eq!(asked("vote", "6:target20:mnopqrstuvwxyz123456"), Ok(Query::FindNode(TARGET)));
+    assert_eq!(asked("vote", "9:info_hash20:mnopqrstuvwxyz123456"), Ok(Query::FindNode(TARGET)));
     for (method, arguments) in
         [("vote", "6:target3:abc"), ("get", "6:target20:mnopqrstuvwxyz123456"), ("put", "1:v1:x")]
     {
@@ -172,9 +171,12 @@ fn questions_of_a_later_day_keep_what_they_aim_at() {
 
 #[test]
 fn flags_and_families_are_read_as_the_specifications_say() {
-    let want = |list: &str| match asked("find_node", &format!("6:target20:mnopqrstuvwxyz123456{list}")) {
-        Ok(Query::FindNode { want, .. }) => want,
-        other => panic!("{other:?}"),
+    let want = |list: &str| {
+        let arguments = format!("2:id20:abcdefghij01234567896:target20:mnopqrstuvwxyz123456{list}");
+        match with(format!("1:y1:q1:q9:find_node1:ad{arguments}e").as_bytes()).unwrap().body {
+            Body::Query { want, .. } => want,
+            other => panic!("{other:?}"),
+        }
     };
     assert_eq!(want("4:wantl2:n62:n42:n9i7ee"), Want { n4: true, n6: true });
     assert_eq!(want("4:wantl2:n6e"), Want { n4: false, n6: true });
@@ -212,8 +214,7 @@ fn malformed_lists_are_left_out() {
     let one_filter = [b"4:BFsd256:", &[0u8; 256][..]].concat();
     assert_eq!(returned(&one_filter).filters, None);
     let samples = returned(b"8:intervali99999e3:numi-3e7:samples25:abcdefghij0123456789abcde").samples.unwrap();
-    assert_eq!(samples.0, 0);
-    assert_eq!(samples.1, [InfoHash(ASKING.0)]);
+    assert_eq!(samples, Samples { torrents: 0, some: vec![InfoHash(ASKING.0)] });
     let ping = b"1:y1:r1:rd2:id20:abcdefghij0123456789e";
     for (entries, ip) in [("2:ip6:\x01\x02\x03\x04\x00\x05", Some(addr("1.2.3.4:5"))), ("2:ip4:abcd", None)] {
         assert_eq!(with(&[entries.as_bytes(), ping].concat()).unwrap().ip, ip);
@@ -296,7 +297,7 @@ fn an_answer_is_filled_up_to_the_room_there_is() {
             answer.nodes.extend((1..=8).map(|port| Contact { id: TARGET, addr: of(port, false) }));
             answer.token = Some(vec![7; 8]);
             answer.peers = (1..=200).map(|port| of(port, is_v4)).collect();
-            answer.filters = filters.then(|| Box::new((Bloom::EMPTY, Bloom::EMPTY)));
+            answer.filters = filters.then(|| Box::new(Filters { seeds: Bloom::EMPTY, peers: Bloom::EMPTY }));
         })
     };
     let read = |packet: &Packet, most| match Packet::parse(&packet.emit_within(most)).unwrap().body {
@@ -330,9 +331,9 @@ fn what_must_be_in_a_packet_is_short() {
     let announce = Query::Announce { info_hash, port: u16::MAX, implied_port: true, token: token.clone(), seed: true };
     let mut answer = Answer { id: ASKING, ..Answer::default() };
     answer.token = Some(token);
-    answer.samples = Some((u64::MAX, vec![info_hash; 500]));
+    answer.samples = Some(Samples { torrents: u64::MAX, some: vec![info_hash; 500] });
     for body in [
-        Body::Query { from: ASKING, read_only: true, query: announce },
+        Body::Query { from: ASKING, read_only: true, want: Want::default(), query: announce },
         Body::Answer(Box::new(answer)),
         Body::Error { code: i64::MIN, text: "\u{fffd}".repeat(MOST_TEXT) },
     ] {

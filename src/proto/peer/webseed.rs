@@ -6,7 +6,8 @@
 //! server.
 //!
 //! A server may be broken, or not the one that the torrent's author meant. So an answer counts only if it says that it
-//! is exactly what was asked for. A server that ignores `Range` would otherwise send a whole file for each part.
+//! is exactly what was asked for. A server that ignores `Range` sends a whole file for each part. That is welcome only
+//! if the file is no larger than a request may be: then what is before the part costs little.
 //!
 //! ```
 //! use swarmlet::proto::peer::webseed::{Asked, Fault, Heads, file_url};
@@ -17,8 +18,9 @@
 //! let asked = Asked { begin: 100, length: 50, size: 1000 };
 //! assert_eq!(asked.range(), "bytes=100-149");
 //! let heads = Heads { status: 206, range: Some("bytes 100-149/1000"), length: Some(50), ..Heads::default() };
-//! assert_eq!(asked.check(&heads), Ok(()));
-//! assert_eq!(asked.check(&Heads { status: 200, ..Heads::default() }), Err(Fault::Whole));
+//! assert_eq!(asked.check(&heads), Ok(asked));
+//! let heads = Heads { status: 200, length: Some(1000), ..Heads::default() };
+//! assert_eq!(asked.check(&heads), Ok(Asked { begin: 0, length: 1000, size: 1000 }), "the whole file");
 //! ```
 
 use crate::base::url::{self, percent_encode};
@@ -39,8 +41,8 @@ pub fn is_usable(url: &str) -> bool {
     url::scheme(url).is_some_and(known) && url::host(url).is_some() && !url::has_wrong_port(url)
 }
 
-/// The URL of a file. `base` is the web seed's, `folder` the torrent's name if its content is a folder, `path` the file's
-/// path in it, or its name.
+/// The URL of a file. `base` is the web seed's, `folder` the torrent's name if its content is a folder, `path` the
+/// file's path in it, or its name.
 ///
 /// A single file has the URL as it is, or below it if it ends with `/`. Some folders lack that `/` (archive.org makes
 /// such torrents), and it is added. What the names have besides letters, digits and `-._~` is escaped, also `+`, which
@@ -115,7 +117,7 @@ pub struct Heads<'a> {
 pub enum Fault {
     /// The server does not have this file, or not in this size. It may have others.
     NotThere(u16),
-    /// The server sends the whole file, although a part was asked for.
+    /// The server sends the whole file, which is large, although a part was asked for.
     Whole,
     /// The server does not send files at the moment.
     Status(u16),
@@ -129,9 +131,11 @@ impl Asked {
         format!("bytes={}-{}", self.begin, self.begin + self.length - 1)
     }
 
-    /// Whether the answer with this head is what was asked for. A redirect is not.
-    pub fn check(self, heads: &Heads) -> Result<(), Fault> {
+    /// What of the file is in the answer with this head: what was asked for, or all of a small file. Anything else,
+    /// also a redirect, is a fault.
+    pub fn check(self, heads: &Heads) -> Result<Asked, Fault> {
         let Asked { begin, length, size } = self;
+        let mut comes = self;
         match heads.status {
             206 => match heads.range.and_then(parse_range) {
                 Some((first, last, whole)) if (first, last) == (begin, begin + length - 1) => {
@@ -142,7 +146,7 @@ impl Asked {
                 }
                 _ => return Err(Fault::Wrong("it sends another part of the file than it was asked for")),
             },
-            200 if length == size => {}
+            200 if size <= MOST_BYTES => comes = Asked { begin: 0, length: size, size },
             200 => return Err(Fault::Whole),
             status @ (404 | 410 | 416) => return Err(Fault::NotThere(status)),
             status => return Err(Fault::Status(status)),
@@ -151,10 +155,10 @@ impl Asked {
             return Err(Fault::Wrong("it compresses the file, although it was asked not to"));
         }
         match heads.length {
-            Some(bytes) if bytes != length && heads.status == 200 => Err(Fault::NotThere(200)),
-            Some(bytes) if bytes != length => Err(Fault::Wrong("it sends a part of another length")),
+            Some(bytes) if bytes != comes.length && heads.status == 200 => Err(Fault::NotThere(200)),
+            Some(bytes) if bytes != comes.length => Err(Fault::Wrong("it sends a part of another length")),
             None if !heads.chunked => Err(Fault::Wrong("it does not say how long its answer is")),
-            _ => Ok(()),
+            _ => Ok(comes),
         }
     }
 }
@@ -169,8 +173,8 @@ fn parse_range(value: &str) -> Option<(u64, u64, Option<u64>)> {
     unit.eq_ignore_ascii_case("bytes").then_some((number(first)?, number(last)?, size))
 }
 
-/// The pause that `Retry-After` asks for, in seconds, at most an hour. A date is not read, because neither clock need be
-/// right: then the pause is ours to choose.
+/// The pause that `Retry-After` asks for, in seconds, at most an hour. A date is not read, because neither clock need
+/// be right: then the pause is ours to choose.
 pub fn retry_after(value: &str) -> Option<u64> {
     let value = value.trim();
     let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());

@@ -3,8 +3,8 @@
 //! Most homes have one public address, which belongs to the router. What comes in from outside goes nowhere, unless the
 //! router was told to which machine it belongs. Three protocols tell it. [`pcp`] (RFC 6887) and its older sister
 //! [`natpmp`] (RFC 6886) are one small datagram each way. UPnP takes three steps: [`ssdp`] finds the router,
-//! its [`description`] says where its services are, and [`soap`] calls them over HTTP. [`gateway`] reads in the kernel's
-//! tables which router there is.
+//! its [`description`] says where its services are, and [`soap`] calls them over HTTP. [`gateway`] reads in the
+//! kernel's tables which router there is.
 //!
 //! ```
 //! use swarmlet::proto::portmap::{Transport, natpmp};
@@ -15,7 +15,8 @@
 //!
 //! // "You have port 7000. I have been up for nine seconds."
 //! let answer = [0, 130, 0, 0, 0, 0, 0, 9, 0x1a, 0xe1, 0x1b, 0x58, 0, 0, 0x0e, 0x10];
-//! let mapping = natpmp::Answer::Mapping { transport: Transport::Tcp, inner: 6881, outer: 7000, lifetime: 3600, epoch: 9 };
+//! let transport = Transport::Tcp;
+//! let mapping = natpmp::Answer::Mapping { transport, inner: 6881, outer: 7000, lifetime: 3600, epoch: 9 };
 //! assert_eq!(natpmp::parse(&answer), Some(mapping));
 //! ```
 
@@ -31,7 +32,8 @@ use core::net::IpAddr;
 
 /// The UDP port of a router that speaks NAT-PMP or PCP.
 pub const ROUTER_PORT: u16 = 5351;
-/// The UDP port at which such a router announces that it has started again, to all hosts of its network (224.0.0.1).
+/// The UDP port at which such a router announces that it has started again, to all hosts of its network
+/// (224.0.0.1, ff02::1).
 pub const ANNOUNCE_PORT: u16 = 5350;
 
 /// What is mapped: peers connect with TCP; the DHT uses UDP.

@@ -22,7 +22,7 @@
 //!     ..AnnounceRequest::new(InfoHash([b'h'; 20]), PeerId(*b"-SW0100-abcdefghijkl"), 6881)
 //! };
 //! let url = request.to_url("http://t.example/announce?passkey=secret");
-//! assert!(url.starts_with("http://t.example/announce?passkey=secret&info_hash=hhhhhhhhhhhhhhhhhhhh&peer_id=-SW0100-"));
+//! assert!(url.starts_with("http://t.example/announce?passkey=secret&info_hash=hhhhhhhhhhhhhhhhhhhh&peer_id="));
 //!
 //! // ... a tracker reads that, and answers ...
 //! let (_, query) = url.split_once('?').unwrap();

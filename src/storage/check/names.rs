@@ -5,7 +5,8 @@
 //! exist are compared by device and inode. Files that do not exist are tried: the first is created, and then the second
 //! must not exist. This is done only for names that some known file system treats as the same. On other file systems
 //! the second file cannot be created later (see `content/making.rs`), and nothing is corrupted. Files that exist on a
-//! file system without lasting inodes count as one if their sizes and times are equal, unless the disk lists both names.
+//! file system without lasting inodes count as one if their sizes and times are equal, unless the disk lists both
+//! names.
 //!
 //! Two files that have all their pieces may be one file: their content is the same, and nothing is written to them.
 

@@ -17,9 +17,9 @@
 
 use super::address::{network, one_host};
 use super::table::K;
-use super::{Goal, Step};
+use super::{Goal, Hint, Outcome, Step};
 use crate::base::step;
-use crate::proto::krpc::{Answer, Contact, NodeId, Query, Want};
+use crate::proto::krpc::{Answer, Contact, Filters, NodeId, Query};
 use core::net::SocketAddr;
 use std::collections::BTreeSet;
 
@@ -34,9 +34,6 @@ const MOST_NEW: usize = 150;
 const MOST_QUESTIONS: u32 = 120;
 /// Most peers that are found for a wish.
 const MOST_PEERS: usize = 1000;
-
-/// Where there may be a node, and its id if somebody has told it.
-pub type Named = (Option<NodeId>, SocketAddr);
 
 enum State {
     New,
@@ -59,7 +56,7 @@ struct Candidate {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
     /// It asks this node.
-    Ask(Named),
+    Ask(Hint),
     /// It waits for answers, or for the first node that it can ask.
     Wait,
     /// It is over.
@@ -96,17 +93,16 @@ impl Lookup {
         Lookup { goal, target, own, allow_local, candidates, hosts, questions: 0, answers: 0 }
     }
 
-    /// What is asked. Our own lookup wants nodes of `both` families.
-    pub fn query(&self, both: Want) -> Query {
-        let want = Want::default();
+    /// What is asked.
+    pub fn query(&self) -> Query {
         match self.goal {
             Goal::Peers { info_hash, announce } => {
                 let no_seed = announce.is_some_and(|announce| announce.is_seed);
-                Query::GetPeers { info_hash, want, scrape: false, no_seed }
+                Query::GetPeers { info_hash, scrape: false, no_seed }
             }
-            Goal::Scrape(info_hash) => Query::GetPeers { info_hash, want, scrape: true, no_seed: false },
+            Goal::Scrape(info_hash) => Query::GetPeers { info_hash, scrape: true, no_seed: false },
             Goal::Ping(_) => Query::Ping,
-            Goal::Nodes(target) => Query::FindNode { target, want: both },
+            Goal::Nodes(target) => Query::FindNode(target),
         }
     }
 
@@ -117,7 +113,7 @@ impl Lookup {
 
     /// There may be this node. Of a network one node counts, the first, unless the id of another one belongs to
     /// its address and that of the first does not: so nobody keeps a node out by naming its neighbour.
-    pub fn add(&mut self, (id, addr): Named) {
+    pub fn add(&mut self, Hint { id, addr }: Hint) {
         let is_secure = id.is_some_and(|id| id.is_secure(addr.ip()));
         let same = |candidate: &Candidate| network(candidate.addr, self.allow_local) == network(addr, self.allow_local);
         if let Some(at) = self.candidates.iter().position(same) {
@@ -179,7 +175,7 @@ impl Lookup {
         let candidate = &mut self.candidates[*at];
         candidate.state = State::Asked;
         self.questions += 1;
-        Next::Ask((candidate.id, candidate.addr))
+        Next::Ask(Hint { id: candidate.id, addr: candidate.addr })
     }
 
     /// The node at `from` answered. What it says is its id counts from now on, and the nodes that it names may be
@@ -197,12 +193,12 @@ impl Lookup {
         let (nodes, id) = (core::mem::take(&mut answer.nodes), answer.id);
         let state = State::Answered(Box::new(answer));
         self.insert(Candidate { addr: from, id: Some(id), is_secure: id.is_secure(from.ip()), state });
-        nodes.iter().for_each(|node| self.add((Some(node.id), node.addr)));
+        nodes.iter().for_each(|node| self.add(Hint { id: Some(node.id), addr: node.addr }));
         Some(step)
     }
 
-    /// What an answer of the node at `addr` brings. Its peers are taken out: one of each host counts, so a list of ports
-    /// of a victim leads to one connection.
+    /// What an answer of the node at `addr` brings. Its peers are taken out: one of each host counts, so a list of
+    /// ports of a victim leads to one connection.
     pub fn brings(&mut self, addr: SocketAddr, answer: &mut Answer) -> Step {
         let mut new = core::mem::take(&mut answer.peers);
         let (from, nodes, peers) = (Contact { id: answer.id, addr }, answer.nodes.len(), new.len());
@@ -215,6 +211,19 @@ impl Lookup {
         let is_it = |candidate: &&mut Candidate| candidate.addr == addr && matches!(candidate.state, State::Asked);
         self.candidates.iter_mut().find(is_it)?.state = State::Silent;
         Some(Step::Silent(addr))
+    }
+
+    /// What came of it.
+    pub fn outcome(&self) -> Outcome {
+        let nearest = self.found(|_| true).into_iter().map(|(contact, _)| contact).take(K).collect();
+        let union = |one: Filters, other: Filters| Filters {
+            seeds: one.seeds.united(other.seeds),
+            peers: one.peers.united(other.peers),
+        };
+        let filters = self.found(|answer| answer.filters.is_some()).into_iter();
+        let filters = filters.filter_map(|(_, answer)| answer.filters.as_deref().copied()).reduce(union);
+        let (questions, answers, scrape) = (self.questions, self.answers, filters.map(Box::new));
+        Outcome { questions, answers, nearest, announced: 0, scrape }
     }
 
     /// The nodes next to the id whose answers `are` of use: the 8 nearest, and the 8 nearest whose id belongs to their

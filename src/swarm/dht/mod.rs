@@ -40,9 +40,10 @@ pub mod table;
 pub mod token;
 
 pub use self::node::Node;
+use self::token::Secret;
 use crate::base::time::Time;
 use crate::proto::id::InfoHash;
-use crate::proto::krpc::{Contact, NodeId};
+use crate::proto::krpc::{Contact, Filters, NodeId};
 use core::net::{IpAddr, SocketAddr};
 
 /// When something is to be done again, and the time from that to the next.
@@ -69,33 +70,41 @@ pub struct Config {
     pub is_dual: bool,
     /// Its id: that of the last run, or a random one. When we learn our address, we take one that belongs to it.
     pub id: NodeId,
-    /// From the kernel: tokens and transactions are made with it.
-    pub secret: [u8; 20],
+    /// Tokens and transactions are made with it.
+    pub secret: Secret,
     /// It never answers, and says so (BEP 43).
     pub read_only: bool,
     /// Its own port.
     pub port: u16,
     /// We are in a local or loopback network ourselves, so addresses of such networks count.
     pub allow_local: bool,
-    /// Most peers that are stored.
-    pub store_peers: usize,
 }
 
 /// What happens to a node.
 pub enum Input<'a> {
-    /// A datagram came from there.
-    Packet(SocketAddr, &'a [u8]),
+    /// A datagram came.
+    Packet {
+        /// From there.
+        from: SocketAddr,
+        /// All of it.
+        bytes: &'a [u8],
+    },
     /// There may be a node: of the last run, of a peer's PORT message, of a torrent's `nodes`, of a person. It is
     /// asked, and enters the table if it answers.
     Node(SocketAddr),
     /// A well-known node through which one enters the DHT. It is asked only while the table is poor, and never enters
     /// it.
     Router(SocketAddr),
-    /// This is wanted. The number is the ticket of the wish, by which its results are known. No two wishes have the same
-    /// at a time.
-    Seek(u64, Goal),
+    /// Something is wanted.
+    Seek {
+        /// By this its results are known: the info-hash, if a torrent is looked up. No two wishes have the same at a
+        /// time.
+        ticket: InfoHash,
+        /// What is wanted.
+        goal: Goal,
+    },
     /// The wish with this ticket is given up. No output about it follows.
-    Cancel(u64),
+    Cancel(InfoHash),
     /// Good nodes of the other machine, for those who want nodes of both families. The engine gives them now and then.
     Others(Vec<Contact>),
     /// The router says that this is our address.
@@ -136,21 +145,42 @@ pub struct Announce {
 /// What a node wants done, or has found.
 #[derive(Debug)]
 pub enum Output {
-    /// A datagram is to be sent there.
-    Send(SocketAddr, Vec<u8>),
-    /// For the wish with this ticket there was a question, an answer, or silence.
-    Step(u64, Step),
-    /// The wish with this ticket has come to its end.
-    Done(u64, Outcome),
+    /// A datagram is to be sent.
+    Send {
+        /// There.
+        to: SocketAddr,
+        /// All of it.
+        bytes: Vec<u8>,
+    },
+    /// A wish has come one step further.
+    Progress(Progress),
     /// Nodes of the other family, for the other machine. Nothing is known about them.
     Met(Vec<SocketAddr>),
+}
+
+/// A step of a wish.
+#[derive(Debug)]
+pub struct Progress {
+    /// The ticket of the wish.
+    pub ticket: InfoHash,
+    /// The step.
+    pub step: Step,
+}
+
+/// Where there may be a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// Its id, if somebody has told it.
+    pub id: Option<NodeId>,
+    /// Its address.
+    pub addr: SocketAddr,
 }
 
 /// One step of a lookup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The node there is asked. Its id is unknown if it is our way into the DHT.
-    Asked(Option<NodeId>, SocketAddr),
+    /// This node is asked. Its id is unknown if it is our way into the DHT.
+    Asked(Hint),
     /// It answers.
     Answered {
         /// The node.
@@ -166,10 +196,12 @@ pub enum Step {
     },
     /// The node there does not answer, or with an error.
     Silent(SocketAddr),
+    /// The lookup has come to its end.
+    Over(Outcome),
 }
 
 /// What came of a wish.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// Questions that were sent, beside announces.
     pub questions: u32,
@@ -179,8 +211,8 @@ pub struct Outcome {
     pub nearest: Vec<Contact>,
     /// How many nodes were told that we are a peer.
     pub announced: u32,
-    /// About how many seeds and other peers there are, if any node answers scrapes.
-    pub scrape: Option<(f64, f64)>,
+    /// The seeds and the other peers that there are, if any node answers scrapes.
+    pub scrape: Option<Box<Filters>>,
 }
 
 /// How a node is.

@@ -12,13 +12,13 @@ use self::upkeep::{JOIN, QUICK};
 use super::address::{is_martian, one_host};
 use super::external::External;
 use super::limits::Limits;
-use super::lookup::{Lookup, Named};
-use super::store::Store;
+use super::lookup::Lookup;
+use super::store::{self, Store};
 use super::table::Table;
-use super::token::Secret;
-use super::{Config, Figures, Input, Output, Rhythm};
+use super::{Config, Figures, Hint, Input, Output, Rhythm};
 use crate::base::rng::Rng;
-use crate::base::time::{Time, sooner};
+use crate::base::time::Time;
+use crate::proto::id::InfoHash;
 use crate::proto::krpc::{Body, Contact, NodeId, Packet, Unread};
 use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -35,21 +35,20 @@ const PLACES: usize = 8 * 1024;
 /// A node of the DHT.
 pub struct Node {
     config: Config,
-    secret: Secret,
     began: Time,
     table: Table,
     store: Store,
     limits: Limits,
     external: External,
     /// What is wanted, by tickets.
-    lookups: BTreeMap<u64, Lookup>,
+    lookups: BTreeMap<InfoHash, Lookup>,
     /// Our questions that are not answered yet, the oldest first.
     questions: VecDeque<Question>,
     /// For each place, until which second its hosts count as asked lately: that they ask us is no proof that strangers
     /// reach us. (Thousands are asked in that time, so hosts share places.)
     asked: Vec<u32>,
     /// Nodes that there may be.
-    unproven: VecDeque<Named>,
+    unproven: VecDeque<Hint>,
     routers: BTreeSet<SocketAddr>,
     /// Our own lookup, and the questions whether nodes live.
     joining: Rhythm,
@@ -73,10 +72,9 @@ impl Node {
     /// A node that knows no other.
     pub fn new(config: Config, now: Time) -> Node {
         Node {
-            secret: Secret::new(config.secret),
             began: now,
             table: Table::new(config.id, config.allow_local),
-            store: Store::new(config.store_peers, config.allow_local),
+            store: Store::new(store::MOST_PEERS, config.allow_local),
             limits: Limits::default(),
             external: External::default(),
             lookups: BTreeMap::new(),
@@ -98,13 +96,13 @@ impl Node {
     pub fn handle(&mut self, input: Input, now: Time, rng: &mut Rng, out: &mut Vec<Output>) {
         let turn = &mut Turn { now, rng, out };
         match input {
-            Input::Packet(from, bytes) => self.packet(from, bytes, turn),
-            Input::Node(addr) => self.meet((None, addr)),
+            Input::Packet { from, bytes } => self.packet(from, bytes, turn),
+            Input::Node(addr) => self.meet(Hint { id: None, addr }),
             Input::Router(addr) if self.is_ours(addr) && self.routers.len() < MOST_ROUTERS => {
                 self.routers.insert(addr);
             }
             Input::Router(_) => {}
-            Input::Seek(ticket, goal) => self.begin(ticket, goal, turn),
+            Input::Seek { ticket, goal } => self.begin(ticket, goal, turn),
             Input::Cancel(ticket) => drop(self.lookups.remove(&ticket)),
             Input::Others(contacts) => self.others = contacts,
             Input::Address(ip) if self.external.told(ip) => self.is_seen_at(ip, turn),
@@ -119,7 +117,7 @@ impl Node {
 
     /// When [`Input::Timer`] is to come. After each input that may be another moment. It may have passed.
     pub fn next_wake(&self, now: Time) -> Option<Time> {
-        sooner(self.give_up_at(), self.keep_up_at(now))
+        [self.give_up_at(), self.join_at(now), Some(self.checking.at)].into_iter().flatten().min()
     }
 
     /// Its id, to be saved.
@@ -133,7 +131,7 @@ impl Node {
     }
 
     /// Whether the wish with this ticket is under way: it does not wait for the first node that we know.
-    pub fn is_seeking(&self, ticket: u64) -> bool {
+    pub fn is_seeking(&self, ticket: InfoHash) -> bool {
         self.lookups.get(&ticket).is_some_and(|lookup| !lookup.is_empty())
     }
 
@@ -163,17 +161,18 @@ impl Node {
             return;
         }
         match Packet::parse(bytes) {
-            Ok(Packet { transaction, body: Body::Query { from: id, read_only, query }, .. }) if is_question => {
+            Ok(Packet { transaction, body: Body::Query { from: id, read_only, want, query }, .. }) if is_question => {
                 self.asked(Contact { id, addr: from }, read_only, turn);
-                let answer = self.answer(from, query, turn);
+                let answer = self.answer(from, query, want, turn);
                 self.reply(from, transaction, answer, bytes.len(), turn);
             }
             Ok(Packet { transaction, ip, body, .. }) => {
                 match (self.take_question(from, &transaction, turn.now), body) {
                     (Some(question), Body::Answer(answer)) => self.answered(question, *answer, ip, turn),
-                    // A question instead of the answer counts like an error. Otherwise a lookup would wait for ever.
+                    // A node that answers with an error lives, but it is of no use here. A question instead of the
+                    // answer counts like an error. Otherwise a lookup would wait for ever.
                     (Some(question), Body::Error { .. } | Body::Query { .. }) => {
-                        self.refused(question.ticket, from, turn);
+                        self.step(question.ticket, |lookup| lookup.silent(from), turn);
                     }
                     (None, _) => {}
                 }

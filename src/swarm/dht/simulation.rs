@@ -52,8 +52,8 @@ fn measure(seed: u64, manners: Manners, torrents: usize, window: Time) -> Figure
         plan.extend([(announce, number, true), (search, number, false)]);
     }
     plan.sort();
-    let mut announced: Vec<(SocketAddr, u64)> = Vec::new();
-    let mut searches: Vec<(usize, u64)> = Vec::new();
+    let mut announced: Vec<(SocketAddr, InfoHash)> = Vec::new();
+    let mut searches: Vec<(usize, InfoHash)> = Vec::new();
     for (at, number, announces) in plan {
         net.run(at);
         let info_hash = InfoHash(sha1(&number.to_be_bytes()));
@@ -72,7 +72,7 @@ fn measure(seed: u64, manners: Manners, torrents: usize, window: Time) -> Figure
     // Of a node that left before its lookup was over nothing is known.
     let both = searches.iter().map(|(number, search)| (announced[*number], &net.wished[search]));
     let both = both.filter(|((_, announce), search)| net.wished[announce].is_done() && search.is_done());
-    let both: Vec<((SocketAddr, u64), &Wished)> = both.collect();
+    let both: Vec<((SocketAddr, InfoHash), &Wished)> = both.collect();
     let packets = |wished: &Wished| wished.outcome.as_ref().map_or(0, |outcome| outcome.questions + outcome.answers);
     Figures {
         lookups: both.len(),

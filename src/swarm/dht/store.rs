@@ -8,11 +8,13 @@ use super::address::one_host;
 use crate::base::rng::Rng;
 use crate::base::time::Time;
 use crate::proto::id::InfoHash;
-use crate::proto::krpc::{Bloom, SAMPLE_INTERVAL};
+use crate::proto::krpc::{Bloom, Filters, SAMPLE_INTERVAL, Samples};
 use core::net::{IpAddr, SocketAddr};
 
 /// A peer is kept for this long. Programs announce every 15 (libtorrent) to 30 minutes (rain); libtorrent keeps 45.
 const LIFE: Time = Time::from_secs(45 * 60);
+/// Most peers that a machine stores: 0.42 MiB.
+pub const MOST_PEERS: usize = 10_000;
 /// Most peers of one torrent (libtorrent). An answer names fewer; the others are of use only for counting.
 const PEERS_OF_TORRENT: usize = 500;
 /// Most torrents of one host. A torrent is stored by the 8 nodes next to it among millions, so no honest host has many
@@ -67,10 +69,9 @@ impl Store {
         if of_torrent.iter().any(|peer| self.is_same(peer, addr)) {
             return true;
         }
-        let is_known = !of_torrent.is_empty();
         self.peers.len() < self.most
             && of_torrent.len() < PEERS_OF_TORRENT
-            && (is_known || self.torrents < self.most.div_ceil(TORRENTS_SHARE))
+            && (!of_torrent.is_empty() || self.torrents < self.most.div_ceil(TORRENTS_SHARE))
             && self.peers.iter().filter(|peer| self.is_same(peer, addr)).count() < TORRENTS_OF_HOST
     }
 
@@ -82,10 +83,9 @@ impl Store {
         let at = u32::try_from(now.as_secs()).unwrap_or(u32::MAX);
         let new = Stored { info_hash: *info_hash, ip: addr.ip(), port: addr.port(), is_seed, at };
         let (first, end) = self.range(info_hash);
+        self.torrents += usize::from(first == end);
         if let Some(old) = (first..end).find(|at| self.is_same(&self.peers[*at], addr)) {
             self.peers.remove(old);
-        } else {
-            self.torrents += usize::from(first == end);
         }
         let place = self.peers.partition_point(|peer| *peer < new);
         self.peers.insert(place, new);
@@ -101,33 +101,31 @@ impl Store {
     }
 
     /// The seeds and the other peers of a torrent as filters (BEP 33); `None` if we know none.
-    pub fn filters(&self, info_hash: &InfoHash) -> Option<Box<(Bloom, Bloom)>> {
+    pub fn filters(&self, info_hash: &InfoHash) -> Option<Box<Filters>> {
         let peers = self.of(info_hash);
-        let mut filters = (!peers.is_empty()).then(|| Box::new((Bloom::EMPTY, Bloom::EMPTY)))?;
+        let mut filters =
+            (!peers.is_empty()).then(|| Box::new(Filters { seeds: Bloom::EMPTY, peers: Bloom::EMPTY }))?;
         for peer in peers {
-            let filter = if peer.is_seed { &mut filters.0 } else { &mut filters.1 };
+            let filter = if peer.is_seed { &mut filters.seeds } else { &mut filters.peers };
             filter.insert(peer.ip);
         }
         Some(filters)
     }
 
-    /// How many torrents there are, and some of them (BEP 51), which stay the same for the interval, so that asking more
-    /// often brings no more.
-    pub fn samples(&self, now: Time) -> (u64, Vec<InfoHash>) {
+    /// How many torrents there are, and some of them (BEP 51), which stay the same for the interval, so that asking
+    /// more often brings no more.
+    pub fn samples(&self, now: Time) -> Samples {
         let torrents = self.peers.chunk_by(|a, b| a.info_hash == b.info_hash).map(|peers| peers[0].info_hash);
         let most_skipped = self.torrents.saturating_sub(SAMPLE);
         let skipped = Rng::new(now.as_secs() / SAMPLE_INTERVAL).below(most_skipped + 1);
-        (self.torrents as u64, torrents.skip(skipped).take(SAMPLE).collect())
+        Samples { torrents: self.torrents as u64, some: torrents.skip(skipped).take(SAMPLE).collect() }
     }
 
     /// Forgets the peers that have not announced themselves lately.
     pub fn expire(&mut self, now: Time) {
         let oldest = now.saturating_sub(LIFE).as_secs();
-        let before = self.peers.len();
         self.peers.retain(|peer| u64::from(peer.at) >= oldest);
-        if self.peers.len() < before {
-            self.torrents = self.peers.chunk_by(|a, b| a.info_hash == b.info_hash).count();
-        }
+        self.torrents = self.peers.chunk_by(|a, b| a.info_hash == b.info_hash).count();
     }
 
     fn range(&self, info_hash: &InfoHash) -> (usize, usize) {
@@ -194,7 +192,7 @@ mod tests {
         (0..300).for_each(|n| assert!(store.add(&hash(1), peer(n), n % 3 == 0, Time::ZERO)));
         assert_eq!(store.peers(&hash(1), 500, true, &mut rng).len(), 200);
         assert_eq!(store.peers(&hash(1), 50, false, &mut rng).len(), 50);
-        let (seeds, peers) = *store.filters(&hash(1)).unwrap();
+        let Filters { seeds, peers } = *store.filters(&hash(1)).unwrap();
         assert!((seeds.estimate() - 100.0).abs() < 15.0 && (peers.estimate() - 200.0).abs() < 20.0);
         assert!(store.filters(&hash(2)).is_none());
     }
@@ -232,15 +230,15 @@ mod tests {
     #[test]
     fn a_sample_is_bounded_and_stays_the_same() {
         let mut store = Store::new(20_000, false);
-        assert_eq!(store.samples(Time::ZERO).1, []);
+        assert_eq!(store.samples(Time::ZERO).some, []);
         (0..3_000).for_each(|n| assert!(store.add(&hash(n % 100), peer(n), false, Time::ZERO)));
         let sample = store.samples(Time::ZERO);
-        assert_eq!((sample.0, sample.1.len()), (100, SAMPLE));
+        assert_eq!((sample.torrents, sample.some.len()), (100, SAMPLE));
         assert_eq!(store.samples(Time::from_secs(3_600)), sample);
-        let few: Vec<InfoHash> = sample.1.clone();
+        let few: Vec<InfoHash> = sample.some.clone();
         assert_eq!(few.iter().collect::<std::collections::BTreeSet<_>>().len(), SAMPLE);
         let mut small = Store::new(100, false);
         (0..9).for_each(|n| assert!(small.add(&hash(n % 3), peer(n), false, Time::ZERO)));
-        assert_eq!(small.samples(Time::from_secs(90_000)).1.len(), 3);
+        assert_eq!(small.samples(Time::from_secs(90_000)).some.len(), 3);
     }
 }

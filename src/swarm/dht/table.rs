@@ -79,7 +79,7 @@ impl Table {
     }
 
     /// A node answered a question of ours. If it `may_enter`, it does so if there is a place. Returns whether it did.
-    pub fn answered(&mut self, contact: Contact, may_enter: bool, now: Time) -> bool {
+    pub fn answered(&mut self, contact: Contact, mut may_enter: bool, now: Time) -> bool {
         if let Some(at) = self.rival(contact) {
             let rival = &mut self.entries[at];
             if rival.contact == contact {
@@ -92,17 +92,14 @@ impl Table {
             if is_changeling || may_enter && rival.silent > 0 {
                 self.entries.swap_remove(at);
             }
-            if is_changeling {
-                return false;
-            }
+            may_enter &= !is_changeling;
         }
-        if !may_enter || !self.takes(contact) {
-            return false;
+        let Some(at) = self.place(contact).filter(|_| may_enter && self.takes(contact)) else { return false };
+        let entry = Entry { contact, answered: now, silent: 0, tried: now };
+        match self.entries.get_mut(at) {
+            Some(old) => *old = entry,
+            None => self.entries.push(entry),
         }
-        if let Some(at) = self.place(contact).filter(|at| *at < self.entries.len()) {
-            self.entries.swap_remove(at);
-        }
-        self.entries.push(Entry { contact, answered: now, silent: 0, tried: now });
         true
     }
 

@@ -12,15 +12,11 @@ use core::net::IpAddr;
 /// A new token is given out this often; the one before still counts (BEP 5: 5 minutes, so 10 at most).
 const LIFE: Time = Time::from_secs(300);
 
-/// What only we know.
-pub struct Secret([u8; 20]);
+/// What only we know, from the kernel.
+#[derive(Clone, Debug)]
+pub struct Secret(pub [u8; 20]);
 
 impl Secret {
-    /// With bytes from the kernel.
-    pub fn new(bytes: [u8; 20]) -> Secret {
-        Secret(bytes)
-    }
-
     /// What an announce of `info_hash` from `ip` needs.
     pub fn token(&self, ip: IpAddr, info_hash: &InfoHash, now: Time) -> [u8; 8] {
         let period = now.as_secs() / LIFE.as_secs();
@@ -58,7 +54,7 @@ mod tests {
 
     #[test]
     fn a_token_is_of_one_address_one_torrent_and_ten_minutes() {
-        let secret = Secret::new([7; 20]);
+        let secret = Secret([7; 20]);
         let at = Time::from_secs;
         let token = secret.token(A, &ONE, at(0));
         for (ip, info_hash, now, is_good) in [
@@ -73,12 +69,12 @@ mod tests {
         for wrong in [&[][..], &token[..7], &[0; 8], &[1; 10_240]] {
             assert!(!secret.is_token(wrong, A, &ONE, at(0)));
         }
-        assert!(!Secret::new([8; 20]).is_token(&token, A, &ONE, at(0)));
+        assert!(!Secret([8; 20]).is_token(&token, A, &ONE, at(0)));
     }
 
     #[test]
     fn no_two_questions_have_one_name() {
-        let secret = Secret::new([7; 20]);
+        let secret = Secret([7; 20]);
         let names: std::collections::BTreeSet<_> = (0..10_000).map(|number| secret.transaction(number)).collect();
         assert!(names.len() > 9_990, "{}", names.len());
     }

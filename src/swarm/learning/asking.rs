@@ -19,8 +19,8 @@ const AT_ONCE: u64 = 2;
 /// ... and one more for each block that it sends, up to this. libtorrent answers at once while less than 160 KiB wait
 /// to be sent; transmission queues 64 requests. (4 MiB from a peer 200 ms away take 6 s instead of 19.)
 pub(super) const MOST_AT_ONCE: u64 = 8;
-/// The peer ids of rtorrent begin so. Version 0.9.8 answers no request that comes while it answers another one, and reads
-/// nothing more from that connection. So it is asked for one block at a time.
+/// The peer ids of rtorrent begin so. Version 0.9.8 answers no request that comes while it answers another one, and
+/// reads nothing more from that connection. So it is asked for one block at a time.
 const ONE_AT_A_TIME: &[u8] = b"-lt";
 /// A peer that owes us a block and sends none for this long is silent: a block takes that long at 1 KiB/s ...
 const SILENT_AFTER: Time = Time::from_secs(30);

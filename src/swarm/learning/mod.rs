@@ -161,8 +161,11 @@ impl Learning {
             Event::Peer(key, event) => self.peer_did(key, event, turn),
             Event::Paused(paused) => self.pause(paused, turn),
             Event::AnnounceNow => self.meeting.announcer.announce_now(turn.now),
+            Event::AnnounceAgain => self.meeting.announcer.announce_again(turn.now),
             Event::Timer => self.timer(turn),
-            Event::BudgetFreed | Event::DescriptionGone | Event::Disk(_) | Event::WebSeedFailed { .. } => {}
+            Event::BudgetFreed | Event::DescriptionGone | Event::Disk(_) => {}
+            // It has no web seeds yet.
+            Event::Online | Event::WebSeedFailed { .. } => {}
         }
         self.announce_due(turn);
         self.connect_more(turn);
@@ -208,7 +211,8 @@ impl Learning {
         self.count_memory(turn);
     }
 
-    /// Gives the peers and the trackers to the torrent, and keeps no memory any more: see [`Torrent::adopt`](super::torrent::Torrent::adopt).
+    /// Gives the peers and the trackers to the torrent, and keeps no memory any more: see
+    /// [`Torrent::adopt`](super::torrent::Torrent::adopt).
     pub fn hand_over(self, turn: &mut Turn) -> HandOver {
         turn.shared.descriptions -= self.counted;
         turn.shared.early -= self.counted_early;

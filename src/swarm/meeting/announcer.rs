@@ -8,30 +8,18 @@
 //! tier is asked too. Where an answer leaves out seeds, leechers or completed downloads (BEP 15 has no place for
 //! the last), a scrape follows.
 
+mod tier;
+
+use self::tier::{MOST_INTERVAL, PRESS_INTERVAL, Tier};
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
 use crate::proto::id::InfoHash;
 use crate::proto::tracker::announce::{AnnounceEvent, AnnounceReply, AnnounceRequest, RetryIn};
 
-/// Between announces if the tracker names no interval. (Every tracker we know uses half an hour or less.)
-const DEFAULT_INTERVAL: Time = Time::from_secs(1800);
-/// No tracker can make us announce more often than this.
-const LEAST_INTERVAL: Time = Time::from_secs(60);
-/// No tracker can silence us for longer than this.
-const MOST_INTERVAL: Time = Time::from_secs(24 * 3600);
-/// With too few peers we announce before the interval is over, but not sooner than this (mainline) and not before the
-/// tracker's minimum.
-const EARLY_INTERVAL: Time = Time::from_secs(300);
 /// If a torrent needs peers and a tracker takes longer than this, the next one of its tier is asked too. (Most that
 /// work answer within a second. A tracker that is gone takes its whole deadline, and makers put twenty trackers into
 /// one tier.)
 const PATIENCE: Time = Time::from_secs(5);
-/// The pause between two announces that a person wants: a key may be held down.
-const PRESS_INTERVAL: Time = Time::from_secs(5);
-/// If all trackers of a tier failed n times in a row, the next try is after n x n times this (libtorrent) ...
-const RETRY_STEP: Time = Time::from_secs(5);
-/// ... but not later than this.
-const MOST_RETRY: Time = Time::from_secs(3600);
 
 /// What a tracker is to be asked.
 #[derive(Clone, Debug)]
@@ -127,30 +115,6 @@ pub struct Tracker {
     silenced: bool,
 }
 
-/// Trackers that are asked one after the other, until one answers.
-#[derive(Default)]
-struct Tier {
-    /// The numbers of its trackers, in the order to try them.
-    order: Vec<usize>,
-    /// The place in `order` of the next one. 0: a round begins.
-    turn: usize,
-    due: Time,
-    /// From then on it may be asked early if there are too few peers.
-    early: Time,
-    /// Announces that are under way.
-    in_flight: usize,
-    /// When the next tracker is asked although an announce is under way.
-    impatient_at: Time,
-    /// A person's announce waits until this: a tracker asked for that, or has just answered.
-    least: Time,
-    /// A person wants an announce, and the tracker's minimum interval is not over.
-    held: bool,
-    /// How often all of its trackers failed in a row.
-    failed_rounds: u32,
-    /// We still have to send it `completed`.
-    owes_completed: bool,
-}
-
 /// The trackers of a torrent.
 pub struct Announcer {
     /// All of them, with their state.
@@ -196,7 +160,7 @@ impl Announcer {
             };
             tier.in_flight += 1;
             tier.impatient_at = now + PATIENCE;
-            (tracker.asking, tier.held) = (true, false);
+            (tracker.asking, tier.held, tier.again) = (true, false, false);
             announcements.push(tracker.announcement(number, template, event));
         }
         for (number, tracker) in self.trackers.iter_mut().enumerate() {
@@ -286,6 +250,18 @@ impl Announcer {
         }
     }
 
+    /// The network was away, or we have another port: the trackers hear that as soon as they allow it. Those that
+    /// refuse us are left alone, because they would refuse us again.
+    pub fn announce_again(&mut self, now: Time) {
+        let (trackers, tiers) = (&self.trackers, self.tiers.iter_mut());
+        for tier in tiers.filter(|tier| tier.order.iter().any(|&number| !trackers[number].is_unwilling())) {
+            match tier.in_flight {
+                0 => tier.due = tier.due.min(tier.least.max(now)),
+                _ => tier.again = true,
+            }
+        }
+    }
+
     /// The trackers as a person sees them at `now`. `hungry`: more peers are wanted than there are.
     pub fn shown(&self, now: Time, hungry: bool) -> Vec<Tracker> {
         let mut shown = self.trackers.clone();
@@ -329,6 +305,11 @@ impl Tracker {
         Announcement { tracker: number, url: self.url.clone(), ask: Ask::Announce(request) }
     }
 
+    /// Whether it said that it does not want us.
+    fn is_unwilling(&self) -> bool {
+        self.silenced || self.refuses && self.problem.is_some()
+    }
+
     /// Takes its counts. A count that it leaves out stays as it was.
     fn count(&mut self, reply: &AnnounceReply) {
         self.seeds = reply.seeds.or(self.seeds);
@@ -342,56 +323,6 @@ impl Tracker {
             Ok(reply) => self.count(reply),
             Err(failure) => self.no_scrape = failure.retry_in == Some(RetryIn::Never),
         }
-    }
-}
-
-impl Tier {
-    /// When a tracker of this tier is to be asked, if nothing else happens before.
-    fn next(&self, hungry: bool) -> Option<Time> {
-        let at = match self.in_flight {
-            0 if hungry => self.due.min(self.early),
-            0 => self.due,
-            _ if hungry && (1..self.order.len()).contains(&self.turn) => self.impatient_at,
-            _ => return None,
-        };
-        Some(at).filter(|at| *at < Time::MAX)
-    }
-
-    /// A tracker answered: it moves to the front, and the tier rests for its interval.
-    fn answered(&mut self, tracker: usize, reply: &AnnounceReply, now: Time) {
-        if let Some(at) = self.order.iter().position(|&number| number == tracker) {
-            self.order[..=at].rotate_right(1);
-        }
-        self.turn = 0;
-        self.failed_rounds = 0;
-        let seconds = |raw: u64| Time::from_secs(raw).clamp(LEAST_INTERVAL, MOST_INTERVAL);
-        let least = reply.min_interval.map_or(Time::ZERO, seconds);
-        self.least = now + least.max(PRESS_INTERVAL);
-        let interval = reply.interval.map_or(DEFAULT_INTERVAL, seconds).max(least);
-        self.due = now + interval;
-        self.early = now + interval.min(EARLY_INTERVAL.max(least));
-    }
-
-    /// A tracker failed: the next one is tried at once. After the last one, all rest; then it returns true.
-    fn try_next(&mut self, now: Time) -> bool {
-        if self.turn == 0 {
-            // Another tracker has answered since.
-            return false;
-        }
-        self.due = now;
-        self.least = now + PRESS_INTERVAL;
-        if self.turn >= self.order.len() {
-            if self.in_flight > 0 {
-                return false;
-            }
-            self.turn = 0;
-            self.failed_rounds = self.failed_rounds.saturating_add(1);
-            let squared = self.failed_rounds.min(100).pow(2);
-            self.due = now + (RETRY_STEP * squared).min(MOST_RETRY);
-        }
-        self.early = self.due;
-        self.impatient_at = now;
-        self.turn == 0
     }
 }
 

@@ -4,6 +4,7 @@
 //! one [`Meeting`]. If at first only the torrent's link is known, the [machine that learns the
 //! description](crate::swarm::learning) owns it until then.
 
+pub mod allowance;
 pub mod announcer;
 pub mod bans;
 pub mod blocklist;

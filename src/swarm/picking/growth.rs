@@ -1,7 +1,7 @@
 //! How far the [budget](super::budget) grows for peers that are far away, and for many peers.
 //!
-//! Floor 2. A block is under way for as long as its peer is far away. So what must be under way to keep the lines full is
-//! the sum, over all peers, of rate times delay. It is added up block by block, whatever the torrent or the peer:
+//! Floor 2. A block is under way for as long as its peer is far away. So what must be under way to keep the lines full
+//! is the sum, over all peers, of rate times delay. It is added up block by block, whatever the torrent or the peer:
 //!
 //! ```text
 //! on the lines  =  sum of (bytes of a block x delay of its peer)  /  time in which they came
@@ -9,14 +9,14 @@
 //!
 //! The budget holds [`TIMES`] as much. So it grows as long as it is what limits the rate. When the lines are full, more
 //! requests bring no more rate, and the budget stays. For this the delay must not contain the queue of our own requests
-//! ([`delay`](super::delay)). As in TCP there is a slow start, which is the fast part: until the rate no longer grows, the
-//! budget looks more often and goes further.
+//! ([`delay`](super::delay)). As in TCP there is a slow start, which is the fast part: until the rate no longer grows,
+//! the budget looks more often and goes further.
 //!
 //! Each peer that answers should have [`LOT_BYTES`] under way, so that its blocks can be taken in a few at a time. (200
 //! peers that share 3 MiB have a block each, and each block wakes three threads.)
 //!
-//! For a few [`NEAR`] peers nothing grows, however fast they are. Nothing grows while a disk is behind, either: what it takes
-//! by fits and starts comes in bursts, which look like a faster line.
+//! For a few [`NEAR`] peers nothing grows, however fast they are. Nothing grows while a disk is behind, either: what it
+//! takes by fits and starts comes in bursts, which look like a faster line.
 
 use crate::base::time::Time;
 
@@ -105,8 +105,8 @@ impl Growth {
         self.lots = peers as u64 * LOT_BYTES;
     }
 
-    /// A block of `bytes` came at `now` from a peer that is `delay` away. `behind`: so much waits for a disk that next to
-    /// nothing can be requested.
+    /// A block of `bytes` came at `now` from a peer that is `delay` away. `behind`: so much waits for a disk that next
+    /// to nothing can be requested.
     pub fn came(&mut self, bytes: u64, delay: Time, behind: bool, now: Time) {
         if behind {
             self.held_until = now + DISK_WAS_BEHIND;

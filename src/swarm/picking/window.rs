@@ -11,8 +11,8 @@ use crate::proto::peer::message::BLOCK_BYTES;
 const FIRST: u32 = 4;
 /// The least for a peer that is not snubbed: one request is on its way while the other is answered.
 const LEAST: u32 = 2;
-/// The most, if the peer takes as many: what libtorrent and we say in `reqq` (transmission too; rtorrent 2048). At 16 KiB
-/// it fills 31 MiB of line: 104 MiB/s over 300 ms. (libtorrent asks as far as the peer's `reqq` allows.)
+/// The most, if the peer takes as many: what libtorrent and we say in `reqq` (transmission too; rtorrent 2048). At 16
+/// KiB it fills 31 MiB of line: 104 MiB/s over 300 ms. (libtorrent asks as far as the peer's `reqq` allows.)
 pub const MOST: u32 = 2000;
 /// Blocks in a row that show that a peer answers.
 const TRIAL: u32 = 4;

@@ -7,9 +7,9 @@
 //! piece until all that changed is verified again.
 //!
 //! A torrent is given up only if the person set a time for it (`--stop-timeout`, like aria2's `--bt-stop-timeout`),
-//! because a swarm that is dead today may be alive tomorrow. A person who sets it wants an end, whatever the cause is, so
-//! a wait for a full disk counts too. Work that is going on (a check) does not count, nor does a pause, which the person
-//! or `--max-downloads` wanted.
+//! because a swarm that is dead today may be alive tomorrow. A person who sets it wants an end, whatever the cause is,
+//! so a wait for a full disk counts too. Work that is going on (a check) does not count, nor does a pause, which the
+//! person or `--max-downloads` wanted.
 
 use super::choking::reject;
 use super::downloading::tell_interest;
@@ -28,9 +28,10 @@ const LONGEST_PAUSE: Time = Time::from_secs(60);
 const STALLS_AFTER: Time = Time::from_secs(180);
 
 impl Torrent {
-    /// Pauses, because the person wants that or because other torrents download first; or goes on. The connections stay,
-    /// but nothing is requested and nothing sent. Blocks that peers sent before they heard of the pause are accepted. Of
-    /// a peer that was served, at most the block that is being sent goes out: the choke takes back the others.
+    /// Pauses, because the person wants that or because other torrents download first; or goes on. The connections
+    /// stay, but nothing is requested and nothing sent. Blocks that peers sent before they heard of the pause are
+    /// accepted. Of a peer that was served, at most the block that is being sent goes out: the choke takes back the
+    /// others.
     pub(super) fn pause(&mut self, paused: bool, turn: &mut Turn) {
         self.paused = paused;
         if !paused {

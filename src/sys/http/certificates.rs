@@ -3,9 +3,8 @@
 //! Floor 3, for builds with the feature `tls`.
 
 use crate::base::path::for_terminal;
-use crate::sys::in_words;
-use std::fs::File;
-use std::io::{self, Read};
+use crate::sys::{in_words, read_most};
+use std::io;
 use std::path::Path;
 use ureq::tls::{Certificate, PemItem, parse_pem};
 
@@ -22,8 +21,7 @@ pub fn read(path: &Path) -> Result<Vec<Certificate<'static>>, String> {
 }
 
 fn bytes(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    let bytes = read_most(path, MOST_BYTES + 1)?;
     let is_too_long = bytes.len() as u64 > MOST_BYTES;
     if is_too_long { Err(io::Error::other("too large for a file of certificates")) } else { Ok(bytes) }
 }

@@ -1,5 +1,6 @@
 //! Requests to a device in the local network: never through a proxy of the environment, and redirects are not followed.
 
+use super::names::Names;
 use super::{Answer, Family, HttpError, agent, check_scheme, plain};
 use crate::base::url;
 use std::io::Read;
@@ -9,14 +10,14 @@ use std::time::Duration;
 pub fn get(address: &str, limit: u64, deadline: Duration) -> Result<Answer, HttpError> {
     let address = url::sanitize(address);
     check_scheme(&address)?;
-    read(agent(deadline, Family::Any, None).get(&address).call(), limit, address)
+    read(agent(deadline, Family::Any, None, Names).get(&address).call(), limit, address)
 }
 
 /// Sends a call of SOAP: `body` is XML, and `action` is the header of that name.
 pub fn call(address: &str, action: &str, body: &str, limit: u64, deadline: Duration) -> Result<Answer, HttpError> {
     let address = url::sanitize(address);
     check_scheme(&address)?;
-    let request = agent(deadline, Family::Any, None).post(&address).header("SOAPAction", action);
+    let request = agent(deadline, Family::Any, None, Names).post(&address).header("SOAPAction", action);
     read(request.content_type("text/xml; charset=\"utf-8\"").send(body), limit, address)
 }
 

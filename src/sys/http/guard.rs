@@ -1,9 +1,10 @@
 //! Keeps strangers from making us ask the servers of our own network (CWE-918, "server-side request forgery").
 //!
 //! Floor 3. The web page of a router does what anybody in the local network asks it. So a server on the internet must
-//! not redirect us there, whether it writes an address or a name that stands for one. A torrent may name a server in the
-//! local network, because people have such servers, but not with a query, which is how routers are told what to do.
-//! (libtorrent draws the same lines.)
+//! not redirect us there, whether it writes an address or a name that stands for one. This holds for web seeds,
+//! trackers and torrents by URL. A torrent may name a server in the local network, because people have such servers.
+//! But the URL of such a web seed must have no query, which is how routers are told what to do. (libtorrent draws the
+//! same lines.)
 //!
 //! The guard is the resolver of the HTTP library: it sees the addresses to which the library is about to connect. So
 //! there is no moment between the check and the use in which a name could change its meaning.
@@ -38,6 +39,25 @@ pub enum Net {
     Internet,
 }
 
+/// How we came to ask a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A torrent names it as a web seed.
+    WebSeed,
+    /// A person names its URL, or a torrent as that of its tracker. (An announce always has a query.)
+    Named,
+    /// A server in this network redirected to it.
+    Redirect(Net),
+}
+
+impl Origin {
+    /// The origin of a server to which a server of this origin, in the network `net`, redirects. From the internet it
+    /// never leads back into the local network.
+    pub fn then(self, net: Net) -> Origin {
+        Origin::Redirect(if self == Origin::Redirect(Net::Internet) { Net::Internet } else { net })
+    }
+}
+
 /// Which addresses a request may go to. Clones share it.
 #[derive(Clone)]
 pub struct Guard {
@@ -70,14 +90,14 @@ impl Guard {
         Guard { state: Arc::default(), keeps_out: Arc::new(keeps_out) }
     }
 
-    /// The next request is for `address`, a URL without user and password, to which a server in the network `from`
-    /// redirected. A `proxy` (host and port) looks up the name itself, so that only an address in the URL can be judged.
-    pub fn aim(&self, address: &str, from: Option<Net>, proxy: Option<String>) -> Result<(), &'static str> {
+    /// The next request is for `address`, a URL without user and password. A `proxy` (host and port) looks up the name
+    /// itself, so that only an address in the URL can be judged.
+    pub fn aim(&self, address: &str, origin: Origin, proxy: Option<String>) -> Result<(), &'static str> {
         let mut state = lock(&self.state);
-        state.refused = match from {
-            Some(Net::Internet) => Some(FROM_OUTSIDE),
-            None if url::path_and_query(address).contains('?') => Some(WITH_QUERY),
-            _ => None,
+        state.refused = match origin {
+            Origin::Redirect(Net::Internet) => Some(FROM_OUTSIDE),
+            Origin::WebSeed if url::path_and_query(address).contains('?') => Some(WITH_QUERY),
+            Origin::WebSeed | Origin::Named | Origin::Redirect(Net::Local) => None,
         };
         (state.net, state.why) = (None, None);
         state.proxy = proxy;

@@ -2,6 +2,7 @@
 //!
 //! Floor 3. Redirects are not followed, because the body is for the server that was named.
 
+use super::names::Names;
 use super::{Answer, Family, HttpError, agent, check_scheme, identified, plain, proxy, proxy_for};
 use crate::base::url;
 use std::io::Read;
@@ -24,7 +25,7 @@ pub fn json(
     let by = proxy.as_ref().map_or(String::new(), proxy::blamed);
     let unreachable = |error: &ureq::Error| HttpError::Unreachable(by.clone() + &plain(error));
     let (named, headers) = identified(&address, proxy.as_ref());
-    let mut request = agent(deadline, Family::Any, proxy).post(&named).content_type("application/json");
+    let mut request = agent(deadline, Family::Any, proxy, Names).post(&named).content_type("application/json");
     for (name, value) in headers {
         request = request.header(name, value);
     }

@@ -11,7 +11,7 @@
 //! allow tunnels to port 443 only: the proxy gets the whole URL in the first line (RFC 9112, section 3.2.2). ureq can't
 //! do that, so [`Through`] adds it. SOCKS is spoken by the [`outlet`].
 
-use super::tcp::{Tcp, with_config};
+use super::tcp::{Tcp, Waits, with_config};
 use crate::base::hex::to_base64;
 use crate::base::network::Network;
 use crate::base::{step, url};
@@ -124,15 +124,17 @@ pub fn basic(user: &[u8]) -> String {
 pub struct Through {
     /// For the connection to a proxy that takes whole requests.
     pub direct: Config,
+    waits: Waits,
     #[cfg(feature = "tls")]
     trust: super::trust::Trust,
 }
 
 impl Through {
-    /// With the configuration `direct` of requests that go through no proxy.
-    pub fn new(direct: Config) -> Through {
+    /// With the configuration `direct` of requests that go through no proxy. `waits` hears when a connection waits.
+    pub fn new(direct: Config, waits: Waits) -> Through {
         Through {
             direct,
+            waits,
             #[cfg(feature = "tls")]
             trust: Default::default(),
         }
@@ -140,20 +142,21 @@ impl Through {
 
     /// Connects to a server as the request wants it: secretly, through a tunnel, over SOCKS.
     fn usual(&self, details: &ConnectionDetails) -> Result<Box<dyn Transport>, Error> {
-        let line = line(details)?;
+        let line = self.line(details)?;
         #[cfg(feature = "tls")]
-        let line = self.trust.secure(details, line, &|| self::line(details))?;
+        let line = self.trust.secure(details, line, &|| self.line(details))?;
         Ok(line)
     }
-}
 
-/// A connection that is not secret.
-fn line(details: &ConnectionDetails) -> Result<Box<dyn Transport>, Error> {
-    match ConnectProxyConnector::default().connect(details, None::<()>)? {
-        Some(Either::B(tunnel)) => Ok(tunnel),
-        Some(Either::A(())) | None => {
-            let named = details.config.proxy().and_then(socks);
-            Ok(Box::new(Tcp::connect(details, outlet::get().proxy.as_ref().or(named.as_ref()))?))
+    /// A connection that is not secret.
+    fn line(&self, details: &ConnectionDetails) -> Result<Box<dyn Transport>, Error> {
+        match ConnectProxyConnector::default().connect(details, None::<()>)? {
+            Some(Either::B(tunnel)) => Ok(tunnel),
+            Some(Either::A(())) | None => {
+                let named = details.config.proxy().and_then(socks);
+                let socks = outlet::get().proxy.as_ref().or(named.as_ref());
+                Ok(Box::new(Tcp::connect(details, socks, &self.waits)?))
+            }
         }
     }
 }

@@ -1,12 +1,16 @@
 //! HTTP GET of parts of files, whose bodies are read while they arrive, over a connection that is kept.
 //!
-//! Floor 3, over ureq. The address comes from a stranger (BEP 19: a torrent names it, and a server redirects from it). So
-//! the [`guard`](super::guard) sees each address that a host name stands for, before anything is sent there. (A proxy
-//! looks up names itself, so then the guard sees only what is in the URL.) A user name and password go to the server for which they were given, and not to where it redirects.
+//! Floor 3, over ureq. The address comes from a stranger (BEP 19: a torrent names it, and a server redirects from it).
+//! So the [`guard`](super::guard) sees each address that a host name stands for, before anything is sent there. (A
+//! proxy looks up names itself, so then the guard sees only what is in the URL.) A user name and password go to the
+//! server for which they were given, and not to where it redirects.
 
-use super::guard::{Guard, Net};
-use super::proxy::{self, Through};
-use super::{HttpError, MOST_REDIRECTS, REDIRECTS, check_scheme, escaped, plain, proxy_for, request, usual};
+use super::guard::{Guard, Net, Origin};
+use super::proxy::Through;
+use super::tcp::Waits;
+use super::{
+    HttpError, MOST_REDIRECTS, REDIRECTS, aim, check_scheme, escaped, guarded, plain, proxy_for, request, usual,
+};
 use crate::base::url;
 use crate::sys::lock;
 use core::net::IpAddr;
@@ -14,6 +18,7 @@ use std::io::{self, Read};
 use std::sync::Mutex;
 use std::time::Duration;
 use ureq::config::Config;
+use ureq::http::Response;
 use ureq::{Agent, BodyReader, Proxy};
 
 /// How long the server may be silent (libtorrent's `urlseed_timeout`).
@@ -26,6 +31,7 @@ const IDLE_TIME: Duration = Duration::from_secs(60);
 /// A client for one server, and for those it redirects to.
 pub struct Client {
     guard: Guard,
+    waits: Waits,
     /// The agents, each with its proxy.
     agents: Mutex<Vec<(Option<Proxy>, Agent)>>,
 }
@@ -35,14 +41,13 @@ pub struct Client {
 pub struct Target {
     /// The URL. It may contain secrets.
     url: String,
-    /// The network of the server that redirected here; `None`: a torrent names it.
-    from: Option<Net>,
+    origin: Origin,
 }
 
 impl Target {
-    /// A URL that a torrent or a person names.
+    /// The URL of a web seed that a torrent names.
     pub fn new(url: &str) -> Target {
-        Target { url: url::sanitize(url), from: None }
+        Target { url: url::sanitize(url), origin: Origin::WebSeed }
     }
 
     /// The server, for the log: nothing else of the URL.
@@ -52,7 +57,7 @@ impl Target {
 
     /// Whether a server redirected here.
     pub fn is_redirect(&self) -> bool {
-        self.from.is_some()
+        matches!(self.origin, Origin::Redirect(_))
     }
 }
 
@@ -62,7 +67,7 @@ pub struct Streamed {
     pub status: u16,
     /// Where it came from in the end.
     pub target: Target,
-    response: ureq::http::Response<ureq::Body>,
+    response: Response<ureq::Body>,
 }
 
 impl Streamed {
@@ -102,9 +107,13 @@ fn unreachable(error: io::Error) -> HttpError {
 }
 
 impl Client {
-    /// A client that connects to no address that it `keeps_out`.
-    pub fn new(keeps_out: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Client {
-        Client { guard: Guard::new(keeps_out), agents: Mutex::default() }
+    /// A client that connects to no address that it `keeps_out`, and calls `before_waiting` each time before it waits
+    /// for a server.
+    pub fn new(
+        keeps_out: impl Fn(IpAddr) -> bool + Send + Sync + 'static,
+        before_waiting: impl Fn() + Send + Sync + 'static,
+    ) -> Client {
+        Client { guard: Guard::new(keeps_out), waits: Waits::new(before_waiting), agents: Mutex::default() }
     }
 
     /// Closes all connections, and wakes the threads that wait for them. Later requests fail.
@@ -123,31 +132,21 @@ impl Client {
             let location = response.headers().get("location").filter(|_| REDIRECTS.contains(&status));
             let Some(location) = location else { return Ok(Streamed { status, target, response }) };
             let next = url::sanitize(&url::join(&target.url, &escaped(location.as_bytes())));
-            // From the internet it never leads back into the local network.
-            let from = if target.from == Some(Net::Internet) { Net::Internet } else { net };
-            target = Target { url: with_user_of(&target.url, next), from: Some(from) };
+            target = Target { url: with_user_of(&target.url, next), origin: target.origin.then(net) };
         }
         Err(HttpError::Unreachable("too many redirects".into()))
     }
 
     /// Asks once. Also returns in which network the server is.
-    fn ask(&self, target: &Target, range: &str) -> Result<(ureq::http::Response<ureq::Body>, Net), HttpError> {
-        let refused = |why: &str| HttpError::Unreachable(why.into());
+    fn ask(&self, target: &Target, range: &str) -> Result<(Response<ureq::Body>, Net), HttpError> {
         let proxy = proxy_for(&target.url)?;
-        let at = proxy.as_ref().and_then(|proxy| Some(proxy.uri().authority()?.to_string()));
-        self.guard.aim(&url::take_user(&target.url).0, target.from, at).map_err(refused)?;
-        let agent = self.agent(&proxy).ok_or_else(|| refused("it is not asked any more"))?;
+        aim(&self.guard, &target.url, target.origin, proxy.as_ref())?;
+        let agent = self.agent(&proxy).ok_or_else(|| HttpError::Unreachable("it is not asked any more".into()))?;
+        // The name may have to be looked up, and a connection made.
+        self.waits.begin();
         let request = request(&agent, &target.url, proxy.as_ref());
-        let result = request.header("Range", range).header("Accept-Encoding", "identity").call();
-        match (result, self.guard.verdict()) {
-            (Ok(response), Ok(net)) => Ok((response, net)),
-            (_, Err(why)) => Err(refused(why)),
-            (Err(error), Ok(_)) => {
-                self.guard.forget();
-                let by = proxy.as_ref().map_or(String::new(), proxy::blamed);
-                Err(HttpError::Unreachable(by + &plain(&error)))
-            }
-        }
+        let request = request.header("Range", range).header("Accept-Encoding", "identity");
+        guarded(&self.guard, request, proxy.as_ref()).inspect_err(|_| self.guard.forget())
     }
 
     /// The agent for requests through a proxy, or for direct ones. `None`: the client was shut down.
@@ -160,7 +159,11 @@ impl Client {
         if let Some((_, agent)) = agents.iter().find(|(of, _)| of == proxy) {
             return Some(agent.clone());
         }
-        let agent = Agent::with_parts(config(proxy.clone()), Through::new(config(None)), self.guard.clone());
+        let agent = Agent::with_parts(
+            config(proxy.clone()),
+            Through::new(config(None), self.waits.clone()),
+            self.guard.clone(),
+        );
         agents.push((proxy.clone(), agent.clone()));
         Some(agent)
     }

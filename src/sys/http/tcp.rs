@@ -3,9 +3,9 @@
 //! Floor 3. ureq would open sockets of its own.
 
 use crate::sys::outlet::{self, Proxy, Target};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{RecvFlags, recv};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -17,6 +17,29 @@ use ureq::unversioned::transport::{Buffers, ConnectionDetails, LazyBuffers, Next
 pub struct Tcp {
     stream: Arc<TcpStream>,
     buffers: LazyBuffers,
+    waits: Waits,
+}
+
+/// What is done each time before a thread waits for a server.
+#[derive(Clone, Default)]
+pub struct Waits(Option<Arc<dyn Fn() + Send + Sync>>);
+
+impl Waits {
+    /// `before` is done.
+    pub fn new(before: impl Fn() + Send + Sync + 'static) -> Waits {
+        Waits(Some(Arc::new(before)))
+    }
+
+    /// The thread is going to wait.
+    pub fn begin(&self) {
+        self.0.iter().for_each(|before| before());
+    }
+}
+
+impl std::fmt::Debug for Waits {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("Waits")
+    }
 }
 
 impl std::fmt::Debug for Tcp {
@@ -27,7 +50,7 @@ impl std::fmt::Debug for Tcp {
 
 impl Tcp {
     /// Connects to the host of a request, or through `socks`.
-    pub fn connect(details: &ConnectionDetails, socks: Option<&Proxy>) -> Result<Tcp, Error> {
+    pub fn connect(details: &ConnectionDetails, socks: Option<&Proxy>, waits: &Waits) -> Result<Tcp, Error> {
         let within = details.timeout.not_zero().map_or(super::CONNECT_TIMEOUT, |within| *within);
         let connected = match socks {
             Some(proxy) => through(details, proxy, within),
@@ -40,7 +63,7 @@ impl Tcp {
         let handle: Weak<dyn ShutdownHandle> = Arc::<TcpStream>::downgrade(&stream);
         (details.register_shutdown)(handle)?;
         let (input, output) = (details.config.input_buffer_size(), details.config.output_buffer_size());
-        Ok(Tcp { stream, buffers: LazyBuffers::new(input, output) })
+        Ok(Tcp { stream, buffers: LazyBuffers::new(input, output), waits: waits.clone() })
     }
 }
 
@@ -106,17 +129,17 @@ impl Transport for Tcp {
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         let timeout = timeout.for_read();
-        self.stream.set_read_timeout(left(timeout)?)?;
-        loop {
-            match (&*self.stream).read(self.buffers.input_append_buf()) {
-                Ok(amount) => {
-                    self.buffers.input_appended(amount);
-                    return Ok(amount > 0);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(failed(error, timeout)),
-            }
+        let within = left(timeout)?;
+        let buffer = self.buffers.input_append_buf();
+        let mut got = recv(&self.stream, &mut *buffer, RecvFlags::DONTWAIT).map(|(_, amount)| amount);
+        if got == Err(Errno::AGAIN) {
+            self.waits.begin();
+            self.stream.set_read_timeout(within)?;
+            got = retry_on_intr(|| recv(&self.stream, &mut *buffer, RecvFlags::empty())).map(|(_, amount)| amount);
         }
+        let amount = got.map_err(|error| failed(error.into(), timeout))?;
+        self.buffers.input_appended(amount);
+        Ok(amount > 0)
     }
 
     fn is_open(&mut self) -> bool {

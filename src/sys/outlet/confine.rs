@@ -2,10 +2,10 @@
 //!
 //! Floor 3, part of [`outlet`](super). An address alone does not confine a socket: Linux looks only at the destination
 //! to choose the interface, so packets leave by another one as soon as theirs is down. The socket must be bound to the
-//! interface. The usual call for that (`SO_BINDTODEVICE`, socket(7)) is missing in rustix, and we write no `unsafe` code
-//! of our own. But a program that binds an IPv6 socket to a link-local address names the interface with it (ipv6(7),
-//! `sin6_scope_id`), and Linux keeps the interface even if it then refuses the address because nobody has it. The
-//! address remains to be chosen, of either family: an IPv6 socket also talks IPv4 (RFC 4038, section 4.2).
+//! interface. The usual call for that (`SO_BINDTODEVICE`, socket(7)) is missing in rustix, and we write no `unsafe`
+//! code of our own. But a program that binds an IPv6 socket to a link-local address names the interface with it
+//! (ipv6(7), `sin6_scope_id`), and Linux keeps the interface even if it then refuses the address because nobody has it.
+//! The address remains to be chosen, of either family: an IPv6 socket also talks IPv4 (RFC 4038, section 4.2).
 //!
 //! We do not rely on this: the second call below fails in another way if the socket is bound to no interface.
 
@@ -19,8 +19,8 @@ use std::os::fd::AsFd;
 /// 2.5.6).
 const NOBODY: Ipv6Addr = Ipv6Addr::new(0xfebf, 0, 0, 0, 0, 0, 0, 1);
 
-/// Binds `socket`, a new IPv6 socket, to the interface with this number. From now on it sends to no other interface, and
-/// receives from no other.
+/// Binds `socket`, a new IPv6 socket, to the interface with this number. From now on it sends to no other interface,
+/// and receives from no other.
 pub fn confine(socket: impl AsFd, interface: u32) -> io::Result<()> {
     let bind = |scope| net::bind(&socket, &SocketAddrV6::new(NOBODY, 0, 0, scope));
     match bind(interface) {

@@ -1,7 +1,7 @@
 //! The way out: the sockets through which the process talks to others are opened here.
 //!
-//! Floor 3. The way out belongs to the process, like its current folder, and is chosen once, at the start. So no part of
-//! the program can forget it, and `tests/architecture` sees to it that nothing else opens sockets.
+//! Floor 3. The way out belongs to the process, like its current folder, and is chosen once, at the start. So no part
+//! of the program can forget it, and `tests/architecture` sees to it that nothing else opens sockets.
 //!
 //! `--bind` confines the process to one address or one interface. Then each socket is
 //! [bound to the interface](confine), so that the kernel lets nothing leave by another one, even if the address goes
@@ -18,7 +18,8 @@ mod udp;
 
 pub use self::socks::{Proxy, Target};
 pub use self::udp::Udp;
-use super::{interfaces, lookup};
+use super::interfaces::{self, FAR_V6};
+use super::lookup;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use rustix::io::Errno;
 use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr};
@@ -28,7 +29,11 @@ use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::sync::OnceLock;
+use std::thread;
 use std::time::Duration;
+
+/// Stack of a thread that waits for a lookup.
+const STACK_BYTES: usize = 64 * 1024;
 
 static OUTLET: OnceLock<Outlet> = OnceLock::new();
 
@@ -116,13 +121,24 @@ impl Outlet {
         self.bound.as_ref().map_or(Ok(()), |bound| bound.interface().map(drop))
     }
 
-    /// The addresses of hosts (name and port). Those that only the proxy may look up are left out, and all names if what
-    /// we are bound to is away.
+    /// The addresses of hosts (name and port). Those that only the proxy may look up are left out, and all names if
+    /// what we are bound to is away.
     pub fn look_up(&self, mut hosts: Vec<(String, u16)>) -> Vec<SocketAddr> {
         if self.is_proxied() || self.is_there().is_err() {
             hosts.retain(|(host, _)| host.parse::<IpAddr>().is_ok());
         }
         lookup::look_up(hosts)
+    }
+
+    /// Looks up hosts in a thread of its own, because that takes time, and gives `found` their addresses. It takes as
+    /// many at a time as can be looked up at once.
+    pub fn look_up_aside(
+        &'static self,
+        hosts: Vec<(String, u16)>,
+        found: impl Fn(Vec<SocketAddr>) + Send + 'static,
+    ) -> io::Result<()> {
+        let run = move || hosts.chunks(lookup::MOST_HOSTS).for_each(|some| found(self.look_up(some.to_vec())));
+        thread::Builder::new().name("lookup".into()).stack_size(STACK_BYTES).spawn(run).map(drop)
     }
 
     /// A TCP socket through which `to` may be reached. It is not connected yet.
@@ -184,6 +200,23 @@ impl Outlet {
         rustix::io::ioctl_fionbio(&socket, true)?;
         net::bind(&socket, &self.written(from))?;
         Ok(Udp::new(socket.into(), is_v6, self.is_mapped(is_v6)))
+    }
+
+    /// A UDP socket for each address family, both on `port`; 0: the system chooses. A family that this machine does not
+    /// have, or that must not leave, is left out.
+    pub fn udp_pair(&self, port: u16) -> io::Result<Vec<Udp>> {
+        let v4 = self.udp(false, port);
+        let port = v4.as_ref().ok().and_then(|socket| socket.port().ok()).unwrap_or(port);
+        match (v4, self.udp(true, port)) {
+            (Ok(v4), Ok(v6)) => Ok(vec![v4, v6]),
+            (Ok(one), Err(_)) | (Err(_), Ok(one)) => Ok(vec![one]),
+            (Err(error), Err(_)) => Err(error),
+        }
+    }
+
+    /// Whether the kernel has a route to the Internet with IPv6.
+    pub fn has_route_v6(&self) -> bool {
+        self.udp(true, 0).is_ok_and(|socket| socket.connect(FAR_V6).is_ok())
     }
 
     /// TCP sockets that listen on `port`, and their port. Port 0: the system chooses. With a proxy there are none.

@@ -123,8 +123,8 @@ impl Proxy {
         addr.ok_or_else(|| self.failed(io::ErrorKind::NotFound, "no such host"))
     }
 
-    /// Asks the proxy for a connection to `target`. The stream is not connected to the proxy yet; afterwards it leads to
-    /// the target.
+    /// Asks the proxy for a connection to `target`. The stream is not connected to the proxy yet; afterwards it leads
+    /// to the target.
     pub(super) fn connect(
         &self,
         stream: &TcpStream,

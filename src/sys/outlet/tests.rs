@@ -88,13 +88,22 @@ fn packets_have_the_addresses_of_their_family() {
     }
 }
 
-fn eventually<T>(get: impl Fn() -> io::Result<T>) -> T {
+#[test]
+fn both_families_have_the_same_port() {
+    let sockets = Outlet::default().udp_pair(0).unwrap();
+    let ports: Vec<u16> = sockets.iter().map(|socket| socket.port().unwrap()).collect();
+    assert!(ports.iter().all(|port| *port == ports[0] && *port > 0), "{ports:?}");
+    assert!(Outlet::default().udp_pair(ports[0]).is_err(), "it is ours alone");
+    assert_eq!(sockets[0].receive_from(&mut [0; 9]), None, "nothing waits");
+}
+
+fn eventually<T>(get: impl Fn() -> Option<T>) -> T {
     let end = std::time::Instant::now() + 20 * SECOND;
     loop {
-        match get() {
-            Ok(got) => return got,
-            Err(error) => assert!(std::time::Instant::now() < end, "{error}"),
+        if let Some(got) = get() {
+            return got;
         }
+        assert!(std::time::Instant::now() < end, "it comes");
         std::thread::yield_now();
     }
 }

@@ -4,7 +4,7 @@
 //! IPv4: then it writes IPv4 addresses as IPv6 ones (RFC 4291, section 2.5.5.2). Nobody else needs to know.
 
 use core::net::{IpAddr, SocketAddr};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::UdpSocket;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
@@ -58,13 +58,19 @@ impl Udp {
         self.socket.send_to(bytes, if self.is_mapped { mapped(to) } else { to }).map(drop)
     }
 
-    /// Reads a packet into `buffer`. Returns its sender and its length.
-    pub fn receive_from(&self, buffer: &mut [u8]) -> io::Result<(SocketAddr, usize)> {
-        let (length, mut from) = self.socket.recv_from(buffer)?;
-        if self.is_mapped {
-            from = SocketAddr::new(from.ip().to_canonical(), from.port());
+    /// Reads a packet into `buffer`. Returns its sender and its length; `None`: none waits.
+    pub fn receive_from(&self, buffer: &mut [u8]) -> Option<(SocketAddr, usize)> {
+        loop {
+            match self.socket.recv_from(buffer) {
+                Ok((length, from)) if self.is_mapped => {
+                    return Some((SocketAddr::new(from.ip().to_canonical(), from.port()), length));
+                }
+                Ok((length, from)) => return Some((from, length)),
+                // A host to which we sent something says that nobody is there.
+                Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionRefused) => {}
+                Err(_) => return None,
+            }
         }
-        Ok((from, length))
     }
 }
 

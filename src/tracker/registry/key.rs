@@ -5,7 +5,8 @@
 use crate::proto::id::InfoHash;
 use core::cmp::Ordering;
 
-/// The key, in the order of its bytes. Eight of them are compared at once, because a search of the map does little else.
+/// The key, in the order of its bytes. Eight of them are compared at once, because a search of the map does little
+/// else.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Key(pub InfoHash);
 

@@ -161,10 +161,10 @@ impl Peers {
     /// Appends the addresses of up to `count` random peers to `addresses`, and their peer ids to `ids` if it is given.
     /// Includes seeds only if `seeds` is set, and never peer `but`.
     ///
-    /// Peers are picked in runs of neighbours, whose addresses are in the same cache lines. The runs are spread over the
-    /// swarm as on a circle and do not overlap, so no peer is picked twice. Where the first one begins is random, and the
-    /// others are placed in relation to it, so every peer has exactly the same chance. Only who else is picked is not
-    /// independent of a peer: most often its neighbours, who have in common when they came.
+    /// Peers are picked in runs of neighbours, whose addresses are in the same cache lines. The runs are spread over
+    /// the swarm as on a circle and do not overlap, so no peer is picked twice. Where the first one begins is random,
+    /// and the others are placed in relation to it, so every peer has exactly the same chance. Only who else is picked
+    /// is not independent of a peer: most often its neighbours, who have in common when they came.
     pub fn pick(
         &self,
         count: usize,

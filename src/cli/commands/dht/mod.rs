@@ -19,8 +19,8 @@ use crate::cli::options::{source, states, typed};
 use crate::cli::say;
 use crate::engine::config::{DEFAULT_PORTS, Dht as Options};
 use crate::proto::id::InfoHash;
-use crate::proto::krpc::NodeId;
-use crate::swarm::dht::{Goal, Outcome, Output, Step};
+use crate::proto::krpc::{Filters, NodeId};
+use crate::swarm::dht::{Goal, Hint, Outcome, Step};
 use crate::sys::in_words;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -190,15 +190,12 @@ fn ping(node: (String, u16), given: &Parsed) -> Result<Exit, Failure> {
 fn find(info_hash: InfoHash, given: &Parsed) -> Result<Exit, Failure> {
     let (mut visit, is_json, target) = (enter(given)?, given.has("json"), NodeId(info_hash.0));
     let (mut peers, mut written) = (Vec::new(), Ok(()));
-    let outcomes = visit.seek(&Goal::Peers { info_hash, announce: None }, &mut |output| match output {
-        Output::Step(_, step) => {
-            let text = if is_json { object(&step, target) } else { line(&step, target) + "\n" };
-            written = std::mem::replace(&mut written, Ok(())).and_then(|()| say::write_out(text));
-            if let Step::Answered { new, .. } = step {
-                peers.extend(new);
-            }
+    let outcomes = visit.seek(&Goal::Peers { info_hash, announce: None }, &mut |step| {
+        let text = if is_json { object(step, target) } else { line(step, target) };
+        written = std::mem::replace(&mut written, Ok(())).and_then(|()| say::write_out(text));
+        if let Step::Answered { new, .. } = step {
+            peers.extend(new.iter().copied());
         }
-        Output::Done(..) | Output::Send(..) | Output::Met(_) => {}
     });
     written?;
     for peer in &peers {
@@ -237,26 +234,28 @@ fn print(text: &str) -> Result<(), Failure> {
     say::write_out(format!("{text}\n"))
 }
 
-/// A step in words: whom we ask, how near it is, and what comes back.
+/// A step in words: whom we ask, how near it is, and what comes back. The end has its own words.
 fn line(step: &Step, target: NodeId) -> String {
     let near = |id: NodeId| format!("shares {}", count(id.shared_bits(target) as usize, "bit"));
     match step {
-        Step::Asked(id, addr) => format!("ask    {addr}, {}", id.map_or("of unknown id".into(), near)),
+        Step::Asked(Hint { id, addr }) => format!("ask    {addr}, {}\n", id.map_or("of unknown id".into(), near)),
         Step::Answered { from, nodes, peers, has_token, .. } => {
             let token = if *has_token { ", a token" } else { "" };
             let (nodes, peers) = (count(*nodes, "node"), count(*peers, "peer"));
-            format!("answer {}, {}: {nodes}, {peers}{token}", from.addr, near(from.id))
+            format!("answer {}, {}: {nodes}, {peers}{token}\n", from.addr, near(from.id))
         }
-        Step::Silent(addr) => format!("silent {addr}"),
+        Step::Silent(addr) => format!("silent {addr}\n"),
+        Step::Over(_) => String::new(),
     }
 }
 
 /// The same as JSON.
 fn object(step: &Step, target: NodeId) -> String {
     let (name, addr, id) = match step {
-        Step::Asked(id, addr) => ("asked", addr, *id),
+        Step::Asked(Hint { id, addr }) => ("asked", addr, *id),
         Step::Answered { from, .. } => ("answered", &from.addr, Some(from.id)),
         Step::Silent(addr) => ("silent", addr, None),
+        Step::Over(_) => return String::new(),
     };
     let mut object = Object::new(name);
     object.text("address", &addr.to_string());
@@ -270,7 +269,7 @@ fn object(step: &Step, target: NodeId) -> String {
             object.number("peers", *peers as u64);
             object.flag("token", *has_token);
         }
-        Step::Asked(..) | Step::Silent(..) => {}
+        Step::Asked(_) | Step::Silent(_) | Step::Over(_) => {}
     }
     object.end()
 }
@@ -284,9 +283,10 @@ fn scrape(info_hash: InfoHash, given: &Parsed) -> Result<Exit, Failure> {
     let outcomes = visit.seek(&Goal::Scrape(info_hash), &mut |_| {});
     let (questions, answers) = sums(&outcomes);
     // The families know different peers, but most peers have addresses of both.
-    let most = |one: (f64, f64), other: (f64, f64)| (one.0.max(other.0), one.1.max(other.1));
-    let counts = outcomes.iter().filter_map(|outcome| outcome.scrape).reduce(most);
-    let counts = counts.map(|(seeds, peers)| (seeds.round() as u32, peers.round() as u32));
+    let filters = outcomes.iter().filter_map(|outcome| outcome.scrape.as_deref());
+    let counts =
+        filters.map(|Filters { seeds, peers }| (seeds.estimate().round() as u32, peers.estimate().round() as u32));
+    let counts = counts.reduce(|(seeds, peers), other| (seeds.max(other.0), peers.max(other.1)));
     if given.has("json") {
         let mut object = Object::new("done");
         object.number("questions", questions);
@@ -335,10 +335,10 @@ mod tests {
     #[test]
     fn one_is_one() {
         let contact = Contact { id: NodeId([0x40; 20]), addr: "1.2.3.4:5".parse().unwrap() };
-        let asked = Step::Asked(Some(contact.id), contact.addr);
-        assert_eq!(line(&asked, NodeId([0; 20])), "ask    1.2.3.4:5, shares 1 bit");
+        let asked = Step::Asked(Hint { id: Some(contact.id), addr: contact.addr });
+        assert_eq!(line(&asked, NodeId([0; 20])), "ask    1.2.3.4:5, shares 1 bit\n");
         let step = Step::Answered { from: contact, nodes: 1, peers: 1, new: vec![], has_token: true };
-        assert_eq!(line(&step, NodeId([0x60; 20])), "answer 1.2.3.4:5, shares 2 bits: 1 node, 1 peer, a token");
+        assert_eq!(line(&step, NodeId([0x60; 20])), "answer 1.2.3.4:5, shares 2 bits: 1 node, 1 peer, a token\n");
         assert_eq!(estimate(1, 0), "about 1 seed and 0 leechers");
     }
 }

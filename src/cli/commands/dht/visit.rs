@@ -8,7 +8,8 @@ use crate::engine::config::Dht as Options;
 use crate::engine::udp::bootstrap;
 use crate::engine::udp::nodes::Nodes;
 use crate::engine::udp::saved::Saved;
-use crate::swarm::dht::{Goal, Outcome, Output};
+use crate::proto::id::InfoHash;
+use crate::swarm::dht::{Goal, Outcome, Progress, Step};
 use crate::sys::outlet;
 use core::net::SocketAddr;
 use std::io;
@@ -23,10 +24,12 @@ const LEAST: Time = Time::from_secs(1);
 /// Between two looks at whether enough nodes are known.
 const LOOK: Time = Time::from_millis(100);
 
+/// Of what is sought, one thing at a time.
+const TICKET: InfoHash = InfoHash([1; 20]);
+
 /// A visit. It ends when this is dropped.
 pub struct Visit {
     nodes: Nodes,
-    tickets: u64,
 }
 
 impl Visit {
@@ -35,14 +38,14 @@ impl Visit {
         let saved = states.map_or_else(Saved::default, |states| Saved::load(states, options));
         let mut nodes = Nodes::open(port, options, &saved)?;
         saved.nodes.iter().filter(|_| options.nodes.is_empty()).for_each(|addr| nodes.meet(*addr, false));
-        Ok(Visit { nodes, tickets: 0 })
+        Ok(Visit { nodes })
     }
 
     /// Enters through the nodes of `options`, or through well-known ones, and waits until some are known. An error says
     /// why none is.
     pub fn enter(&mut self, options: &Options) -> Result<(), String> {
-        let (hosts, are_routers) = bootstrap::hosts(options);
-        if are_routers {
+        let hosts = bootstrap::hosts(options);
+        if options.nodes.is_empty() {
             outlet::get().look_up(hosts).into_iter().for_each(|addr| self.nodes.meet(addr, true));
             let why = || "no node of the DHT answers; name one with --dht-node".to_string();
             return self.wait_for_nodes().then_some(()).ok_or_else(why);
@@ -82,18 +85,17 @@ impl Visit {
     }
 
     /// Seeks, and tells `on` what happens, until it is over. Returns what came of it in each family that was asked.
-    pub fn seek(&mut self, goal: &Goal, on: &mut dyn FnMut(Output)) -> Vec<Outcome> {
-        self.tickets += 1;
-        self.nodes.seek(self.tickets, goal, goal);
+    pub fn seek(&mut self, goal: &Goal, on: &mut dyn FnMut(&Step)) -> Vec<Outcome> {
+        self.nodes.seek(TICKET, goal, goal);
         let mut outcomes = Vec::new();
         loop {
-            for output in self.nodes.work() {
-                match output {
-                    Output::Done(ticket, outcome) if ticket == self.tickets => outcomes.push(outcome),
-                    other => on(other),
+            for Progress { step, .. } in self.nodes.work() {
+                on(&step);
+                if let Step::Over(outcome) = step {
+                    outcomes.push(outcome);
                 }
             }
-            if !self.nodes.is_seeking(self.tickets) {
+            if !self.nodes.is_seeking(TICKET) {
                 return outcomes;
             }
             self.nodes.wait(None, Some(self.nodes.now() + PATIENCE));

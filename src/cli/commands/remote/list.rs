@@ -133,10 +133,10 @@ mod tests {
         assert_eq!(wide, "   id state           done     size       down         up peers         left  name\n");
         assert_eq!(
             row_of_all,
-            "    3 downloading*  40.4 %  135 MiB 4.46 MiB/s                2         19 s  Aishah\n"
+            "    3 downloading*  40.5 %  135 MiB 4.46 MiB/s                2         19 s  Aishah\n"
         );
-        assert_eq!(line(Some(80)).1, "    3 downloading*  40.4 % 4.46 MiB/s             Aishah\n");
-        assert_eq!(line(Some(40)).1, "    3 downloading*  40.4 %  Aishah\n");
+        assert_eq!(line(Some(80)).1, "    3 downloading*  40.5 % 4.46 MiB/s             Aishah\n");
+        assert_eq!(line(Some(40)).1, "    3 downloading*  40.5 %  Aishah\n");
         for room in 36..200 {
             let row = row(&torrent(&"日本".repeat(99)), Some(room), "…");
             assert!(columns(row.trim_end()) <= room && columns(titles(Some(room)).trim_end()) <= room, "{row}");

@@ -30,7 +30,7 @@ const OWN: &[(&str, &str)] =
 pub const COMMAND: Command = Command {
     name: "remote",
     summary: "control a daemon, also transmission's",
-    usage: "add SOURCE... | list | info ID... | start ID... | stop ID... | verify ID... | remove ID... | limit [ID...]",
+    usage: "add SOURCE... | list | limit [ID...] | VERB ID...",
     completes: Completes::Words(VERBS),
     about: &[
         "Control a daemon over transmission's RPC: that of swarmlet, or transmission-daemon.",
@@ -39,8 +39,8 @@ pub const COMMAND: Command = Command {
          says what, and shows everything else about a torrent. `remote start` and `remote stop` start and stop \
          torrents. `remote verify` verifies their content again. `remote remove` removes them, and leaves the content \
          unless --delete is given. `remote limit` limits torrents, or without ID all together, and shows the limits.",
-        "ID is the number of a torrent in the list, its info-hash, or the word all. If the daemon does not have one of \
-         the torrents, nothing is done.",
+        "VERB is info, start, stop, verify or remove. ID is the number of a torrent in the list, its info-hash, or the \
+         word all. If the daemon does not have one of the torrents, nothing is done.",
     ],
     options: &[
         Group {

@@ -2,9 +2,9 @@
 //!
 //! Floor 4. A file that comes, goes or is renamed changes the times of its folder, and so its
 //! [stamp](crate::sys::stamp), even if a program sets the modification time back. A file that is overwritten in place
-//! does not change it, and is noticed at the next full rescan. File systems in user space (FUSE) may not keep such times, so everything is read there each time. A
-//! folder that can't be read for the moment (a network disk does not answer, no descriptor is left) counts as
-//! unchanged.
+//! does not change it, and is noticed at the next full rescan. File systems in user space (FUSE) may not keep such
+//! times, so everything is read there each time. A folder that can't be read for the moment (a network disk does not
+//! answer, no descriptor is left) counts as unchanged.
 
 use crate::sys::stamp::{is_quiet, stamp};
 use rustix::fs::{AtFlags, CWD, StatxFlags};
@@ -127,8 +127,8 @@ fn read(dir: &Path, deep: usize, torrents: &mut Vec<PathBuf>) -> Option<Vec<Path
     Some(below)
 }
 
-/// The stamp of a folder. `None`: it is read at each look, because it can't be asked, or because it changed a moment ago
-/// and its next change might not show.
+/// The stamp of a folder. `None`: it is read at each look, because it can't be asked, or because it changed a moment
+/// ago and its next change might not show.
 fn stamp_of(dir: &Path) -> Option<u64> {
     // What the system remembers of a network disk may be old: this asks the disk.
     rustix::fs::statx(CWD, dir, AtFlags::STATX_FORCE_SYNC, StatxFlags::BASIC_STATS).ok()?;

@@ -71,8 +71,8 @@ impl Line {
         matches!(self, Line::Plain(_))
     }
 
-    /// Sends `length` bytes of `file` from `offset` on, within `deadline`. Returns how many were sent. The others can't be
-    /// sent this way; see [`sends_files`](Line::sends_files).
+    /// Sends `length` bytes of `file` from `offset` on, within `deadline`. Returns how many were sent. The others can't
+    /// be sent this way; see [`sends_files`](Line::sends_files).
     pub fn send_file(&self, file: &File, offset: u64, length: usize, deadline: Duration) -> io::Result<usize> {
         match self {
             Line::Plain(socket) => send_from_file(socket, file, offset, length, deadline),

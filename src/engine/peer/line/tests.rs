@@ -82,10 +82,13 @@ fn a_plain_line_sends_from_files_and_reads_into_several_buffers() {
     let bytes = noise(100_000, 1);
     (&file).write_all(&bytes).unwrap();
     let expected = bytes.clone();
-    let reader = thread::spawn(move || assert!(read_all(&near, expected.len()) == expected));
+    let reader = thread::spawn(move || {
+        assert!(read_all(&near, expected.len()) == expected);
+        near
+    });
     assert_eq!(far.send_file(&file, 0, 50_000, PATIENCE).unwrap(), 50_000);
     far.send_all(&mut bytes[50_000..].to_vec(), false, PATIENCE).unwrap();
     assert_eq!(far.read(&mut [IoSliceMut::new(&mut [0; 10])], false).unwrap_err(), Errno::AGAIN);
-    reader.join().unwrap();
+    drop(reader.join().unwrap());
     assert_eq!(far.read(&mut [IoSliceMut::new(&mut [0; 10])], true), Ok(0), "the end");
 }

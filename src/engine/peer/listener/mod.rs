@@ -7,7 +7,7 @@ mod watch;
 
 use super::around::{STACK_BYTES, Surroundings};
 use super::reader;
-use super::shaking::Places;
+use super::shaking::places::Places;
 use crate::sys::{in_words, outlet};
 use core::net::SocketAddr;
 use std::io;
@@ -85,7 +85,8 @@ fn listen(listener: &TcpListener, around: &Surroundings, places: &Arc<Places>) {
             log::debug!("{addr}: closed: it is on the blocklist");
             continue;
         }
-        let Some(place) = places.take(addr.ip()) else {
+        let socket = Arc::new(socket);
+        let Some(place) = places.take(addr.ip(), &socket) else {
             log::debug!("{addr}: closed: too many are shaking hands");
             continue;
         };

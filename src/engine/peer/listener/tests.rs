@@ -1,7 +1,7 @@
 //! Ports, address families, and more connections than places.
 
 use super::*;
-use crate::engine::peer::shaking::MOST_OF_NEAR;
+use crate::engine::peer::shaking::places::MOST_OF_NEAR;
 use crate::engine::testkit::{PATIENCE, surroundings, wait_until};
 use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::peer::handshake::{self, Handshake, Reserved};

@@ -1,7 +1,7 @@
 //! Watches whether the address or interface of `--bind` is there, and listens again when it is back.
 //!
-//! Floor 3, part of [`listener`](super). While it is away, the sockets reach nobody. If the interface was made again, as
-//! those of a VPN are, it is another one for the kernel, and the old sockets stay deaf.
+//! Floor 3, part of [`listener`](super). While it is away, the sockets reach nobody. If the interface was made again,
+//! as those of a VPN are, it is another one for the kernel, and the old sockets stay deaf.
 
 use super::{STACK_BYTES, Surroundings, accept_on, outlet};
 use crate::engine::input::Input;

@@ -1,8 +1,8 @@
 //! Handshakes with slow peers, strange peers and ourselves.
 
 use super::*;
-use crate::engine::peer::shaking::Places;
 use crate::engine::peer::shaking::dialing::CONNECT_TIMEOUT;
+use crate::engine::peer::shaking::places::Places;
 use crate::engine::testkit::{PATIENCE, open, socket_pair, surroundings, torrent};
 use crate::proto::id::PeerId;
 use crate::proto::metainfo::Metainfo;
@@ -34,8 +34,11 @@ fn hear(socket: TcpStream, time: Duration) -> io::Result<Met> {
     greeted(&around, Line::Plain(Arc::new(socket)), deadline)?.hear_handshake(deadline, |_, _| Ok(()))
 }
 
-fn a_place() -> Place {
-    Arc::new(Places::default()).take(Ipv4Addr::LOCALHOST.into()).unwrap()
+/// A connection that was accepted, and its place.
+fn accepted(socket: TcpStream) -> (Arc<TcpStream>, Place) {
+    let socket = Arc::new(socket);
+    let place = Arc::new(Places::default()).take(Ipv4Addr::LOCALHOST.into(), &socket).unwrap();
+    (socket, place)
 }
 
 /// Lets `around` accept a connection that sends `bytes` and nothing more. Returns the answer.
@@ -45,7 +48,8 @@ fn answer_to(around: &Surroundings, bytes: &[u8]) -> Vec<u8> {
     let mut answer = Vec::new();
     thread::scope(|scope| {
         let addr = near.local_addr().unwrap();
-        scope.spawn(move || accept(around, far, addr, a_place()));
+        let (far, place) = accepted(far);
+        scope.spawn(move || accept(around, far, addr, place));
         near.read_to_end(&mut answer).unwrap();
     });
     answer
@@ -118,7 +122,8 @@ fn the_answer_comes_as_soon_as_the_torrent_is_named() {
     for portion in [handshake::PEER_ID_AT, 1, 16, 50] {
         let (mut near, far) = socket_pair();
         let (surroundings, addr) = (around.clone(), near.local_addr().unwrap());
-        let reader = thread::spawn(move || accept(&surroundings, far, addr, a_place()));
+        let (far, place) = accepted(far);
+        let reader = thread::spawn(move || accept(&surroundings, far, addr, place));
         near.set_nodelay(true).unwrap();
         near.set_read_timeout(Some(PATIENCE)).unwrap();
         let (mut said, mut answer) = (0, [0; handshake::LEN]);
@@ -169,7 +174,8 @@ fn a_peer_is_reported_and_read_until_it_ends() {
     near.write_all(&handshake(metainfo.info_hash, 2).emit()).unwrap();
     let addr = near.local_addr().unwrap();
     let surroundings = around.clone();
-    let reader = thread::spawn(move || accept(&surroundings, far, addr, a_place()));
+    let (far, place) = accepted(far);
+    let reader = thread::spawn(move || accept(&surroundings, far, addr, place));
     let Input::Connected { peer, torrent: TorrentId(0), outgoing: false, handshake: heard, outbox, .. } = next(&inbox)
     else {
         panic!("not told of")

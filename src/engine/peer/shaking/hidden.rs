@@ -10,16 +10,22 @@ use crate::proto::id::InfoHash;
 use crate::proto::peer::handshake;
 use crate::proto::peer::mse::accepting::Accepting;
 use crate::proto::peer::mse::initiating::Initiating;
+use crate::proto::peer::mse::power::Pair;
 use crate::proto::peer::mse::{Broken, Chance, Cover, MOST_PAD, Methods, Step};
-use crate::sys::random;
+use crate::sys::{lock, random};
 use std::io;
 use std::time::Instant;
 
 /// Answers a peer that connected to us and began with the bytes `came`.
 pub fn accept(around: &Surroundings, line: Line, came: &[u8], deadline: Instant) -> io::Result<Greeted> {
-    let mut exchange = Accepting::new(around.encryption, chance());
+    // Peers that stop after our public number cost no power: the next one gets the same number. There are never more
+    // spare pairs than there were exchanges at once.
+    let spare = lock(&around.spare_pairs).pop();
+    let mut exchange = Accepting::new(around.encryption, chance(spare.unwrap_or_else(new_pair)));
     let advance = |bytes: &[u8]| exchange.advance(bytes, |name| around.directory.find_hidden(name));
-    carry_out(line, came, deadline, advance)
+    let greeted = carry_out(line, came, deadline, advance);
+    lock(&around.spare_pairs).extend(exchange.unused());
+    greeted
 }
 
 /// Begins an exchange for a torrent. Our handshake goes with it.
@@ -30,15 +36,19 @@ pub fn initiate(
     ours: [u8; handshake::LEN],
     deadline: Instant,
 ) -> io::Result<Greeted> {
-    let mut exchange = Initiating::new(info_hash, offered, ours.to_vec(), chance());
+    let mut exchange = Initiating::new(info_hash, offered, ours.to_vec(), chance(new_pair()));
     carry_out(line, &[], deadline, |bytes| exchange.advance(bytes))
 }
 
-/// A private number, and a pad of random length.
-fn chance() -> Chance {
+fn new_pair() -> Pair {
+    Pair::new(random::bytes())
+}
+
+/// These numbers, and a pad of random length.
+fn chance(pair: Pair) -> Chance {
     let mut pad = random::bytes::<MOST_PAD>().to_vec();
     pad.truncate(random::bits() as usize % (MOST_PAD + 1));
-    Chance { private: random::bytes(), pad }
+    Chance { pair, pad }
 }
 
 fn carry_out(

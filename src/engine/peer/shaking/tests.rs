@@ -1,5 +1,6 @@
-//! Places, and how two of ours shake hands by each pair of policies.
+//! How two of ours shake hands by each pair of policies.
 
+use super::places::Places;
 use super::*;
 use crate::engine::input::Input;
 use crate::engine::peer::around::Surroundings;
@@ -11,23 +12,6 @@ use crate::swarm::event::Event;
 use crossbeam_channel::Receiver;
 use std::net::{Ipv4Addr, TcpListener};
 use std::thread;
-
-#[test]
-fn places_are_bounded_for_each_host_and_in_all() {
-    let places = Arc::new(Places::default());
-    let take =
-        |ip: [u8; 4], count: usize| -> Vec<Place> { (0..count).filter_map(|_| places.take(ip.into())).collect() };
-    let one = take([8, 8, 8, 8], 1000);
-    assert_eq!(one.len(), MOST_OF_HOST);
-    let near = take([127, 0, 0, 1], 1000);
-    assert_eq!(near.len(), MOST_SHAKING - MOST_OF_HOST);
-    assert!(places.take([9, 9, 9, 9].into()).is_none());
-    drop(one);
-    assert_eq!(take([9, 9, 9, 9], 1).len(), 1);
-    drop(near);
-    assert_eq!(take([127, 0, 0, 1], 1000).len(), MOST_OF_NEAR);
-    assert!(lock(&places.taken).is_empty(), "what is free is forgotten");
-}
 
 /// A process with one torrent and this policy.
 fn ours(id: u8, policy: Policy, dir: &std::path::Path) -> (Surroundings, Receiver<Input>, InfoHash) {
@@ -50,7 +34,8 @@ fn meet(from: Policy, to: Policy, known: Option<bool>) -> Option<Cover> {
     thread::spawn(move || {
         let places = Arc::new(Places::default());
         for socket in listener.incoming().flatten() {
-            let (there, place) = (there.clone(), places.take(Ipv4Addr::LOCALHOST.into()).unwrap());
+            let socket = Arc::new(socket);
+            let (there, place) = (there.clone(), places.take(Ipv4Addr::LOCALHOST.into(), &socket).unwrap());
             thread::spawn(move || reader::accept(&there, socket, addr, place));
         }
     });

@@ -3,8 +3,11 @@
 //! Floor 3, part of [`webseed`](super). One answer is read at a time. As long as the next block is the next part of it,
 //! no other request is made. Where a server redirects a file is remembered, because some servers redirect each request.
 
+use super::reports::Reports;
 use crate::proto::metainfo::Metainfo;
+use crate::proto::peer::message::BLOCK_BYTES;
 use crate::proto::peer::webseed::{Asked, Fault, Heads, MOST_BYTES, Part, file_url, parts, retry_after};
+use crate::swarm::event::WebEvent;
 use crate::sys::http::HttpError;
 use crate::sys::http::stream::{Body, Client, Streamed, Target};
 use core::ops::Range;
@@ -13,6 +16,8 @@ use std::sync::Arc;
 
 /// Redirects that are remembered: those of this many files.
 const MOST_REMEMBERED: usize = 256;
+/// Bytes of a whole file that are read and thrown away at once. They are on the stack of the thread.
+const SKIPPED_AT_ONCE: usize = 16 * 1024;
 
 /// What failed.
 pub struct Trouble {
@@ -46,6 +51,8 @@ pub struct Fetching {
     redirects: BTreeMap<usize, Target>,
     /// The answer that is being read.
     answer: Option<Answer>,
+    /// Hears of what was skipped.
+    reports: Arc<Reports>,
     /// A block came since a connection was last broken. If so, another one is made at once: servers close connections
     /// that were idle, or after a number of requests.
     worked: bool,
@@ -58,13 +65,16 @@ struct Answer {
     at: u64,
     /// Bytes of the rest.
     left: u64,
+    /// The server sends the whole file, whatever part it is asked for. So what is not needed of it is skipped.
+    is_whole: bool,
     body: Body,
 }
 
 impl Fetching {
     /// Nothing was asked yet of the web seed at `base`.
-    pub fn new(client: Arc<Client>, base: &str) -> Fetching {
-        Fetching { client, base: base.into(), redirects: BTreeMap::new(), answer: None, worked: false }
+    pub fn new(client: Arc<Client>, base: &str, reports: &Arc<Reports>) -> Fetching {
+        let (base, reports) = (base.into(), Arc::clone(reports));
+        Fetching { client, base, redirects: BTreeMap::new(), answer: None, reports, worked: false }
     }
 
     /// Fills `data` with the content from byte `begin` on. `reach` says up to where the rest will be requested.
@@ -101,22 +111,20 @@ impl Fetching {
         let failed = |why: String| Trouble { file: place.clone(), why, pause: None, blame: Blame::None };
         loop {
             let was_redirected = self.redirects.contains_key(&file);
-            let is_next = |answer: &Answer| (answer.file, answer.at) == (file, part.asked.begin) && answer.left > 0;
-            let answer = match self.answer.take().filter(is_next) {
+            if let Some(old) = self.answer.take_if(|answer| answer.file != file || !answer.has(part.asked)) {
+                old.finish();
+            }
+            let answer = match self.answer.take() {
                 Some(answer) => Ok(answer),
                 None => self.ask(metainfo, file, part.asked, reach().saturating_sub(place.start)),
             };
-            let read = answer.and_then(|mut answer| answer.body.read(data).map(|()| answer).map_err(Failed::Http));
+            let read = answer.and_then(|mut answer| {
+                self.skip(&mut answer, part.asked.begin).map_err(Failed::Http)?;
+                answer.read(data).map(|()| answer).map_err(Failed::Http)
+            });
             match read {
-                Ok(mut answer) => {
-                    self.worked = true;
-                    answer.at += data.len() as u64;
-                    answer.left -= data.len() as u64;
-                    if answer.left > 0 {
-                        self.answer = Some(answer);
-                    } else if !answer.body.is_over() {
-                        log::debug!("web seed: the answer is longer than it should be; the connection is closed");
-                    }
+                Ok(answer) => {
+                    (self.worked, self.answer) = (true, Some(answer));
                     return Ok(());
                 }
                 // A redirect may have been for a while only.
@@ -148,7 +156,10 @@ impl Fetching {
     /// Asks for a file from `part` on, as far as the rest will be requested: up to byte `reach` of the file.
     fn ask(&mut self, metainfo: &Metainfo, file: usize, part: Asked, reach: u64) -> Result<Answer, Failed> {
         let entry = metainfo.files.at(file);
-        let end = reach.min(part.size).min(part.begin + MOST_BYTES).max(part.begin + part.length);
+        // A part ends with a block or with its file, and so does the answer.
+        let part_end = part.begin + part.length;
+        let most = part_end + MOST_BYTES - u64::from(BLOCK_BYTES);
+        let end = reach.min(part.size).min(most).max(part_end);
         let asked = Asked { length: end - part.begin, ..part };
         let folder = metainfo.is_folder.then_some(&*metainfo.name);
         let target = match self.redirects.get(&file) {
@@ -156,12 +167,48 @@ impl Fetching {
             None => Target::new(&file_url(&self.base, folder, entry.raw)),
         };
         let answer = self.client.get(&target, &asked.range()).map_err(Failed::Http)?;
-        check(&answer, asked)?;
+        let comes = check(&answer, asked)?;
         if answer.target.is_redirect() && self.redirects.len() < MOST_REMEMBERED {
             self.redirects.insert(file, answer.target.clone());
         }
         log::debug!("web seed {}: {} of file {file}", answer.target.shown(), asked.range());
-        Ok(Answer { file, at: asked.begin, left: asked.length, body: answer.body() })
+        let is_whole = answer.status == 200;
+        Ok(Answer { file, at: comes.begin, left: comes.length, is_whole, body: answer.body() })
+    }
+
+    /// Reads what the answer has before byte `begin` of the file.
+    fn skip(&self, answer: &mut Answer, begin: u64) -> Result<(), HttpError> {
+        let mut vain = [0; SKIPPED_AT_ONCE];
+        while answer.at < begin {
+            let length = (begin - answer.at).min(vain.len() as u64);
+            answer.read(&mut vain[..length as usize])?;
+            self.reports.did(WebEvent::Skipped { bytes: length });
+        }
+        Ok(())
+    }
+}
+
+impl Answer {
+    /// Nothing more is read of it. If all of it came, its connection can be used again. The server may take its time to
+    /// say that this is the end, so we ask for that only when the next request has to be made.
+    fn finish(self) {
+        if self.left == 0 && !self.body.is_over() {
+            log::debug!("web seed: the answer is longer than it should be; the connection is closed");
+        }
+    }
+
+    /// Whether the rest of it has a part of its file, and begins with that, or with what may be skipped.
+    fn has(&self, part: Asked) -> bool {
+        let begins = part.begin == self.at || self.is_whole && part.begin > self.at;
+        begins && part.begin + part.length <= self.at + self.left
+    }
+
+    /// Fills `buffer` with the beginning of the rest, which is at least as long.
+    fn read(&mut self, buffer: &mut [u8]) -> Result<(), HttpError> {
+        self.body.read(buffer)?;
+        self.at += buffer.len() as u64;
+        self.left -= buffer.len() as u64;
+        Ok(())
     }
 }
 
@@ -173,7 +220,7 @@ enum Failed {
     Answer(Fault, Option<u64>),
 }
 
-fn check(answer: &Streamed, asked: Asked) -> Result<(), Failed> {
+fn check(answer: &Streamed, asked: Asked) -> Result<Asked, Failed> {
     let chunked = answer.header("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked"));
     let length = answer.header("content-length").map(|value| value.trim().parse().unwrap_or(u64::MAX));
     let heads = Heads {

@@ -1,6 +1,7 @@
 //! The requests that wait for a web seed's thread.
 //!
-//! Floor 3, part of [`webseed`](super). It stands where the [outbox](crate::engine::peer::outbox) of other peers stands.
+//! Floor 3, part of [`webseed`](super). It stands where the [outbox](crate::engine::peer::outbox) of other peers
+//! stands.
 
 use crate::base::url;
 use crate::proto::metainfo::Metainfo;
@@ -77,7 +78,8 @@ impl Inbox {
         if state.closed { None } else { state.blocks.pop_front() }
     }
 
-    /// Where the run ends that `block` is part of, in bytes of the content: blocks up to there are requested, or will be.
+    /// Where the run ends that `block` is part of, in bytes of the content: blocks up to there are requested, or will
+    /// be.
     pub fn reach(&self, metainfo: &Metainfo, block: BlockSpec) -> u64 {
         let place =
             |block: &BlockSpec| u64::from(block.piece) * u64::from(metainfo.piece_length) + u64::from(block.begin);

@@ -1,61 +1,59 @@
 //! A web seed: a thread that asks an HTTP server for blocks, as a peer without a socket (BEP 19).
 //!
-//! Floor 3. The manager sends it requests for blocks, as to every peer, and gets blocks back. The thread makes of them as
-//! few HTTP requests as it can: when the manager says that its requests will go on to the end of a gap, one request asks
-//! for all of it, up to 4 MiB. What was not requested yet stays in the socket. So the memory budget and the limits hold,
-//! and the server sends no faster than we read.
+//! Floor 3. The manager sends it requests for blocks, as to every peer, and gets blocks back. The thread makes of them
+//! as few HTTP requests as it can: when the manager says that its requests will go on to the end of a gap, one request
+//! asks for all of it, up to 4 MiB. What was not requested yet stays in the socket. So the memory budget and the limits
+//! hold, and the server sends no faster than we read.
 //!
-//! [`fetching`] asks for files and checks the answers; [`inbox`] holds the requests. What is done about a failure is
-//! decided in `swarm/torrent/downloading/web_seeds`.
+//! [`fetching`] asks for files and checks the answers; [`inbox`] holds the requests, [`reports`] what came of them.
+//! What is done about a failure is decided in `swarm/torrent/downloading/web_seeds`.
 
 mod fetching;
 mod inbox;
+mod reports;
 
 pub use inbox::Inbox;
 
 use super::around::Surroundings;
 use crate::base::time::Time;
-use crate::engine::input::Input;
 use crate::proto::peer::message::BlockSpec;
 use crate::storage::content::Content;
 use crate::swarm::event::{PeerEvent, WebEvent};
 use crate::swarm::peer::PeerKey;
 use crate::sys::http::stream::Client;
+use crate::sys::outlet;
 use fetching::{Blame, Fetching, Trouble};
+use reports::Reports;
 use std::io;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
 
 /// Stack of the thread: TLS needs more than a peer's reader.
 const STACK_BYTES: usize = 256 * 1024;
-/// Most blocks that are reported together.
-const BATCH: usize = 8;
-/// A block that took longer than this is reported at once: the next one may take as long.
-const SLOW: Duration = Duration::from_millis(4);
 
 /// The thread of a web seed.
 struct WebSeed {
     around: Surroundings,
-    peer: PeerKey,
     inbox: Arc<Inbox>,
     content: Arc<Content>,
     fetching: Fetching,
-    events: Vec<PeerEvent>,
+    reports: Arc<Reports>,
 }
 
 /// Starts a thread that asks the web seed at `url` for blocks of `content`, as the peer `peer`.
 pub fn start(around: &Surroundings, peer: PeerKey, content: &Arc<Content>, url: &str) -> io::Result<Arc<Inbox>> {
     let list = Arc::clone(&around.blocklist);
-    let client = Arc::new(Client::new(move |ip| crate::sys::lock_to_read(&list).blocks(ip)));
+    let reports = Arc::new(Reports::new(&around.manager, peer));
+    let waiting = Arc::clone(&reports);
+    let client = Client::new(move |ip| crate::sys::lock_to_read(&list).blocks(ip), move || waiting.hand_over());
+    let client = Arc::new(client);
     let inbox = Arc::new(Inbox::new(url, Arc::clone(&client)));
     let mut seed = WebSeed {
         around: around.clone(),
-        peer,
         inbox: Arc::clone(&inbox),
         content: Arc::clone(content),
-        fetching: Fetching::new(client, url),
-        events: Vec::new(),
+        fetching: Fetching::new(client, url, &reports),
+        reports,
     };
     thread::Builder::new().name("webseed".into()).stack_size(STACK_BYTES).spawn(move || seed.run())?;
     Ok(inbox)
@@ -65,27 +63,23 @@ impl WebSeed {
     fn run(&mut self) {
         loop {
             if !self.inbox.has_next() {
-                self.report();
+                self.reports.hand_over();
             }
             let Some(block) = self.inbox.next() else { break };
-            let began = Instant::now();
             match self.fetch(block) {
-                Ok(event) => self.events.push(event),
+                Ok(event) => self.reports.add(event),
                 Err(_) if self.inbox.is_closed() => break,
                 Err(trouble) => {
                     let goes_on = self.in_trouble(trouble);
-                    self.report();
+                    self.reports.hand_over();
                     if !goes_on {
                         break;
                     }
                 }
             }
-            if self.events.len() >= BATCH || began.elapsed() > SLOW {
-                self.report();
-            }
         }
-        self.events.push(PeerEvent::Gone);
-        self.report();
+        self.reports.add(PeerEvent::Gone);
+        self.reports.hand_over();
     }
 
     /// Fetches one block.
@@ -110,20 +104,15 @@ impl WebSeed {
         log::info!("web seed {}: {why}", self.inbox.shown);
         self.inbox.clear();
         let pause = pause.map(Time::from_secs);
+        // While the way out is away, no server is to blame.
+        let our_fault = outlet::get().is_there().is_err();
         let event = match blame {
             Blame::File => WebEvent::NotThere { file, why },
-            Blame::Answer => WebEvent::Failed { file: Some(file), why, pause },
-            Blame::None => WebEvent::Failed { file: None, why, pause },
+            Blame::Answer => WebEvent::Failed { file: Some(file), why, pause, our_fault },
+            Blame::None => WebEvent::Failed { file: None, why, pause, our_fault },
         };
-        self.events.push(PeerEvent::WebSeed(event.into()));
+        self.reports.did(event);
         blame == Blame::File
-    }
-
-    fn report(&mut self) {
-        if !self.events.is_empty() {
-            let events = std::mem::take(&mut self.events);
-            let _ = self.around.manager.send(Input::Peer { peer: self.peer, events });
-        }
     }
 }
 

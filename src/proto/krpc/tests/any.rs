@@ -1,7 +1,7 @@
 //! Packets of chance: what is written is read again, and nothing that arrives makes us panic.
 
 use super::super::*;
-use super::{answer, packet, question};
+use super::{answer, packet};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -26,10 +26,9 @@ fn wants() -> impl Strategy<Value = Want> {
 fn queries() -> impl Strategy<Value = Query> {
     prop_oneof![
         Just(Query::Ping),
-        (ids(), wants()).prop_map(|(target, want)| Query::FindNode { target, want }),
-        (hashes(), wants(), any::<(bool, bool)>()).prop_map(|(info_hash, want, (scrape, no_seed))| Query::GetPeers {
+        ids().prop_map(Query::FindNode),
+        (hashes(), any::<(bool, bool)>()).prop_map(|(info_hash, (scrape, no_seed))| Query::GetPeers {
             info_hash,
-            want,
             scrape,
             no_seed
         }),
@@ -42,17 +41,17 @@ fn queries() -> impl Strategy<Value = Query> {
                 seed
             }
         ),
-        (ids(), wants()).prop_map(|(target, want)| Query::Sample { target, want }),
+        ids().prop_map(Query::Sample),
     ]
 }
 
 /// Answers that fit into a datagram.
 fn answers() -> impl Strategy<Value = Answer> {
     let nodes = vec((ids(), addrs()).prop_map(|(id, addr)| Contact { id, addr }), 0..=8);
-    let samples = (0..=i64::MAX as u64, vec(hashes(), 0..5));
+    let samples = (0..=i64::MAX as u64, vec(hashes(), 0..5)).prop_map(|(torrents, some)| Samples { torrents, some });
     let filters = vec(any::<u8>(), 512).prop_map(|bytes| {
         let (seeds, peers) = bytes.split_at(256);
-        Box::new((Bloom(seeds.try_into().unwrap()), Bloom(peers.try_into().unwrap())))
+        Box::new(Filters { seeds: Bloom(seeds.try_into().unwrap()), peers: Bloom(peers.try_into().unwrap()) })
     });
     let token = vec(any::<u8>(), 0..=20);
     let lists = (nodes, proptest::option::of(samples), vec(addrs(), 0..12), proptest::option::of(filters));
@@ -68,7 +67,12 @@ fn answers() -> impl Strategy<Value = Answer> {
 
 fn bodies() -> impl Strategy<Value = Body> {
     prop_oneof![
-        (ids(), any::<bool>(), queries()).prop_map(|(from, read_only, query)| Body::Query { from, read_only, query }),
+        (ids(), any::<bool>(), wants(), queries()).prop_map(|(from, read_only, want, query)| Body::Query {
+            from,
+            read_only,
+            want,
+            query
+        }),
         answers().prop_map(|answer| Body::Answer(Box::new(answer))),
         (any::<i64>(), "\\PC{0,32}").prop_map(|(code, text)| Body::Error { code, text }),
     ]
@@ -185,11 +189,12 @@ fn no_byte_and_no_prefix_of_a_full_packet_does_harm() {
         answer.nodes = vec![Contact { id: super::TARGET, addr: "192.0.2.1:7".parse().unwrap() }; 2];
         answer.token = Some(vec![b'e'; 8]);
         answer.peers = vec!["[2001:db8::1]:7".parse().unwrap(); 2];
-        answer.samples = Some((4, vec![InfoHash([b'd'; 20])]));
+        answer.samples = Some(Samples { torrents: 4, some: vec![InfoHash([b'd'; 20])] });
     });
     let info_hash = InfoHash([b'i'; 20]);
     let want = Want { n4: true, n6: true };
-    for packet in [full, question(Query::GetPeers { info_hash, want, scrape: true, no_seed: true })] {
+    let query = Query::GetPeers { info_hash, scrape: true, no_seed: true };
+    for packet in [full, packet(Body::Query { from: super::ASKING, read_only: true, want, query })] {
         let bytes = packet.emit();
         for at in 0..bytes.len() {
             survives(&bytes[..at]);

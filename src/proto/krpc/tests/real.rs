@@ -98,7 +98,7 @@ fn answers_of_libtorrent_are_read() {
         assert_eq!(told.token.map(|token| token.len()), Some(4));
     }
     let samples = answer(LT_SAMPLES).1.samples;
-    assert_eq!(samples, Some((1, vec![INFO_HASH])));
+    assert_eq!(samples, Some(Samples { torrents: 1, some: vec![INFO_HASH] }));
     // It says who it is beside the error.
     let refused = Body::Error { code: PROTOCOL_ERROR, text: "invalid token".into() };
     assert_eq!(read(LT_REFUSAL).body, refused);
@@ -112,7 +112,7 @@ fn filters_of_libtorrent_have_the_bits_that_ours_have() {
     assert_eq!((filter.0[34], filter.0[187]), (0x02, 0x40), "as libtorrent sent them");
     let [head, middle, tail] = LT_SCRAPE;
     let (_, told) = answer(&[head, &filter.0, middle, &filter.0, tail].concat());
-    assert_eq!(told.filters, Some(Box::new((filter, filter))));
+    assert_eq!(told.filters, Some(Box::new(Filters { seeds: filter, peers: filter })));
     assert_eq!(filter.estimate().round(), 1.0);
 }
 
@@ -128,9 +128,9 @@ fn questions_of_libtorrent_are_read() {
     let (packet, asked) = query(LT_READ_ONLY);
     assert_eq!(asked, announce(6881, true, false));
     assert!(matches!(packet.body, Body::Query { read_only: true, .. }));
-    let no_seed = Query::GetPeers { info_hash: INFO_HASH, want: Want::default(), scrape: false, no_seed: true };
+    let no_seed = Query::GetPeers { info_hash: INFO_HASH, scrape: false, no_seed: true };
     assert_eq!(query(LT_GET_PEERS).1, no_seed);
-    assert_eq!(query(LT_SAMPLE).1, Query::Sample { target: NodeId(INFO_HASH.0), want: Want::default() });
+    assert_eq!(query(LT_SAMPLE).1, Query::Sample(NodeId(INFO_HASH.0)));
     for bytes in [LT_GET, LT_PUT] {
         let unread = Packet::parse(bytes).unwrap_err();
         assert!(unread.code == METHOD_UNKNOWN && unread.transaction.is_some());

@@ -7,11 +7,11 @@
 //!   and our pad       secret                                 methods        chosen method   bytes come
 //! ```
 //!
-//! A connection that stops after its public number costs us one power instead of two.
+//! A connection that stops after its public number costs us no power: our numbers serve the next one.
 
 use super::came::{Came, part};
 use super::keys::{self, VERIFICATION};
-use super::power::{self, Key};
+use super::power::{self, Key, Pair};
 use super::rc4::Rc4;
 use super::{BUFFER_BYTES, Broken, Chance, MOST_PAD, Methods, Next, Opened, Policy, Step};
 use crate::base::sha1::Digest;
@@ -81,13 +81,18 @@ impl Accepting {
         }
     }
 
+    /// Our numbers, if no secret was made of them. They are as good as new for another exchange.
+    pub fn unused(self) -> Option<Pair> {
+        matches!(self.state, State::Key | State::Secret { .. }).then_some(self.chance.pair)
+    }
+
     fn key(&mut self) -> Result<Next, Broken> {
         let Some(theirs) = self.came.take() else { return Ok(Next::Lacks) };
         if !power::is_usable(&theirs) {
             return Err("its public number is not one that MSE allows");
         }
         self.state = State::Secret { theirs };
-        let mut ours = power::public(&self.chance.private).to_vec();
+        let mut ours = self.chance.pair.public.to_vec();
         ours.append(&mut self.chance.pad);
         Ok(Next::Step(Step::Send(ours)))
     }
@@ -96,7 +101,7 @@ impl Accepting {
         if self.came.room() == BUFFER_BYTES {
             return Next::Lacks;
         }
-        self.state = State::Mark { secret: power::secret(theirs, &self.chance.private) };
+        self.state = State::Mark { secret: self.chance.pair.secret(theirs) };
         Next::State
     }
 

@@ -71,7 +71,7 @@ impl Initiating {
 
     fn begin(&mut self) -> Next {
         self.state = State::Key;
-        let mut ours = power::public(&self.chance.private).to_vec();
+        let mut ours = self.chance.pair.public.to_vec();
         ours.append(&mut self.chance.pad);
         Next::Step(Step::Send(ours))
     }
@@ -81,7 +81,7 @@ impl Initiating {
         if !power::is_usable(&theirs) {
             return Err("its public number is not one that MSE allows");
         }
-        let secret = power::secret(&theirs, &self.chance.private);
+        let secret = self.chance.pair.secret(&theirs);
         let (mut outward, mut inward) = keys::ciphers(&secret, &self.info_hash);
         let mut zeros = VERIFICATION;
         inward.apply(&mut zeros);

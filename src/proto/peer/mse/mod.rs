@@ -1,8 +1,8 @@
 //! Message Stream Encryption, also called protocol encryption (MSE/PE): a connection that looks like random bytes.
 //!
-//! Some networks slow BitTorrent down, and some peers refuse connections that everybody can recognize. So both sides may
-//! begin with this exchange, in which nothing is the same twice. It has no BEP; Azureus's wiki describes it. A is the
-//! side that opened the connection:
+//! Some networks slow BitTorrent down, and some peers refuse connections that everybody can recognize. So both sides
+//! may begin with this exchange, in which nothing is the same twice. It has no BEP; Azureus's wiki describes it. A is
+//! the side that opened the connection:
 //!
 //! ```text
 //!   A                                                                        B
@@ -138,7 +138,8 @@ impl Policy {
         }
     }
 
-    /// The methods that we offer. (Plain bytes cost us less. A peer that wants more than a hidden handshake chooses RC4.)
+    /// The methods that we offer. (Plain bytes cost us less. A peer that wants more than a hidden handshake chooses
+    /// RC4.)
     pub fn offers(self) -> Methods {
         match self {
             Policy::Off | Policy::Allow => Methods::BOTH,
@@ -171,8 +172,8 @@ impl Cover {
 
 /// Random numbers for one exchange, from the kernel's generator.
 pub struct Chance {
-    /// Our private number.
-    pub private: power::Private,
+    /// Our private and our public number.
+    pub pair: power::Pair,
     /// The bytes of our pad, as many as are to be sent: at most [`MOST_PAD`].
     pub pad: Vec<u8>,
 }

@@ -6,7 +6,7 @@
 //! form a number is multiplied by R²; to leave it, by 1.
 //!
 //! These powers hide the protocol from routers on the way. They do not prove who the other side is, and they take a
-//! different time for each private number, which is used once.
+//! different time for each private number, of which only one secret is made.
 
 use core::cmp::Ordering;
 
@@ -63,7 +63,26 @@ const NEGATIVE_INVERSE: u64 = {
     inverse.wrapping_neg()
 };
 
-/// What is sent to the other side: 2 to the power of `private`.
+/// A private number and the public number that belongs to it. At most one secret is to be made of them.
+pub struct Pair {
+    private: Private,
+    /// What is sent to the other side: 2 to the power of the private number.
+    pub public: Key,
+}
+
+impl Pair {
+    /// The pair of this private number.
+    pub fn new(private: Private) -> Pair {
+        Pair { private, public: public(&private) }
+    }
+
+    /// The secret: `theirs`, which [is usable](is_usable), to the power of the private number.
+    pub fn secret(&self, theirs: &Key) -> Key {
+        secret(theirs, &self.private)
+    }
+}
+
+/// 2 to the power of `private`.
 pub fn public(private: &Private) -> Key {
     emit(&power(&double(&R), private))
 }
@@ -76,7 +95,7 @@ pub fn is_usable(theirs: &Key) -> bool {
     compare(&theirs, &ONE) == Ordering::Greater && compare(&theirs, &largest) == Ordering::Less
 }
 
-/// The secret: `theirs`, which [is usable](is_usable), to the power of `private`.
+/// `theirs`, which [is usable](is_usable), to the power of `private`.
 pub fn secret(theirs: &Key, private: &Private) -> Key {
     emit(&power(&multiply(&parse(theirs), &R_SQUARED), private))
 }

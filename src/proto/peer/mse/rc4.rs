@@ -4,9 +4,9 @@
 //! call encrypts and decrypts. RC4 is long broken as a cipher: it hides what a connection is from a router that looks
 //! at it, and keeps nothing secret from an adversary.
 //!
-//! Every byte of an encrypted connection passes through here, so this is measured (s of processor time for each GiB, built
-//! as releases are): 3.4 with a table of bytes and one byte at a time, 2.8 with a table of whole words, because parts of
-//! registers are slow, and 2.0 if four bytes are combined at once.
+//! Every byte of an encrypted connection passes through here, so this is measured (s of processor time for each GiB,
+//! built as releases are): 3.4 with a table of bytes and one byte at a time, 2.8 with a table of whole words, because
+//! parts of registers are slow, and 2.0 if four bytes are combined at once.
 
 /// The state of a cipher: one for each direction of a connection.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 use super::accepting::Accepting;
 use super::initiating::Initiating;
 use super::keys::{self, VERIFICATION};
-use super::power::{self, KEY_BYTES};
+use super::power::{self, KEY_BYTES, Pair};
 use super::*;
 use crate::base::rng::Rng;
 use crate::base::sha1::Digest;
@@ -19,7 +19,7 @@ fn find(name: &Digest) -> Option<InfoHash> {
 }
 
 fn chance(seed: u8, pad: usize) -> Chance {
-    Chance { private: [seed; 20], pad: vec![seed; pad] }
+    Chance { pair: Pair::new([seed; 20]), pad: vec![seed; pad] }
 }
 
 /// A side as the other half of this test sees it.
@@ -254,6 +254,26 @@ fn lies_of_the_accepting_side_are_refused() {
     }
 }
 
+/// A peer that stops after its number leaves ours to the next one. A peer that goes on does not, even if it sends
+/// nothing of use.
+#[test]
+fn numbers_are_spare_until_a_secret_is_made_of_them() {
+    let (theirs, ours) = (power::public(&[1; 20]), power::public(&[2; 20]));
+    for (came, is_spare) in
+        [(&b""[..], true), (&theirs, true), (&[0; KEY_BYTES], true), (&[&theirs[..], &[7; 600]].concat(), false)]
+    {
+        let mut side = Accepting::new(Policy::Allow, chance(2, 3));
+        let mut came = came;
+        while let Ok(step) = side.advance(came, find) {
+            came = &[];
+            if let Step::Receive(_) = step {
+                break;
+            }
+        }
+        assert_eq!(side.unused().map(|pair| pair.public), is_spare.then_some(ours));
+    }
+}
+
 /// The first 20 bytes tell a plain handshake apart, but a public number may begin with the same byte.
 #[test]
 fn a_public_number_that_begins_like_a_plain_handshake_is_one() {
@@ -263,7 +283,8 @@ fn a_public_number_that_begins_like_a_plain_handshake_is_one() {
         private
     });
     let private = private.into_iter().find(|private| power::public(private)[0] == 0x13).expect("one in 256 does");
-    let mut side = Initiating::new(TORRENT, Methods::RC4, FIRST.to_vec(), Chance { private, pad: Vec::new() });
+    let mut side =
+        Initiating::new(TORRENT, Methods::RC4, FIRST.to_vec(), Chance { pair: Pair::new(private), pad: Vec::new() });
     let a: Side = Box::new(move |bytes| side.advance(bytes));
     assert!(meet(a, accepting(Policy::Allow, 0), 1, 7).is_ok());
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::proto::id::InfoHash;
-use crate::proto::krpc::Bloom;
+use crate::proto::krpc::{Bloom, Samples};
 use core::net::IpAddr;
 
 const TARGET: NodeId = NodeId([0; 20]);
@@ -19,10 +19,14 @@ fn lookup() -> Lookup {
     Lookup::new(Goal::Nodes(TARGET), OWN, false)
 }
 
+fn add(lookup: &mut Lookup, id: NodeId, addr: SocketAddr) {
+    lookup.add(Hint { id: Some(id), addr });
+}
+
 /// The nodes that are asked now.
 fn asks(lookup: &mut Lookup) -> Vec<SocketAddr> {
     let next = |_| match lookup.decide() {
-        Next::Ask((_, addr)) => Some(addr),
+        Next::Ask(hint) => Some(hint.addr),
         Next::Wait | Next::Over => None,
     };
     (0..1000).map_while(next).collect()
@@ -36,7 +40,7 @@ fn answer(lookup: &mut Lookup, id: NodeId, addr: SocketAddr, nodes: &[(NodeId, S
 #[test]
 fn five_of_the_nearest_are_asked_at_a_time_until_sixteen_have_answered() {
     let mut lookup = lookup();
-    (1..=30).for_each(|n| lookup.add((Some(id(n)), at(n.into()))));
+    (1..=30).for_each(|n| add(&mut lookup, id(n), at(n.into())));
     let mut asked = asks(&mut lookup);
     assert_eq!(asked, [at(1), at(2), at(3), at(4), at(5)]);
     assert_eq!(lookup.decide(), Next::Wait);
@@ -54,8 +58,8 @@ fn five_of_the_nearest_are_asked_at_a_time_until_sixteen_have_answered() {
 #[test]
 fn nearer_nodes_that_are_named_are_asked_next_and_answers_count_once() {
     let mut lookup = lookup();
-    lookup.add((None, at(99)));
-    assert_eq!(lookup.decide(), Next::Ask((None, at(99))));
+    lookup.add(Hint { id: None, addr: at(99) });
+    assert_eq!(lookup.decide(), Next::Ask(Hint { id: None, addr: at(99) }));
     let named: Vec<_> = (10..20).map(|n| (id(n), at(n.into()))).collect();
     assert!(answer(&mut lookup, id(200), at(99), &named));
     assert!(!answer(&mut lookup, id(1), at(99), &[]), "twice");
@@ -69,7 +73,7 @@ fn nearer_nodes_that_are_named_are_asked_next_and_answers_count_once() {
 fn a_silent_node_holds_up_nobody() {
     let mut lookup = lookup();
     assert_eq!(lookup.decide(), Next::Wait, "for the first node");
-    (1..=7).for_each(|n| lookup.add((Some(id(n)), at(n.into()))));
+    (1..=7).for_each(|n| add(&mut lookup, id(n), at(n.into())));
     assert_eq!(asks(&mut lookup), [at(1), at(2), at(3), at(4), at(5)]);
     assert!((1..=5).all(|n| lookup.silent(at(n)).is_some() && lookup.silent(at(n)).is_none()));
     assert_eq!(asks(&mut lookup), [at(6), at(7)]);
@@ -86,15 +90,14 @@ fn a_silent_node_holds_up_nobody() {
 fn of_a_network_one_node_counts() {
     let mut lookup = lookup();
     for n in 1..200u8 {
-        lookup.add((Some(id(n)), SocketAddr::new(IpAddr::V4([9, 9, 9, n].into()), 1000 + u16::from(n))));
+        add(&mut lookup, id(n), SocketAddr::new(IpAddr::V4([9, 9, 9, n].into()), 1000 + u16::from(n)));
     }
-    (1..=3).for_each(|n| lookup.add((Some(id(200)), at(n))));
+    (1..=3).for_each(|n| add(&mut lookup, id(200), at(n)));
     assert_eq!(asks(&mut lookup).len(), 4);
     // In a local network each node counts.
     let mut local = Lookup::new(Goal::Nodes(TARGET), OWN, true);
-    (1..=3).for_each(|n| {
-        local.add((Some(id(n)), SocketAddr::new(IpAddr::V4([127, 0, 0, 1].into()), 1000 + u16::from(n))))
-    });
+    (1..=3)
+        .for_each(|n| add(&mut local, id(n), SocketAddr::new(IpAddr::V4([127, 0, 0, 1].into()), 1000 + u16::from(n))));
     assert_eq!(asks(&mut local).len(), 3);
 }
 
@@ -102,8 +105,8 @@ fn of_a_network_one_node_counts() {
 #[test]
 fn the_id_in_the_answer_counts() {
     let mut lookup = lookup();
-    (2..=9).for_each(|n| lookup.add((Some(id(n)), at(n.into()))));
-    lookup.add((Some(id(1)), at(50)));
+    (2..=9).for_each(|n| add(&mut lookup, id(n), at(n.into())));
+    add(&mut lookup, id(1), at(50));
     assert_eq!(asks(&mut lookup)[0], at(50));
     assert!(answer(&mut lookup, id(100), at(50), &[]));
     for n in 2..=9u8 {
@@ -118,7 +121,7 @@ fn the_id_in_the_answer_counts() {
 #[test]
 fn a_row_without_end_of_made_up_nodes_ends() {
     let mut lookup = lookup();
-    lookup.add((Some(id(254)), at(1)));
+    add(&mut lookup, id(254), at(1));
     let (mut questions, mut named) = (0, 1);
     loop {
         let asked = asks(&mut lookup);
@@ -145,8 +148,8 @@ fn nodes_whose_id_belongs_to_their_address_are_found_among_liars() {
     let honest: Vec<(NodeId, SocketAddr)> = (0..20)
         .map(|n| (NodeId::secure(at(500 + n).ip(), n as u8, &mut crate::base::rng::Rng::new(n as u64)), at(500 + n)))
         .collect();
-    (1..=200).for_each(|n| lookup.add((Some(id((n % 2) as u8)), at(n))));
-    honest.iter().for_each(|(id, addr)| lookup.add((Some(*id), *addr)));
+    (1..=200).for_each(|n| add(&mut lookup, id((n % 2) as u8), at(n)));
+    honest.iter().for_each(|(id, addr)| add(&mut lookup, *id, *addr));
     assert!(lookup.candidates.len() <= MOST_NEW);
     while lookup.decide() != Next::Over {
         lookup.candidates.iter_mut().for_each(|candidate| {
@@ -168,8 +171,8 @@ fn a_neighbour_that_is_named_first_keeps_nobody_out() {
     let mut lookup = lookup();
     let honest = SocketAddr::new(IpAddr::V4([9, 9, 9, 1].into()), 6881);
     let secure = NodeId::secure(honest.ip(), 1, &mut crate::base::rng::Rng::new(1));
-    lookup.add((Some(id(1)), SocketAddr::new(IpAddr::V4([9, 9, 9, 2].into()), 6881)));
-    lookup.add((Some(secure), honest));
+    add(&mut lookup, id(1), SocketAddr::new(IpAddr::V4([9, 9, 9, 2].into()), 6881));
+    add(&mut lookup, secure, honest);
     assert_eq!(asks(&mut lookup), [honest]);
 }
 
@@ -177,10 +180,10 @@ fn a_neighbour_that_is_named_first_keeps_nobody_out() {
 fn of_an_answer_only_what_was_asked_for_is_kept() {
     let kept = |goal| {
         let mut lookup = Lookup::new(goal, OWN, false);
-        lookup.add((None, at(1)));
-        assert_eq!(lookup.decide(), Next::Ask((None, at(1))));
-        let (samples, filters) =
-            (Some((500, vec![InfoHash([1; 20]); 50])), Some(Box::new((Bloom::EMPTY, Bloom::EMPTY))));
+        lookup.add(Hint { id: None, addr: at(1) });
+        assert_eq!(lookup.decide(), Next::Ask(Hint { id: None, addr: at(1) }));
+        let samples = Some(Samples { torrents: 500, some: vec![InfoHash([1; 20]); 50] });
+        let filters = Some(Box::new(Filters { seeds: Bloom::EMPTY, peers: Bloom::EMPTY }));
         lookup.answered(at(1), Answer { id: id(1), samples, filters, ..Answer::default() }).expect("it was asked");
         let found = lookup.found(|_| true);
         (found[0].1.samples.is_some(), found[0].1.filters.is_some())

@@ -5,9 +5,9 @@ use crate::base::network::is_near;
 use crate::proto::krpc::{
     Answer, Body, Contact, MOST_SENT, NodeId, PROTOCOL_ERROR, Packet, Query, SERVER_ERROR, VERSION, Want,
 };
-use crate::swarm::dht::Output;
 use crate::swarm::dht::address::is_martian;
 use crate::swarm::dht::table::K;
+use crate::swarm::dht::{Hint, Output};
 use core::net::SocketAddr;
 
 /// An answer has at most this many times the bytes of its question, because the question may come with the address of a
@@ -24,7 +24,7 @@ impl Node {
         let is_stranger = !is_near(by.addr.ip()) && self.asked[place(by.addr.ip())] <= turn.now.as_secs() as u32;
         self.is_reachable |= is_stranger;
         if !read_only {
-            self.meet((Some(by.id), by.addr));
+            self.meet(Hint { id: Some(by.id), addr: by.addr });
         }
     }
 
@@ -34,28 +34,28 @@ impl Node {
             self.counts.answers_out += 1;
             let packet = Packet { transaction, version: Some(VERSION), ip: Some(to), body };
             let bytes = packet.emit_within(MOST_SENT.min(AMPLIFICATION * asked));
-            turn.out.push(Output::Send(to, bytes));
+            turn.out.push(Output::Send { to, bytes });
         }
     }
 
     /// The answer, or an error.
-    pub(super) fn answer(&mut self, to: SocketAddr, query: Query, turn: &mut Turn) -> Body {
+    pub(super) fn answer(&mut self, to: SocketAddr, query: Query, want: Want, turn: &mut Turn) -> Body {
         let error = |code, text: &str| Body::Error { code, text: text.into() };
         let mut answer = Answer { id: self.config.id, ..Answer::default() };
         match query {
             Query::Ping => {}
-            Query::FindNode { target, want } => answer.nodes = self.nodes(target, want),
-            Query::GetPeers { info_hash, want, scrape, no_seed } => {
+            Query::FindNode(target) => answer.nodes = self.nodes(target, want),
+            Query::GetPeers { info_hash, scrape, no_seed } => {
                 answer.nodes = self.nodes(NodeId(info_hash.0), want);
                 answer.peers = self.store.peers(&info_hash, PEERS, no_seed, turn.rng);
                 answer.filters = if scrape { self.store.filters(&info_hash) } else { None };
                 // Without a token the announce goes to another node.
                 let has_room = self.store.takes(&info_hash, to);
-                answer.token = has_room.then(|| self.secret.token(to.ip(), &info_hash, turn.now).to_vec());
+                answer.token = has_room.then(|| self.config.secret.token(to.ip(), &info_hash, turn.now).to_vec());
             }
             Query::Announce { info_hash, port, implied_port, token, seed } => {
                 let peer = SocketAddr::new(to.ip(), if implied_port { to.port() } else { port });
-                if !self.secret.is_token(&token, to.ip(), &info_hash, turn.now) {
+                if !self.config.secret.is_token(&token, to.ip(), &info_hash, turn.now) {
                     return error(PROTOCOL_ERROR, "wrong token");
                 }
                 if is_martian(peer, to.ip(), self.config.allow_local) {
@@ -66,7 +66,7 @@ impl Node {
                     return error(SERVER_ERROR, "no room");
                 }
             }
-            Query::Sample { target, want } => {
+            Query::Sample(target) => {
                 answer.nodes = self.nodes(target, want);
                 answer.samples = Some(self.store.samples(turn.now));
             }

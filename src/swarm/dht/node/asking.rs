@@ -4,15 +4,16 @@ use super::answering::PEERS;
 use super::{LATELY, Node, Turn, place};
 use crate::base::network::is_near;
 use crate::base::time::{Time, sooner};
-use crate::proto::krpc::{Answer, Bloom, Body, Contact, Packet, Query, VERSION, Want};
+use crate::proto::id::InfoHash;
+use crate::proto::krpc::{Answer, Body, Contact, Packet, Query, VERSION, Want};
 use crate::swarm::dht::address::{is_martian, network};
-use crate::swarm::dht::lookup::{Lookup, Named, Next};
+use crate::swarm::dht::lookup::{Lookup, Next};
 use crate::swarm::dht::table::K;
-use crate::swarm::dht::{Announce, Goal, Outcome, Output, Step};
+use crate::swarm::dht::{Announce, Goal, Hint, Output, Progress, Step};
 use core::net::{Ipv4Addr, SocketAddr};
 
-/// The ticket of our own lookup, of our own id. Nothing is told about it.
-pub(super) const OWN: u64 = u64::MAX;
+/// The ticket of our own lookup, of our own id. Nothing is told about it. (No torrent has such a hash.)
+pub(super) const OWN: InfoHash = InfoHash([0; 20]);
 /// A lookup waits for this long for an answer. Most come within a second.
 const PATIENCE: Time = Time::from_secs(2);
 /// A late answer still counts for this long (jech/dht).
@@ -27,17 +28,17 @@ const NETWORK: Time = Time::from_secs(120);
 /// a hundred at most.
 pub(super) struct Question {
     transaction: Vec<u8>,
-    to: Named,
+    to: Hint,
     at: Time,
     /// The ticket of the lookup that it belongs to, if it does.
-    pub(super) ticket: Option<u64>,
+    pub(super) ticket: Option<InfoHash>,
     /// The lookup does not wait for it any more.
     is_late: bool,
 }
 
 impl Node {
     /// Begins a lookup.
-    pub(super) fn begin(&mut self, ticket: u64, goal: Goal, turn: &mut Turn) {
+    pub(super) fn begin(&mut self, ticket: InfoHash, goal: Goal, turn: &mut Turn) {
         let mut lookup = Lookup::new(goal, self.config.id, self.config.allow_local);
         // In a small DHT we may be one of the nodes that store the peers.
         if let Goal::Peers { info_hash, announce } = lookup.goal {
@@ -54,90 +55,73 @@ impl Node {
     }
 
     /// Where a lookup starts: with the nodes that we know, and our ways into the DHT if those are few.
-    fn start(&mut self, ticket: u64, now: Time) {
+    fn start(&mut self, ticket: InfoHash, now: Time) {
         let Some(lookup) = self.lookups.get_mut(&ticket).filter(|lookup| lookup.is_empty()) else { return };
         if let Goal::Ping(addr) = lookup.goal {
-            return lookup.add((None, addr));
+            return lookup.add(Hint { id: None, addr });
         }
         let known = self.table.nearest(lookup.target, START);
-        known.iter().for_each(|contact| lookup.add((Some(contact.id), contact.addr)));
+        known.iter().for_each(|node| lookup.add(Hint { id: Some(node.id), addr: node.addr }));
         if known.len() < K {
             let unproven = self.unproven.len().min(K - known.len());
-            self.unproven.drain(..unproven).for_each(|named| lookup.add(named));
+            self.unproven.drain(..unproven).for_each(|hint| lookup.add(hint));
             // If the routers are silent, other lookups wait for our own one, which asks them less and less often.
             let is_due = |addr: &&SocketAddr| ticket == OWN || self.asked[place(addr.ip())] <= now.as_secs() as u32;
-            self.routers.iter().filter(is_due).for_each(|addr| lookup.add((None, *addr)));
+            self.routers.iter().filter(is_due).for_each(|addr| lookup.add(Hint { id: None, addr: *addr }));
         }
     }
 
     /// Sends a question.
-    pub(super) fn ask(&mut self, to: Named, query: Query, ticket: Option<u64>, turn: &mut Turn) {
+    pub(super) fn ask(&mut self, to: Hint, query: Query, ticket: Option<InfoHash>, turn: &mut Turn) {
         self.counts.queries_out += 1;
-        let transaction = self.secret.transaction(self.counts.queries_out);
-        let body = Body::Query { from: self.config.id, read_only: self.is_read_only(turn.now), query };
+        let transaction = self.config.secret.transaction(self.counts.queries_out);
+        // Nodes of both families, if the other machine can use them (BEP 32: while one bootstraps, and now and then).
+        let both = self.config.is_dual && matches!(query, Query::FindNode(_));
+        let (read_only, want) = (self.is_read_only(turn.now), Want { n4: both, n6: both });
+        let body = Body::Query { from: self.config.id, read_only, want, query };
         let packet = Packet { transaction: transaction.clone(), version: Some(VERSION), ip: None, body };
-        turn.out.push(Output::Send(to.1, packet.emit()));
+        turn.out.push(Output::Send { to: to.addr, bytes: packet.emit() });
         self.questions.push_back(Question { transaction, to, at: turn.now, ticket, is_late: false });
-        self.asked[place(to.1.ip())] = (turn.now + LATELY).as_secs() as u32;
+        self.asked[place(to.addr.ip())] = (turn.now + LATELY).as_secs() as u32;
     }
 
     /// Goes on with all lookups.
     pub(super) fn advance_all(&mut self, turn: &mut Turn) {
-        let tickets: Vec<u64> = self.lookups.keys().copied().collect();
+        let tickets: Vec<InfoHash> = self.lookups.keys().copied().collect();
         tickets.into_iter().for_each(|ticket| self.advance(ticket, turn));
     }
 
     /// Goes on with a lookup, as far as that is possible now.
-    fn advance(&mut self, ticket: u64, turn: &mut Turn) {
+    fn advance(&mut self, ticket: InfoHash, turn: &mut Turn) {
         self.start(ticket, turn.now);
-        let both = self.both();
         while let Some(lookup) = self.lookups.get_mut(&ticket) {
             match lookup.decide() {
                 Next::Wait => return,
                 Next::Over => return self.is_over(ticket, turn),
-                Next::Ask(named) => {
-                    let query = lookup.query(both);
-                    tell(ticket, Step::Asked(named.0, named.1), turn);
-                    self.ask(named, query, Some(ticket), turn);
+                Next::Ask(hint) => {
+                    let query = lookup.query();
+                    tell(ticket, Step::Asked(hint), turn);
+                    self.ask(hint, query, Some(ticket), turn);
                 }
             }
         }
-    }
-
-    /// Nodes of both families, if the other machine can use them (BEP 32: while one bootstraps, and now and then).
-    pub(super) fn both(&self) -> Want {
-        Want { n4: self.config.is_dual, n6: self.config.is_dual }
     }
 
     /// A lookup is over: the nearest nodes are known.
-    fn is_over(&mut self, ticket: u64, turn: &mut Turn) {
+    fn is_over(&mut self, ticket: InfoHash, turn: &mut Turn) {
         let Some(lookup) = self.lookups.remove(&ticket) else { return };
-        let nearest = lookup.found(|_| true).into_iter().map(|(contact, _)| contact).take(K).collect();
-        let (questions, answers) = (lookup.questions, lookup.answers);
-        let mut outcome = Outcome { questions, answers, nearest, announced: 0, scrape: None };
-        match lookup.goal {
-            Goal::Peers { info_hash, announce: Some(Announce { port, is_mapped, is_seed }) } => {
-                for (to, answer) in lookup.found(|answer| answer.token.is_some()) {
-                    // Our UDP port is our TCP port. A NAT may have changed it, so the one that others see counts; a
-                    // node that does not know of that reads `port`. If a router maps the TCP port, we know it.
-                    let token = answer.token.clone().unwrap_or_default();
-                    let (implied_port, seed) = (!is_mapped, is_seed);
-                    let query = Query::Announce { info_hash, port, implied_port, token, seed };
-                    self.ask((Some(to.id), to.addr), query, None, turn);
-                    outcome.announced += 1;
-                }
+        let mut outcome = lookup.outcome();
+        if let Goal::Peers { info_hash, announce: Some(Announce { port, is_mapped, is_seed }) } = lookup.goal {
+            for (to, answer) in lookup.found(|answer| answer.token.is_some()) {
+                // Our UDP port is our TCP port. A NAT may have changed it, so the one that others see counts; a node
+                // that does not know of that reads `port`. If a router maps the TCP port, we know it.
+                let token = answer.token.clone().unwrap_or_default();
+                let query = Query::Announce { info_hash, port, implied_port: !is_mapped, token, seed: is_seed };
+                self.ask(Hint { id: Some(to.id), addr: to.addr }, query, None, turn);
+                outcome.announced += 1;
             }
-            Goal::Scrape(_) => {
-                let found = lookup.found(|answer| answer.filters.is_some());
-                let filters = found.into_iter().filter_map(|(_, answer)| answer.filters.as_deref().copied());
-                let union = filters.reduce(|one, other| (one.0.united(other.0), one.1.united(other.1)));
-                outcome.scrape = union.map(|(seeds, peers): (Bloom, Bloom)| (seeds.estimate(), peers.estimate()));
-            }
-            Goal::Peers { .. } | Goal::Ping(_) | Goal::Nodes(_) => {}
         }
-        if ticket != OWN {
-            turn.out.push(Output::Done(ticket, outcome));
-        }
+        tell(ticket, Step::Over(outcome), turn);
     }
 
     /// An answer to this question came, perhaps with the address at which the node sees us.
@@ -146,7 +130,7 @@ impl Node {
         // Liars name each other by ids that draw us to them. One that is not what it was named does not enter the
         // table, and has no voice. Nor do nodes of our own network, unless all is local, and routers, which have enough
         // to do.
-        let (named, from) = question.to;
+        let Hint { id: named, addr: from } = question.to;
         let (allow_local, is_v6) = (self.config.allow_local, self.config.is_v6);
         let is_honest = named.is_none_or(|id| id == answer.id);
         let may_enter = is_honest && !self.routers.contains(&from) && (allow_local || !is_near(from.ip()));
@@ -160,8 +144,8 @@ impl Node {
             turn.out.push(Output::Met(others.iter().map(|node| node.addr).collect()));
         }
         match question.ticket {
-            Some(ticket) => self.step(ticket, |lookup| lookup.answered(from, answer), turn),
-            None => answer.nodes.iter().for_each(|node| self.meet((Some(node.id), node.addr))),
+            Some(_) => self.step(question.ticket, |lookup| lookup.answered(from, answer), turn),
+            None => answer.nodes.iter().for_each(|node| self.meet(Hint { id: Some(node.id), addr: node.addr })),
         }
         if let Some(ip) = ip.map(|ip| ip.ip()).filter(|ip| is_honest && ip.is_ipv6() == is_v6)
             && self.external.vote(network(from, allow_local), ip)
@@ -175,14 +159,14 @@ impl Node {
         }
     }
 
-    /// The node at `addr` has not answered, or with an error: then it lives, but it is of no use here. A lookup does not
-    /// wait for it any more.
-    pub(super) fn refused(&mut self, ticket: Option<u64>, addr: SocketAddr, turn: &mut Turn) {
-        ticket.into_iter().for_each(|ticket| self.step(ticket, |lookup| lookup.silent(addr), turn));
-    }
-
     /// Tells about a step of a lookup, if it is one, and goes on with the lookup.
-    fn step(&mut self, ticket: u64, step: impl FnOnce(&mut Lookup) -> Option<Step>, turn: &mut Turn) {
+    pub(super) fn step(
+        &mut self,
+        ticket: Option<InfoHash>,
+        step: impl FnOnce(&mut Lookup) -> Option<Step>,
+        turn: &mut Turn,
+    ) {
+        let Some(ticket) = ticket else { return };
         if let Some(step) = self.lookups.get_mut(&ticket).and_then(step) {
             tell(ticket, step, turn);
             self.advance(ticket, turn);
@@ -191,7 +175,7 @@ impl Node {
 
     /// The question of this transaction, if it was sent to `from` and waits for its answer.
     pub(super) fn take_question(&mut self, from: SocketAddr, transaction: &[u8], now: Time) -> Option<Question> {
-        let is_it = |question: &Question| question.transaction == transaction && question.to.1 == from;
+        let is_it = |question: &Question| question.transaction == transaction && question.to.addr == from;
         let at = self.questions.iter().position(is_it)?;
         self.heard = now;
         self.questions.remove(at)
@@ -210,25 +194,24 @@ impl Node {
 
     /// Gives up the questions that nobody answered: a lookup soon, the table later.
     pub(super) fn give_up_questions(&mut self, turn: &mut Turn) {
-        let is_late = |question: &&mut Question| !question.is_late && question.at + PATIENCE <= turn.now;
-        let mut late = Vec::new();
-        for question in self.questions.iter_mut().filter(is_late) {
+        let now = turn.now;
+        let is_late = |question: &&mut Question| !question.is_late && question.at + PATIENCE <= now;
+        while let Some(question) = self.questions.iter_mut().find(is_late) {
             question.is_late = true;
-            late.push((question.ticket, question.to.1));
+            let (ticket, addr) = (question.ticket, question.to.addr);
+            self.step(ticket, |lookup| lookup.silent(addr), turn);
         }
-        late.into_iter().for_each(|(ticket, addr)| self.refused(ticket, addr, turn));
-        let is_heard = self.is_heard(turn.now);
-        while self.questions.front().is_some_and(|question| question.at + LIFE <= turn.now)
-            && let Some(Question { to: (_, addr), at, .. }) = self.questions.pop_front()
+        while self.questions.front().is_some_and(|question| question.at + LIFE <= now)
+            && let Some(Question { to, at, .. }) = self.questions.pop_front()
         {
-            self.table.silent(addr, at, turn.now, is_heard);
+            self.table.silent(to.addr, at, now, self.is_heard(now));
         }
     }
 }
 
 /// Tells about a step.
-fn tell(ticket: u64, step: Step, turn: &mut Turn) {
+fn tell(ticket: InfoHash, step: Step, turn: &mut Turn) {
     if ticket != OWN {
-        turn.out.push(Output::Step(ticket, step));
+        turn.out.push(Output::Progress(Progress { ticket, step }));
     }
 }

@@ -2,12 +2,14 @@ use super::*;
 use crate::base::steps;
 use crate::proto::id::InfoHash;
 use crate::proto::krpc::{Answer, METHOD_UNKNOWN, PROTOCOL_ERROR, Query, VERSION, Want};
-use crate::swarm::dht::{Announce, Goal, Outcome, Step};
+use crate::swarm::dht::token::Secret;
+use crate::swarm::dht::{Announce, Goal, Outcome, Progress, Step};
 
 mod answers;
 mod others;
 
 const HASH: InfoHash = InfoHash([0x77; 20]);
+const WISH: InfoHash = InfoHash([0x78; 20]);
 
 /// A node, and what it wants done.
 struct Stage {
@@ -31,11 +33,10 @@ impl Stage {
             is_v6: false,
             is_dual: false,
             id: NodeId([0xaa; 20]),
-            secret: [5; 20],
+            secret: Secret([5; 20]),
             read_only: false,
             port: 6881,
             allow_local: false,
-            store_peers: 20_000,
         };
         change(&mut config);
         let now = Time::from_secs(5_000);
@@ -54,13 +55,17 @@ impl Stage {
     }
 
     fn packet(&mut self, from: SocketAddr, bytes: &[u8]) -> Vec<Packet> {
-        sent(self.input(Input::Packet(from, bytes))).into_iter().map(|(_, packet)| packet).collect()
+        sent(self.input(Input::Packet { from, bytes })).into_iter().map(|(_, packet)| packet).collect()
     }
 
     /// A node asks; the answer.
     fn query(&mut self, from: SocketAddr, query: Query) -> Option<Body> {
+        self.query_with(from, query, Want::default())
+    }
+
+    fn query_with(&mut self, from: SocketAddr, query: Query, want: Want) -> Option<Body> {
         self.now += Time::from_millis(300);
-        let body = Body::Query { from: id(from.port().into()), read_only: true, query };
+        let body = Body::Query { from: id(from.port().into()), read_only: true, want, query };
         let packet = Packet { transaction: b"ab".to_vec(), version: None, ip: None, body };
         let mut answers = self.packet(from, &packet.emit());
         assert!(answers.len() <= 1);
@@ -73,7 +78,7 @@ impl Stage {
     fn answer_to(&mut self, query: &Packet, from: SocketAddr, answer: Answer) -> Vec<Output> {
         let body = Body::Answer(Box::new(answer));
         let packet = Packet { transaction: query.transaction.clone(), version: None, ip: None, body };
-        self.input(Input::Packet(from, &packet.emit()))
+        self.input(Input::Packet { from, bytes: &packet.emit() })
     }
 
     /// Lets time pass, and answers each question as `answers` says. Returns how many packets were sent.
@@ -103,7 +108,7 @@ impl Stage {
     }
 
     fn seek(&mut self, goal: Goal) -> Vec<Output> {
-        self.input(Input::Seek(1, goal))
+        self.input(Input::Seek { ticket: WISH, goal })
     }
 }
 
@@ -122,7 +127,7 @@ fn nearest(target: NodeId, end: usize) -> Vec<Contact> {
 
 fn sent(out: Vec<Output>) -> Vec<(SocketAddr, Packet)> {
     let packet = |output| match output {
-        Output::Send(to, bytes) => Some((to, Packet::parse(&bytes).unwrap())),
+        Output::Send { to, bytes } => Some((to, Packet::parse(&bytes).unwrap())),
         _ => None,
     };
     out.into_iter().filter_map(packet).collect()
@@ -130,7 +135,7 @@ fn sent(out: Vec<Output>) -> Vec<(SocketAddr, Packet)> {
 
 fn outcome(out: &[Output]) -> Option<&Outcome> {
     out.iter().find_map(|output| match output {
-        Output::Done(_, outcome) => Some(outcome),
+        Output::Progress(Progress { step: Step::Over(outcome), .. }) => Some(outcome),
         _ => None,
     })
 }
@@ -140,7 +145,7 @@ fn is_error(body: Option<Body>, expected: i64) -> bool {
 }
 
 fn get_peers(info_hash: InfoHash) -> Query {
-    Query::GetPeers { info_hash, want: Want::default(), scrape: false, no_seed: false }
+    Query::GetPeers { info_hash, scrape: false, no_seed: false }
 }
 
 fn announce(token: &[u8]) -> Query {
@@ -202,11 +207,11 @@ fn only_answers_to_our_questions_count() {
 fn a_lookup_does_not_wait_for_a_node_that_asks_instead_of_answering() {
     let mut stage = Stage::new();
     let asked = sent(stage.seek(Goal::Ping(at(1)))).pop().unwrap().1;
-    let query = Body::Query { from: id(1), read_only: false, query: Query::Ping };
+    let query = Body::Query { from: id(1), read_only: false, want: Want::default(), query: Query::Ping };
     let mut bytes = Packet { body: query, ..asked }.emit();
     bytes.insert(bytes.len() - 4, b'0');
     assert!(bytes.ends_with(b"1:y01:qe"));
-    let out = stage.input(Input::Packet(at(1), &bytes));
+    let out = stage.input(Input::Packet { from: at(1), bytes: &bytes });
     assert!(outcome(&out).is_some_and(|outcome| outcome.answers == 0), "{out:?}");
 }
 
@@ -225,7 +230,7 @@ fn finds_and_announces(is_mapped: bool) {
     while !waiting.is_empty() {
         for output in core::mem::take(&mut waiting) {
             match output {
-                Output::Send(to, bytes) => {
+                Output::Send { to, bytes } => {
                     let packet = Packet::parse(&bytes).unwrap();
                     let mut answer =
                         Answer { id: id(number(to)), nodes: nearest(NodeId(HASH.0), 30), ..Answer::default() };
@@ -247,12 +252,12 @@ fn finds_and_announces(is_mapped: bool) {
                     }
                     waiting.extend(stage.answer_to(&packet, to, answer));
                 }
-                Output::Step(1, Step::Answered { new: peers, .. }) => {
+                Output::Progress(Progress { ticket: WISH, step: Step::Answered { new: peers, .. } }) => {
                     steps += 1;
                     found.extend(peers);
                 }
-                Output::Step(1, Step::Asked(..)) => {}
-                Output::Done(1, outcome) => done = Some(outcome),
+                Output::Progress(Progress { ticket: WISH, step: Step::Asked(_) }) => {}
+                Output::Progress(Progress { ticket: WISH, step: Step::Over(outcome) }) => done = Some(outcome),
                 other => panic!("{other:?}"),
             }
         }
@@ -284,7 +289,7 @@ fn a_ping_ends_with_an_answer_or_in_silence_and_a_cancelled_wish_says_nothing() 
     let outcome = outcome(&out).unwrap();
     assert_eq!((outcome.questions, outcome.answers, outcome.nearest.len()), (1, 0, 0));
     let asked = sent(stage.seek(Goal::Ping(at(3))));
-    stage.input(Input::Cancel(1));
+    stage.input(Input::Cancel(WISH));
     assert_eq!(stage.answer_to(&asked[0].1, at(3), Answer { id: id(3), ..Answer::default() }).len(), 0);
 }
 
@@ -294,7 +299,7 @@ fn an_idle_node_with_a_full_table_sends_one_packet_a_minute() {
     let mut stage = Stage::new();
     // All nodes that are named exist, so buckets fill.
     let names = |to, query: &Query| {
-        let Query::FindNode { target, .. } = query else { return None };
+        let Query::FindNode(target) = query else { return None };
         Some(Answer { id: id(number(to)), nodes: nearest(*target, 500), ..Answer::default() })
     };
     stage.input(Input::Node(at(1)));
@@ -311,7 +316,7 @@ fn a_router_shows_the_way_and_stays_outside() {
     let mut stage = Stage::new();
     stage.input(Input::Router(at(999)));
     let names = |to, query: &Query| {
-        let Query::FindNode { target, .. } = query else { return None };
+        let Query::FindNode(target) = query else { return None };
         Some(Answer { id: id(number(to)), nodes: nearest(*target, 30), ..Answer::default() })
     };
     stage.run(Time::from_secs(3600), names);
@@ -370,7 +375,7 @@ fn a_node_that_asks_enters_after_it_has_answered_itself_and_not_if_it_is_read_on
     let mut stage = Stage::new();
     stage.meet(1..2);
     for (number, read_only) in [(10, false), (11, true)] {
-        let body = Body::Query { from: id(number), read_only, query: Query::Ping };
+        let body = Body::Query { from: id(number), read_only, want: Want::default(), query: Query::Ping };
         let packet = Packet { transaction: b"a".to_vec(), version: None, ip: None, body };
         stage.packet(at(number), &packet.emit());
     }

@@ -4,11 +4,10 @@
 //! whether the node lives, and brings others for the places that are empty.
 
 use super::{Node, OWN, Turn};
-use crate::base::time::{Time, sooner};
+use crate::base::time::Time;
 use crate::proto::krpc::{Contact, NodeId, Query};
-use crate::swarm::dht::Goal;
-use crate::swarm::dht::lookup::Named;
 use crate::swarm::dht::table::K;
+use crate::swarm::dht::{Goal, Hint};
 use core::net::IpAddr;
 
 /// Time between two questions while they bring new nodes ...
@@ -29,21 +28,17 @@ const MOST_UNPROVEN: usize = 400;
 impl Node {
     /// There may be a node. If the table has a place for it, it will be asked; the newest first, because they most
     /// likely live.
-    pub(super) fn meet(&mut self, (id, addr): Named) {
+    pub(super) fn meet(&mut self, hint: Hint) {
+        let Hint { id, addr } = hint;
         let has_place = id.is_none_or(|id| self.table.takes(Contact { id, addr }));
-        if has_place && self.is_ours(addr) && !self.unproven.iter().any(|(_, other)| *other == addr) {
-            self.unproven.push_front((id, addr));
+        if has_place && self.is_ours(addr) && !self.unproven.iter().any(|other| other.addr == addr) {
+            self.unproven.push_front(hint);
             self.unproven.truncate(MOST_UNPROVEN);
         }
     }
 
-    /// When there is something to do for the table.
-    pub(super) fn keep_up_at(&self, now: Time) -> Option<Time> {
-        sooner(Some(self.checking.at), self.join_at(now))
-    }
-
     /// When our own lookup begins, if it is of use and there is a way.
-    fn join_at(&self, now: Time) -> Option<Time> {
+    pub(super) fn join_at(&self, now: Time) -> Option<Time> {
         let has_way = self.table.size() + self.unproven.len() + self.routers.len() > 0;
         let is_of_use = now < self.began + YOUNG || self.table.good(now).take(K).count() < K;
         (has_way && is_of_use && !self.lookups.contains_key(&OWN)).then_some(self.joining.at)
@@ -68,10 +63,10 @@ impl Node {
     fn check(&mut self, turn: &mut Turn) {
         let unproven = if turn.rng.below(2) == 0 { self.unproven.pop_front() } else { None };
         let is_heard = self.is_heard(turn.now);
-        let known = || self.table.to_check(is_heard, turn.now).map(|node| (Some(node.id), node.addr));
+        let known = || self.table.to_check(is_heard, turn.now).map(|node| Hint { id: Some(node.id), addr: node.addr });
         let Some(to) = unproven.or_else(known).or_else(|| self.unproven.pop_front()) else { return };
-        let query = Query::FindNode { target: self.table.missing(turn.rng), want: self.both() };
-        self.ask(to, query, None, turn);
+        let target = self.table.missing(turn.rng);
+        self.ask(to, Query::FindNode(target), None, turn);
     }
 
     /// A new node is in the table, so there may be more of them: the next check comes soon.

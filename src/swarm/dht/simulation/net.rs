@@ -1,10 +1,12 @@
 //! A net in virtual time: nodes, packets that take their time or are lost, nodes that come and go, and hostile ones.
 
 use crate::base::rng::Rng;
+use crate::base::sha1::sha1;
 use crate::base::time::Time;
 use crate::proto::id::InfoHash;
 use crate::proto::krpc::{Answer, Body, Contact, NodeId, Packet, Query, Want};
-use crate::swarm::dht::{Announce, Config, Figures, Goal, Input, Node, Outcome, Output, Step};
+use crate::swarm::dht::token::Secret;
+use crate::swarm::dht::{Announce, Config, Figures, Goal, Input, Node, Outcome, Output, Progress, Step};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,7 +68,7 @@ pub struct Net {
     ahead: BTreeMap<(Time, u64), Happening>,
     planned: u64,
     networks: BTreeSet<u32>,
-    pub wished: BTreeMap<u64, Wished>,
+    pub wished: BTreeMap<InfoHash, Wished>,
     pub packets: u64,
     pub longest: usize,
 }
@@ -163,11 +165,10 @@ impl Net {
             is_v6: false,
             is_dual: false,
             id,
-            secret,
+            secret: Secret(secret),
             read_only: false,
             port: addr.port(),
             allow_local: false,
-            store_peers: 20_000,
         };
         let mut node = (!is_hostile).then(|| Node::new(config, self.now));
         node.iter_mut().for_each(|node| node.is_reachable = true);
@@ -200,14 +201,14 @@ impl Net {
     }
 
     /// A node wants something.
-    pub fn seek(&mut self, addr: SocketAddr, goal: Goal) -> u64 {
-        let ticket = self.wished.len() as u64;
+    pub fn seek(&mut self, addr: SocketAddr, goal: Goal) -> InfoHash {
+        let ticket = InfoHash(sha1(&self.wished.len().to_be_bytes()));
         self.wished.insert(ticket, Wished { began: self.now, ..Wished::default() });
-        self.handle(addr, Input::Seek(ticket, goal));
+        self.handle(addr, Input::Seek { ticket, goal });
         ticket
     }
 
-    pub fn peers(&mut self, addr: SocketAddr, info_hash: InfoHash, announce: Option<Announce>) -> u64 {
+    pub fn peers(&mut self, addr: SocketAddr, info_hash: InfoHash, announce: Option<Announce>) -> InfoHash {
         self.seek(addr, Goal::Peers { info_hash, announce })
     }
 
@@ -218,7 +219,7 @@ impl Net {
             self.now = self.now.max(at);
             match happening {
                 Happening::Arrives { from, to, bytes } => match self.members.get(&to).map(|m| m.node.is_some()) {
-                    Some(true) => self.handle(to, Input::Packet(from, &bytes)),
+                    Some(true) => self.handle(to, Input::Packet { from, bytes: &bytes }),
                     Some(false) => self.deceive(to, from, &bytes),
                     None => {}
                 },
@@ -261,15 +262,18 @@ impl Net {
         }
         for output in out {
             match output {
-                Output::Send(to, bytes) => self.send(addr, to, bytes),
-                Output::Step(ticket, Step::Answered { new: peers, .. }) => {
-                    self.wished.get_mut(&ticket).unwrap().found.extend(peers);
-                }
-                Output::Done(ticket, outcome) => {
+                Output::Send { to, bytes } => self.send(addr, to, bytes),
+                Output::Progress(Progress { ticket, step }) => {
                     let wished = self.wished.get_mut(&ticket).unwrap();
-                    (wished.outcome, wished.took) = (Some(outcome), self.now - wished.began);
+                    match step {
+                        Step::Answered { new: peers, .. } => wished.found.extend(peers),
+                        Step::Over(outcome) => {
+                            (wished.outcome, wished.took) = (Some(outcome), self.now - wished.began);
+                        }
+                        Step::Asked(_) | Step::Silent(_) => {}
+                    }
                 }
-                Output::Step(..) | Output::Met(_) => {}
+                Output::Met(_) => {}
             }
         }
     }
@@ -291,8 +295,8 @@ impl Net {
         let Some(id) = self.members.get(&addr).map(|member| member.id) else { return };
         for _ in 0..3 {
             let Some(to) = self.any() else { return };
-            let query = Query::FindNode { target: id, want: Want::default() };
-            let body = Body::Query { from: id, read_only: false, query };
+            let query = Query::FindNode(id);
+            let body = Body::Query { from: id, read_only: false, want: Want::default(), query };
             let transaction = b"evil".to_vec();
             let bytes = Packet { transaction, version: None, ip: None, body }.emit();
             self.send(addr, to, bytes);
@@ -313,7 +317,7 @@ impl Net {
                 answer.peers = vec![SocketAddr::new(IpAddr::V4([96, 0, 0, 1].into()), 80)];
                 Some(NodeId(info_hash.0))
             }
-            Query::FindNode { target, .. } => Some(target),
+            Query::FindNode(target) => Some(target),
             _ => None,
         };
         if let Some(target) = target {

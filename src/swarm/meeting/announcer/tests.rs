@@ -1,3 +1,4 @@
+use super::tier::MOST_RETRY;
 use super::*;
 use crate::proto::id::{InfoHash, PeerId};
 
@@ -247,6 +248,50 @@ fn a_person_may_announce_at_any_time_that_the_tracker_allows() {
     // It is asked already, and an announce that is due is not put off.
     announcer.announce_now(secs(1199));
     assert_eq!(shown(&announcer, 1199)[0], (Some(1), false));
+}
+
+/// The network was away, or our port has changed. That is nothing to trackers that do not want us.
+#[test]
+fn an_outage_revives_no_tracker_that_refused() {
+    let names = ["never", "unregistered", "down", "alive"];
+    let mut announcer = Announcer::new(&names.map(|name| vec![name.into()]), Time::ZERO, &mut Rng::new(1));
+    let answer = |announcer: &mut Announcer, now: u64| -> Vec<String> {
+        let made = announcer.due(secs(now), false, &template());
+        for asked in &made {
+            let refused = |retry_in| Err(AnnounceFailure::refusal("not registered".into(), retry_in));
+            let outcome = match asked.url.as_str() {
+                "never" => refused(Some(RetryIn::Never)),
+                "unregistered" => refused(Some(RetryIn::Minutes(60))),
+                "down" => failure(None),
+                _ => reply(1800),
+            };
+            announcer.answered(asked, &outcome, secs(now));
+        }
+        made.into_iter().map(|asked| asked.url).collect()
+    };
+    assert_eq!(answer(&mut announcer, 0), names);
+    for now in [5, 10] {
+        announcer.announce_again(secs(now));
+        assert_eq!(answer(&mut announcer, now), ["down", "alive"]);
+    }
+    // It comes often, as if the network went and came all the time.
+    (0..100).for_each(|_| announcer.announce_again(secs(11)));
+    assert_eq!(answer(&mut announcer, 11), Vec::<String>::new());
+    // A person may ask all of them.
+    announcer.announce_now(secs(20));
+    assert_eq!(answer(&mut announcer, 20), names);
+}
+
+/// The announce that is under way names the old port.
+#[test]
+fn a_new_port_is_announced_after_the_announce_that_is_under_way() {
+    let mut announcer = Announcer::new(&tiers(&[&["a"]]), Time::ZERO, &mut Rng::new(1));
+    let asked = announcer.due(secs(0), false, &template()).remove(0);
+    announcer.announce_again(secs(1));
+    announcer.answered(&asked, &reply(1800), secs(2));
+    assert_eq!(announcer.next_due(false), Some(secs(7)));
+    assert_eq!(ask(&mut announcer, secs(7), &reply(1800)).len(), 1);
+    assert_eq!(announcer.next_due(false), Some(secs(1807)), "once");
 }
 
 /// Only one tracker of a tier is asked.

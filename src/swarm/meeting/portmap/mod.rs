@@ -3,12 +3,13 @@
 //! ```text
 //!            PCP -> no -> NAT-PMP -> no -> UPnP -> no -> closed: why, and when to try again
 //!             |             |               |
-//!             +-------------+---------------+-> open: renewed at half of its lifetime; if that fails, from the beginning
+//!             +-------------+---------------+-> open: renewed at half of its lifetime; if that fails, all begins again
 //! ```
 //!
 //! A [`Mapper`] is a pure machine. It says which datagram to send to the router, or which [`Task`] of UPnP to do, and
-//! gets what came of it. The engine's thread does that, and takes away in advance whatever does not come from the router.
-//! There is a machine for each address family. IPv6 has no UPnP and no NAT-PMP here: PCP opens the router's firewall.
+//! gets what came of it. The engine's thread does that, and takes away in advance whatever does not come from the
+//! router. There is a machine for each address family. IPv6 has no UPnP and no NAT-PMP here: PCP opens the router's
+//! firewall.
 
 pub mod epoch;
 pub mod mapper;

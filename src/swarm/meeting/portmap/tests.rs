@@ -256,16 +256,29 @@ fn a_router_that_appears_later_is_asked_soon() {
     let (mut stage, _) = Stage::without_pcp();
     stage.tell(Input::Unreachable);
     stage.tell(Input::Upnp(Err(Fault::Silent)));
-    stage.now += Time::from_secs(11);
+    stage.now += Time::from_secs(61);
     stage.tell(Input::Packet(&natpmp_address(0)));
     assert_eq!(stage.wait(), (Time::ZERO, pcp_map(Tcp, PORT, LIFETIME)));
     // The same in PCP.
     stage.tell(Input::Unreachable);
     stage.tell(Input::Unreachable);
     stage.tell(Input::Upnp(Err(Fault::Silent)));
-    stage.now += Time::from_secs(11);
+    stage.now += Time::from_secs(61);
     stage.tell(Input::Packet(&alive(0)));
     assert_eq!(stage.wait(), (Time::ZERO, pcp_map(Tcp, PORT, LIFETIME)));
+    // Somebody sends such news without end.
+    let mut rounds = 0;
+    for _ in 0..3000 {
+        stage.now += Time::from_millis(100);
+        stage.tell(Input::Packet(&alive(0)));
+        if stage.mapper.wake().is_some_and(|wake| wake <= stage.now) {
+            rounds += usize::from(stage.tell(Input::Timer) == pcp_map(Tcp, PORT, LIFETIME));
+            stage.tell(Input::Unreachable);
+            stage.tell(Input::Unreachable);
+            stage.tell(Input::Upnp(Err(Fault::Silent)));
+        }
+    }
+    assert!((3..=5).contains(&rounds), "{rounds} in 300 seconds");
 }
 
 #[test]

@@ -5,8 +5,8 @@
 //! begins one in the middle of the run. Their blocks are still requested one by one, as memory and limits allow. If
 //! nothing else is left, other peers take the blocks that are not requested yet: rule 4 of the picker.
 //!
-//! The longest gap is the farthest away from all peers. In a torrent of at most [`MOST_LOOKED_AT`] pieces it is found; in
-//! a larger one, the longest at some places.
+//! The longest gap is the farthest away from all peers. In a torrent of at most [`MOST_LOOKED_AT`] pieces it is found;
+//! in a larger one, the longest at some places.
 
 use super::begun::Begun;
 use super::{Giver, MOST_BEGUN_LOOKED_AT, MOST_LOOKED_AT, Picker, settled};

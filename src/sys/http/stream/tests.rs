@@ -20,7 +20,7 @@ fn a_password_goes_only_to_the_server_it_is_for() {
 fn a_thread_that_waits_for_a_silent_server_is_woken() {
     let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let url = format!("http://{}/", server.local_addr().unwrap());
-    let client = Arc::new(Client::new(|_| false));
+    let client = Arc::new(Client::new(|_| false, || ()));
     let waiting = Arc::clone(&client);
     let thread = thread::spawn(move || waiting.get(&Target::new(&url), "bytes=0-1").map(|answer| answer.status));
     let (mut socket, _) = server.accept().unwrap();
@@ -33,7 +33,7 @@ fn a_thread_that_waits_for_a_silent_server_is_woken() {
 
 #[test]
 fn a_client_that_was_shut_down_asks_nothing() {
-    let client = Client::new(|_| false);
+    let client = Client::new(|_| false, || ());
     client.shut_down();
     assert!(client.get(&Target::new("http://127.0.0.1:1/"), "bytes=0-1").is_err());
 }

@@ -1,24 +1,28 @@
 use super::*;
+use crate::proto::krpc::Samples;
 
 #[test]
 fn questions_are_answered_and_peers_are_kept() {
     let mut stage = Stage::new();
     stage.meet(1..9);
     assert_eq!(answer(stage.query(at(100), Query::Ping)), Answer { id: NodeId([0xaa; 20]), ..Answer::default() });
-    let found = answer(stage.query(at(100), Query::FindNode { target: id(3), want: Want::default() }));
+    let found = answer(stage.query(at(100), Query::FindNode(id(3))));
     assert_eq!((found.nodes.len(), found.nodes[0]), (8, Contact { id: id(3), addr: at(3) }));
     let token = answer(stage.query(at(100), get_peers(HASH))).token.unwrap();
     assert_eq!(answer(stage.query(at(100), announce(&token))), Answer { id: NodeId([0xaa; 20]), ..Answer::default() });
     let found = answer(stage.query(at(101), get_peers(HASH)));
     assert_eq!(found.peers, [SocketAddr::new(at(100).ip(), 7000)]);
     assert!(found.nodes.len() == 8 && found.filters.is_none());
-    let scrape = Query::GetPeers { info_hash: HASH, want: Want::default(), scrape: true, no_seed: false };
-    assert!((answer(stage.query(at(102), scrape)).filters.unwrap().1.estimate() - 1.0).abs() < 0.1);
-    let samples = answer(stage.query(at(103), Query::Sample { target: id(1), want: Want::default() })).samples.unwrap();
-    assert_eq!(samples, (1, vec![HASH]));
+    let scrape = Query::GetPeers { info_hash: HASH, scrape: true, no_seed: false };
+    assert!((answer(stage.query(at(102), scrape)).filters.unwrap().peers.estimate() - 1.0).abs() < 0.1);
+    let samples = answer(stage.query(at(103), Query::Sample(id(1)))).samples.unwrap();
+    assert_eq!(samples, Samples { torrents: 1, some: vec![HASH] });
     // They are of use to ourselves as well.
     let own = stage.seek(Goal::Peers { info_hash: HASH, announce: None });
-    let knows = |output: &Output| matches!(output, Output::Step(_, Step::Answered { new, .. }) if new.len() == 1);
+    let knows = |output: &Output| match output {
+        Output::Progress(Progress { step: Step::Answered { new, .. }, .. }) => new.len() == 1,
+        _ => false,
+    };
     assert!(own.first().is_some_and(knows), "{own:?}");
     let get = b"d1:ad2:id20:abcdefghij01234567896:target20:mnopqrstuvwxyz123456e1:q3:get1:t2:ab1:y1:qe";
     assert!(is_error(stage.packet(at(104), get).pop().map(|packet| packet.body), METHOD_UNKNOWN));
@@ -46,7 +50,8 @@ fn an_announce_needs_a_token_of_its_own_and_a_port() {
 /// When the store is full, announcers go to others.
 #[test]
 fn a_full_store_gives_no_token() {
-    let mut stage = Stage::with(|config| config.store_peers = 4);
+    let mut stage = Stage::new();
+    stage.node.store = Store::new(4, false);
     for number in 0..8 {
         let token = answer(stage.query(at(number), get_peers(HASH))).token;
         assert_eq!(token.is_some(), number < 4, "{number}");
@@ -63,22 +68,22 @@ fn an_answer_is_at_most_seven_times_its_question() {
     let v6 = |n: u16| Contact { id: id(n.into()), addr: format!("[2001:db8:{n}::1]:9").parse().unwrap() };
     stage.input(Input::Others((1..99).map(v6).collect()));
     for number in 0..200 {
-        let token = stage.node.secret.token(at(number).ip(), &HASH, stage.now + Time::from_millis(300));
+        let token = stage.node.config.secret.token(at(number).ip(), &HASH, stage.now + Time::from_millis(300));
         answer(stage.query(at(number), announce(&token)));
     }
     let want = Want { n4: true, n6: true };
     for query in [
         Query::Ping,
-        Query::FindNode { target: id(1), want },
-        Query::GetPeers { info_hash: HASH, want, scrape: true, no_seed: false },
-        Query::GetPeers { info_hash: HASH, want, scrape: false, no_seed: false },
-        Query::Sample { target: id(1), want },
+        Query::FindNode(id(1)),
+        Query::GetPeers { info_hash: HASH, scrape: true, no_seed: false },
+        Query::GetPeers { info_hash: HASH, scrape: false, no_seed: false },
+        Query::Sample(id(1)),
     ] {
         stage.now += Time::from_secs(1);
-        let body = Body::Query { from: id(1), read_only: true, query };
+        let body = Body::Query { from: id(1), read_only: true, want, query };
         let asked = Packet { transaction: b"a".to_vec(), version: None, ip: None, body }.emit();
-        let out = stage.input(Input::Packet(at(300), &asked));
-        let [Output::Send(to, bytes)] = &out[..] else { panic!("{out:?}") };
+        let out = stage.input(Input::Packet { from: at(300), bytes: &asked });
+        let [Output::Send { to, bytes }] = &out[..] else { panic!("{out:?}") };
         assert_eq!(*to, at(300));
         assert!(bytes.len() <= 7 * asked.len() && bytes.len() <= 1024, "{} for {}", bytes.len(), asked.len());
     }
@@ -102,7 +107,7 @@ fn broken_packets_and_floods_get_no_answer() {
         transaction: b"a".to_vec(),
         version: None,
         ip: None,
-        body: Body::Query { from: id(1), read_only: false, query: Query::Ping },
+        body: Body::Query { from: id(1), read_only: false, want: Want::default(), query: Query::Ping },
     };
     stage.now += Time::from_secs(60);
     let answered = (0..50_000).filter(|n| !stage.packet(at(n % 1_000), &ping.emit()).is_empty()).count();

@@ -7,16 +7,13 @@ fn nodes_of_the_other_family_are_handed_over_and_named() {
     let martian = Contact { id: id(7), addr: "[::1]:6881".parse().unwrap() };
     stage.input(Input::Node(at(1)));
     let (_, question) = sent(stage.input(Input::Timer)).remove(0);
-    assert!(matches!(
-        question.body,
-        Body::Query { query: Query::FindNode { want: Want { n4: true, n6: true }, .. }, .. }
-    ));
+    assert!(matches!(question.body, Body::Query { query: Query::FindNode(_), want: Want { n4: true, n6: true }, .. }));
     let out = stage.answer_to(&question, at(1), Answer { id: id(1), nodes: vec![v6, martian], ..Answer::default() });
     assert!(matches!(&out[0], Output::Met(met) if *met == [v6.addr]), "{out:?}");
     stage.input(Input::Others(vec![v6]));
     let both = Want { n4: true, n6: true };
-    assert!(answer(stage.query(at(2), Query::FindNode { target: id(1), want: both })).nodes.contains(&v6));
-    assert!(!answer(stage.query(at(2), Query::FindNode { target: id(1), want: Want::default() })).nodes.contains(&v6));
+    assert!(answer(stage.query_with(at(2), Query::FindNode(id(1)), both)).nodes.contains(&v6));
+    assert!(!answer(stage.query(at(2), Query::FindNode(id(1)))).nodes.contains(&v6));
 }
 
 /// A table of 200 nodes is small enough to be searched from end to end; nothing else grows with what comes.
@@ -38,10 +35,8 @@ fn no_packet_does_harm() {
     let mut stage = Stage::new();
     stage.meet(1..20);
     let mut seeds: Vec<Vec<u8>> = Vec::new();
-    for query in
-        [Query::Ping, get_peers(HASH), announce(b"abcdefgh"), Query::Sample { target: id(1), want: Want::default() }]
-    {
-        let body = Body::Query { from: id(1), read_only: false, query };
+    for query in [Query::Ping, get_peers(HASH), announce(b"abcdefgh"), Query::Sample(id(1))] {
+        let body = Body::Query { from: id(1), read_only: false, want: Want::default(), query };
         seeds.push(Packet { transaction: b"ab".to_vec(), version: None, ip: None, body }.emit());
     }
     for round in 0..20_000 {
@@ -51,8 +46,8 @@ fn no_packet_does_harm() {
             bytes[place] = stage.rng.bits() as u8;
         }
         let from = at(stage.rng.below(300));
-        for output in stage.input(Input::Packet(from, &bytes)) {
-            if let Output::Send(_, bytes) = output
+        for output in stage.input(Input::Packet { from, bytes: &bytes }) {
+            if let Output::Send { bytes, .. } = output
                 && seeds.len() < 100
             {
                 seeds.push(bytes);
@@ -103,8 +98,9 @@ fn a_hundred_lookups_ask_silent_routers_no_more_often_than_one() {
     let mut stage = Stage::new();
     (0..6).for_each(|n| drop(stage.input(Input::Router(at(900 + n)))));
     let mut packets = 0;
-    for ticket in 0..100 {
-        packets += sent(stage.input(Input::Seek(ticket, Goal::Peers { info_hash: HASH, announce: None }))).len();
+    for number in 1..=100 {
+        let (ticket, goal) = (InfoHash([number; 20]), Goal::Peers { info_hash: HASH, announce: None });
+        packets += sent(stage.input(Input::Seek { ticket, goal })).len();
     }
     packets += stage.run(Time::from_secs(60), |_, _| None);
     assert!(packets < 60, "{packets}");

@@ -14,8 +14,10 @@ const OTHER_PORTS: u16 = 40_000;
 const OTHER_PORTS_COUNT: usize = 10_000;
 /// The beginning of a complaint.
 const UNUSABLE: &str = "the router's UPnP can't be used";
-/// News of a router that has started are believed this often.
+/// News of a router that has started are believed this often. Anybody in the network can forge them.
 const BELIEVED: Time = Time::from_secs(10);
+/// The same of a router that has opened no port. It costs more: three protocols are tried.
+const BELIEVED_CLOSED: Time = Time::from_secs(60);
 
 /// A mapping that the router made, or removed (lifetime 0).
 struct Grant {
@@ -106,12 +108,12 @@ impl Mapper {
     /// The router says, unasked, for how long it has kept its mappings. If it has lost ours, we ask again soon.
     fn announced(&mut self, epoch: u32, ip: Option<IpAddr>, now: Time) {
         let is_idle = self.steps.is_empty();
-        let is_lost = match &self.standing {
-            Standing::Open(open) => self.epoch.jumped_back(epoch, now) || ip.is_some() && ip != open.ip,
-            _ => is_idle,
+        let (is_lost, pause) = match &self.standing {
+            Standing::Open(open) => (self.epoch.jumped_back(epoch, now) || ip.is_some() && ip != open.ip, BELIEVED),
+            _ => (true, BELIEVED_CLOSED),
         };
         if is_idle && is_lost {
-            self.wake = sooner(self.wake, Some(now.max(self.began + BELIEVED)));
+            self.wake = sooner(self.wake, Some(now.max(self.began + pause)));
         }
     }
 

@@ -44,6 +44,8 @@ impl Torrent {
 
     pub(in crate::swarm::torrent) fn web_seed_failed(&self, _: usize, _: Time) {}
 
+    pub(in crate::swarm::torrent) fn web_seeds_are_back(&self, _: Time) {}
+
     pub(in crate::swarm::torrent) fn web_seed_did(&self, _: PeerKey, _: WebEvent, _: &Turn) {}
 
     pub(in crate::swarm::torrent) fn web_seed_gone(&self, _: &Peer, _: Time) {}

@@ -2,7 +2,7 @@
 //!
 //! A part of [`web_seeds`](super).
 
-use super::MOST_OPEN;
+use super::{INTERRUPTED, MOST_OPEN};
 use crate::base::time::Time;
 use crate::base::url;
 use crate::proto::metainfo::Metainfo;
@@ -45,6 +45,8 @@ struct Seed {
     has: Option<Box<Bitfield>>,
     /// Failures since it last sent a block.
     failures: u32,
+    /// It waits only because our way out was away.
+    interrupted: bool,
     /// Its earlier connections.
     departed: Vec<PeerKey>,
     /// What was wrong with it last.
@@ -73,6 +75,7 @@ impl WebSeeds {
             state: if is_usable(url) { State::Waiting(now) } else { State::Off },
             has: None,
             failures: 0,
+            interrupted: false,
             departed: Vec::new(),
             why: None,
         };
@@ -156,15 +159,36 @@ impl WebSeeds {
         let Some(seed) = self.seeds.get_mut(number) else { return false };
         let longer = FIRST_PAUSE * 2u32.pow(seed.failures.min(7));
         seed.failures += 1;
-        seed.why = Some(why);
+        (seed.why, seed.interrupted) = (Some(why), false);
         let again = now + pause.unwrap_or(longer).clamp(FIRST_PAUSE, LONGEST_PAUSE);
         let is_too_often = seed.failures.is_multiple_of(MOST_FAILURES);
-        let state = match seed.state {
-            State::Open(key, _) => State::Open(key, again),
+        self.pause(number, again);
+        is_too_often
+    }
+
+    /// It is not asked before `again`.
+    fn pause(&mut self, number: usize, again: Time) {
+        let state = match self.seeds.get(number).map(|seed| seed.state) {
+            Some(State::Open(key, _)) => State::Open(key, again),
             _ => State::Waiting(again),
         };
         self.change(number, state);
-        is_too_often
+    }
+
+    /// It could not answer, because our way out was away, or `is_away` still.
+    pub fn interrupted(&mut self, number: usize, is_away: bool, now: Time) {
+        let Some(seed) = self.seeds.get_mut(number) else { return };
+        (seed.why, seed.interrupted) = (Some(INTERRUPTED.into()), is_away);
+        self.pause(number, if is_away { now + FIRST_PAUSE } else { now });
+    }
+
+    /// Our way out is back: those that wait only because it was away are asked at once.
+    pub fn is_online(&mut self, now: Time) {
+        for number in 0..self.seeds.len() {
+            if self.seeds.get_mut(number).is_some_and(|seed| core::mem::take(&mut seed.interrupted)) {
+                self.pause(number, now);
+            }
+        }
     }
 
     /// What is wrong with it, for people.

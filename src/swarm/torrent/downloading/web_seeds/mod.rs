@@ -1,5 +1,5 @@
-//! Web seeds: HTTP servers that have the files of the torrent (BEP 19). Which of them are asked, and what becomes of one
-//! that fails, lacks a file or sends a wrong one.
+//! Web seeds: HTTP servers that have the files of the torrent (BEP 19). Which of them are asked, and what becomes of
+//! one that fails, lacks a file or sends a wrong one.
 //!
 //! A part of [`Torrent`]. A web seed is a peer without a socket. It has all pieces, never chokes us, and wants nothing.
 //! So it is asked, limited and counted as any other peer, and only these points differ:
@@ -9,7 +9,8 @@
 //!   spares.
 //! - A server often has some files and not others, or an old version of one. So it is not banned for a corrupt piece or
 //!   a missing file: it is no longer asked for that file. If no file is left, it is not asked any more.
-//! - If it fails as a whole, it is asked again later, and each time that it fails again, after a longer pause.
+//! - If it fails as a whole, it is asked again later, and each time that it fails again, after a longer pause. A
+//!   failure while our own way out was away does not count, and its pause ends when the way out is back.
 //!
 //! ```text
 //!              it is its turn            the thread runs
@@ -42,6 +43,8 @@ use core::ops::Range;
 const MOST_OPEN: usize = 4;
 /// While the process can't have one more connection, we look again after this.
 const NO_ROOM_PAUSE: Time = Time::from_secs(5);
+/// What is said of a web seed that could not answer.
+const INTERRUPTED: &str = "our own network was away";
 /// The requests that a web seed gets ahead, at most: they fill one HTTP request.
 const WINDOW: u32 = (MOST_BYTES / BLOCK_BYTES as u64) as u32;
 
@@ -79,14 +82,35 @@ impl Torrent {
                 self.web.says(number, why);
                 self.web_seed_lacks(number, self.pieces_of(&file), turn);
             }
-            WebEvent::Failed { file, why, pause } => {
+            WebEvent::Skipped { bytes } => self.web_seed_skipped(key, bytes, turn),
+            WebEvent::Failed { file, why, pause, our_fault } => {
                 let Some(number) = self.number_of(key) else { return };
+                if self.was_interrupted(key, our_fault, turn) {
+                    return;
+                }
                 let is_too_often = self.web.failed(number, why, pause, turn.now);
                 if let Some(file) = file.filter(|_| is_too_often) {
                     self.web_seed_lacks(number, self.pieces_of(&file), turn);
                 }
             }
         }
+    }
+
+    /// A web seed failed, or is silent. Returns whether our way out was away while it had to answer: then it is not to
+    /// blame, and is asked again as soon as that is possible.
+    fn was_interrupted(&mut self, key: PeerKey, our_fault: bool, turn: &Turn) -> bool {
+        let Some(peer) = self.peers.get(&key) else { return false };
+        let way_out = &turn.shared.way_out;
+        let was_away = way_out.was_away_since(peer.answered);
+        let Some(number) = peer.web_seed.filter(|_| was_away || our_fault) else { return false };
+        // The thread may see that it is away before we are told.
+        self.web.interrupted(number, !was_away || way_out.is_away(), turn.now);
+        true
+    }
+
+    /// Our way out is back.
+    pub(in crate::swarm::torrent) fn web_seeds_are_back(&mut self, now: Time) {
+        self.web.is_online(now);
     }
 
     fn number_of(&self, key: PeerKey) -> Option<usize> {
@@ -116,6 +140,18 @@ impl Torrent {
         self.ask_more(key, turn);
     }
 
+    /// A web seed that ignores ranges sent what nobody needs. It counts for the limits and in the figures, and shows
+    /// that the server is there.
+    fn web_seed_skipped(&mut self, key: PeerKey, bytes: u64, turn: &mut Turn) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        peer.answered = turn.now;
+        peer.down.add(bytes, turn.now);
+        self.fetching.down.add(bytes, turn.now);
+        self.fetching.wasted += bytes;
+        turn.shared.download.take(bytes);
+        self.queue(key);
+    }
+
     /// A peer is gone: if it was a web seed, it is asked again when its pause is over.
     pub(in crate::swarm::torrent) fn web_seed_gone(&mut self, peer: &Peer, now: Time) {
         if let Some(number) = peer.web_seed {
@@ -127,13 +163,17 @@ impl Torrent {
     /// whether it is one.
     pub(in crate::swarm::torrent) fn web_seed_is_silent(&mut self, key: PeerKey, turn: &mut Turn) -> bool {
         let Some(number) = self.number_of(key) else { return false };
-        self.web.failed(number, "it is too slow".into(), None, turn.now);
-        self.close(key, "it is too slow", turn);
+        if self.was_interrupted(key, false, turn) {
+            self.close(key, INTERRUPTED, turn);
+        } else {
+            self.web.failed(number, "it is too slow".into(), None, turn.now);
+            self.close(key, "it is too slow", turn);
+        }
         true
     }
 
-    /// A peer is proven to have sent a wrong `piece`. If it is a web seed, its file is not the right one. Returns whether
-    /// it is one.
+    /// A peer is proven to have sent a wrong `piece`. If it is a web seed, its file is not the right one. Returns
+    /// whether it is one.
     pub(super) fn web_seed_lied(&mut self, key: PeerKey, piece: u32, turn: &mut Turn) -> bool {
         let Some(number) = self.web.number_of(key) else { return false };
         self.web.says(number, "a file differs from the torrent's".into());

@@ -1,5 +1,7 @@
 //! Torrents with web seeds, on a [`Stage`].
 
+mod outage;
+
 use crate::base::time::Time;
 use crate::proto::bencode::Bencode;
 use crate::proto::metainfo::Metainfo;
@@ -77,7 +79,7 @@ impl Stage {
 
     fn fails_with(&mut self, number: usize, file: Option<Range<u64>>, pause: Option<Time>) {
         let why = "the server returned HTTP status 503".into();
-        self.web_seed(number, WebEvent::Failed { file, why, pause });
+        self.web_seed(number, WebEvent::Failed { file, why, pause, our_fault: false });
         self.happen(Event::Peer(web(number), PeerEvent::Gone));
     }
 

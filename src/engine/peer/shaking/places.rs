@@ -1,0 +1,64 @@
+//! How many peers may be shaking hands with us at once.
+//!
+//! Floor 3. Each of these connections costs a thread, so places are limited, in all and for each host. A host that
+//! opens a thousand connections and stops somewhere in its handshake does not keep others out. Nor do several hosts: if
+//! all places are taken, the host that has most of them loses its oldest one to a host that has fewer.
+
+use crate::base::network::is_near;
+use crate::swarm::meeting::host::host;
+use crate::sys::lock;
+use core::net::IpAddr;
+use std::net::{Shutdown, TcpStream};
+use std::sync::{Arc, Mutex};
+
+/// Most incoming connections that may be shaking hands at once.
+pub const MOST_SHAKING: usize = 64;
+/// Most of these from one host. An honest host completes its handshakes after a round trip.
+pub const MOST_OF_HOST: usize = 16;
+/// Most of these from an address of this machine or its network, behind which there may be a whole swarm.
+pub const MOST_OF_NEAR: usize = 48;
+
+/// The places of incoming connections.
+#[derive(Default)]
+pub struct Places {
+    /// The host and socket of each, the oldest first.
+    taken: Mutex<Vec<(IpAddr, Arc<TcpStream>)>>,
+}
+
+/// A place of one connection. Dropping it makes it free again.
+pub struct Place {
+    places: Arc<Places>,
+    socket: Arc<TcpStream>,
+}
+
+impl Places {
+    /// Returns a place for `socket`, a connection from `ip`, if there is one or another connection gives way.
+    pub fn take(self: &Arc<Places>, ip: IpAddr, socket: &Arc<TcpStream>) -> Option<Place> {
+        let host = host(ip);
+        let mut taken = lock(&self.taken);
+        let count = |host| taken.iter().filter(|(other, _)| *other == host).count();
+        let of_host = count(host);
+        if of_host >= if is_near(ip) { MOST_OF_NEAR } else { MOST_OF_HOST } {
+            return None;
+        }
+        if taken.len() >= MOST_SHAKING {
+            let counts: Vec<usize> = taken.iter().map(|(host, _)| count(*host)).collect();
+            // (Among hosts with as many, none has to give way.)
+            let most = counts.iter().copied().max().filter(|most| *most > of_host + 1)?;
+            let oldest = counts.iter().position(|count| *count == most)?;
+            // Its thread wakes up and ends.
+            let _ = taken.remove(oldest).1.shutdown(Shutdown::Both);
+        }
+        taken.push((host, Arc::clone(socket)));
+        Some(Place { places: Arc::clone(self), socket: Arc::clone(socket) })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        lock(&self.places.taken).retain(|(_, other)| !Arc::ptr_eq(other, &self.socket));
+    }
+}
+
+#[cfg(test)]
+mod tests;
