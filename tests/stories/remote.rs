@@ -139,7 +139,7 @@ fn a_file_a_link_and_a_url_are_added_listed_and_removed() {
     stage.remote(&["add", "magnet:?dn=x"]).refused(65, "xt=urn:btih:HASH");
 
     let removed = stage.remote(&["remove", "2", list[0]["info_hash"].as_str().unwrap()]).code(0).text();
-    assert_eq!(removed, "removed Aishah.bin\nremoved Link\n");
+    assert_eq!(removed, "removed Link\nremoved Aishah.bin\n");
     assert_eq!(stage.remote(&["remove", "all"]).code(0).text(), "removed Siti.bin\n");
     assert_eq!(stage.remote(&["list"]).code(0).text(), "no torrents\n");
     assert_eq!(stage.remote(&["remove", "all"]).code(0).text(), "no torrents\n");

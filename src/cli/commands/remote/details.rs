@@ -3,7 +3,8 @@
 //! Floor 4. The files are written one by one, because a torrent can have a hundred thousand.
 
 use super::daemon::{Daemon, query, words};
-use super::figures::{Figures, flag, list, number, number_or_null, text, whole};
+use super::fields::{flag, list, number, number_or_null, text, whole};
+use super::figures::Figures;
 use super::limits::{self, Limits};
 use super::list::progress;
 use super::torrents::{Found, Wanted};

@@ -3,13 +3,12 @@
 //! Floor 4. Each field may be missing, or be anything. Then it counts as 0, empty or unknown.
 
 use super::daemon::words;
+use super::fields::{flag, list, number, number_or_null, real, text, whole};
 use super::torrents::Found;
 use crate::base::json::read::Value;
 use crate::base::json::{self, Object};
 use crate::base::units::percent;
 
-/// Bytes per second of transmission's unit for speeds, kB/s.
-pub const SPEED_UNIT: u64 = 1000;
 /// `error` of a torrent that was stopped by a problem of its disk. Smaller ones are about trackers.
 const LOCAL_ERROR: u64 = 3;
 /// More labels of a torrent are not shown.
@@ -145,53 +144,6 @@ fn state(torrent: &Value) -> &'static str {
 fn share(torrent: &Value, key: &str) -> String {
     // A cast saturates.
     percent((real(torrent, key).unwrap_or(0.0) * 1000.0) as u64, 1000)
-}
-
-/// Writes a number, or null.
-pub fn number_or_null(object: &mut Object, key: &str, number: Option<u64>) {
-    object.raw(key, &number.map_or("null".into(), |number| number.to_string()));
-}
-
-/// A number that is not below 0; 0 if it is missing.
-pub fn number(object: &Value, key: &str) -> u64 {
-    whole(object, key).map_or(0, |number| number.try_into().unwrap_or(0))
-}
-
-/// A whole number.
-pub fn whole(object: &Value, key: &str) -> Option<i64> {
-    match object.get(key)? {
-        Value::Whole(number) => Some(*number),
-        // Some daemons write 1.0. A cast saturates.
-        Value::Real(number) => Some(*number as i64),
-        _ => None,
-    }
-}
-
-/// Any number.
-fn real(object: &Value, key: &str) -> Option<f64> {
-    match object.get(key)? {
-        Value::Whole(number) => Some(*number as f64),
-        Value::Real(number) => Some(*number),
-        _ => None,
-    }
-}
-
-/// A text; empty if it is missing.
-pub fn text<'a>(object: &'a Value, key: &str) -> &'a str {
-    object.get(key).and_then(Value::text).unwrap_or_default()
-}
-
-/// True or false; false if it is missing. Old daemons write 0 and 1.
-pub fn flag(object: &Value, key: &str) -> bool {
-    matches!(object.get(key), Some(Value::Flag(true) | Value::Whole(1)))
-}
-
-/// The values of a list; none if it is missing.
-pub fn list<'a, 'b>(object: &'a Value<'b>, key: &str) -> &'a [Value<'b>] {
-    match object.get(key) {
-        Some(Value::List(values)) => values,
-        _ => &[],
-    }
 }
 
 #[cfg(test)]

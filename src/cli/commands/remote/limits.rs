@@ -3,7 +3,7 @@
 //! Floor 4. Transmission counts in kB/s (1000 bytes), our options in units of 1024 bytes, as everywhere in swarmlet.
 
 use super::daemon::{Daemon, query};
-use super::figures::{SPEED_UNIT, flag, number, number_or_null};
+use super::fields::{flag, number, number_or_null};
 use super::torrents::{Found, Wanted, hashes, wanted};
 use crate::base::json::Object;
 use crate::base::json::read::Value;
@@ -14,6 +14,8 @@ use crate::cli::options::run;
 use crate::cli::say;
 use std::ffi::OsString;
 
+/// Bytes per second of transmission's unit for speeds, kB/s.
+const SPEED_UNIT: u64 = 1000;
 /// The fields of a torrent's limits.
 pub const FIELDS: &[&str] = &["downloadLimit", "downloadLimited", "uploadLimit", "uploadLimited"];
 /// The fields of the limits of all torrents together.

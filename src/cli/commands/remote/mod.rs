@@ -6,6 +6,7 @@
 mod adding;
 mod daemon;
 mod details;
+mod fields;
 mod figures;
 mod limits;
 mod list;

@@ -4,7 +4,7 @@
 //! its torrents other numbers.
 
 use super::daemon::{Daemon, query};
-use super::figures::{number, text};
+use super::fields::{number, text};
 use crate::base::hex::{from_hex, to_hex};
 use crate::base::json::read::Value;
 use crate::base::json::{self, Object};
