@@ -106,12 +106,6 @@ pub fn size() -> (usize, usize) {
     }
 }
 
-/// Columns of standard output; `None` if it is not a terminal.
-pub fn output_columns() -> Option<usize> {
-    let columns = termios::tcgetwinsize(io::stdout()).ok()?.ws_col;
-    Some(if columns > 0 { columns.into() } else { USUAL_SIZE.0 })
-}
-
 fn hold() -> MutexGuard<'static, Hold> {
     lock(&HOLD)
 }

@@ -9,9 +9,10 @@ use crate::base::units::{count, duration, rate, size, sum};
 use crate::base::width::{columns, shorten_middle};
 use crate::cli::commands::show::in_portions;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::run::terminal;
 use crate::cli::say;
 use crate::cli::show::live;
+use rustix::termios;
+use std::io;
 use std::time::Duration;
 
 /// A column of the table. The name, which is the last one, has no width.
@@ -34,6 +35,8 @@ const COLUMNS: &[Column] = &[
     Column { title: "peers", width: 5, least: 112, cell: |torrent| torrent.peers.to_string() },
     Column { title: "left", width: 12, least: 112, cell: time_left },
 ];
+/// Columns of a terminal that does not report them.
+const USUAL_COLUMNS: usize = 80;
 /// Fewest columns of a name.
 const LEAST_NAME: usize = 8;
 
@@ -49,11 +52,17 @@ pub fn run(daemon: &mut Daemon, is_json: bool) -> Result<Exit, Failure> {
         say::write_out("no torrents\n")?;
         return Ok(Exit::Success);
     }
-    let (room, cut) = (terminal::output_columns(), if live::is_utf8() { "…" } else { "..." });
+    let (room, cut) = (output_columns(), if live::is_utf8() { "…" } else { "..." });
     let torrents: Vec<Figures> = torrents.iter().map(Figures::of).collect();
     let rows = torrents.iter().map(|torrent| row(torrent, room, cut));
     in_portions(&mut std::iter::once(titles(room)).chain(rows).chain([total(&torrents)]))?;
     Ok(Exit::Success)
+}
+
+/// Columns of standard output; `None` if it is not a terminal.
+fn output_columns() -> Option<usize> {
+    let columns = termios::tcgetwinsize(io::stdout()).ok()?.ws_col;
+    Some(if columns > 0 { columns.into() } else { USUAL_COLUMNS })
 }
 
 /// The columns that fit.
