@@ -60,6 +60,7 @@ pub mod seed {}
 /// [get]: crate::book::get
 /// [links]: crate::book::get#magnet-links
 /// [peers]: crate::book::screen#the-peers-view
+/// [remote-json]: crate::book::json#the-command-remote
 /// [seed]: crate::book::seed
 #[doc = include_str!("many.md")]
 pub mod many {}

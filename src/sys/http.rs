@@ -1,4 +1,4 @@
-//! HTTP GET, with limits.
+//! HTTP GET, with limits. ([`post`] has the calls of a remote control.)
 //!
 //! Floor 3, over ureq (blocking). A request has one deadline for everything, follows at most five redirects, and reads
 //! no more bytes than its caller allows. Redirects are followed here and not by ureq, because each may lead through
@@ -10,6 +10,7 @@ mod certificates;
 pub mod device;
 mod guard;
 mod names;
+pub mod post;
 mod proxy;
 pub mod stream;
 mod tcp;
@@ -194,18 +195,20 @@ fn proxy_for(address: &str) -> Result<Option<Proxy>, HttpError> {
     proxy::for_url(address).map(parse).transpose()
 }
 
-/// A request for `address`. The server gets the user and the password of its URL, and a proxy those of its own.
+/// A request for `address`.
 fn request(agent: &Agent, address: &str, proxy: Option<&Proxy>) -> RequestBuilder<WithoutBody> {
+    let (address, headers) = identified(address, proxy);
+    headers.into_iter().fold(agent.get(&address), |request, (name, value)| request.header(name, value))
+}
+
+/// `address` without user and password, and the headers in which the server gets them, and a proxy those of its own.
+fn identified(address: &str, proxy: Option<&Proxy>) -> (String, Vec<(&'static str, String)>) {
     let (address, user) = url::take_user(address);
-    let mut request = agent.get(&address);
-    if let Some(user) = user {
-        request = request.header("Authorization", proxy::basic(&user));
-    }
+    let ours = user.map(|user| ("Authorization", proxy::basic(&user)));
     let whole = proxy.filter(|proxy| proxy::takes_whole(proxy, &address));
-    if let Some(authorization) = whole.and_then(proxy::authorization) {
-        request = request.header("Proxy-Authorization", authorization);
-    }
-    request
+    let theirs = whole.and_then(proxy::authorization).map(|value| ("Proxy-Authorization", value));
+    let headers = ours.into_iter().chain(theirs).collect();
+    (address, headers)
 }
 
 /// An agent that keeps no connection.

@@ -74,8 +74,7 @@ const CORE: [&str; 6] = ["base", "proto", "swarm", "sys", "storage", "engine"];
 /// Encrypted connections add 550. The way out (an address, an interface or a proxy) adds 750, and certificates of one's
 /// own 150. Limits, places, an order and an end of seeding for each torrent add 500; files, their priority and trackers
 /// that change while a torrent runs, 550. Content that is moved, renamed, verified and deleted while its torrent runs
-/// adds 1,400; several subscribers and questions add 250; JSON that
-/// strangers wrote, 200.
+/// adds 1,400; several subscribers and questions add 250; JSON that strangers wrote, 200.
 const CORE_LINES: usize = 28_500;
 /// Most lines of a file: it is read in one sitting.
 const FILE_LINES: usize = 400;

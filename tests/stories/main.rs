@@ -53,6 +53,8 @@ mod portmap_liars;
 mod proxies;
 mod proxy;
 mod redirects;
+mod remote;
+mod remote_hostile;
 mod resume;
 mod screen;
 mod secrets;

@@ -23,6 +23,9 @@ pub mod many;
 // Feature: portmap.
 #[cfg(feature = "portmap")]
 pub mod portmap;
+// Feature: daemon.
+#[cfg(feature = "daemon")]
+pub mod remote;
 pub mod seed;
 pub mod show;
 // Feature: tracker.
@@ -57,6 +60,9 @@ pub static COMMANDS: &[Command] = &[
     // Feature: portmap.
     #[cfg(feature = "portmap")]
     portmap::COMMAND,
+    // Feature: daemon.
+    #[cfg(feature = "daemon")]
+    remote::COMMAND,
     // Commands that describe all commands need this table.
     Command { run: |given| completions::run(given, COMMANDS), ..completions::COMMAND },
     Command { run: |given| man::run(given, COMMANDS), ..man::COMMAND },
@@ -70,4 +76,5 @@ pub const OPTIONAL: &[(&str, &str)] = &[
     ("dht", "dht"),
     ("portmap", "portmap"),
     ("daemon", "daemon"),
+    ("remote", "daemon"),
 ];

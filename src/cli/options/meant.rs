@@ -17,6 +17,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("edit", &["change", "modify", "reannounce", "rename", "set"]),
     ("link", &["magnet", "uri"]),
     ("dht", &["kademlia", "node", "ping", "scrape"]),
+    ("remote", &["control", "rpc", "transmission-remote"]),
     ("completions", &["complete", "completion"]),
     ("man", &["manual"]),
 ];

@@ -58,6 +58,9 @@ fn trust(given: &Parsed) -> Result<(), Failure> {
 }
 
 fn bound(given: &Parsed) -> Result<Option<Bound>, Failure> {
+    if !given.knows("bind") {
+        return Ok(None);
+    }
     let Some(text) = given.text("bind")? else { return Ok(None) };
     let bound = match text.trim_matches(['[', ']']).parse::<IpAddr>() {
         Ok(ip) => Bound::Address(ip.to_canonical()),

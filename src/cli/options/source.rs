@@ -207,8 +207,8 @@ fn same_path(a: &OsStr, b: &OsStr, path: &str) -> Failure {
     Failure::usage(format!("{a} and {b} would both write {path}: download them one by one, each with its own --dir"))
 }
 
-/// `source`, if it is a URL and not the name of a file.
-fn address(source: &OsStr) -> Option<&str> {
+/// `source`, if it is a URL or a magnet link and not the name of a file.
+pub fn address(source: &OsStr) -> Option<&str> {
     let text = source.to_str()?;
     let is_url = url::scheme(text).is_some() || is_magnet(text.as_bytes());
     (is_url && !Path::new(text).exists()).then_some(text)
