@@ -17,7 +17,7 @@ use crate::swarm::meeting::blocklist::Blocklist;
 impl Daemon {
     /// Carries out what a program asks, and answers when all of it is done.
     pub(super) fn answer(&mut self, mut asked: Asked) {
-        while let Some(call) = asked.conversation.next() {
+        while let Some(call) = asked.conversation.next_call() {
             match self.carry_out(asked, call) {
                 Some(back) => asked = back,
                 // A helper has it now.
