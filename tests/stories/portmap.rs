@@ -71,7 +71,7 @@ impl Stage {
     }
 
     /// Another machine at home gets our port, by NAT-PMP.
-    fn take_port(&self) {
+    pub fn take_port(&self) {
         self.home.run(At::Inside, "ip addr add 192.168.77.21/24 dev eth0");
         let other = format!(
             "import socket, struct\n\
