@@ -11,8 +11,8 @@
 //! a connection that it has kept. That one was judged when it was made, so it may only serve requests of the same
 //! [`Terms`].
 //!
-//! With IPv6 the hosts at home have addresses of the internet. Those in the same network as ourselves are known by their
-//! first 64 bits (RFC 4291). Another network of the same home, such as one for guests, looks like the internet.
+//! With IPv6 the hosts at home have addresses of the internet. We know those in our own network by their first 64 bits
+//! (RFC 4291). Another network of the same home, such as one for guests, looks like the internet.
 //!
 //! A proxy looks up names itself, and they mean hosts around the proxy, not around us. So through a proxy only what is
 //! written in the URL is judged: an address, or a name that can only be a local one.

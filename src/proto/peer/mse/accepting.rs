@@ -81,7 +81,7 @@ impl Accepting {
         }
     }
 
-    /// Our numbers, if no secret was made of them. They can serve another exchange, although the peer may have seen one.
+    /// Our numbers, if no secret was made of them. They can serve another exchange, but the peer may have seen one.
     pub fn unused(self) -> Option<Pair> {
         matches!(self.state, State::Key | State::Secret { .. }).then_some(self.chance.pair)
     }

@@ -143,8 +143,8 @@ impl Torrent {
         self.ask_more(key, turn);
     }
 
-    /// A web seed that ignores ranges sent what nobody needs. It counts for the limits and in the figures. As long as it
-    /// is fast enough, it shows that the server is there; otherwise a server could hold its requests for an hour.
+    /// A web seed that ignores ranges sent what nobody needs. It counts for the limits and in the figures. If it comes
+    /// fast enough, it shows that the server is there. (Otherwise a server could hold its requests for an hour.)
     fn web_seed_skipped(&mut self, key: PeerKey, bytes: u64, turn: &mut Turn) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         // If the peer brought a block since, or was asked for the first one, this is another skip.
