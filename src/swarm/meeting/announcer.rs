@@ -111,7 +111,7 @@ pub struct Tracker {
     scrape_at: Option<Time>,
     /// It does not answer scrapes.
     no_scrape: bool,
-    /// It said when to ask it again (BEP 31). [`Time::MAX`]: never.
+    /// It said when to ask it again (BEP 31). `MAX`: never.
     silent_until: Time,
 }
 
@@ -220,7 +220,7 @@ impl Announcer {
             Err(failure) => {
                 (tracker.problem, tracker.warning) = (Some(failure.reason.clone()), None);
                 tracker.refuses = failure.refused;
-                tracker.silent_until = match &failure.retry_in {
+                tracker.silent_until = match failure.retry_in {
                     None => Time::ZERO,
                     Some(RetryIn::Never) => Time::MAX,
                     Some(RetryIn::Minutes(minutes)) => {

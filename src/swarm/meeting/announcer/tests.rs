@@ -315,7 +315,7 @@ fn a_tracker_of_a_mixed_tier_is_asked_when_it_wants_that() {
             let mut urls = Vec::new();
             while announcer.has_something_to_say(secs(now), true) {
                 for asked in announcer.due(secs(now), true, &template()) {
-                    let refusal = || Err(AnnounceFailure::refusal("closed".into(), retry_in.clone()));
+                    let refusal = || Err(AnnounceFailure::refusal("closed".into(), retry_in));
                     let outcome = if asked.url == "refuses" { refusal() } else { failure(None) };
                     announcer.answered(&asked, &outcome, secs(now));
                     urls.push(asked.url);
