@@ -3,23 +3,25 @@
 //! Its threads, how many there are of each, and what they wait for:
 //!
 //! - [`manager`]: one. It waits for its channel.
-//! - peer reader ([`peer::reader`]): one per peer. It waits for its socket, the disk that it sends from, blocks that
+//! - peer reader ([`peer::reader`]): one per peer. It waits for its socket, the disk that it sends from, or blocks that
 //!   gather.
-//! - peer writer ([`peer::writer`]): one per peer. It waits for its outbox, its socket, the disk that it sends from.
-//! - [`disk`]: per device, as many as cores, at most 4. It waits for its channel, the disk.
+//! - peer writer ([`peer::writer`]): one per peer. It waits for its outbox, its socket, or the disk that it sends
+//!   from.
+//! - [`peer::webseed`]: one per web seed that is asked, at most 4 for a torrent. It waits for requests or its server.
+//! - [`disk`]: per device, as many as cores, at most 4. It waits for its channel or the disk.
 //! - [`peer::listener`]: one or two, none with `--proxy`. It waits for its socket. With `--bind` one more waits for
 //!   changes of the interfaces.
 //! - [`announce`]: at most 32, and a second one for each tracker with addresses of both families; none while nothing is
 //!   announced. It waits for a tracker.
 //! - [`lookup`](crate::sys::lookup): at most 32; none while no host is looked up. It waits for the resolver.
-//! - [`lsd`]: one; none while nothing is to be announced in the local network. It waits for its sockets, its next
+//! - [`lsd`]: one; none while nothing is to be announced in the local network. It waits for its sockets or its next
 //!   announce.
-//! - [`udp`]: one; none before the first public torrent. It waits for its sockets, what the DHT has to do next.
-//! - [`portmap`]: one; none with `--no-port-mapping`. It waits for the router, the next renewal, changes of the
+//! - [`udp`]: one; none before the first public torrent. It waits for its sockets or what the DHT has to do next.
+//! - [`portmap`]: one; none with `--no-port-mapping`. It waits for the router, the next renewal, or changes of the
 //!   network.
-//! - [`keeper`]: one per device on which a state was saved. It waits for its channel, the disk.
+//! - [`keeper`]: one per device on which a state was saved. It waits for its channel or the disk.
 //! - [`checker`]: one; while content is opened and checked, one per folder, and for each device as many helpers as
-//!   cores; one per device for moves and one for deletions; at most 64 in all. It waits for its channel, the disk.
+//!   cores; one per device for moves and one for deletions; at most 64 in all. It waits for its channel or the disk.
 //! - [`hashing`](crate::storage::hashing): as many as cores, while a torrent is created or content verified. It waits
 //!   for the disk.
 

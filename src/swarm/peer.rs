@@ -51,6 +51,17 @@ const MOST_LATE: usize = MOST as usize;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct PeerKey(pub NonZeroU32);
 
+/// Bytes that nobody needs, until a block comes.
+#[derive(Clone, Copy)]
+pub struct Skip {
+    /// When the first of them came.
+    pub began: Time,
+    /// How many came since.
+    pub bytes: u64,
+    /// What [`Peer::answered`] was after the last of them.
+    pub answered: Time,
+}
+
 /// A peer that is connected.
 pub struct Peer {
     /// The name of its connection.
@@ -61,6 +72,8 @@ pub struct Peer {
     pub source: Source,
     /// It is the web seed of this number.
     pub web_seed: Option<usize>,
+    /// As a web seed, it sends bytes that nobody needs before those that it was asked for.
+    pub skip: Option<Skip>,
     /// What it speaks.
     pub reserved: Reserved,
     /// The extended messages that it understands (BEP 10).
@@ -161,6 +174,7 @@ impl Peer {
             identity,
             source,
             web_seed: None,
+            skip: None,
             reserved,
             extended: extended::Ids::default(),
             listens: identity.outgoing.then_some(identity.addr),

@@ -69,9 +69,9 @@ const CORE: [&str; 6] = ["base", "proto", "swarm", "sys", "storage", "engine"];
 /// which the engine knows only the link, for the files that are made of links, and for what stands in its place in a
 /// build without links. The search in the local network adds 650, peer exchange 370; what bounds all links together and
 /// lets a private torrent go quiet, 250. The DHT adds 2,900: packets that strangers write, the machine that keeps a
-/// place among millions of them, and its thread. Web seeds add 1,050: servers that strangers name, each answer of which
+/// place among millions of them, and its thread. Web seeds add 1,100: servers that strangers name, each answer of which
 /// may be a lie. Port mapping adds 1,850: three protocols, the machine that goes from one to the next, and its thread.
-/// Encrypted connections add 550. The way out (an address, an interface or a proxy) adds 750, and certificates of one's
+/// Encrypted connections add 600. The way out (an address, an interface or a proxy) adds 750, and certificates of one's
 /// own 150. Limits, places, an order and an end of seeding for each torrent add 500; files, their priority and trackers
 /// that change while a torrent runs, 550. Content that is moved, renamed, verified and deleted while its torrent runs
 /// adds 1,400; several subscribers and questions add 250; JSON that strangers wrote, 200.

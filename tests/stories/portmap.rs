@@ -71,7 +71,7 @@ impl Stage {
     }
 
     /// Another machine at home gets our port, by NAT-PMP.
-    fn take_port(&self) {
+    pub fn take_port(&self) {
         self.home.run(At::Inside, "ip addr add 192.168.77.21/24 dev eth0");
         let other = format!(
             "import socket, struct\n\
@@ -91,13 +91,13 @@ impl Stage {
     }
 }
 
-/// Waits until the router has opened the port. Returns the field `port_mapping`.
+/// Waits until the router has opened the port, and the content is checked. Returns the field `port_mapping`.
 pub fn wait_until_open(running: &mut Swarmlet) -> Value {
     let mut field = Value::Null;
     wait_until("the router has opened the port", PATIENCE, || {
         running.must_run();
         field = mapping(running);
-        field["state"] == "open"
+        field["state"] == "open" && is_checked(running)
     });
     field
 }
@@ -108,7 +108,7 @@ pub fn mapping(running: &Swarmlet) -> Value {
 }
 
 /// Whether the content is checked. Before that, a seed that is interrupted ends with an error.
-fn is_checked(running: &Swarmlet) -> bool {
+pub fn is_checked(running: &Swarmlet) -> bool {
     json::last(&running.stdout(), "status").is_some_and(|status| status["state"] == "seeding")
 }
 

@@ -78,6 +78,32 @@ fn after_a_moment_without_a_route_the_same_ports_are_open() {
     assert_eq!(stage.home.mappings(), Vec::<String>::new());
 }
 
+/// Another machine has our port, and the router can't choose another one (IGD 1). So we chose one, which only we know.
+#[test]
+fn a_route_that_comes_and_goes_leaves_no_mappings_behind() {
+    let Some(stage) = Stage::new() else { return };
+    let daemon = stage.home.start_daemon(Offers::Pcp, "", stage.path());
+    stage.take_port();
+    // The rules of the firewall stay.
+    drop(daemon);
+    let _daemon = stage.home.start_daemon(Offers::Upnp, "force_igd_desc_v1=yes", stage.path());
+    let (mut seed, before) = stage.start_open(&stage.seed());
+    let mappings = stage.home.mappings();
+    assert_eq!((before["tcp"] != PORT, mappings.len()), (true, 3), "{before} {mappings:?}");
+    let renewed = |seed: &Swarmlet| seed.stderr().matches("Add { transport: Udp").count();
+    for _ in 0..2 {
+        let so_far = renewed(&seed);
+        soon(&stage, &mut seed, "ip route del default", |field| field["state"] == "useless");
+        let back = format!("ip route add default via {ROUTER}");
+        let after = soon(&stage, &mut seed, &back, is_open);
+        assert_eq!(after["tcp"], before["tcp"]);
+        wait_until("the mappings are renewed", SOON, || renewed(&seed) > so_far);
+    }
+    assert_eq!(stage.home.mappings(), mappings);
+    seed.interrupt().assert_code(0);
+    assert_eq!(stage.home.mappings().len(), 1, "only that of the other machine is left");
+}
+
 /// The addresses are the same, but the old sockets lead nowhere.
 #[test]
 fn the_router_is_asked_again_after_the_link_was_made_again() {

@@ -6,7 +6,7 @@ use crate::common::process::Process;
 use crate::common::swarmlet::{Get, Swarmlet};
 use crate::common::torrent::make_with_tiers;
 use crate::common::wait::{PATIENCE, wait_until};
-use crate::portmap::mapping;
+use crate::portmap::{is_checked, mapping};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
@@ -54,7 +54,8 @@ impl Stage {
         wait_until("the router has said yes or no", PATIENCE, || {
             seed.must_run();
             field = mapping(&seed);
-            field["state"] == "open" || field["state"] == "closed"
+            let has_answered = field["state"] == "open" || field["state"] == "closed";
+            has_answered && is_checked(&seed)
         });
         (field, seed)
     }
@@ -227,6 +228,7 @@ fn a_mapping_is_renewed_with_the_same_nonce() {
             mapping(&seed)["state"] == state
         });
     }
+    wait_until("both mappings are renewed", PATIENCE, || router.stdout().matches("PCP maps").count() == 4);
     assert_eq!(mapping(&seed)["protocol"], "PCP");
     seed.interrupt().assert_code(0);
     let said = router.stdout();

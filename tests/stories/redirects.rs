@@ -16,12 +16,23 @@ use std::process::Command;
 const PIECE: usize = 32 * 1024;
 /// An address that stands for the internet (RFC 5737).
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 7);
+/// Our own address with IPv6, and that of another host at home (RFC 3849).
+const OURS_V6: &str = "2001:db8:77::1";
+const BESIDE_V6: &str = "2001:db8:77::2";
 const REFUSED: &str = "it redirects into the local network, which is refused";
 
 /// Gives the story an address outside.
 fn add_outside() {
     let added = Command::new("ip").args(["addr", "add", &format!("{OUTSIDE}/32"), "dev", "lo"]).status();
     assert!(added.is_ok_and(|status| status.success()), "the story has a network of its own");
+}
+
+/// Gives the story two addresses of one network with IPv6.
+fn add_home_with_v6() {
+    for ip in [OURS_V6, BESIDE_V6] {
+        let added = Command::new("ip").args(["addr", "add", &format!("{ip}/64"), "dev", "lo", "nodad"]).status();
+        assert!(added.is_ok_and(|status| status.success()), "the story has a network of its own");
+    }
 }
 
 /// A server at `ip` that redirects everything to `to`.
@@ -51,6 +62,7 @@ fn the_url_of_a_torrent_leads_from_nearby_to_nearby_and_not_from_the_internet() 
     add_outside();
     let scratch = tempfile::tempdir().unwrap();
     let bytes = fs::read(torrent(scratch.path(), "http://a.example/announce")).unwrap();
+    let beside = bytes.clone();
     let router = WebSeed::start(move |_, stream| send(200, "", &bytes, stream));
     let show = |server: &WebSeed| swarmlet(scratch.path(), &["show", &format!("{}a.torrent", server.url())]);
     for to in ways(router.address.port()) {
@@ -60,6 +72,12 @@ fn the_url_of_a_torrent_leads_from_nearby_to_nearby_and_not_from_the_internet() 
     show(&redirecting(OUTSIDE, &inwards.url())).refused(69, REFUSED);
     show(&redirecting(Ipv4Addr::LOCALHOST, &inwards.url())).refused(69, REFUSED);
     assert_eq!(router.asked().len(), 0, "nothing reached it");
+    // With IPv6 the hosts at home have addresses of the internet.
+    add_home_with_v6();
+    let beside = WebSeed::on(BESIDE_V6.parse().unwrap(), move |_, stream| send(200, "", &beside, stream));
+    show(&redirecting(OUTSIDE, &beside.url())).refused(69, REFUSED);
+    assert_eq!(beside.asked().len(), 0, "nothing reached it");
+    show(&redirecting(Ipv4Addr::LOCALHOST, &beside.url())).code(0);
     show(&router).code(0);
     show(&redirecting(Ipv4Addr::LOCALHOST, &ways(router.address.port())[1])).code(0);
     assert_eq!(router.asked().len(), 2, "people have servers in their own network");

@@ -4,17 +4,17 @@
 
 use super::blocks::Blocks;
 use super::directory::Directory;
+use super::shaking::pairs::Pairs;
 use crate::engine::input::Input;
 use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::peer::handshake::{self, Handshake, Reserved};
 use crate::proto::peer::mse::Policy;
-use crate::proto::peer::mse::power::Pair;
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::settings::Settings;
 use crate::sys::lock_to_read;
 use core::net::IpAddr;
 use crossbeam_channel::Sender;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 /// How long a peer may take to make room for what we send.
@@ -39,8 +39,8 @@ pub struct Surroundings {
     pub reserved: Reserved,
     /// When connections are encrypted.
     pub encryption: Policy,
-    /// Numbers for that which were shown to peers that then said nothing more.
-    pub spare_pairs: Arc<Mutex<Vec<Pair>>>,
+    /// Our numbers for that.
+    pub pairs: Arc<Pairs>,
 }
 
 impl Surroundings {
@@ -54,7 +54,7 @@ impl Surroundings {
             peer_id: settings.peer_id,
             reserved: settings.reserved(),
             encryption: settings.encryption,
-            spare_pairs: Arc::default(),
+            pairs: Arc::default(),
         }
     }
 

@@ -37,8 +37,8 @@ pub struct Family {
 
 /// Whether there is a router.
 pub enum State {
-    /// No router is asked: why, and when to look again.
-    Away(String, Time),
+    /// No router is asked: why, and when to look again. The one that was asked before may come back.
+    Away(String, Time, Option<Box<Here>>),
     /// A router is asked.
     Here(Box<Here>),
 }
@@ -65,7 +65,7 @@ pub struct Here {
 impl Family {
     /// A family of which nothing is known yet.
     pub fn new(is_v6: bool) -> Family {
-        Family { is_v6, state: State::Away(String::new(), Time::ZERO) }
+        Family { is_v6, state: State::Away(String::new(), Time::ZERO, None) }
     }
 
     /// The router, if there is one.
@@ -87,7 +87,7 @@ impl Family {
     /// When something is due.
     pub fn wake(&self) -> Option<Time> {
         match &self.state {
-            State::Away(_, until) => Some(*until),
+            State::Away(_, until, _) => Some(*until),
             State::Here(here) => here.mapper.wake(),
         }
     }
@@ -95,20 +95,26 @@ impl Family {
     /// How it stands.
     pub fn standing(&self) -> Standing {
         match &self.state {
-            State::Away(why, _) => Standing::Useless(why.clone()),
+            State::Away(why, ..) => Standing::Useless(why.clone()),
             State::Here(here) => here.mapper.standing().clone(),
         }
     }
 
-    /// Looks which router there is. If it is another one, or the way there is another one, begins with it.
+    /// Looks which router there is. If it is another one, or the way there is another one, begins with it. If it is the
+    /// one that was away, goes on with it, because it still has our mappings, perhaps under other ports than our own.
     pub fn look(&mut self, wish: &Wish, now: Time) {
         let found = route::find(self.is_v6);
         if matches!((&self.state, &found), (State::Here(here), Ok(route)) if here.route == *route) {
             return;
         }
-        self.state = match found.and_then(|route| Here::new(route, wish)) {
-            Ok(here) => State::Here(Box::new(here)),
-            Err(why) => State::Away(why, now + LOOK_AGAIN),
+        let before = match std::mem::replace(&mut self.state, State::Away(String::new(), now, None)) {
+            State::Away(.., before) => before,
+            State::Here(here) => Some(here),
+        };
+        self.state = match (found.and_then(|route| Here::new(route, wish)), before) {
+            (Ok(here), Some(before)) if here.route == before.route => State::Here(Box::new(before.back(here, now))),
+            (Ok(here), _) => State::Here(Box::new(here)),
+            (Err(why), before) => State::Away(why, now + LOOK_AGAIN, before),
         };
     }
 }
@@ -125,6 +131,13 @@ impl Here {
         let mapper = Mapper::new(Wanted { ours: route.ours, port: wish.port, nonce });
         let (upnp, allowance) = (Upnp::new(route), Allowance::default());
         Ok(Here { route, socket, hears, allowance, mapper, upnp, task: None, is_over: false })
+    }
+
+    /// What becomes of it if the way to it was away and is back as `new`. All is renewed at once, over new sockets.
+    fn back(self, new: Here, now: Time) -> Here {
+        let Here { mut mapper, upnp, task, .. } = self;
+        mapper.hurry(now);
+        Here { mapper, upnp, task, ..new }
     }
 
     /// The socket for all hosts, if it is to be read now; otherwise, when that is, unless never.
@@ -168,15 +181,15 @@ impl Here {
 }
 
 /// Whether an announcement from `from` may be one of the `router`. A router often has several link-local addresses, and
-/// announces from any of them. (A stranger could also forge the right one. It gains one question to the router in some
-/// seconds.)
+/// announces from any of them. (A stranger could also forge the right one. All that it gains: we ask the router again,
+/// once in some seconds. If no port is open, that is a whole round of questions.)
 fn is_from(router: SocketAddr, from: SocketAddr) -> bool {
     let is_link_local = matches!(from.ip(), IpAddr::V6(ip) if ip.is_unicast_link_local());
     from.port() == router.port() && (from.ip() == router.ip() || is_link_local)
 }
 
 /// The nonce of PCP for our mappings in a router. It stays the same while this process runs, because the router takes a
-/// question with another one for somebody else's. Each router has another one (RFC 6887, section 11.2).
+/// question with another one for somebody else's. Each address of a router gets another one (RFC 6887, section 11.2).
 fn nonce(secret: &[u8; 20], router: IpAddr) -> [u8; 12] {
     let digest = sha1(&[&secret[..], router.to_string().as_bytes()].concat());
     *digest.first_chunk().expect("20 bytes are more than 12")

@@ -130,7 +130,9 @@ impl Work {
             return;
         }
         let is_ending = until.is_some();
-        let mut due = self.families.iter().map(Family::wake).fold(until, sooner);
+        // At the end nobody looks for a router that is away.
+        let of_interest = |family: &&Family| !is_ending || family.here().is_some();
+        let mut due = self.families.iter().filter(of_interest).map(Family::wake).fold(until, sooner);
         let mut sources: Vec<BorrowedFd> = vec![self.clock.as_fd()];
         sources.extend(heres().map(|here| here.socket.as_fd()));
         if !is_ending {

@@ -7,7 +7,7 @@ mod answering;
 mod asking;
 mod upkeep;
 
-use self::asking::{OWN, Question};
+use self::asking::{Question, Ticket};
 use self::upkeep::{JOIN, QUICK};
 use super::address::{is_martian, one_host};
 use super::external::External;
@@ -40,8 +40,8 @@ pub struct Node {
     store: Store,
     limits: Limits,
     external: External,
-    /// What is wanted, by tickets.
-    lookups: BTreeMap<InfoHash, Lookup>,
+    /// What is looked up.
+    lookups: BTreeMap<Ticket, Lookup>,
     /// Our questions that are not answered yet, the oldest first.
     questions: VecDeque<Question>,
     /// For each place, until which second its hosts count as asked lately: that they ask us is no proof that strangers
@@ -102,8 +102,8 @@ impl Node {
                 self.routers.insert(addr);
             }
             Input::Router(_) => {}
-            Input::Seek { ticket, goal } => self.begin(ticket, goal, turn),
-            Input::Cancel(ticket) => drop(self.lookups.remove(&ticket)),
+            Input::Seek { ticket, goal } => self.begin(Ticket::Of(ticket), goal, turn),
+            Input::Cancel(ticket) => drop(self.end(Ticket::Of(ticket))),
             Input::Others(contacts) => self.others = contacts,
             Input::Address(ip) if self.external.told(ip) => self.is_seen_at(ip, turn),
             Input::Address(_) => {}
@@ -132,7 +132,7 @@ impl Node {
 
     /// Whether the wish with this ticket is under way: it does not wait for the first node that we know.
     pub fn is_seeking(&self, ticket: InfoHash) -> bool {
-        self.lookups.get(&ticket).is_some_and(|lookup| !lookup.is_empty())
+        self.lookups.get(&Ticket::Of(ticket)).is_some_and(|lookup| !lookup.is_empty())
     }
 
     /// How it is, together with `others`.

@@ -109,8 +109,8 @@ pub struct Tracker {
     scrape_at: Option<Time>,
     /// It does not answer scrapes.
     no_scrape: bool,
-    /// It said never to ask it again.
-    silenced: bool,
+    /// It said when to ask it again (BEP 31). `MAX`: never.
+    silent_until: Time,
 }
 
 /// The trackers of a torrent.
@@ -142,11 +142,12 @@ impl Announcer {
         for tier in self.tiers.iter_mut().filter(|tier| tier.next(hungry).is_some_and(|at| at <= now)) {
             let Some(&number) = tier.order.get(tier.turn) else { continue };
             tier.turn += 1;
-            let tracker = &mut self.trackers[number];
-            if tracker.silenced {
-                tier.try_next(now);
+            let tracker = &self.trackers[number];
+            if tracker.silent_until > now || tier.spares && tracker.is_unwilling(now) {
+                tier.try_next(earliest(tier, &self.trackers), now);
                 continue;
             }
+            let tracker = &mut self.trackers[number];
             let event = match (tracker.knows_us, tier.owes_completed) {
                 (false, _) => Some(AnnounceEvent::Started),
                 (true, true) => Some(AnnounceEvent::Completed),
@@ -205,7 +206,7 @@ impl Announcer {
         tracker.asking = false;
         match outcome {
             Ok(reply) => {
-                tracker.problem = None;
+                (tracker.problem, tracker.silent_until) = (None, Time::ZERO);
                 tracker.warning = reply.warning.as_deref().and_then(tidy).map(str::to_string);
                 tracker.knows_us = true;
                 tracker.count(reply);
@@ -223,12 +224,14 @@ impl Announcer {
             Err(failure) => {
                 (tracker.problem, tracker.warning) = (Some(failure.reason.clone()), None);
                 tracker.refuses = failure.refused;
-                tracker.silenced = failure.retry_in == Some(RetryIn::Never);
-                if tier.try_next(now)
-                    && let Some(RetryIn::Minutes(minutes)) = &failure.retry_in
-                {
-                    tier.due = tier.due.max(now + Time::from_secs(minutes.saturating_mul(60)).min(MOST_INTERVAL));
-                }
+                tracker.silent_until = match failure.retry_in {
+                    None => Time::ZERO,
+                    Some(RetryIn::Never) => Time::MAX,
+                    Some(RetryIn::Minutes(minutes)) => {
+                        now + Time::from_secs(minutes.saturating_mul(60)).min(MOST_INTERVAL)
+                    }
+                };
+                tier.try_next(earliest(tier, &self.trackers), now);
             }
         }
     }
@@ -253,8 +256,9 @@ impl Announcer {
     /// A person wants an announce now: each tier without an announce under way is asked as soon as its trackers allow
     /// that. (A tracker that failed or refused may have been put right meanwhile, whatever it said before.)
     pub fn announce_now(&mut self, now: Time) {
-        self.trackers.iter_mut().for_each(|tracker| tracker.silenced = false);
+        self.trackers.iter_mut().for_each(|tracker| tracker.silent_until = Time::ZERO);
         for tier in self.tiers.iter_mut().filter(|tier| tier.in_flight == 0) {
+            tier.spares = false;
             tier.held = tier.least > now + PRESS_INTERVAL;
             tier.due = tier.due.min(tier.least.max(now));
         }
@@ -264,9 +268,9 @@ impl Announcer {
     /// refuse us are left alone, because they would refuse us again.
     pub fn announce_again(&mut self, now: Time) {
         let (trackers, tiers) = (&self.trackers, self.tiers.iter_mut());
-        for tier in tiers.filter(|tier| tier.order.iter().any(|&number| !trackers[number].is_unwilling())) {
+        for tier in tiers.filter(|tier| tier.order.iter().any(|&number| !trackers[number].is_unwilling(now))) {
             match tier.in_flight {
-                0 => tier.due = tier.due.min(tier.least.max(now)),
+                0 => (tier.due, tier.spares) = (tier.due.min(tier.least.max(now)), true),
                 _ => tier.again = true,
             }
         }
@@ -276,10 +280,9 @@ impl Announcer {
     pub fn shown(&self, now: Time, hungry: bool) -> Vec<Tracker> {
         let mut shown = self.trackers.clone();
         for tier in self.tiers.iter().filter(|_| !self.stopping) {
-            let next = tier.order.get(tier.turn).and_then(|&number| shown.get_mut(number));
-            if let Some(next) = next.filter(|next| !next.silenced) {
-                next.next_in = tier.next(hungry).map(|at| at.saturating_sub(now));
-                next.held = tier.held;
+            let (Some(at), Some(order)) = (tier.next(hungry), tier.order.get(tier.turn..)) else { continue };
+            if let Some(&next) = order.iter().find(|number| shown[**number].silent_until <= at) {
+                (shown[next].next_in, shown[next].held) = (Some(at.saturating_sub(now)), tier.held);
             }
         }
         shown
@@ -307,6 +310,11 @@ impl Announcer {
     }
 }
 
+/// When the first tracker of a tier may be asked.
+fn earliest(tier: &Tier, trackers: &[Tracker]) -> Time {
+    tier.order.iter().map(|&number| trackers[number].silent_until).min().unwrap_or_default()
+}
+
 impl Tracker {
     fn announcement(&self, template: &AnnounceRequest, event: Option<AnnounceEvent>) -> Announcement {
         let request = AnnounceRequest {
@@ -318,9 +326,9 @@ impl Tracker {
         Announcement { url: self.url.clone(), ask: Ask::Announce(request) }
     }
 
-    /// Whether it said that it does not want us.
-    fn is_unwilling(&self) -> bool {
-        self.silenced || self.refuses && self.problem.is_some()
+    /// Whether it said that it does not want us, or not `now`.
+    fn is_unwilling(&self, now: Time) -> bool {
+        self.silent_until > now || self.refuses && self.problem.is_some()
     }
 
     /// Takes its counts. A count that it leaves out stays as it was.

@@ -7,14 +7,20 @@
 //! same lines.)
 //!
 //! The guard is the resolver of the HTTP library: it sees the addresses to which the library is about to connect. So
-//! there is no moment between the check and the use in which a name could change its meaning.
+//! there is no moment between the check and the use in which a name could change its meaning. The library may also use
+//! a connection that it has kept. That one was judged when it was made, so it may only serve requests of the same
+//! [`Terms`].
+//!
+//! With IPv6 the hosts at home have addresses of the internet. We know those in our own network by their first 64 bits
+//! (RFC 4291). Another network of the same home, such as one for guests, looks like the internet.
 //!
 //! A proxy looks up names itself, and they mean hosts around the proxy, not around us. So through a proxy only what is
 //! written in the URL is judged: an address, or a name that can only be a local one.
 
 use super::names::Names;
-use crate::base::network::is_internal;
+use crate::base::network::{Network, is_internal};
 use crate::base::url;
+use crate::sys::interfaces::source_towards;
 use crate::sys::lock;
 use core::net::{IpAddr, SocketAddr};
 use std::fmt;
@@ -27,7 +33,7 @@ use ureq::unversioned::transport::NextTimeout;
 
 /// How long an address is used without another lookup of its name (libtorrent: 30 minutes).
 const REMEMBERED: Duration = Duration::from_secs(30 * 60);
-/// Names that are remembered.
+/// Names that are remembered. (One request may add two to them: its server and a proxy.)
 const MOST_NAMES: usize = 16;
 
 /// Where a server is.
@@ -46,7 +52,7 @@ pub enum Origin {
     WebSeed,
     /// A person names its URL, or a torrent as that of its tracker. (An announce always has a query.)
     Named,
-    /// A server in this network redirected to it.
+    /// A server redirected to it. The way here led through the internet, or only through the local network.
     Redirect(Net),
 }
 
@@ -56,6 +62,15 @@ impl Origin {
     pub fn then(self, net: Net) -> Origin {
         Origin::Redirect(if self == Origin::Redirect(Net::Internet) { Net::Internet } else { net })
     }
+}
+
+/// What a connection was judged by. It may serve only requests for which these are the same.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// Addresses of the local network are refused.
+    refuses_local: bool,
+    /// How often the addresses of all names had been forgotten. After that, a name may have another address.
+    pub forgotten: u64,
 }
 
 /// Which addresses a request may go to. Clones share it.
@@ -77,6 +92,8 @@ struct State {
     why: Option<&'static str>,
     /// The addresses of names that were looked up.
     known: Vec<(String, Instant, ResolvedSocketAddrs)>,
+    /// How often they were forgotten.
+    forgotten: u64,
     is_shut: bool,
 }
 
@@ -94,6 +111,11 @@ impl Guard {
     /// itself, so that only an address in the URL can be judged.
     pub fn aim(&self, address: &str, origin: Origin, proxy: Option<String>) -> Result<(), &'static str> {
         let mut state = lock(&self.state);
+        // Never in the middle of a request, whose connection may be older.
+        let is_old = state.known.first().is_some_and(|(_, at, _)| at.elapsed() >= REMEMBERED);
+        if is_old || state.known.len() >= MOST_NAMES {
+            state.forget();
+        }
         state.refused = match origin {
             Origin::Redirect(Net::Internet) => Some(FROM_OUTSIDE),
             Origin::WebSeed if url::path_and_query(address).contains('?') => Some(WITH_QUERY),
@@ -111,6 +133,12 @@ impl Guard {
             return state.refused.filter(|_| is_local).map_or(Ok(()), Err);
         }
         Ok(())
+    }
+
+    /// The terms of the request that it was told of last.
+    pub fn terms(&self) -> Terms {
+        let state = lock(&self.state);
+        Terms { refuses_local: state.refused.is_some(), forgotten: state.forgotten }
     }
 
     /// Where the server of the last request is, or why it was not asked.
@@ -134,8 +162,7 @@ impl Guard {
         let mut state = lock(&self.state);
         let mut allowed = DefaultResolver::default().empty();
         for addr in found.iter() {
-            let is_local = is_internal(addr.ip());
-            if is_local && state.refused.is_some() {
+            if is_local(addr) && state.refused.is_some() {
                 state.why = state.refused;
             } else if (self.keeps_out)(addr.ip()) {
                 state.why = Some(ON_BLOCKLIST);
@@ -148,21 +175,37 @@ impl Guard {
         }
         state.why = None;
         // One address outside is enough to be of the internet: then nothing inside may follow.
-        let all_local = allowed.iter().all(|addr: &SocketAddr| is_internal(addr.ip()));
+        let all_local = allowed.iter().all(is_local);
         state.net = Some(if all_local { Net::Local } else { Net::Internet });
         Ok(allowed)
     }
 
     fn remembered(&self, name: &str) -> Option<ResolvedSocketAddrs> {
-        let mut state = lock(&self.state);
-        state.known.retain(|(_, at, _)| at.elapsed() < REMEMBERED);
+        let state = lock(&self.state);
         state.known.iter().find(|(known, ..)| known == name).map(|(.., found)| found.clone())
     }
 
     /// Forgets all addresses: one of them did not answer.
     pub fn forget(&self) {
-        lock(&self.state).known.clear();
+        lock(&self.state).forget();
     }
+}
+
+impl State {
+    fn forget(&mut self) {
+        self.known.clear();
+        self.forgotten += 1;
+    }
+}
+
+/// Whether an address is on this machine or in the local network.
+fn is_local(addr: &SocketAddr) -> bool {
+    is_internal(addr.ip()) || addr.is_ipv6() && source_towards(*addr).is_some_and(|ours| is_beside(addr.ip(), ours))
+}
+
+/// Whether an IPv6 address is in the same network as `ours`.
+fn is_beside(ip: IpAddr, ours: IpAddr) -> bool {
+    ours.is_ipv6() && Network::new(ours, 64).is_some_and(|network| network.contains(ip))
 }
 
 /// Whether a host is in a local network by how it is written: its address says so, or its name is one that no server on
@@ -196,11 +239,7 @@ impl Resolver for Guard {
             Some(found) => found,
             None => {
                 let found = Names.resolve(uri, config, timeout)?;
-                let mut state = lock(&self.state);
-                if state.known.len() >= MOST_NAMES {
-                    state.known.remove(0);
-                }
-                state.known.push((name, Instant::now(), found.clone()));
+                lock(&self.state).known.push((name, Instant::now(), found.clone()));
                 found
             }
         };

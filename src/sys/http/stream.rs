@@ -5,7 +5,7 @@
 //! proxy looks up names itself, so then the guard sees only what is in the URL.) A user name and password go to the
 //! server for which they were given, and not to where it redirects.
 
-use super::guard::{Guard, Net, Origin};
+use super::guard::{Guard, Net, Origin, Terms};
 use super::proxy::Through;
 use super::tcp::Waits;
 use super::{
@@ -32,8 +32,8 @@ const IDLE_TIME: Duration = Duration::from_secs(60);
 pub struct Client {
     guard: Guard,
     waits: Waits,
-    /// The agents, each with its proxy.
-    agents: Mutex<Vec<(Option<Proxy>, Agent)>>,
+    /// The agents, each with its proxy and the terms of its connections.
+    agents: Mutex<Vec<(Option<Proxy>, Terms, Agent)>>,
 }
 
 /// Where to ask. Clones are cheap enough to be kept for each file.
@@ -119,7 +119,7 @@ impl Client {
     /// Closes all connections, and wakes the threads that wait for them. Later requests fail.
     pub fn shut_down(&self) {
         self.guard.shut();
-        lock(&self.agents).iter().for_each(|(_, agent)| agent.clone().shutdown());
+        lock(&self.agents).iter().for_each(|(.., agent)| agent.clone().shutdown());
     }
 
     /// Asks for the bytes of `range` (RFC 9110, section 14.2), and follows redirects. Every status is an answer.
@@ -149,14 +149,18 @@ impl Client {
         guarded(&self.guard, request, proxy.as_ref()).inspect_err(|_| self.guard.forget())
     }
 
-    /// The agent for requests through a proxy, or for direct ones. `None`: the client was shut down.
+    /// The agent for the request that the guard was told of, directly or through a proxy. `None`: the client was shut
+    /// down.
     fn agent(&self, proxy: &Option<Proxy>) -> Option<Agent> {
         // The guard is shut first, and then all agents. So none is made that stays open.
         let mut agents = lock(&self.agents);
         if self.guard.is_shut() {
             return None;
         }
-        if let Some((_, agent)) = agents.iter().find(|(of, _)| of == proxy) {
+        let terms = self.guard.terms();
+        // The others keep connections that nothing uses any more.
+        agents.retain(|(_, of, _)| of.forgotten == terms.forgotten);
+        if let Some((.., agent)) = agents.iter().find(|(through, of, _)| through == proxy && *of == terms) {
             return Some(agent.clone());
         }
         let agent = Agent::with_parts(
@@ -164,7 +168,7 @@ impl Client {
             Through::new(config(None), self.waits.clone()),
             self.guard.clone(),
         );
-        agents.push((proxy.clone(), agent.clone()));
+        agents.push((proxy.clone(), terms, agent.clone()));
         Some(agent)
     }
 }

@@ -1,7 +1,7 @@
 //! A clock that goes on while the machine sleeps, and an alarm by it.
 //!
 //! Floor 3. [`Instant`](std::time::Instant) stands still while the machine is suspended, and so do all timeouts. But
-//! what others have promised for some time, as routers do, ends by their own clock. So it is measured by a clock that
+//! a promise of another machine, such as a router's, ends by that machine's clock. So it is measured by a clock that
 //! does not stand still (`CLOCK_BOOTTIME`, clock_gettime(2)). An alarm by that clock goes off as soon as the machine is
 //! awake again (timerfd_create(2)).
 
@@ -13,6 +13,9 @@ use rustix::time::{
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+/// The clock for both: of moments, and of timers.
+const CLOCK: (ClockId, TimerfdClockId) = (ClockId::Boottime, TimerfdClockId::Boottime);
+
 /// The clock, and its alarm.
 pub struct Alarm {
     timer: OwnedFd,
@@ -22,7 +25,7 @@ pub struct Alarm {
 impl Alarm {
     /// The clock begins now. The alarm is off.
     pub fn new() -> io::Result<Alarm> {
-        let timer = timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
+        let timer = timerfd_create(CLOCK.1, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
         Ok(Alarm { timer, began: since_start_of_machine() })
     }
 
@@ -49,7 +52,7 @@ impl AsFd for Alarm {
 }
 
 fn since_start_of_machine() -> Time {
-    Time::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
+    Time::try_from(clock_gettime(CLOCK.0)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -79,9 +82,10 @@ mod tests {
         assert!(goes_off_within(&alarm, 20), "a moment that has passed");
     }
 
-    /// The kernel says which clock it is: number 7 is `CLOCK_BOOTTIME` (proc_pid_fdinfo(5), linux/time.h).
+    /// Number 7 is `CLOCK_BOOTTIME` (linux/time.h). The kernel also says which clock a timer has (proc_pid_fdinfo(5)).
     #[test]
     fn the_clock_goes_on_while_the_machine_sleeps() {
+        assert_eq!((CLOCK.0 as i32, CLOCK.1 as i32), (7, 7));
         let alarm = Alarm::new().unwrap();
         let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", alarm.as_fd().as_raw_fd())).unwrap();
         assert!(!text.contains("clockid:") || text.contains("clockid: 7\n"), "{text}");

@@ -12,19 +12,16 @@ use crate::proto::peer::mse::accepting::Accepting;
 use crate::proto::peer::mse::initiating::Initiating;
 use crate::proto::peer::mse::power::Pair;
 use crate::proto::peer::mse::{Broken, Chance, Cover, MOST_PAD, Methods, Step};
-use crate::sys::{lock, random};
+use crate::sys::random;
 use std::io;
 use std::time::Instant;
 
 /// Answers a peer that connected to us and began with the bytes `came`.
 pub fn accept(around: &Surroundings, line: Line, came: &[u8], deadline: Instant) -> io::Result<Greeted> {
-    // Peers that stop after our public number cost no power: the next one gets the same number. There are never more
-    // spare pairs than there were exchanges at once.
-    let spare = lock(&around.spare_pairs).pop();
-    let mut exchange = Accepting::new(around.encryption, chance(spare.unwrap_or_else(new_pair)));
+    let mut exchange = Accepting::new(around.encryption, chance(around.pairs.begin(new_pair)));
     let advance = |bytes: &[u8]| exchange.advance(bytes, |name| around.directory.find_hidden(name));
     let greeted = carry_out(line, came, deadline, advance);
-    lock(&around.spare_pairs).extend(exchange.unused());
+    around.pairs.end(exchange.unused());
     greeted
 }
 

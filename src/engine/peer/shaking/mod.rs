@@ -7,6 +7,7 @@ pub mod answering;
 pub mod dialing;
 pub mod hearing;
 mod hidden;
+pub mod pairs;
 pub mod places;
 
 use super::line::Line;

@@ -2,12 +2,12 @@
 //!
 //! Floor 3. Each of these connections costs a thread, so places are limited, in all and for each host. A host that
 //! opens a thousand connections and stops somewhere in its handshake does not keep others out. Nor do several hosts: if
-//! all places are taken, the host that has most of them loses its oldest one to a host that has fewer.
+//! all places are taken, the host that has most of them loses its oldest one to a host that has at least two fewer.
+//! (With one fewer, the two would only change roles, and could do so without end.)
 
 use crate::base::network::is_near;
-use crate::swarm::meeting::host::host;
 use crate::sys::lock;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv6Addr};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex};
 
@@ -21,7 +21,7 @@ pub const MOST_OF_NEAR: usize = 48;
 /// The places of incoming connections.
 #[derive(Default)]
 pub struct Places {
-    /// The host and socket of each, the oldest first.
+    /// The [owner](owner) and socket of each, the oldest first.
     taken: Mutex<Vec<(IpAddr, Arc<TcpStream>)>>,
 }
 
@@ -34,7 +34,7 @@ pub struct Place {
 impl Places {
     /// Returns a place for `socket`, a connection from `ip`, if there is one or another connection gives way.
     pub fn take(self: &Arc<Places>, ip: IpAddr, socket: &Arc<TcpStream>) -> Option<Place> {
-        let host = host(ip);
+        let host = owner(ip);
         let mut taken = lock(&self.taken);
         let count = |host| taken.iter().filter(|(other, _)| *other == host).count();
         let of_host = count(host);
@@ -51,6 +51,16 @@ impl Places {
         }
         taken.push((host, Arc::clone(socket)));
         Some(Place { places: Arc::clone(self), socket: Arc::clone(socket) })
+    }
+}
+
+/// What counts as one host here. For IPv6 that is the first 48 bits: a provider may give all of them to one customer
+/// (RFC 6177), and with 64 that customer would be as many hosts as there are places. If the provider divides them among
+/// many, those share places; an honest peer needs its own only for a moment.
+fn owner(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => ip,
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 80 << 80).into(),
     }
 }
 

@@ -7,7 +7,7 @@
 //!   and our pad       secret                                 methods        chosen method   bytes come
 //! ```
 //!
-//! A connection that stops after its public number costs us no power: our numbers serve the next one.
+//! A connection that stops after its public number need cost us no exponentiation: our numbers can serve the next one.
 
 use super::came::{Came, part};
 use super::keys::{self, VERIFICATION};
@@ -81,7 +81,7 @@ impl Accepting {
         }
     }
 
-    /// Our numbers, if no secret was made of them. They are as good as new for another exchange.
+    /// Our numbers, if no secret was made of them. They can serve another exchange, but the peer may have seen one.
     pub fn unused(self) -> Option<Pair> {
         matches!(self.state, State::Key | State::Secret { .. }).then_some(self.chance.pair)
     }

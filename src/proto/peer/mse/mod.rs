@@ -1,8 +1,9 @@
 //! Message Stream Encryption, also called protocol encryption (MSE/PE): a connection that looks like random bytes.
 //!
 //! Some networks slow BitTorrent down, and some peers refuse connections that everybody can recognize. So both sides
-//! may begin with this exchange, in which nothing is the same twice. It has no BEP; Azureus's wiki describes it. A is
-//! the side that opened the connection:
+//! may begin with this exchange, in which all bytes look random. They differ each time, except that in a flood of
+//! connections our public number may be shown to several peers. It has no BEP; Azureus's wiki describes it. A is the
+//! side that opened the connection:
 //!
 //! ```text
 //!   A                                                                        B

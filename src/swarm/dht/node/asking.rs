@@ -12,8 +12,15 @@ use crate::swarm::dht::table::K;
 use crate::swarm::dht::{Announce, Goal, Hint, Output, Progress, Step};
 use core::net::{Ipv4Addr, SocketAddr};
 
-/// The ticket of our own lookup, of our own id. Nothing is told about it. (No torrent has such a hash.)
-pub(super) const OWN: InfoHash = InfoHash([0; 20]);
+/// The name of a lookup. (A hash alone cannot name our own one, because a link can have any hash.)
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Ticket {
+    /// Our own lookup, of our own id. Nothing is told about it.
+    Own,
+    /// A wish with this ticket.
+    Of(InfoHash),
+}
+
 /// A lookup waits for this long for an answer. Most come within a second.
 const PATIENCE: Time = Time::from_secs(2);
 /// A late answer still counts for this long (jech/dht).
@@ -31,14 +38,15 @@ pub(super) struct Question {
     to: Hint,
     at: Time,
     /// The ticket of the lookup that it belongs to, if it does.
-    pub(super) ticket: Option<InfoHash>,
+    pub(super) ticket: Option<Ticket>,
     /// The lookup does not wait for it any more.
     is_late: bool,
 }
 
 impl Node {
-    /// Begins a lookup.
-    pub(super) fn begin(&mut self, ticket: InfoHash, goal: Goal, turn: &mut Turn) {
+    /// Begins a lookup. If there is one with this ticket, that ends.
+    pub(super) fn begin(&mut self, ticket: Ticket, goal: Goal, turn: &mut Turn) {
+        self.end(ticket);
         let mut lookup = Lookup::new(goal, self.config.id, self.config.allow_local);
         // In a small DHT we may be one of the nodes that store the peers.
         if let Goal::Peers { info_hash, announce } = lookup.goal {
@@ -54,8 +62,15 @@ impl Node {
         self.advance(ticket, turn);
     }
 
+    /// Ends a lookup. What becomes of its questions must not concern a later lookup with the same ticket.
+    pub(super) fn end(&mut self, ticket: Ticket) -> Option<Lookup> {
+        let its = self.questions.iter_mut().filter(|question| question.ticket == Some(ticket));
+        its.for_each(|question| question.ticket = None);
+        self.lookups.remove(&ticket)
+    }
+
     /// Where a lookup starts: with the nodes that we know, and our ways into the DHT if those are few.
-    fn start(&mut self, ticket: InfoHash, now: Time) {
+    fn start(&mut self, ticket: Ticket, now: Time) {
         let Some(lookup) = self.lookups.get_mut(&ticket).filter(|lookup| lookup.is_empty()) else { return };
         if let Goal::Ping(addr) = lookup.goal {
             return lookup.add(Hint { id: None, addr });
@@ -66,13 +81,14 @@ impl Node {
             let unproven = self.unproven.len().min(K - known.len());
             self.unproven.drain(..unproven).for_each(|hint| lookup.add(hint));
             // If the routers are silent, other lookups wait for our own one, which asks them less and less often.
-            let is_due = |addr: &&SocketAddr| ticket == OWN || self.asked[place(addr.ip())] <= now.as_secs() as u32;
+            let is_due =
+                |addr: &&SocketAddr| ticket == Ticket::Own || self.asked[place(addr.ip())] <= now.as_secs() as u32;
             self.routers.iter().filter(is_due).for_each(|addr| lookup.add(Hint { id: None, addr: *addr }));
         }
     }
 
     /// Sends a question.
-    pub(super) fn ask(&mut self, to: Hint, query: Query, ticket: Option<InfoHash>, turn: &mut Turn) {
+    pub(super) fn ask(&mut self, to: Hint, query: Query, ticket: Option<Ticket>, turn: &mut Turn) {
         self.counts.queries_out += 1;
         let transaction = self.config.secret.transaction(self.counts.queries_out);
         // Nodes of both families, if the other machine can use them (BEP 32: while one bootstraps, and now and then).
@@ -87,12 +103,12 @@ impl Node {
 
     /// Goes on with all lookups.
     pub(super) fn advance_all(&mut self, turn: &mut Turn) {
-        let tickets: Vec<InfoHash> = self.lookups.keys().copied().collect();
+        let tickets: Vec<Ticket> = self.lookups.keys().copied().collect();
         tickets.into_iter().for_each(|ticket| self.advance(ticket, turn));
     }
 
     /// Goes on with a lookup, as far as that is possible now.
-    fn advance(&mut self, ticket: InfoHash, turn: &mut Turn) {
+    fn advance(&mut self, ticket: Ticket, turn: &mut Turn) {
         self.start(ticket, turn.now);
         while let Some(lookup) = self.lookups.get_mut(&ticket) {
             match lookup.decide() {
@@ -108,8 +124,8 @@ impl Node {
     }
 
     /// A lookup is over: the nearest nodes are known.
-    fn is_over(&mut self, ticket: InfoHash, turn: &mut Turn) {
-        let Some(lookup) = self.lookups.remove(&ticket) else { return };
+    fn is_over(&mut self, ticket: Ticket, turn: &mut Turn) {
+        let Some(lookup) = self.end(ticket) else { return };
         let mut outcome = lookup.outcome();
         if let Goal::Peers { info_hash, announce: Some(Announce { port, is_mapped, is_seed }) } = lookup.goal {
             for (to, answer) in lookup.found(|answer| answer.token.is_some()) {
@@ -162,7 +178,7 @@ impl Node {
     /// Tells about a step of a lookup, if it is one, and goes on with the lookup.
     pub(super) fn step(
         &mut self,
-        ticket: Option<InfoHash>,
+        ticket: Option<Ticket>,
         step: impl FnOnce(&mut Lookup) -> Option<Step>,
         turn: &mut Turn,
     ) {
@@ -210,8 +226,8 @@ impl Node {
 }
 
 /// Tells about a step.
-fn tell(ticket: InfoHash, step: Step, turn: &mut Turn) {
-    if ticket != OWN {
+fn tell(ticket: Ticket, step: Step, turn: &mut Turn) {
+    if let Ticket::Of(ticket) = ticket {
         turn.out.push(Output::Progress(Progress { ticket, step }));
     }
 }

@@ -3,7 +3,7 @@
 //! A question asks a node that we have not heard of for the longest time, and it asks for nodes: so one packet shows
 //! whether the node lives, and brings others for the places that are empty.
 
-use super::{Node, OWN, Turn};
+use super::{Node, Ticket, Turn};
 use crate::base::time::Time;
 use crate::proto::krpc::{Contact, NodeId, Query};
 use crate::swarm::dht::table::K;
@@ -41,14 +41,14 @@ impl Node {
     pub(super) fn join_at(&self, now: Time) -> Option<Time> {
         let has_way = self.table.size() + self.unproven.len() + self.routers.len() > 0;
         let is_of_use = now < self.began + YOUNG || self.table.good(now).take(K).count() < K;
-        (has_way && is_of_use && !self.lookups.contains_key(&OWN)).then_some(self.joining.at)
+        (has_way && is_of_use && !self.lookups.contains_key(&Ticket::Own)).then_some(self.joining.at)
     }
 
     /// Does what is due.
     pub(super) fn keep_up(&mut self, turn: &mut Turn) {
         if self.join_at(turn.now).is_some_and(|at| at <= turn.now) {
             self.joining.again(turn.now, JOIN_MOST);
-            self.begin(OWN, Goal::Nodes(self.config.id), turn);
+            self.begin(Ticket::Own, Goal::Nodes(self.config.id), turn);
         }
         if self.checking.at <= turn.now {
             let pace = self.checking.pace;
@@ -81,7 +81,7 @@ impl Node {
         if !self.config.id.is_secure(ip) {
             self.config.id = NodeId::secure(ip, turn.rng.bits() as u8, turn.rng);
             self.table.move_to(self.config.id);
-            self.begin(OWN, Goal::Nodes(self.config.id), turn);
+            self.begin(Ticket::Own, Goal::Nodes(self.config.id), turn);
         }
     }
 }

@@ -145,7 +145,8 @@ fn too_few_peers_cause_an_early_announce_but_not_before_the_minimum() {
 fn retry_in_is_respected() {
     let mut announcer = Announcer::new(&tiers(&[&["a"]]), Time::ZERO, &mut Rng::new(1));
     ask(&mut announcer, Time::ZERO, &failure(Some(RetryIn::Minutes(30))));
-    assert_eq!(announcer.next_due(false), Some(secs(1800)));
+    assert_eq!((announcer.next_due(false), announcer.next_due(true)), (Some(secs(1800)), Some(secs(1800))));
+    assert_eq!(announcer.shown(secs(300), true)[0].next_in, Some(secs(1500)));
     ask(&mut announcer, secs(1800), &failure(Some(RetryIn::Minutes(u64::MAX))));
     assert_eq!(announcer.next_due(false), Some(secs(1800) + MOST_INTERVAL));
 
@@ -292,6 +293,52 @@ fn a_new_port_is_announced_after_the_announce_that_is_under_way() {
     assert_eq!(announcer.next_due(false), Some(secs(7)));
     assert_eq!(ask(&mut announcer, secs(7), &reply(1800)).len(), 1);
     assert_eq!(announcer.next_due(false), Some(secs(1807)), "once");
+
+    // It may also fail, because it left over the old network. What failed before that does not count, either.
+    let mut announcer = Announcer::new(&tiers(&[&["a"]]), Time::ZERO, &mut Rng::new(1));
+    (0..40).for_each(|hour| drop(ask(&mut announcer, secs(3600 * hour), &failure(None))));
+    let asked = announcer.due(secs(200_000), false, &template()).remove(0);
+    announcer.announce_again(secs(200_001));
+    announcer.answered(&asked, &failure(None), secs(200_002));
+    assert_eq!(announcer.next_due(false), Some(secs(200_007)));
+    ask(&mut announcer, secs(200_007), &failure(None));
+    assert_eq!(announcer.next_due(false), Some(secs(200_012)));
+}
+
+/// One tracker of the tier wants no announce for an hour, or refuses us without a word about the time; the other one is
+/// down.
+#[test]
+fn a_tracker_of_a_mixed_tier_is_asked_when_it_wants_that() {
+    for retry_in in [Some(RetryIn::Minutes(60)), None] {
+        let mut announcer = Announcer::new(&tiers(&[&["refuses", "down"]]), Time::ZERO, &mut Rng::new(1));
+        let answer = |announcer: &mut Announcer, now: u64| -> Vec<String> {
+            let mut urls = Vec::new();
+            while announcer.has_something_to_say(secs(now), true) {
+                for asked in announcer.due(secs(now), true, &template()) {
+                    let refusal = || Err(AnnounceFailure::refusal("closed".into(), retry_in));
+                    let outcome = if asked.url == "refuses" { refusal() } else { failure(None) };
+                    announcer.answered(&asked, &outcome, secs(now));
+                    urls.push(asked.url);
+                }
+            }
+            urls.sort();
+            urls
+        };
+        let both = ["down", "refuses"];
+        assert_eq!(answer(&mut announcer, 0), both);
+        announcer.announce_again(secs(5));
+        assert_eq!(answer(&mut announcer, 5), ["down"]);
+        // Twenty seconds later the next round begins.
+        assert_eq!(announcer.next_due(true), Some(secs(25)));
+        let usual = if retry_in.is_some() { &both[..1] } else { &both };
+        assert_eq!(answer(&mut announcer, 25), usual);
+        assert_eq!(announcer.shown(secs(26), true).iter().filter(|shown| shown.next_in.is_some()).count(), 1);
+        assert_eq!(answer(&mut announcer, 3600), both);
+        // A person may ask all of them.
+        announcer.announce_again(secs(3610));
+        announcer.announce_now(secs(3610));
+        assert_eq!(answer(&mut announcer, 3610), both);
+    }
 }
 
 /// Only one tracker of a tier is asked.

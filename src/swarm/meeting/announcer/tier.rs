@@ -39,8 +39,10 @@ pub struct Tier {
     pub least: Time,
     /// A person wants an announce, and the tracker's minimum interval is not over.
     pub held: bool,
-    /// Once the announce that is under way is answered, another one follows soon.
+    /// Once the announce that is under way has come to its end, another one follows soon.
     pub again: bool,
+    /// This round leaves out the trackers that refuse us.
+    pub spares: bool,
     /// How often all of its trackers failed in a row.
     pub failed_rounds: u32,
     /// We still have to send it `completed`.
@@ -74,30 +76,38 @@ impl Tier {
         let interval = reply.interval.map_or(DEFAULT_INTERVAL, seconds).max(least);
         self.due = now + interval;
         self.early = now + interval.min(EARLY_INTERVAL.max(least));
-        if core::mem::take(&mut self.again) {
+        self.spares = core::mem::take(&mut self.again);
+        if self.spares {
             self.due = self.due.min(self.least);
         }
     }
 
-    /// A tracker failed: the next one is tried at once. After the last one, all rest; then it returns true.
-    pub fn try_next(&mut self, now: Time) -> bool {
+    /// A tracker failed: the next one is tried at once. After the last one, all rest. No tracker of the tier may be
+    /// asked before `earliest`.
+    pub fn try_next(&mut self, earliest: Time, now: Time) {
         if self.turn == 0 {
             // Another tracker has answered since.
-            return false;
+            return;
         }
         self.due = now;
         self.least = now + PRESS_INTERVAL;
         if self.turn >= self.order.len() {
             if self.in_flight > 0 {
-                return false;
+                return;
             }
             self.turn = 0;
-            self.failed_rounds = self.failed_rounds.saturating_add(1);
-            let squared = self.failed_rounds.min(100).pow(2);
-            self.due = now + (RETRY_STEP * squared).min(MOST_RETRY);
+            self.spares = core::mem::take(&mut self.again);
+            if self.spares {
+                // What failed over the old network says nothing about the new one.
+                (self.failed_rounds, self.due) = (0, self.least);
+            } else {
+                self.failed_rounds = self.failed_rounds.saturating_add(1);
+                let squared = self.failed_rounds.min(100).pow(2);
+                self.due = now + (RETRY_STEP * squared).min(MOST_RETRY);
+            }
+            self.due = self.due.max(earliest);
         }
         self.early = self.due;
         self.impatient_at = now;
-        self.turn == 0
     }
 }

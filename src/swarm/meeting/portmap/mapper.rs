@@ -121,6 +121,13 @@ impl Mapper {
         self.wake
     }
 
+    /// The way to the router was away: what rests is due `now`.
+    pub fn hurry(&mut self, now: Time) {
+        if self.steps.is_empty() {
+            self.wake = Some(now);
+        }
+    }
+
     /// Takes in what happened.
     pub fn handle(&mut self, input: Input, now: Time, rng: &mut Rng, out: &mut Vec<Output>) {
         match input {

@@ -27,6 +27,36 @@ fn a_server_on_the_internet_leads_nowhere_else() {
     );
 }
 
+/// With IPv6 every host at home has an address of the internet.
+#[test]
+fn a_host_with_our_own_first_64_bits_is_in_the_local_network() {
+    let beside = |ip: &str, ours: &str| is_beside(ip.parse().unwrap(), ours.parse().unwrap());
+    assert!(beside("2001:db8:0:7::1", "2001:db8:0:7:1:2:3:4"));
+    assert!(!beside("2001:db8:0:8::1", "2001:db8:0:7:1:2:3:4"));
+    assert!(!beside("203.0.113.7", "203.0.113.7") && !beside("::ffff:203.0.113.7", "::ffff:203.0.113.7"));
+    assert!(is_local(&"[::1]:80".parse().unwrap()) && !is_local(&"203.0.113.7:80".parse().unwrap()));
+}
+
+#[test]
+fn names_are_forgotten_between_requests_and_all_at_once() {
+    let guard = Guard::new(|_| false);
+    let aim = || guard.aim("http://a/", Origin::WebSeed, None).unwrap();
+    let know = |at| lock(&guard.state).known.push(("a".into(), at, DefaultResolver::default().empty()));
+    aim();
+    let before = guard.terms();
+    (0..MOST_NAMES - 1).for_each(|_| know(Instant::now()));
+    aim();
+    assert!(guard.terms() == before && guard.remembered("a").is_some());
+    know(Instant::now());
+    aim();
+    assert!(guard.terms() != before && guard.remembered("a").is_none());
+    let before = guard.terms();
+    know(Instant::now().checked_sub(REMEMBERED).unwrap());
+    assert!(guard.remembered("a").is_some());
+    aim();
+    assert!(guard.terms() != before && guard.remembered("a").is_none());
+}
+
 #[test]
 fn a_torrent_may_name_a_server_nearby_but_not_with_a_query() {
     assert_eq!(judged("http://a/file", Origin::WebSeed, &["192.168.1.1"]), (1, Ok(Net::Local)));

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 
 /// Takes up to `count` places for connections from `ip`.
-fn take(places: &Arc<Places>, ip: [u8; 4], count: usize) -> Vec<Place> {
+fn take(places: &Arc<Places>, ip: impl Into<IpAddr> + Copy, count: usize) -> Vec<Place> {
     let (_, far) = socket_pair();
     let socket = || Arc::new(far.try_clone().unwrap());
     (0..count).filter_map(|_| places.take(ip.into(), &socket())).collect()
@@ -46,4 +46,13 @@ fn the_oldest_connection_of_the_host_that_has_most_gives_way_to_another_host() {
     assert!(take(&places, [7, 7, 7, 7], 1).is_empty());
     drop((oldest, flood, honest));
     assert!(lock(&places.taken).is_empty(), "what gave way is forgotten once");
+}
+
+/// A customer gets a network with a prefix of 48 or 56 bits, so it has hundreds of those with 64.
+#[test]
+fn a_customer_with_many_ipv6_networks_is_one_host() {
+    let places = Arc::new(Places::default());
+    let flood: Vec<Place> = (0..64).flat_map(|net| take(&places, [0x2001, 0xdb8, 7, net, 0, 0, 0, 1], 2)).collect();
+    assert_eq!(flood.len(), MOST_OF_HOST);
+    assert_eq!(take(&places, [0x2001, 0xdb8, 8, 0, 0, 0, 0, 1], 1).len(), 1);
 }

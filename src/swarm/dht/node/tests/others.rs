@@ -105,3 +105,31 @@ fn a_hundred_lookups_ask_silent_routers_no_more_often_than_one() {
     packets += stage.run(Time::from_secs(60), |_, _| None);
     assert!(packets < 60, "{packets}");
 }
+
+/// The second wish is the same as the first one, which was given up a second before.
+#[test]
+fn what_an_old_wish_waits_for_is_nothing_to_a_new_one() {
+    let mut stage = Stage::new();
+    stage.seek(Goal::Ping(at(1)));
+    stage.now += Time::from_secs(1);
+    stage.input(Input::Cancel(WISH));
+    let (to, asked) = sent(stage.seek(Goal::Ping(at(1)))).remove(0);
+    // The first question is late now, and the second one is not.
+    stage.now += Time::from_millis(1500);
+    assert!(outcome(&stage.input(Input::Timer)).is_none());
+    let out = stage.answer_to(&asked, to, Answer { id: id(1), ..Answer::default() });
+    assert_eq!(outcome(&out).unwrap().answers, 1);
+}
+
+#[test]
+fn a_hash_of_zeros_is_looked_up_beside_our_own_lookup() {
+    let mut stage = Stage::new();
+    let zeros = InfoHash([0; 20]);
+    stage.input(Input::Node(at(1)));
+    stage.input(Input::Timer);
+    assert_eq!(stage.node.figures(stage.now, Figures::default()).lookups, 1);
+    let out = stage.input(Input::Seek { ticket: zeros, goal: Goal::Ping(at(2)) });
+    let is_told = |output: &Output| matches!(output, Output::Progress(Progress { ticket, .. }) if *ticket == zeros);
+    assert!(out.iter().any(is_told), "{out:?}");
+    assert_eq!(stage.node.figures(stage.now, Figures::default()).lookups, 2);
+}

@@ -33,7 +33,7 @@ use crate::proto::peer::mse::Cover;
 use crate::proto::peer::webseed::MOST_BYTES;
 use crate::swarm::event::{Action, WebEvent};
 use crate::swarm::meeting::source::Source;
-use crate::swarm::peer::{Identity, Peer, PeerKey};
+use crate::swarm::peer::{Identity, Peer, PeerKey, Skip};
 use crate::swarm::torrent::downloading::tell_interest;
 use crate::swarm::torrent::{Torrent, Turn};
 use core::net::{Ipv4Addr, SocketAddr};
@@ -43,6 +43,9 @@ use core::ops::Range;
 const MOST_OPEN: usize = 4;
 /// While the process can't have one more connection, we look again after this.
 const NO_ROOM_PAUSE: Time = Time::from_secs(5);
+/// If a web seed sends bytes that nobody needs, it must be at least this fast, in bytes a second. (Then the 4 MiB that
+/// it may have to send before a block take at most 4 minutes. A peer that sends less than a block in 20 s is snubbed.)
+const SKIP_RATE: u64 = 16 * 1024;
 /// What is said of a web seed that could not answer.
 const INTERRUPTED: &str = "our own network was away";
 /// The requests that a web seed gets ahead, at most: they fill one HTTP request.
@@ -140,11 +143,17 @@ impl Torrent {
         self.ask_more(key, turn);
     }
 
-    /// A web seed that ignores ranges sent what nobody needs. It counts for the limits and in the figures, and shows
-    /// that the server is there.
+    /// A web seed that ignores ranges sent what nobody needs. It counts for the limits and in the figures. If it comes
+    /// fast enough, it shows that the server is there. (Otherwise a server could hold its requests for an hour.)
     fn web_seed_skipped(&mut self, key: PeerKey, bytes: u64, turn: &mut Turn) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
-        peer.answered = turn.now;
+        // If the peer brought a block since, or was asked for the first one, this is another skip.
+        let skip = peer.skip.filter(|skip| skip.answered == peer.answered);
+        let (began, skipped) = skip.map_or((turn.now, bytes), |skip| (skip.began, skip.bytes + bytes));
+        if skipped >= SKIP_RATE * turn.now.saturating_sub(began).as_secs() {
+            peer.answered = turn.now;
+        }
+        peer.skip = Some(Skip { began, bytes: skipped, answered: peer.answered });
         peer.down.add(bytes, turn.now);
         self.fetching.down.add(bytes, turn.now);
         self.fetching.wasted += bytes;

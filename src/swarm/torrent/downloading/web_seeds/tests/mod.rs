@@ -1,6 +1,7 @@
 //! Torrents with web seeds, on a [`Stage`].
 
 mod outage;
+mod slow;
 
 use crate::base::time::Time;
 use crate::proto::bencode::Bencode;
@@ -323,18 +324,6 @@ fn a_block_of_an_earlier_connection_that_is_found_corrupt_costs_the_file() {
     let has = stage.torrent.peer_list(stage.now).len();
     assert_eq!((has, stage.why().len()), (1, 0), "it is still open");
     assert_eq!(stage.pieces_asked(again).iter().min(), Some(&3), "the first file is not asked for any more");
-}
-
-#[test]
-fn a_slow_server_gives_its_pieces_back() {
-    let mut stage = stage(1);
-    assert_eq!(stage.take_asked(web(0))[0].piece, 0);
-    stage.seed_comes(2, 2, true);
-    stage.pass(Time::from_secs(21));
-    assert!(stage.closed.contains(&(web(0), "it is too slow")), "{:?}", stage.closed);
-    stage.brings_all(key(2), |_| true);
-    assert!(stage.torrent.is_seeding());
-    assert_eq!(stage.why()[0].1, "it is too slow");
 }
 
 #[test]
