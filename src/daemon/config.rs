@@ -9,8 +9,8 @@
 //! speed-limit-up-enabled = true
 //! ```
 //!
-//! A text may stand between double quotes. A `#` at the beginning of a line or after a blank begins a comment, unless it
-//! stands between quotes.
+//! A text may stand between double quotes. A `#` at the beginning of a line or after a blank begins a comment, unless
+//! it stands between quotes.
 
 use super::settings::{Given, Settings, Source};
 

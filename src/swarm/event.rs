@@ -31,7 +31,7 @@
 //! | the torrent is complete, pauses, is in doubt, or has fewer places: peers are closed | O(p² log p + p n) |
 //! | super-seeding ends | O(p n), once |
 //! | the content was checked again | O(n) |
-//! | another choice of files, and again when the disk is ready for it | O(p n/64 + n + p log p), and the requests of pieces that are given up |
+//! | another choice of files, and when the disk is ready for it | O(p n/64 + n + p log p), and requests given up |
 //! | a web seed lacks a file | its pieces; the first time also O(n) |
 //! | a web seed is gone, or fails | the pieces of its gap, and its requests |
 //! | while a description is [learned](super::learning): a block arrives | O(p) |
@@ -85,8 +85,8 @@ pub enum Event {
     Terms(Term),
     /// The person wants the trackers to be asked now, all of them.
     AnnounceNow,
-    /// From now on these files are wanted, so urgently; `None`: all, as usual. Pieces in `steady` are [wanted before and
-    /// after, and lie in the same files](crate::proto::choice::steady).
+    /// From now on these files are wanted, so urgently; `None`: all, as usual. Pieces in `steady` are [wanted before
+    /// and after, and lie in the same files](crate::proto::choice::steady).
     Choose { choice: Option<Arc<Choice>>, steady: Bitfield },
     /// Its pieces are downloaded in order, first to last; `false`: as usual.
     Sequential(bool),

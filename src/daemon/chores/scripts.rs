@@ -1,8 +1,8 @@
 //! Programs that are started when something happens to a torrent.
 //!
 //! Floor 4. Only the configuration file names them; RPC can't (CVE-2018-5702). They are started directly, without a
-//! shell, so a name such as `$(reboot)` is only a name. Transmission's variables say what happened. Nobody waits for them
-//! but a helper that takes their end from the system.
+//! shell, so a name such as `$(reboot)` is only a name. Transmission's variables say what happened. Nobody waits for
+//! them but a helper that takes their end from the system.
 
 use super::start;
 use crate::daemon::record::Record;

@@ -1,8 +1,8 @@
 //! The watched folder: a .torrent file, or a link in a file NAME.magnet, that comes there is added.
 //!
 //! Floor 4. A helper looks every few seconds, because network disks do not report changes. A file is taken when it has
-//! stayed the same from one look to the next, so a half written one waits. Then it is renamed to NAME.added, or removed.
-//! Only plain files are taken: no links, no pipes, nothing that is too large.
+//! stayed the same from one look to the next, so a half written one waits. Then it is renamed to NAME.added, or
+//! removed. Only plain files are taken: no links, no pipes, nothing that is too large.
 
 use crate::base::path::for_terminal;
 use crate::proto::metainfo::MAX_METAINFO_BYTES;

@@ -10,7 +10,7 @@ use crate::base::path::for_terminal;
 use crate::base::sha256::sha256;
 use crate::daemon::chores::fetch;
 use crate::daemon::chores::scripts::Event;
-use crate::daemon::record::{About as Shown, Dates, Now, Record, State, TrackerRecord, Trouble, Wishes};
+use crate::daemon::record::{About as Shown, Dates, Now, Record, State, Trouble, Wishes, numbered};
 use crate::daemon::rpc::adding::{AddTorrent, TorrentSource};
 use crate::daemon::rpc::changing::read_tiers;
 use crate::daemon::rpc::{Failure, Kind, torrents};
@@ -197,7 +197,8 @@ impl Daemon {
         self.run_script(Event::Added, id);
     }
 
-    /// The job for a torrent whose .torrent file, with these bytes, is in the state. Fills in what the record says of it.
+    /// The job for a torrent whose .torrent file, with these bytes, is in the state. Fills in what the record says of
+    /// it.
     pub(super) fn job(
         &self,
         mut metainfo: Box<Metainfo>,
@@ -306,13 +307,6 @@ pub(super) fn of_link(link: &Magnet, hash: InfoHash) -> Shown {
         web_seeds: link.web_seeds.clone(),
         ..Shown::default()
     }
-}
-
-/// Trackers with their numbers and tiers.
-pub(super) fn numbered(tiers: impl Iterator<Item = Vec<String>>) -> Vec<TrackerRecord> {
-    let urls = tiers.enumerate().flat_map(|(tier, urls)| urls.into_iter().map(move |url| (tier, url)));
-    let one = |(id, (tier, announce))| TrackerRecord { id, tier, announce, ..TrackerRecord::default() };
-    (0u32..).zip(urls).map(one).collect()
 }
 
 /// The files that a program chooses when it adds a torrent; `None`: all as usual.

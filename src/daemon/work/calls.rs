@@ -1,8 +1,8 @@
 //! Programs ask, and are answered.
 //!
-//! Floor 4, part of the [loop](super). The calls of a text are carried out one after the other. If one needs a web server
-//! or a disk, a helper waits for it, and the loop goes on with others meanwhile. What a call changes is written before
-//! it is answered.
+//! Floor 4, part of the [loop](super). The calls of a text are carried out one after the other. If one needs a web
+//! server or a disk, a helper waits for it, and the loop goes on with others meanwhile. What a call changes is written
+//! before it is answered.
 
 use super::{Asked, Daemon, Heard, now};
 use crate::daemon::chores::{blocklist, space, start};

@@ -3,12 +3,11 @@
 //! Floor 4, part of the [loop](super). Each change is noted here, carried out by the engine, and written before the
 //! program hears that it is done.
 
-use super::adding::numbered;
 use super::{Asked, Daemon, Known, Renaming, now};
 use crate::base::path::for_terminal;
 use crate::base::time::Time;
 use crate::daemon::chores::scripts::Event;
-use crate::daemon::record::{About, Mode, Record, State, Trouble, Wishes};
+use crate::daemon::record::{About, Mode, Record, State, Trouble, Wishes, numbered};
 use crate::daemon::rpc::call::Ids;
 use crate::daemon::rpc::changing::{ChangeTorrents, tiers};
 use crate::daemon::rpc::torrents::write_renamed;
@@ -207,8 +206,8 @@ impl Daemon {
         Ok(())
     }
 
-    /// A torrent leaves the list now. If its content is deleted, its file says so until that is done, so that it is done
-    /// even if the process is killed.
+    /// A torrent leaves the list now. If its content is deleted, its file says so until that is done, so that it is
+    /// done even if the process is killed.
     fn remove(&mut self, id: u32, delete: bool) -> Result<(), String> {
         let (Some(record), Some(known)) = (self.records.get(id), self.known.get_mut(&id)) else { return Ok(()) };
         if delete && known.kept.link.is_none() {

@@ -84,8 +84,8 @@ impl Daemon {
         sums
     }
 
-    /// The clock switches the alternative limits on and off, when a time of the schedule begins or ends. Between, people
-    /// may switch them as they like.
+    /// The clock switches the alternative limits on and off, when a time of the schedule begins or ends. Between,
+    /// people may switch them as they like.
     fn follow_schedule(&mut self) {
         if !self.settings.alt_speed_time_enabled {
             self.minute.was_wanted = None;

@@ -1,7 +1,7 @@
 //! The order of all torrents: those in front get the free places first.
 //!
-//! Floor 4. Pure. Each torrent has a number, its place, which is saved with it. The numbers have gaps, so a torrent that
-//! moves changes its own number only, and one small file is written.
+//! Floor 4. Pure. Each torrent has a number, its place, which is saved with it. The numbers have gaps, so a torrent
+//! that moves changes its own number only, and one small file is written.
 
 use crate::daemon::rpc::call::QueueMove;
 

@@ -9,7 +9,7 @@ use super::queue::Queue;
 use super::{Daemon, Heard, now};
 use crate::base::path::for_terminal;
 use crate::daemon::http::Door;
-use crate::daemon::record::{Dates, Record, State as Doing, Trouble};
+use crate::daemon::record::{Dates, Record, State as Doing, Trouble, numbered};
 use crate::daemon::records::Records;
 use crate::daemon::rpc::session::Session;
 use crate::daemon::settings::Settings;
@@ -128,7 +128,7 @@ impl Daemon {
         let job = Magnet::parse(kept.link.as_deref().unwrap_or_default())?;
         let job = LinkJob::new(job)?;
         record.about = Arc::new(super::adding::of_link(&job.link, hash));
-        record.trackers = super::adding::numbered(job.link.trackers.iter().map(|url| vec![url.clone()]));
+        record.trackers = numbered(job.link.trackers.iter().map(|url| vec![url.clone()]));
         let mut job = job;
         job.options = Some(Box::new(options_of(&record, &kept, &self.settings)));
         let id = self.restore(record, kept);

@@ -2,7 +2,8 @@
 //!
 //! Floor 3. The rules are those of the beginning: a user's own file is not overwritten ([`claim`]), two files that are
 //! one file on the disk are refused ([`names`]), and the resume state says that swarmlet is making a file before its
-//! first byte is written. Pieces of the part file move to the new files. A file that is no longer wanted stays as it is.
+//! first byte is written. Pieces of the part file move to the new files. A file that is no longer wanted stays as it
+//! is.
 
 use super::{claim, files_of_piece, is_right, names};
 use crate::proto::choice::Choice;
@@ -12,10 +13,10 @@ use crate::storage::error::ContentError;
 use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Mutex};
 
-/// From now on the files of `choice` are wanted; `None`: all. We have the pieces in `have`. All blocks of pieces that are
-/// not [steady](crate::proto::choice::steady) must be written or forgotten, and none may come before the end. `record`
-/// gets the verified pieces in the files, and saves which files swarmlet is making. Returns whether this was carried
-/// out: it is not if the disk is in trouble. After an error, what was wanted before is wanted still.
+/// From now on the files of `choice` are wanted; `None`: all. We have the pieces in `have`. All blocks of pieces that
+/// are not [steady](crate::proto::choice::steady) must be written or forgotten, and none may come before the end.
+/// `record` gets the verified pieces in the files, and saves which files swarmlet is making. Returns whether this was
+/// carried out: it is not if the disk is in trouble. After an error, what was wanted before is wanted still.
 pub fn choose(
     content: &Content,
     choice: Option<Arc<Choice>>,

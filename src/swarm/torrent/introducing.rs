@@ -79,9 +79,10 @@ impl Torrent {
     }
 }
 
-/// Tells the peer that we no longer download anything, or (`only` is false) that we do again. The peer need not know about all our pieces yet. A later
-/// handshake repeats the offers of the first, because libtorrent treats a missing one as switched off. It also repeats
-/// the size of the `description`, because aria2 closes the connection if that is missing.
+/// Tells the peer that we no longer download anything, or (`only` is false) that we do again. The peer need not know
+/// about all our pieces yet. A later handshake repeats the offers of the first, because libtorrent treats a missing one
+/// as switched off. It also repeats the size of the `description`, because aria2 closes the connection if that is
+/// missing.
 pub(super) fn tell_upload_only(peer: &mut Peer, only: bool, offers: Offers, description: Option<u32>, turn: &mut Turn) {
     if peer.reserved.extension() {
         let again = ExtendedHandshake { metadata_size: description, ..ExtendedHandshake::ours(offers) };

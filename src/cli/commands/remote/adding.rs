@@ -35,8 +35,8 @@ pub fn run(daemon: &mut Daemon, sources: &[OsString], given: &Parsed) -> Result<
         is_paused: given.has("paused"),
         is_json: given.has("json"),
     };
-    // The first answer to a new client is always a refusal with a session id, so that call must be a short one. If there
-    // is no daemon, no source needs to be read.
+    // The first answer to a new client is always a refusal with a session id, so that call must be a short one. If
+    // there is no daemon, no source needs to be read.
     let mut version = Object::plain();
     version.raw("fields", "[\"version\"]");
     daemon.call("session-get", version)?.arguments("")?;

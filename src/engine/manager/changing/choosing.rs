@@ -1,7 +1,7 @@
 //! The part of the manager for changes of what is downloaded, in which order, and of the trackers.
 //!
-//! Floor 3, part of the [`manager`](super::super). A torrent whose content is not checked yet gets such a change when it
-//! joins its swarm.
+//! Floor 3, part of the [`manager`](super::super). A torrent whose content is not checked yet gets such a change when
+//! it joins its swarm.
 
 use super::super::Manager;
 use super::super::slot::{Slot, State};

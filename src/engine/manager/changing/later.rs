@@ -4,8 +4,8 @@
 
 use crate::proto::choice::Priority;
 
-/// What a person has changed about a torrent that can't take it in yet, because its content is not checked; only the last
-/// change of each kind.
+/// What a person has changed about a torrent that can't take it in yet, because its content is not checked; only the
+/// last change of each kind.
 #[derive(Default)]
 pub struct Later {
     /// How urgently each file is wanted.

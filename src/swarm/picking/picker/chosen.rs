@@ -1,9 +1,9 @@
 //! Which pieces are wanted, and how urgently. Both may change while the torrent runs.
 //!
-//! Floor 2, a part of the [picker](super). If some files are preferred to others, the pieces of each rank are searched by
-//! themselves, the most urgent ones first. So a pick costs at most as many times what it costs otherwise as there are
-//! ranks with missing pieces. A torrent whose pieces are all wanted as usual has one rank, and no memory is used for
-//! what is in this file.
+//! Floor 2, a part of the [picker](super). If some files are preferred to others, the pieces of each rank are searched
+//! by themselves, the most urgent ones first. So a pick costs at most as many times what it costs otherwise as there
+//! are ranks with missing pieces. A torrent whose pieces are all wanted as usual has one rank, and no memory is used
+//! for what is in this file.
 
 use super::Picker;
 use crate::base::rng::Rng;

@@ -58,8 +58,8 @@ impl Picker {
         Some(rarest)
     }
 
-    /// The rarest free piece of a rank that a peer has, if it is among the first that it can be; else the rarest of some.
-    /// `any` is one of them.
+    /// The rarest free piece of a rank that a peer has, if it is among the first that it can be; else the rarest of
+    /// some. `any` is one of them.
     fn rarest(&self, rank: usize, giver: &Giver, any: u32, rng: &mut Rng) -> u32 {
         // A peer that was counted piece by piece has no piece that no counted peer has.
         let possible = self.rarity.in_order_from(rank, if giver.counted_as_seed { 0 } else { 1 });

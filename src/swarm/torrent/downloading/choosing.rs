@@ -1,8 +1,8 @@
 //! Which files are wanted, and how urgently, changes while the torrent runs.
 //!
 //! A part of [`Torrent`]. Pieces that nobody wants any more are given up at once. A file that becomes wanted is not
-//! ready for its bytes yet: the [content](crate::storage::content) has to create it, and to copy bytes from the part file
-//! to it. So its pieces wait for the disk, and so do pieces whose files are not all the same as before:
+//! ready for its bytes yet: the [content](crate::storage::content) has to create it, and to copy bytes from the part
+//! file to it. So its pieces wait for the disk, and so do pieces whose files are not all the same as before:
 //!
 //! ```text
 //!   choice ----> given up: what is unwanted, and what is begun and will lie in other files
@@ -34,7 +34,8 @@ pub(in crate::swarm::torrent) struct Choosing {
 }
 
 impl Torrent {
-    /// Only the pieces of `choice` are wanted. It is called before the torrent knows any peer, and the content is ready.
+    /// Only the pieces of `choice` are wanted. It is called before the torrent knows any peer, and the content is
+    /// ready.
     pub fn choose_at_start(&mut self, choice: &Choice, rng: &mut Rng) {
         self.picker.choose(Some(choice), None, rng);
         if self.picker.has_all_wanted() {
@@ -120,7 +121,8 @@ impl Torrent {
         }
     }
 
-    /// Something is wanted that we lack. If nothing was missing before, peers and trackers learn that we download again.
+    /// Something is wanted that we lack. If nothing was missing before, peers and trackers learn that we download
+    /// again.
     fn download_again(&mut self, turn: &mut Turn) {
         let was_complete = match &mut self.disk.wait {
             Some(wait) => core::mem::take(&mut wait.was_complete),

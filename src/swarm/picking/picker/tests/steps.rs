@@ -106,7 +106,8 @@ fn a_peer_that_lacks_all_rare_pieces_costs_no_walk_over_them() {
             let steps = steps::of(|| picked = picker.pick(&leecher, &mut rng));
             let (rank, availability) = picker.order_of(picked[0].piece);
             assert_eq!(rank, if has_ranks { 0 } else { 1 });
-            // If only some of the pieces are looked at, and only a third of them counts, the rarest may not be among them.
+            // If only some of the pieces are looked at, and only a third of them counts, the rarest may not be among
+            // them.
             assert!(availability == 2 || has_ranks, "one of the rarest that it has");
             (worst, total) = (worst.max(steps), total + steps);
         }
