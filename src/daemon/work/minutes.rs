@@ -109,10 +109,9 @@ impl Daemon {
         }
         let mut folders = BTreeSet::from([self.settings.download_dir.clone()]);
         if self.settings.min_free_space > 0 {
-            let dirs = |(id, known): (&u32, &Box<super::Known>)| {
-                Some(known.kept.dir(&self.records.get(*id)?.download_dir).to_string())
-            };
-            folders.extend(self.known.iter().filter_map(dirs));
+            for (id, known) in &self.known {
+                folders.extend(self.records.get(*id).map(|record| known.kept.dir(&record.download_dir).to_string()));
+            }
         }
         let helpers = self.helpers.clone();
         start("space", move || drop(helpers.send(Heard::Space(space::of_all(folders.into_iter().collect())))));

@@ -102,7 +102,9 @@ mod tests {
 
     fn queue(count: u32) -> Queue {
         let mut queue = Queue::default();
-        (1..=count).for_each(|id| drop(queue.push(id)));
+        (1..=count).for_each(|id| {
+            queue.push(id);
+        });
         queue
     }
 
