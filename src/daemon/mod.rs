@@ -20,6 +20,7 @@
 pub mod chores;
 pub mod config;
 pub mod http;
+pub mod import;
 pub mod metrics;
 pub mod record;
 pub mod records;
@@ -69,6 +70,8 @@ pub struct Options {
     pub given: Vec<(&'static str, String)>,
     /// The folder of the state.
     pub state: PathBuf,
+    /// A folder of transmission-daemon that is taken over, once.
+    pub import: Option<PathBuf>,
     /// A folder with a web page, such as transmission's.
     pub web_home: Option<PathBuf>,
     /// RPC may be open to other machines without a password and without a whitelist.
@@ -115,7 +118,8 @@ impl Options {
     /// The settings of the configuration: the file's, and before them those of the command line.
     pub fn configured(&self) -> Result<Settings, DaemonError> {
         let mut settings = Settings::default();
-        if let Some(file) = &self.file {
+        let imported = Some(self.state.join(import::FILE)).filter(|file| file.exists());
+        for file in imported.iter().chain(&self.file) {
             let name = file.display();
             let text = fs::read_to_string(file);
             let text = text.map_err(|error| DaemonError::NoInput(format!("{name}: {}", in_words(&error))))?;

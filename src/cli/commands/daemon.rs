@@ -42,6 +42,12 @@ pub const COMMAND: Command = Command {
                 Flag::with("state", "DIR", "Folder of what it knows: torrents, settings, what is verified")
                     .default("$XDG_STATE_HOME/swarmlet/daemon, or ~/.local/state/swarmlet/daemon"),
                 Flag::with("config", "FILE", "Read settings from this file").short("c"),
+                Flag::with(
+                    "import",
+                    "DIR",
+                    "Take over the settings and torrents of transmission-daemon, once, from its folder, such as \
+                     ~/.config/transmission-daemon; nothing is changed there",
+                ),
             ],
         },
         Group {
@@ -165,6 +171,7 @@ fn options(given: &Parsed) -> Result<Options, Failure> {
         file: given.path("config", "a file")?,
         given: settings,
         state,
+        import: given.path("import", "a folder")?,
         web_home: given.path("web-home", "a folder")?,
         is_open: given.has("rpc-open"),
     })

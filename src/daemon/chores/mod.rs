@@ -5,6 +5,7 @@
 
 pub mod blocklist;
 pub mod fetch;
+pub mod local_time;
 pub mod schedule;
 pub mod scripts;
 pub mod space;

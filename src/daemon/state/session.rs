@@ -55,7 +55,7 @@ pub fn with_changes(configured: &Settings, changes: &[Change]) -> Settings {
 }
 
 /// A value as a configuration file has it.
-fn text_of(place: Place) -> String {
+pub fn text_of(place: Place) -> String {
     match place {
         Place::Flag(flag) => flag.to_string(),
         Place::Number(number, _) => number.to_string(),

@@ -5,6 +5,7 @@
 use super::{Daemon, Heard, now};
 use crate::base::path::for_terminal;
 use crate::base::units;
+use crate::daemon::chores::local_time;
 use crate::daemon::chores::schedule::{day_and_minute, wants};
 use crate::daemon::chores::scripts::Event;
 use crate::daemon::chores::space::{self, Space};
@@ -92,7 +93,7 @@ impl Daemon {
             return;
         }
         let seconds = now();
-        let (day, minute) = day_and_minute(seconds + crate::sys::local_time::offset(seconds));
+        let (day, minute) = day_and_minute(seconds + local_time::offset(seconds));
         let wanted = wants(&self.settings, day, minute);
         if self.minute.was_wanted.replace(wanted) != Some(wanted) && self.settings.alt_speed_enabled != wanted {
             let before = self.settings.clone();
@@ -109,10 +110,9 @@ impl Daemon {
         }
         let mut folders = BTreeSet::from([self.settings.download_dir.clone()]);
         if self.settings.min_free_space > 0 {
-            let dirs = |(id, known): (&u32, &Box<super::Known>)| {
-                Some(known.kept.dir(&self.records.get(*id)?.download_dir).to_string())
-            };
-            folders.extend(self.known.iter().filter_map(dirs));
+            for (id, known) in &self.known {
+                folders.extend(self.records.get(*id).map(|record| known.kept.dir(&record.download_dir).to_string()));
+            }
         }
         let helpers = self.helpers.clone();
         start("space", move || drop(helpers.send(Heard::Space(space::of_all(folders.into_iter().collect())))));
@@ -179,7 +179,7 @@ impl Daemon {
     /// Starts the program for what happened to a torrent, if there is one.
     pub(super) fn run_script(&self, event: Event, id: u32) {
         if let Some(record) = self.records.get(id) {
-            self.scripts.run(event, record, &self.settings, &crate::sys::local_time::shown(now()));
+            self.scripts.run(event, record, &self.settings, &local_time::shown(now()));
         }
     }
 }

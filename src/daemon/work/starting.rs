@@ -9,9 +9,10 @@ use super::queue::Queue;
 use super::{Daemon, Heard, now};
 use crate::base::path::for_terminal;
 use crate::daemon::http::Door;
+use crate::daemon::import;
 use crate::daemon::record::{Dates, Record, State as Doing, Trouble, numbered};
 use crate::daemon::records::Records;
-use crate::daemon::rpc::session::Session;
+use crate::daemon::rpc::session::{Session, Sums};
 use crate::daemon::settings::Settings;
 use crate::daemon::state::kept::Kept;
 use crate::daemon::state::session::{self, with_changes};
@@ -42,8 +43,14 @@ pub struct Before {
 impl Before {
     /// Reads the configuration, and what an earlier run left.
     pub fn read(options: &Options) -> Result<Before, DaemonError> {
+        if let Some(from) = &options.import {
+            import::settings(from, &options.state).map_err(DaemonError::NoInput)?;
+        }
         let configured = options.configured()?;
         let state = State::open(&options.state).map_err(DaemonError::State)?;
+        if let Some(from) = &options.import {
+            import::torrents(from, &state, &configured).map_err(DaemonError::NoInput)?;
+        }
         let saved =
             state.session().and_then(|bytes| bytes.map_or_else(|| Ok(None), |bytes| session::decode(&bytes).map(Some)));
         let session = saved.unwrap_or_else(|why| {
@@ -66,8 +73,7 @@ impl Daemon {
         helpers: Sender<Heard>,
     ) -> Result<Daemon, DaemonError> {
         let Before { state, session, configured, settings } = before;
-        let mut sums = super::Sums::default();
-        sums.sessions = 1;
+        let sums = Sums { sessions: 1, ..Sums::default() };
         let config_dir = state.dir.path.to_string_lossy().into_owned();
         let mut daemon = Daemon {
             options,

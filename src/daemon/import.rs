@@ -1,0 +1,260 @@
+//! Takes over what transmission-daemon has: its settings, torrents, and what it knows of each. Its folder is only read.
+//!
+//! Floor 4. This is done once: the settings become a configuration file in the folder of the state, which the user's own
+//! comes before; a torrent that is known already is left alone. The content is checked, because transmission's record of
+//! what it has is not ours.
+
+use super::record::{Dates, Mode, Record, Totals, Wishes};
+use super::settings::table::TABLE;
+use super::settings::{Given, Settings, Source};
+use super::state::State;
+use super::state::kept::Kept;
+use super::state::session::text_of;
+use crate::base::json::read::{Value as Json, read, repaired};
+use crate::engine::Priority;
+use crate::proto::bencode::{self, Value};
+use crate::proto::id::InfoHash;
+use crate::proto::magnet::Magnet;
+use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
+use crate::sys::in_words;
+use crate::sys::replace::{Sync, replace};
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The configuration that is made of transmission's settings, in the folder of the state.
+pub const FILE: &str = "imported.conf";
+/// The largest settings.json that is read, in bytes.
+const MOST_SETTINGS: usize = 1 << 20;
+
+/// Takes over the folder `from` into the folder `state`, unless that was done before.
+pub fn settings(from: &Path, state: &Path) -> Result<(), String> {
+    let made = state.join(FILE);
+    if made.exists() {
+        return Ok(());
+    }
+    let path = from.join("settings.json");
+    let failed = |path: &Path, error: &io::Error| format!("{}: {}", path.display(), in_words(error));
+    let text = fs::read(&path).map_err(|error| failed(&path, &error))?;
+    let mut settings = Settings::default();
+    if text.len() > MOST_SETTINGS {
+        return Err(format!("{}: larger than settings are", path.display()));
+    }
+    let text = repaired(&text);
+    let Json::Object(pairs) = read(&text).map_err(|why| format!("{}: {why}", path.display()))? else {
+        return Err(format!("{}: expected an object", path.display()));
+    };
+    let mut lines = format!("# Made of {}. Your own configuration comes before it.\n", path.display());
+    for (name, value) in &pairs {
+        let given = match value {
+            Json::Flag(flag) => Given::Flag(*flag),
+            Json::Whole(number) => Given::Number(*number as f64),
+            Json::Real(number) => Given::Number(*number),
+            Json::Text(text) => Given::Text(text),
+            Json::Null | Json::List(_) | Json::Object(_) => Given::Other,
+        };
+        if let Err(why) = settings.set(name, &given, Source::File) {
+            log::warn!("{}: {why}; it is left out", path.display());
+        }
+    }
+    let mut usual = Settings::default();
+    for row in &TABLE {
+        let text = text_of(row.place(&mut settings));
+        if text == text_of(row.place(&mut usual)) {
+            continue;
+        }
+        match text.contains(['"', '\n', '\r']) {
+            true => log::warn!("{}: {} can't be taken over", path.display(), row.file_name()),
+            false => lines += &format!("{} = \"{text}\"\n", row.file_name()),
+        }
+    }
+    fs::create_dir_all(state).map_err(|error| failed(state, &error))?;
+    replace(&made, Sync::First, |file| file.write_all(lines.as_bytes())).map_err(|error| failed(&made, &error))
+}
+
+/// Takes over the torrents of the folder `from` that are not known yet.
+pub fn torrents(from: &Path, state: &State, settings: &Settings) -> Result<(), String> {
+    let known: Vec<_> = state.torrents()?.into_iter().map(|found| found.hash).collect();
+    let folder = from.join("torrents");
+    let listed = fs::read_dir(&folder).map_err(|error| format!("{}: {}", folder.display(), in_words(&error)))?;
+    let mut paths: Vec<PathBuf> = listed.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    let mut place = 0;
+    for path in paths {
+        let end = path.extension().unwrap_or_default();
+        if end != "torrent" && end != "magnet" {
+            continue;
+        }
+        place += 1 << 20;
+        let resume = from.join("resume").join(path.with_extension("resume").file_name().unwrap_or_default());
+        let (mut record, mut kept) = fs::read(&resume).ok().and_then(|bytes| resumed(&bytes)).unwrap_or_default();
+        if record.download_dir.is_empty() {
+            record.download_dir.clone_from(&settings.download_dir);
+        }
+        kept.place = place;
+        match take(&path, state, &known, &mut record, kept) {
+            Ok(()) => {}
+            Err(why) => log::warn!("{} is not taken over: {why}", path.display()),
+        }
+    }
+    Ok(())
+}
+
+fn take(path: &Path, state: &State, known: &[InfoHash], record: &mut Record, mut kept: Kept) -> Result<(), String> {
+    let bytes = fs::read(path).map_err(|error| in_words(&error))?;
+    if bytes.len() > MAX_METAINFO_BYTES {
+        return Err("it is too large".into());
+    }
+    let hash = if path.extension().is_some_and(|end| end == "magnet") {
+        let link = Magnet::parse(String::from_utf8_lossy(&bytes).trim())?;
+        kept.link = Some(link.to_string().into());
+        link.info_hash.ok_or("it is a link of version 2 only")?
+    } else {
+        let metainfo = Metainfo::parse(&bytes)?;
+        if kept.files.as_ref().is_some_and(|files| files.len() != metainfo.files.len()) {
+            kept.files = None;
+        }
+        metainfo.info_hash
+    };
+    if known.contains(&hash) {
+        return Ok(());
+    }
+    Arc::make_mut(&mut record.about).hash = Some(hash);
+    if kept.link.is_none() {
+        state.dir.save_torrent(hash, &bytes).map_err(|error| in_words(&error))?;
+    }
+    state.save(record, &kept)
+}
+
+/// What transmission knows of a torrent. Version 4.1 writes `_` where older ones write `-`.
+fn resumed(bytes: &[u8]) -> Option<(Record, Kept)> {
+    let (file, _) = bencode::decode_foreign(bytes).ok()?;
+    let within = |dict: Value<'_>, key: &str| -> Option<i64> { dict_get(dict, key)?.as_int() };
+    let number = |key: &str| dict_get(file, key).and_then(Value::as_int).unwrap_or(0);
+    let count = |key: &str| u64::try_from(number(key)).unwrap_or(0);
+    let text = |key: &str| dict_get(file, key).and_then(Value::as_text);
+    let limit = |key: &str| {
+        let dict = dict_get(file, key);
+        let get = |key| dict.and_then(|dict| within(dict, key));
+        let speed = u64::try_from(get("speed-Bps").unwrap_or(0)).unwrap_or(0) / 1000;
+        (speed, get("use-speed-limit") == Some(1), get("use-global-speed-limit") != Some(0))
+    };
+    let mode = |key: &str, mode: &str| match dict_get(file, key).and_then(|dict| within(dict, mode)) {
+        Some(1) => Mode::Single,
+        Some(2) => Mode::Unlimited,
+        _ => Mode::Global,
+    };
+    let usual = Wishes::default();
+    let (down, up) = (limit("speed-limit-down"), limit("speed-limit-up"));
+    let ratio = dict_get(file, "ratio-limit").and_then(|dict| dict_get(dict, "ratio-limit")?.as_text()?.parse().ok());
+    let idle = dict_get(file, "idle-limit").and_then(|dict| within(dict, "idle-limit"));
+    let peers = count("max-peers");
+    let wishes = Wishes {
+        bandwidth_priority: number("bandwidth-priority").clamp(-1, 1) as i8,
+        download_limit: down.0,
+        download_limited: down.1,
+        upload_limit: up.0,
+        upload_limited: up.1,
+        honors_session_limits: down.2 && up.2,
+        peer_limit: if peers == 0 { usual.peer_limit } else { peers },
+        seed_ratio_limit: ratio
+            .filter(|ratio: &f64| ratio.is_finite() && *ratio >= 0.0)
+            .unwrap_or(usual.seed_ratio_limit),
+        seed_ratio_mode: mode("ratio-limit", "ratio-mode"),
+        seed_idle_limit: idle.and_then(|idle| u64::try_from(idle).ok()).unwrap_or(usual.seed_idle_limit),
+        seed_idle_mode: mode("idle-limit", "idle-mode"),
+        ..usual
+    };
+    let list = |key: &str| dict_get(file, key).and_then(Value::items).into_iter().flatten();
+    let record = Record {
+        download_dir: text("destination").unwrap_or_default().into(),
+        labels: list("labels").filter_map(|label| label.as_text().map(String::from)).collect(),
+        wishes,
+        dates: Dates {
+            added: number("added-date"),
+            done: number("done-date"),
+            active: number("activity-date"),
+            ..Dates::default()
+        },
+        totals: Totals {
+            downloaded: count("downloaded"),
+            uploaded: count("uploaded"),
+            corrupt: count("corrupt"),
+            seconds_downloading: count("downloading-time-seconds"),
+            seconds_seeding: count("seeding-time-seconds"),
+        },
+        ..Record::default()
+    };
+    let skipped = list("dnd").map(|skip| skip.as_int() == Some(1));
+    let files: Vec<Priority> = skipped
+        .zip(list("priority").map(|priority| priority.as_int()).chain(std::iter::repeat(None)))
+        .map(|file| match file {
+            (true, _) => Priority::Skip,
+            (false, Some(-1)) => Priority::Low,
+            (false, Some(1)) => Priority::High,
+            (false, _) => Priority::Normal,
+        })
+        .collect();
+    let is_usual = files.iter().all(|priority| *priority == Priority::Normal);
+    let at =
+        text("incomplete-dir").filter(|_| number("done-date") == 0 && text("incomplete-dir") != text("destination"));
+    let kept = Kept {
+        paused: number("paused") == 1,
+        at: at.map(Box::from),
+        files: (!is_usual).then(|| files.into()),
+        ..Kept::default()
+    };
+    Some((record, kept))
+}
+
+fn dict_get<'a>(dict: Value<'a>, key: &str) -> Option<Value<'a>> {
+    dict.get(key.as_bytes()).or_else(|| dict.get(key.replace('-', "_").as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_and_torrents_are_taken_over_once_and_nothing_is_changed_there() {
+        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let text = r#"{"download-dir": "/srv/media", "ratio-limit": 1.5, "ratio-limit-enabled": true, "umask": 18,
+            "rpc-password": "{abc", "unknown": [1], "peer-port": -7}"#;
+        fs::write(from.path().join("settings.json"), text).unwrap();
+        settings(from.path(), to.path()).unwrap();
+        fs::write(from.path().join("settings.json"), "{}").unwrap();
+        settings(from.path(), to.path()).unwrap();
+        let mut read = Settings::default();
+        super::super::config::read(&fs::read_to_string(to.path().join(FILE)).unwrap(), &mut read).unwrap();
+        let expected = Settings {
+            download_dir: "/srv/media".into(),
+            seed_ratio_limit: 1.5,
+            seed_ratio_limited: true,
+            rpc_password: "{abc".into(),
+            ..Settings::default()
+        };
+        assert_eq!(read, expected);
+
+        let info = "d6:lengthi5e4:name1:a12:piece lengthi16384e6:pieces20:xxxxxxxxxxxxxxxxxxxxe";
+        let torrent = format!("d4:info{info}e");
+        let resume = "d13:activity-datei3e10:added-datei1e11:destination6:/srv/x3:dndli1ee9:done-datei2e6:labelsl2:tve\
+            6:pausedi1e8:priorityli0ee11:ratio-limitd11:ratio-limit8:2.50000010:ratio-modei1ee\
+            16:speed-limit-downd9:speed-Bpsi7000e22:use-global-speed-limiti0e15:use-speed-limiti1ee8:uploadedi9ee";
+        for (folder, name, content) in [("torrents", "a.x.torrent", &*torrent), ("resume", "a.x.resume", resume)] {
+            fs::create_dir(from.path().join(folder)).unwrap();
+            fs::write(from.path().join(folder).join(name), content).unwrap();
+        }
+        let state = State::open(to.path()).unwrap();
+        torrents(from.path(), &state, &read).unwrap();
+        let found = state.torrents().unwrap();
+        let (record, kept) = &**found[0].saved.as_ref().unwrap();
+        assert_eq!((record.download_dir.as_str(), record.labels.as_slice()), ("/srv/x", &["tv".to_string()][..]));
+        let wishes = &record.wishes;
+        assert_eq!((wishes.download_limit, wishes.download_limited, wishes.honors_session_limits), (7, true, false));
+        assert_eq!((wishes.seed_ratio_limit, wishes.seed_ratio_mode), (2.5, Mode::Single));
+        assert_eq!((record.totals.uploaded, record.dates.added, record.dates.done), (9, 1, 2));
+        assert_eq!((kept.paused, kept.files.as_deref()), (true, Some(&[Priority::Skip][..])));
+        assert_eq!(state.dir.saved_torrent(found[0].hash).unwrap(), torrent.as_bytes());
+    }
+}
