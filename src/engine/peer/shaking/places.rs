@@ -21,7 +21,7 @@ pub const MOST_OF_NEAR: usize = 48;
 /// The places of incoming connections.
 #[derive(Default)]
 pub struct Places {
-    /// The [owner](owner) and socket of each, the oldest first.
+    /// The [owner] and socket of each, the oldest first.
     taken: Mutex<Vec<(IpAddr, Arc<TcpStream>)>>,
 }
 
