@@ -4,7 +4,6 @@ pub mod beneath;
 pub mod http;
 pub mod interfaces;
 pub mod limits;
-pub mod local_time;
 pub mod lookup;
 pub mod memory;
 pub mod mounts;

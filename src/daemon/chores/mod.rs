@@ -5,10 +5,12 @@
 
 pub mod blocklist;
 pub mod fetch;
+pub mod local_time;
 pub mod schedule;
 pub mod scripts;
 pub mod space;
 pub mod watch;
+mod zone;
 
 use std::thread::Builder;
 

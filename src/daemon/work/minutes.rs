@@ -8,7 +8,7 @@ use crate::base::units;
 use crate::daemon::chores::schedule::{day_and_minute, wants};
 use crate::daemon::chores::scripts::Event;
 use crate::daemon::chores::space::{self, Space};
-use crate::daemon::chores::{blocklist, start, watch};
+use crate::daemon::chores::{blocklist, local_time, start, watch};
 use crate::daemon::record::{State, Trouble};
 use crate::daemon::rpc::adding::{AddTorrent, TorrentSource};
 use crate::daemon::rpc::changing::Files;
@@ -92,7 +92,7 @@ impl Daemon {
             return;
         }
         let seconds = now();
-        let (day, minute) = day_and_minute(seconds + crate::sys::local_time::offset(seconds));
+        let (day, minute) = day_and_minute(seconds + local_time::offset(seconds));
         let wanted = wants(&self.settings, day, minute);
         if self.minute.was_wanted.replace(wanted) != Some(wanted) && self.settings.alt_speed_enabled != wanted {
             let before = self.settings.clone();
@@ -178,7 +178,7 @@ impl Daemon {
     /// Starts the program for what happened to a torrent, if there is one.
     pub(super) fn run_script(&self, event: Event, id: u32) {
         if let Some(record) = self.records.get(id) {
-            self.scripts.run(event, record, &self.settings, &crate::sys::local_time::shown(now()));
+            self.scripts.run(event, record, &self.settings, &local_time::shown(now()));
         }
     }
 }

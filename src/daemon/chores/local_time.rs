@@ -1,9 +1,9 @@
 //! Local time, as the system has it: `TZ`, `/etc/localtime`, or `/etc/TZ` on small systems.
 //!
-//! Floor 3.
+//! Floor 4.
 
+use super::zone::Zone;
 use crate::base::date::date;
-use crate::base::date::zone::Zone;
 use std::env;
 use std::fs::{self, File};
 use std::io::Read;
