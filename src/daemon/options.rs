@@ -8,7 +8,7 @@ use super::state::State;
 use super::{config, import};
 use crate::engine::{self, RateLimits};
 use crate::proto::peer::mse::Policy;
-use crate::sys::in_words;
+use crate::sys::{in_words, memory};
 use std::fmt;
 use std::fs;
 use std::path::PathBuf;
@@ -17,6 +17,11 @@ use std::time::Duration;
 
 /// How often the engine reports figures that may have changed.
 const FIGURES_EVERY: Duration = Duration::from_secs(1);
+
+/// A machine with less free memory than this, in bytes, is small: routers have 32 to 128 MiB in all. 0: unknown.
+const SMALL_MACHINE: u64 = 48 << 20;
+/// The memory for blocks under way on a small machine.
+const SMALL_MEMORY: u64 = 1 << 20;
 
 /// How the daemon is to run.
 #[derive(Clone, Debug)]
@@ -130,6 +135,10 @@ impl Options {
         let [download, upload] = settings.limits();
         config.limits = RateLimits { download, upload };
         config.status_every = Some(FIGURES_EVERY);
+        // What is free now is the size of the machine, or of its control group.
+        if (1..SMALL_MACHINE).contains(&memory::free()) {
+            (config.memory_bytes, config.memory_grows) = (SMALL_MEMORY, false);
+        }
         config.states = Some(Arc::clone(&states.dir));
         config
     }

@@ -3,14 +3,14 @@
 //! Floor 4, part of the [loop](super). A torrent is written to the [state](crate::daemon::state) before the engine gets
 //! it, so it is not lost when the process is killed right after a program was told that it was added.
 
-use super::changing::{named, options_of};
+use super::wished::{named, numbered, options_of};
 use super::{Asked, Daemon, Heard, Known, now};
 use crate::base::gzip::unpacked;
 use crate::base::path::for_terminal;
 use crate::base::sha256::sha256;
 use crate::daemon::chores::fetch;
 use crate::daemon::chores::scripts::Event;
-use crate::daemon::record::{About as Shown, Dates, Now, Record, State, TrackerRecord, Trouble, Wishes};
+use crate::daemon::record::{About as Shown, Dates, Now, Record, State, Trouble, Wishes};
 use crate::daemon::rpc::adding::{AddTorrent, TorrentSource};
 use crate::daemon::rpc::changing::read_tiers;
 use crate::daemon::rpc::{Failure, Kind, torrents};
@@ -306,13 +306,6 @@ pub(super) fn of_link(link: &Magnet, hash: InfoHash) -> Shown {
         web_seeds: link.web_seeds.clone(),
         ..Shown::default()
     }
-}
-
-/// Trackers with their numbers and tiers.
-pub(super) fn numbered(tiers: impl Iterator<Item = Vec<String>>) -> Vec<TrackerRecord> {
-    let urls = tiers.enumerate().flat_map(|(tier, urls)| urls.into_iter().map(move |url| (tier, url)));
-    let one = |(id, (tier, announce))| TrackerRecord { id, tier, announce, ..TrackerRecord::default() };
-    (0u32..).zip(urls).map(one).collect()
 }
 
 /// The files that a program chooses when it adds a torrent; `None`: all as usual.

@@ -23,6 +23,7 @@ mod notices;
 mod queue;
 mod settings;
 pub mod starting;
+mod wished;
 
 use super::chores::scripts::Scripts;
 use super::chores::space::Space;
