@@ -22,6 +22,7 @@ pub mod config;
 pub mod http;
 pub mod import;
 pub mod metrics;
+pub mod options;
 pub mod record;
 pub mod records;
 pub mod rpc;
@@ -31,52 +32,22 @@ pub mod state;
 mod tests;
 pub mod work;
 
-use crate::engine::{self, Engine, RateLimits};
-use crate::proto::peer::mse::Policy;
+use crate::engine::Engine;
 use crate::sys::beneath::Folder;
 use crate::sys::in_words;
 use crate::sys::outlet::listen;
 use crate::web::server::{self, Bounds};
 use chores::watch::{LOOK_EVERY, Watch};
 use crossbeam_channel::Receiver;
-use http::access::is_guarded;
 use http::{Door, MOST_BODY, MOST_CONNECTIONS};
-use settings::{Encryption, Given, Settings, Source};
-use std::fmt;
+pub use options::{DaemonError, Options};
 use std::fs;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 use work::starting::Before;
 use work::{Daemon, Heard};
-
-/// How often the engine reports figures that may have changed.
-const FIGURES_EVERY: Duration = Duration::from_secs(1);
-
-/// How the daemon is to run.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// How the engine is to run, as far as the command line says. The settings say the rest.
-    pub config: engine::Config,
-    /// The port for peers was named on the command line.
-    pub has_port: bool,
-    /// The way to encrypt connections was named on the command line.
-    pub has_encryption: bool,
-    /// The configuration file.
-    pub file: Option<PathBuf>,
-    /// Settings from the command line, which come before those of the file.
-    pub given: Vec<(&'static str, String)>,
-    /// The folder of the state.
-    pub state: PathBuf,
-    /// A folder of transmission-daemon that is taken over, once.
-    pub import: Option<PathBuf>,
-    /// A folder with a web page, such as transmission's.
-    pub web_home: Option<PathBuf>,
-    /// RPC may be open to other machines without a password and without a whitelist.
-    pub is_open: bool,
-}
 
 /// What the daemon can be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,100 +56,6 @@ pub enum Signal {
     Reload,
     /// End.
     Stop,
-}
-
-/// Why the daemon can't run, or ended.
-#[derive(Debug)]
-pub enum DaemonError {
-    /// The configuration is wrong.
-    Config(String),
-    /// A file or folder that was named can't be used.
-    NoInput(String),
-    /// The state can't be kept.
-    State(String),
-    /// A port is not free.
-    Unavailable(String),
-    /// Something could not be written, or the engine ended.
-    Io(String),
-}
-
-impl fmt::Display for DaemonError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            DaemonError::Config(text)
-            | DaemonError::NoInput(text)
-            | DaemonError::State(text)
-            | DaemonError::Unavailable(text)
-            | DaemonError::Io(text) => f.write_str(text),
-        }
-    }
-}
-
-impl Options {
-    /// The settings of the configuration: the file's, and before them those of the command line.
-    pub fn configured(&self) -> Result<Settings, DaemonError> {
-        let mut settings = Settings::default();
-        let imported = Some(self.state.join(import::FILE)).filter(|file| file.exists());
-        for file in imported.iter().chain(&self.file) {
-            let name = file.display();
-            let text = fs::read_to_string(file);
-            let text = text.map_err(|error| DaemonError::NoInput(format!("{name}: {}", in_words(&error))))?;
-            config::read(&text, &mut settings).map_err(|why| DaemonError::Config(format!("{name}: {why}")))?;
-        }
-        for (name, value) in &self.given {
-            // They are names of settings.
-            settings.set(name, &Given::Text(value), Source::File).map_err(DaemonError::Config)?;
-        }
-        if settings.download_dir.is_empty() {
-            let why = "no folder for the content: name one with --dir, or as download-dir in the configuration";
-            return Err(DaemonError::Config(why.into()));
-        }
-        for (name, dir) in [
-            ("download-dir", &settings.download_dir),
-            ("incomplete-dir", &settings.incomplete_dir),
-            ("watch-dir", &settings.watch_dir),
-        ] {
-            if !dir.is_empty() && !dir.starts_with('/') {
-                return Err(DaemonError::Config(format!("{name}: {dir:?} is not an absolute path")));
-            }
-        }
-        settings.fix_roots();
-        if !self.is_open && !is_guarded(&settings) {
-            let why = format!(
-                "RPC at {} would be open to all: set rpc-username, rpc-password and rpc-authentication-required, or \
-                 rpc-whitelist, in the configuration; or give --rpc-open",
-                settings.rpc_bind_address
-            );
-            return Err(DaemonError::Config(why));
-        }
-        Ok(settings)
-    }
-
-    /// How the engine is to run.
-    fn engine_config(&self, settings: &Settings, states: &state::State) -> engine::Config {
-        let mut config = self.config.clone();
-        config.torrent.max_peers = settings.peer_limit_per_torrent as usize;
-        config.torrent.pex &= settings.pex_enabled;
-        config.lsd &= settings.lpd_enabled;
-        config.dht = config.dht.filter(|_| settings.dht_enabled);
-        config.port_mapping &= settings.port_forwarding_enabled;
-        if !self.has_port {
-            let port = if settings.peer_port_random_on_start { 0 } else { settings.peer_port as u16 };
-            config.ports = port..=port;
-        }
-        if !self.has_encryption && config.torrent.encryption != Policy::Off {
-            config.torrent.encryption = match settings.encryption {
-                Encryption::Tolerated => Policy::Allow,
-                Encryption::Preferred => Policy::Prefer,
-                Encryption::Required => Policy::Require,
-            };
-        }
-        let [download, upload] = settings.limits();
-        config.limits = RateLimits { download, upload };
-        config.status_every = Some(FIGURES_EVERY);
-        config.states = Some(Arc::clone(&states.dir));
-        config
-    }
 }
 
 /// Runs the daemon until [`Signal::Stop`], or until a program ends it. Calls `ready` with the address of RPC when it

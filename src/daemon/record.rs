@@ -283,13 +283,6 @@ pub struct TrackerRecord {
     pub completed: Option<u32>,
 }
 
-/// Trackers with their numbers and tiers.
-pub fn numbered(tiers: impl Iterator<Item = Vec<String>>) -> Vec<TrackerRecord> {
-    let urls = tiers.enumerate().flat_map(|(tier, urls)| urls.into_iter().map(move |url| (tier, url)));
-    let one = |(id, (tier, announce))| TrackerRecord { id, tier, announce, ..TrackerRecord::default() };
-    (0u32..).zip(urls).map(one).collect()
-}
-
 /// What is asked of the engine only when somebody wants it.
 #[derive(Clone, Debug, Default)]
 pub struct Details {

@@ -156,13 +156,11 @@ pub fn blocklist(given: &Parsed) -> Option<PathBuf> {
 /// The configuration that the commands with a display have in common.
 pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
     let network = network(given)?;
-    let max_peers = given.number("max-peers", 1..=MOST_PEERS, "connections")?;
+    let most = |option, unit| Ok(given.number(option, 1..=MOST_PEERS, unit)?.map(|number| number as usize));
+    let max_peers = most("max-peers", "connections")?.unwrap_or(DEFAULT_MAX_PEERS);
+    let upload_slots = most("max-uploads", "peers")?;
     Ok(Config {
-        torrent: Settings {
-            max_peers: max_peers.map_or(DEFAULT_MAX_PEERS, |number| number as usize),
-            upload_slots: given.number("max-uploads", 1..=MOST_PEERS, "peers")?.map(|number| number as usize),
-            ..network.torrent
-        },
+        torrent: Settings { max_peers, upload_slots, ..network.torrent },
         limits: RateLimits { upload: rate(given, "max-upload-rate")?, download: None },
         status_every: display_interval(given, view)?,
         ..network
@@ -176,6 +174,7 @@ pub fn network(given: &Parsed) -> Result<Config, Failure> {
     let path = given.path("blocklist", "a file")?;
     let (blocklist, told) = path.map_or_else(|| Ok(Default::default()), |path| blocklist::read(&path))?;
     told.iter().for_each(|line| say::problem(line));
+    let pex = pex::IS_BUILT_IN && !given.has("no-pex");
     Ok(Config {
         blocklist,
         // A build without LSD does not have the option either.
@@ -183,12 +182,7 @@ pub fn network(given: &Parsed) -> Result<Config, Failure> {
         dht: dht(given)?.filter(|_| !is_proxied),
         port_mapping: portmap::IS_BUILT_IN && !given.has("no-port-mapping") && !is_proxied,
         ports: given.value("port").map_or(Ok(DEFAULT_PORTS), |text| ports(&text.to_string_lossy()))?,
-        torrent: Settings {
-            ip: ip(given)?,
-            pex: pex::IS_BUILT_IN && !given.has("no-pex"),
-            encryption: encryption(given)?,
-            ..Settings::default()
-        },
+        torrent: Settings { ip: ip(given)?, pex, encryption: encryption(given)?, ..Settings::default() },
         ..Config::default()
     })
 }

@@ -2,8 +2,8 @@
 //!
 //! Floor 4.
 
+use super::zone::Zone;
 use crate::base::date::date;
-use crate::base::date::zone::Zone;
 use std::env;
 use std::fs::{self, File};
 use std::io::Read;

@@ -10,6 +10,7 @@ pub mod schedule;
 pub mod scripts;
 pub mod space;
 pub mod watch;
+mod zone;
 
 use std::thread::Builder;
 

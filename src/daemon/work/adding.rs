@@ -3,14 +3,14 @@
 //! Floor 4, part of the [loop](super). A torrent is written to the [state](crate::daemon::state) before the engine gets
 //! it, so it is not lost when the process is killed right after a program was told that it was added.
 
-use super::changing::{named, options_of};
+use super::wished::{named, numbered, options_of};
 use super::{Asked, Daemon, Heard, Known, now};
 use crate::base::gzip::unpacked;
 use crate::base::path::for_terminal;
 use crate::base::sha256::sha256;
 use crate::daemon::chores::fetch;
 use crate::daemon::chores::scripts::Event;
-use crate::daemon::record::{About as Shown, Dates, Now, Record, State, Trouble, Wishes, numbered};
+use crate::daemon::record::{About as Shown, Dates, Now, Record, State, Trouble, Wishes};
 use crate::daemon::rpc::adding::{AddTorrent, TorrentSource};
 use crate::daemon::rpc::changing::read_tiers;
 use crate::daemon::rpc::{Failure, Kind, torrents};

@@ -3,20 +3,18 @@
 //! Floor 4, part of the [loop](super). Each change is noted here, carried out by the engine, and written before the
 //! program hears that it is done.
 
+use super::wished::{limits_of, named, numbered, seed_until};
 use super::{Asked, Daemon, Known, Renaming, now};
 use crate::base::path::for_terminal;
-use crate::base::time::Time;
 use crate::daemon::chores::scripts::Event;
-use crate::daemon::record::{About, Mode, Record, State, Trouble, Wishes, numbered};
+use crate::daemon::record::{Record, State, Trouble};
 use crate::daemon::rpc::call::Ids;
 use crate::daemon::rpc::changing::{ChangeTorrents, tiers};
 use crate::daemon::rpc::torrents::write_renamed;
 use crate::daemon::rpc::{Failure, Kind};
-use crate::daemon::settings::Settings;
-use crate::daemon::state::kept::Kept;
-use crate::engine::{Change, Command, Names, Options, RateLimits, SeedUntil, TorrentId};
+use crate::engine::{Change, Command, Names, TorrentId};
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 impl Daemon {
@@ -280,54 +278,5 @@ impl Known {
         let root = self.kept.renamed.iter().find(|(_, name)| *name == record.about.name);
         let root = root.filter(|(path, _)| path.components().count() == 1).map(|(path, _)| path);
         root.map_or_else(|| record.about.name.clone(), |path| path.to_string_lossy().into_owned())
-    }
-}
-
-/// What is shown of the torrent `root`, with its name on the disk.
-pub(super) fn named(mut about: About, root: &str, names: &[(PathBuf, String)]) -> About {
-    let name = names.iter().find(|(path, _)| path == Path::new(root)).map(|(_, name)| name.as_str());
-    about.name = name.unwrap_or(root).into();
-    about
-}
-
-/// How the engine is to run a torrent.
-pub(super) fn options_of(record: &Record, kept: &Kept, settings: &Settings) -> Options {
-    let Record { wishes, totals, .. } = record;
-    Options {
-        paused: kept.paused || kept.is_leaving,
-        place: None,
-        limits: Some(limits_of(wishes)).filter(|limits| *limits != RateLimits::default()),
-        shares_limits: wishes.honors_session_limits,
-        max_peers: Some(wishes.peer_limit as usize),
-        seed_until: seed_until(wishes, settings),
-        transferred: Some((totals.uploaded, totals.downloaded)),
-    }
-}
-
-/// The limits of a torrent alone, in bytes a second.
-fn limits_of(wishes: &Wishes) -> RateLimits {
-    let limit = |limited: bool, kilobytes: u64| limited.then_some(kilobytes.saturating_mul(1000));
-    RateLimits {
-        download: limit(wishes.download_limited, wishes.download_limit),
-        upload: limit(wishes.upload_limited, wishes.upload_limit),
-    }
-}
-
-/// When a torrent has seeded enough.
-pub(super) fn seed_until(wishes: &Wishes, settings: &Settings) -> SeedUntil {
-    let ratio = match wishes.seed_ratio_mode {
-        Mode::Global => settings.seed_ratio_limited.then_some(settings.seed_ratio_limit),
-        Mode::Single => Some(wishes.seed_ratio_limit),
-        Mode::Unlimited => None,
-    };
-    let minutes = match wishes.seed_idle_mode {
-        Mode::Global => settings.idle_seeding_limit_enabled.then_some(settings.idle_seeding_limit),
-        Mode::Single => Some(wishes.seed_idle_limit),
-        Mode::Unlimited => None,
-    };
-    SeedUntil {
-        // Hundredths; what is not a number becomes 0.
-        ratio: ratio.map(|ratio| (ratio * 100.0).round() as u64),
-        idle: minutes.map(|minutes| Time::from_secs(minutes.saturating_mul(60))),
     }
 }

@@ -5,11 +5,10 @@
 use super::{Daemon, Heard, now};
 use crate::base::path::for_terminal;
 use crate::base::units;
-use crate::daemon::chores::local_time;
 use crate::daemon::chores::schedule::{day_and_minute, wants};
 use crate::daemon::chores::scripts::Event;
 use crate::daemon::chores::space::{self, Space};
-use crate::daemon::chores::{blocklist, start, watch};
+use crate::daemon::chores::{blocklist, local_time, start, watch};
 use crate::daemon::record::{State, Trouble};
 use crate::daemon::rpc::adding::{AddTorrent, TorrentSource};
 use crate::daemon::rpc::changing::Files;

@@ -70,7 +70,7 @@ impl Daemon {
         };
         if before.is_some_and(|before| until(before) != until(now)) {
             for (id, record) in self.known.keys().filter_map(|id| Some((*id, self.records.get(*id)?))) {
-                self.change(id, Change::SeedUntil(super::changing::seed_until(&record.wishes, now)));
+                self.change(id, Change::SeedUntil(super::wished::seed_until(&record.wishes, now)));
             }
         }
         let at_start = |settings: &Settings| {

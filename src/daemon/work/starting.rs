@@ -3,21 +3,21 @@
 //! Floor 4, part of the [loop](super). A torrent whose file is damaged is there, too: it is stopped, because what was
 //! wished for it is lost.
 
-use super::changing::options_of;
 use super::minutes::Minute;
 use super::queue::Queue;
+use super::wished::options_of;
 use super::{Daemon, Heard, now};
 use crate::base::path::for_terminal;
 use crate::daemon::http::Door;
 use crate::daemon::import;
-use crate::daemon::record::{Dates, Record, State as Doing, Trouble, numbered};
+use crate::daemon::options::{DaemonError, Options};
+use crate::daemon::record::{Dates, Record, State as Doing, Trouble};
 use crate::daemon::records::Records;
 use crate::daemon::rpc::session::{Session, Sums};
 use crate::daemon::settings::Settings;
 use crate::daemon::state::kept::Kept;
 use crate::daemon::state::session::{self, with_changes};
 use crate::daemon::state::{Found, State};
-use crate::daemon::{DaemonError, Options};
 use crate::engine::{Change, Command, Engine, Job, LinkJob};
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
@@ -72,7 +72,11 @@ impl Daemon {
         door: Arc<Door>,
         helpers: Sender<Heard>,
     ) -> Result<Daemon, DaemonError> {
-        let Before { state, session, configured, settings } = before;
+        let Before { state, session, mut configured, mut settings } = before;
+        if options.has_port || settings.peer_port_random_on_start {
+            // Programs show the port on which we listen.
+            (configured.peer_port, settings.peer_port) = (engine.port.into(), engine.port.into());
+        }
         let sums = Sums { sessions: 1, ..Sums::default() };
         let config_dir = state.dir.path.to_string_lossy().into_owned();
         let mut daemon = Daemon {
@@ -134,7 +138,7 @@ impl Daemon {
         let job = Magnet::parse(kept.link.as_deref().unwrap_or_default())?;
         let job = LinkJob::new(job)?;
         record.about = Arc::new(super::adding::of_link(&job.link, hash));
-        record.trackers = numbered(job.link.trackers.iter().map(|url| vec![url.clone()]));
+        record.trackers = super::wished::numbered(job.link.trackers.iter().map(|url| vec![url.clone()]));
         let mut job = job;
         job.options = Some(Box::new(options_of(&record, &kept, &self.settings)));
         let id = self.restore(record, kept);

@@ -1,6 +1,4 @@
-//! Dates for people, in UTC: the standard library knows no time zones. ([`zone`] knows how far local time is from UTC.)
-
-pub mod zone;
+//! Dates for people, in UTC: the standard library knows no time zones.
 
 /// Days of a year that begins in March before each of its months. (So a leap day is the last day of its year.)
 const DAYS_BEFORE: [i64; 12] = [0, 31, 61, 92, 122, 153, 184, 214, 245, 275, 306, 337];

@@ -1,6 +1,6 @@
 //! How far local time is from UTC.
 //!
-//! A zone comes from a file of the time zone database (TZif, RFC 9636), or from a text such as
+//! Floor 4. Pure. A zone comes from a file of the time zone database (TZif, RFC 9636), or from a text such as
 //! `CET-1CEST,M3.5.0,M10.5.0/3` (POSIX, `TZ`), which small systems have instead, and which the files have at their end
 //! for the time after their table. It is read by hand, because this is all that is needed of it.
 

@@ -1,0 +1,145 @@
+//! How the daemon is to run: the command line, the configuration file, and how the engine follows from them.
+//!
+//! Floor 4.
+
+use super::http::access::is_guarded;
+use super::settings::{Encryption, Given, Settings, Source};
+use super::state::State;
+use super::{config, import};
+use crate::engine::{self, RateLimits};
+use crate::proto::peer::mse::Policy;
+use crate::sys::{in_words, memory};
+use std::fmt;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often the engine reports figures that may have changed.
+const FIGURES_EVERY: Duration = Duration::from_secs(1);
+
+/// A machine with less free memory than this, in bytes, is small: routers have 32 to 128 MiB in all. 0: unknown.
+const SMALL_MACHINE: u64 = 48 << 20;
+/// The memory for blocks under way on a small machine.
+const SMALL_MEMORY: u64 = 1 << 20;
+
+/// How the daemon is to run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How the engine is to run, as far as the command line says. The settings say the rest.
+    pub config: engine::Config,
+    /// The port for peers was named on the command line.
+    pub has_port: bool,
+    /// The way to encrypt connections was named on the command line.
+    pub has_encryption: bool,
+    /// The configuration file.
+    pub file: Option<PathBuf>,
+    /// Settings from the command line, which come before those of the file.
+    pub given: Vec<(&'static str, String)>,
+    /// The folder of the state.
+    pub state: PathBuf,
+    /// A folder of transmission-daemon that is taken over, once.
+    pub import: Option<PathBuf>,
+    /// A folder with a web page, such as transmission's.
+    pub web_home: Option<PathBuf>,
+    /// RPC may be open to other machines without a password and without a whitelist.
+    pub is_open: bool,
+}
+
+/// Why the daemon can't run, or ended.
+#[derive(Debug)]
+pub enum DaemonError {
+    /// The configuration is wrong.
+    Config(String),
+    /// A file or folder that was named can't be used.
+    NoInput(String),
+    /// The state can't be kept.
+    State(String),
+    /// A port is not free.
+    Unavailable(String),
+    /// Something could not be written, or the engine ended.
+    Io(String),
+}
+
+impl fmt::Display for DaemonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DaemonError::Config(text)
+            | DaemonError::NoInput(text)
+            | DaemonError::State(text)
+            | DaemonError::Unavailable(text)
+            | DaemonError::Io(text) => f.write_str(text),
+        }
+    }
+}
+
+impl Options {
+    /// The settings of the configuration: the file's, and before them those of the command line.
+    pub fn configured(&self) -> Result<Settings, DaemonError> {
+        let mut settings = Settings::default();
+        let imported = Some(self.state.join(import::FILE)).filter(|file| file.exists());
+        for file in imported.iter().chain(&self.file) {
+            let name = file.display();
+            let text = fs::read_to_string(file);
+            let text = text.map_err(|error| DaemonError::NoInput(format!("{name}: {}", in_words(&error))))?;
+            config::read(&text, &mut settings).map_err(|why| DaemonError::Config(format!("{name}: {why}")))?;
+        }
+        for (name, value) in &self.given {
+            // They are names of settings.
+            settings.set(name, &Given::Text(value), Source::File).map_err(DaemonError::Config)?;
+        }
+        if settings.download_dir.is_empty() {
+            let why = "no folder for the content: name one with --dir, or as download-dir in the configuration";
+            return Err(DaemonError::Config(why.into()));
+        }
+        for (name, dir) in [
+            ("download-dir", &settings.download_dir),
+            ("incomplete-dir", &settings.incomplete_dir),
+            ("watch-dir", &settings.watch_dir),
+        ] {
+            if !dir.is_empty() && !dir.starts_with('/') {
+                return Err(DaemonError::Config(format!("{name}: {dir:?} is not an absolute path")));
+            }
+        }
+        settings.fix_roots();
+        if !self.is_open && !is_guarded(&settings) {
+            let why = format!(
+                "RPC at {} would be open to all: set rpc-username, rpc-password and rpc-authentication-required, or \
+                 rpc-whitelist, in the configuration; or give --rpc-open",
+                settings.rpc_bind_address
+            );
+            return Err(DaemonError::Config(why));
+        }
+        Ok(settings)
+    }
+
+    /// How the engine is to run.
+    pub fn engine_config(&self, settings: &Settings, states: &State) -> engine::Config {
+        let mut config = self.config.clone();
+        config.torrent.max_peers = settings.peer_limit_per_torrent as usize;
+        config.torrent.pex &= settings.pex_enabled;
+        config.lsd &= settings.lpd_enabled;
+        config.dht = config.dht.filter(|_| settings.dht_enabled);
+        config.port_mapping &= settings.port_forwarding_enabled;
+        if !self.has_port {
+            let port = if settings.peer_port_random_on_start { 0 } else { settings.peer_port as u16 };
+            config.ports = port..=port;
+        }
+        if !self.has_encryption && config.torrent.encryption != Policy::Off {
+            config.torrent.encryption = match settings.encryption {
+                Encryption::Tolerated => Policy::Allow,
+                Encryption::Preferred => Policy::Prefer,
+                Encryption::Required => Policy::Require,
+            };
+        }
+        let [download, upload] = settings.limits();
+        config.limits = RateLimits { download, upload };
+        config.status_every = Some(FIGURES_EVERY);
+        // What is free now is the size of the machine, or of its control group.
+        if (1..SMALL_MACHINE).contains(&memory::free()) {
+            (config.memory_bytes, config.memory_grows) = (SMALL_MEMORY, false);
+        }
+        config.states = Some(Arc::clone(&states.dir));
+        config
+    }
+}
