@@ -135,7 +135,7 @@ fn objects(update: &Update, session: &Session, now: Instant) -> String {
             let running = entry.running();
             let checked = if entry.learning().is_some() { 0 } else { entry.size };
             object.number("checked", entry.checking().unwrap_or(checked));
-            object.flag("has_place", running.is_some_and(|status| status.has_place));
+            object.flag("has_place", running.is_some_and(|status| status.has_place && status.left > 0));
             object.number("under_way", running.map_or(0, |status| status.under_way));
             object.text_or_null("why", words::why(entry).as_deref());
             object.text_or_null("offline", session.offline.as_deref());

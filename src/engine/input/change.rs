@@ -73,8 +73,8 @@ impl Line {
     pub const ALL: [Line; 2] = [Line::Downloads, Line::Seeds];
 }
 
-/// How many torrents may be in their swarms at once; the others wait. If the numbers become smaller, torrents that have a
-/// place keep it.
+/// How many torrents may be in their swarms at once; the others wait. If the numbers become smaller, torrents that have
+/// a place keep it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Places {
     /// Most torrents that download; `None`: no limit.

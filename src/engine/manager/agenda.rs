@@ -66,8 +66,8 @@ pub struct Agenda {
 }
 
 impl Agenda {
-    /// Replaces the plan of a torrent. `plan` is the slot's copy; [`Plan::default`] takes the torrent off the agenda. Its
-    /// `rank` must be the same as when the plan was made.
+    /// Replaces the plan of a torrent. `plan` is the slot's copy; [`Plan::default`] takes the torrent off the agenda.
+    /// Its `rank` must be the same as when the plan was made.
     pub fn change(&mut self, torrent: TorrentId, rank: u64, plan: &mut Plan, next: Plan) {
         let before = std::mem::replace(plan, next);
         if before == next {

@@ -161,8 +161,8 @@ impl Torrent {
     }
 }
 
-/// What a peer is worth. The least is one that has nothing for us, wants nothing, and exchanged the least; of equal ones,
-/// the one that came first.
+/// What a peer is worth. The least is one that has nothing for us, wants nothing, and exchanged the least; of equal
+/// ones, the one that came first.
 fn worth(peer: &Peer) -> (bool, bool, u64, Time) {
     (peer.useful_pieces > 0, peer.is_interested, peer.total(), peer.joined)
 }

@@ -1,11 +1,11 @@
-//! What a torrent does during a pause, and while its disk does not work. A torrent that makes no progress gives its turn
-//! to others, and may be given up.
+//! What a torrent does during a pause, and while its disk does not work. A torrent that makes no progress gives its
+//! turn to others, and may be given up.
 //!
 //! A part of [`Torrent`]. During a pause it is not in its swarm. While its disk does not work, it says why, probes the
 //! disk, and goes on by itself. Peers stay connected and may download what can still be read. Nothing is requested from
-//! them, because it could not be written. Blocks that could not be written are forgotten and requested again later. If the
-//! content itself is in doubt (another program changed a file, or a disk is back that was away), no peer is told of any
-//! piece until all that changed is verified again.
+//! them, because it could not be written. Blocks that could not be written are forgotten and requested again later. If
+//! the content itself is in doubt (another program changed a file, or a disk is back that was away), no peer is told of
+//! any piece until all that changed is verified again.
 //!
 //! A torrent is given up only if the person set a time for it (`--stop-timeout`, like aria2's `--bt-stop-timeout`),
 //! because a swarm that is dead today may be alive tomorrow. A person who sets it wants an end, whatever the cause is, so
@@ -27,9 +27,9 @@ const LONGEST_PAUSE: Time = Time::from_secs(60);
 
 impl Torrent {
     /// Leaves the swarm, as libtorrent and transmission do: connections are closed, and trackers are told `stopped`, so
-    /// that they do not name us to peers that would find nothing. It is the same whether the person wants a pause, other
-    /// torrents go first, or the torrent has seeded enough. `false`: joins the swarm again, beginning with the peers
-    /// that it knew.
+    /// that they do not name us to peers that would find nothing. It is the same whether the person wants a pause,
+    /// other torrents go first, or the torrent has seeded enough. `false`: joins the swarm again, beginning with the
+    /// peers that it knew.
     pub(super) fn pause(&mut self, paused: bool, turn: &mut Turn) {
         if core::mem::replace(&mut self.paused, paused) == paused {
             return;

@@ -1,7 +1,7 @@
 //! The order of all torrents: those in front get a free place first, and a person can move each.
 //!
-//! Floor 3, part of the [`manager`](super::super). A torrent has a rank, a number with gaps to its neighbours, so that a
-//! move changes the rank of one torrent and not of all behind it.
+//! Floor 3, part of the [`manager`](super::super). A torrent has a rank, a number with gaps to its neighbours, so that
+//! a move changes the rank of one torrent and not of all behind it.
 
 use crate::storage::TorrentId;
 use std::collections::BTreeMap;
@@ -27,8 +27,8 @@ impl Order {
         rank
     }
 
-    /// Adds a torrent so that `before` others are before it. Returns its rank; `None`: there is no gap, so the order has
-    /// to be [spread](Order::spread) first.
+    /// Adds a torrent so that `before` others are before it. Returns its rank; `None`: there is no gap, so the order
+    /// has to be [spread](Order::spread) first.
     pub fn insert(&mut self, torrent: TorrentId, before: usize) -> Option<u64> {
         let behind = self.ranks.len().saturating_sub(before);
         // The walk begins at the nearer end.

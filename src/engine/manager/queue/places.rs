@@ -1,8 +1,8 @@
 //! Places among the torrents that download, and among those that seed.
 //!
-//! Floor 3, part of the [`manager`](super::super). Where places are limited, a torrent that begins to download or to seed
-//! waits for one. A free place goes to the first torrent in the [order](super::order) of those that wait. A torrent keeps
-//! its place until it is paused, complete or gone, and others may have it while it makes no progress.
+//! Floor 3, part of the [`manager`](super::super). Where places are limited, a torrent that begins to download or to
+//! seed waits for one. A free place goes to the first torrent in the [order](super::order) of those that wait. A
+//! torrent keeps its place until it is paused, complete or gone, and others may have it while it makes no progress.
 
 use super::super::Manager;
 use super::super::agenda::Plan;
