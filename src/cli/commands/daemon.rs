@@ -1,6 +1,6 @@
 //! `swarmlet daemon`: torrents that programs and browsers control, as they control transmission.
 //!
-//! Floor 4. [`daemon`](crate::daemon) does the work.
+//! Floor 4. [`crate::daemon`] does the work.
 
 use crate::base::path::for_terminal;
 use crate::cli::exit::{Exit, Failure};

@@ -9,7 +9,7 @@ use crate::cli::nearest::nearest;
 const COMMANDS: &[(&str, &[&str])] = &[
     ("get", &["add", "dl", "download", "fetch", "leech", "pull", "resume", "start"]),
     ("seed", &["serve", "share", "upload"]),
-    ("many", &["daemon", "folder", "launchmany", "watch"]),
+    ("many", &["folder", "launchmany", "watch"]),
     ("track", &["bttrack", "tracker"]),
     ("make", &["build", "create", "metainfo", "mktorrent", "new", "torrent", "torrent-create"]),
     ("show", &["cat", "dump", "files", "info", "inspect", "list", "ls", "print", "view"]),
