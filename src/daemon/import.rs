@@ -1,8 +1,8 @@
 //! Takes over what transmission-daemon has: its settings, torrents, and what it knows of each. Its folder is only read.
 //!
-//! Floor 4. This is done once: the settings become a configuration file in the folder of the state, which the user's own
-//! comes before; a torrent that is known already is left alone. The content is checked, because transmission's record of
-//! what it has is not ours.
+//! Floor 4. This is done once: the settings become a configuration file in the folder of the state, which the user's
+//! own comes before; a torrent that is known already is left alone. The content is checked, because transmission's
+//! record of what it has is not ours.
 
 use super::record::{Dates, Mode, Record, Totals, Wishes};
 use super::settings::table::TABLE;
