@@ -362,7 +362,8 @@ fn honest_peers_are_answered_during_a_flood(what: &str, bytes: &[u8], stay: bool
     assert!(kept_out.is_none(), "an honest peer was kept out: {kept_out:?}");
     assert!(flooded >= ENOUGH, "only {flooded} connections: that is no flood");
     assert!(!stay || most_threads >= PLACES.into(), "the flood did not take all places: {most_threads} threads");
-    assert!(most_threads < u64::from(PLACES) + 40, "{most_threads} threads");
+    // Those that lost their places may not have ended yet.
+    assert!(most_threads < 2 * u64::from(PLACES) + 40, "{most_threads} threads");
     assert!(slowest < PATIENCE / 3, "an honest peer waited {slowest:?}");
     seed.terminate().assert_code(0);
 }

@@ -13,6 +13,9 @@ use std::sync::{Arc, Mutex};
 
 /// Most incoming connections that may be shaking hands at once.
 pub const MOST_SHAKING: usize = 64;
+/// Most threads for them. The thread of a connection that lost its place ends as soon as it notices, which takes a moment
+/// if the processor is busy.
+const MOST_THREADS: usize = 2 * MOST_SHAKING;
 /// Most of these from one host. An honest host completes its handshakes after a round trip.
 pub const MOST_OF_HOST: usize = 16;
 /// Most of these from an address of this machine or its network, behind which there may be a whole swarm.
@@ -20,9 +23,14 @@ pub const MOST_OF_NEAR: usize = 48;
 
 /// The places of incoming connections.
 #[derive(Default)]
-pub struct Places {
-    /// The [owner] and socket of each, the oldest first.
-    taken: Mutex<Vec<(IpAddr, Arc<TcpStream>)>>,
+pub struct Places(Mutex<Taken>);
+
+#[derive(Default)]
+struct Taken {
+    /// The [owner] and socket of each connection that has a place, the oldest first.
+    held: Vec<(IpAddr, Arc<TcpStream>)>,
+    /// Connections that have a place, or lost it and have not ended yet.
+    threads: usize,
 }
 
 /// A place of one connection. Dropping it makes it free again.
@@ -35,21 +43,22 @@ impl Places {
     /// Returns a place for `socket`, a connection from `ip`, if there is one or another connection gives way.
     pub fn take(self: &Arc<Places>, ip: IpAddr, socket: &Arc<TcpStream>) -> Option<Place> {
         let host = owner(ip);
-        let mut taken = lock(&self.taken);
-        let count = |host| taken.iter().filter(|(other, _)| *other == host).count();
+        let mut taken = lock(&self.0);
+        let count = |host| taken.held.iter().filter(|(other, _)| *other == host).count();
         let of_host = count(host);
-        if of_host >= if is_near(ip) { MOST_OF_NEAR } else { MOST_OF_HOST } {
+        if taken.threads >= MOST_THREADS || of_host >= if is_near(ip) { MOST_OF_NEAR } else { MOST_OF_HOST } {
             return None;
         }
-        if taken.len() >= MOST_SHAKING {
-            let counts: Vec<usize> = taken.iter().map(|(host, _)| count(*host)).collect();
+        if taken.held.len() >= MOST_SHAKING {
+            let counts: Vec<usize> = taken.held.iter().map(|(host, _)| count(*host)).collect();
             // (Among hosts with as many, none has to give way.)
             let most = counts.iter().copied().max().filter(|most| *most > of_host + 1)?;
             let oldest = counts.iter().position(|count| *count == most)?;
             // Its thread wakes up and ends.
-            let _ = taken.remove(oldest).1.shutdown(Shutdown::Both);
+            let _ = taken.held.remove(oldest).1.shutdown(Shutdown::Both);
         }
-        taken.push((host, Arc::clone(socket)));
+        taken.held.push((host, Arc::clone(socket)));
+        taken.threads += 1;
         Some(Place { places: Arc::clone(self), socket: Arc::clone(socket) })
     }
 }
@@ -66,7 +75,9 @@ fn owner(ip: IpAddr) -> IpAddr {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        lock(&self.places.taken).retain(|(_, other)| !Arc::ptr_eq(other, &self.socket));
+        let mut taken = lock(&self.places.0);
+        taken.held.retain(|(_, other)| !Arc::ptr_eq(other, &self.socket));
+        taken.threads -= 1;
     }
 }
 
