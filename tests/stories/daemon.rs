@@ -1,5 +1,6 @@
 //! Stories of the daemon: unchanged programs by other people control it, as they control transmission.
 
+use crate::common::content::Content;
 use crate::common::daemon::{Daemon, command};
 use crate::common::folder::Folder;
 use crate::common::process::Process;
@@ -83,6 +84,29 @@ fn a_link_becomes_a_torrent_that_is_moved_renamed_and_verified() {
     wait_until("what was damaged is downloaded again", PATIENCE, || {
         fs::read(elsewhere.join("b.bin")).is_ok_and(|found| found == content.concatenated())
     });
+}
+
+/// The files of a link are not known when it is added. The choice waits for them, also over a kill.
+#[test]
+fn files_are_chosen_when_a_link_is_added() {
+    if !cfg!(all(feature = "daemon", feature = "magnet")) {
+        return;
+    }
+    let folder = Folder::new();
+    let content = Content::folder("two", &[("a", SIZE), ("b", SIZE)]);
+    let torrent = folder.make_of(&content, "two");
+    let mut daemon = Daemon::start(folder.path(), &[]);
+    let tracker = folder.tracker.url().replace(':', "%3A").replace('/', "%2F");
+    let link = torrent.link(&format!("&tr={tracker}"));
+    daemon.ask("torrent-add", &json!({ "filename": link, "files-unwanted": [], "files-wanted": [1] }));
+    daemon.kill_and_start();
+    let mut seed = folder.seed("two", &torrent, &[]);
+    folder.tracker.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
+    daemon.ask("torrent-reannounce", &json!({ "ids": 1 }));
+    daemon.wait_for("percentDone", &json!(1));
+    assert_eq!(daemon.torrents(&["wanted"]), [json!({ "wanted": [0, 1] })]);
+    let two = daemon.dir.join("two");
+    assert!(two.join("b").is_file() && !two.join("a").exists());
 }
 
 #[test]

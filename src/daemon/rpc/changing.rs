@@ -114,11 +114,16 @@ impl ChangeTorrents {
 /// Which files are wanted, and how urgently. An empty list means all files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Files {
-    wanted: Option<Vec<u32>>,
-    unwanted: Option<Vec<u32>>,
-    high: Option<Vec<u32>>,
-    low: Option<Vec<u32>>,
-    normal: Option<Vec<u32>>,
+    /// These are wanted. An empty list stands for all files, here and below.
+    pub wanted: Option<Vec<u32>>,
+    /// These are not.
+    pub unwanted: Option<Vec<u32>>,
+    /// These come before others.
+    pub high: Option<Vec<u32>>,
+    /// These come after others.
+    pub low: Option<Vec<u32>>,
+    /// These have no priority.
+    pub normal: Option<Vec<u32>>,
 }
 
 impl Files {
@@ -136,6 +141,12 @@ impl Files {
     /// Whether nothing changes.
     pub fn is_empty(&self) -> bool {
         *self == Files::default()
+    }
+
+    /// The index behind the last file that is named.
+    pub fn end(&self) -> usize {
+        let lists = [&self.unwanted, &self.wanted, &self.high, &self.low, &self.normal];
+        lists.into_iter().flatten().flatten().max().map_or(0, |file| *file as usize + 1)
     }
 
     /// Changes whether each file is wanted, and its priority (-1, 0 or 1). All indices are good, or nothing is changed.

@@ -16,7 +16,8 @@ pub struct Kept {
     pub link: Option<Box<str>>,
     /// The folder that holds its content until it is complete; `None`: it is where the record says.
     pub at: Option<Box<str>>,
-    /// How urgently each file is wanted, padding included; `None`: all as usual.
+    /// How urgently each file is wanted, padding included; `None`: all as usual. While only the link is known, padding
+    /// is left out, and the last entry is for all files that follow.
     pub files: Option<Box<[Priority]>>,
     /// Names on the disk that are not those of the torrent.
     pub renamed: Vec<(PathBuf, String)>,

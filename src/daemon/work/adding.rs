@@ -3,7 +3,7 @@
 //! Floor 4, part of the [loop](super). A torrent is written to the [state](crate::daemon::state) before the engine gets
 //! it, so it is not lost when the process is killed right after a program was told that it was added.
 
-use super::wished::{named, numbered, options_of};
+use super::wished::{choice_of_link, named, numbered, of_files, options_of, with_padding};
 use super::{Asked, Daemon, Heard, Known, now};
 use crate::base::gzip::unpacked;
 use crate::base::path::for_terminal;
@@ -105,6 +105,7 @@ impl Daemon {
         }
         let (mut record, mut kept) = self.wished(add)?;
         kept.link = Some(job.link.to_string().into());
+        kept.files = choice_of_link(None, &add.files)?;
         record.about = Arc::new(of_link(&job.link, job.info_hash()));
         record.trackers = numbered(job.link.trackers.iter().map(|url| vec![url.clone()]));
         job.options = Some(Box::new(options_of(&record, &kept, &self.settings)));
@@ -262,7 +263,8 @@ impl Daemon {
         let metainfo = Metainfo::parse(&bytes).map_err(|why| format!("the description can't be used: {why}"))?;
         let saved = self.state.dir.save_torrent(metainfo.info_hash, &bytes);
         saved.map_err(|error| format!("the .torrent file can't be saved: {}", crate::sys::in_words(&error)))?;
-        let (mut record, kept) = (record.clone(), Kept { link: None, ..known.kept.clone() });
+        let files = known.kept.files.as_ref().map(|chosen| of_files(&metainfo, chosen));
+        let (mut record, kept) = (record.clone(), Kept { link: None, files, ..known.kept.clone() });
         let dir = Path::new(kept.dir(&record.download_dir)).into();
         let job = self.job(Box::new(metainfo), &bytes, dir, &mut record, &kept);
         self.state.save(&record, &kept)?;
@@ -317,16 +319,4 @@ fn chosen(metainfo: &Metainfo, add: &AddTorrent) -> Result<Option<Box<[Priority]
     let mut files: Vec<(bool, i8)> = metainfo.files.iter().filter(|file| !file.padding).map(|_| (true, 0)).collect();
     add.files.apply(&mut files)?;
     Ok(Some(with_padding(metainfo.files.iter().map(|file| file.padding), &files)))
-}
-
-/// The priority of each file, padding included.
-pub(super) fn with_padding(padding: impl Iterator<Item = bool>, files: &[(bool, i8)]) -> Box<[Priority]> {
-    let mut files = files.iter();
-    let mut next = || match files.next() {
-        Some((false, _)) => Priority::Skip,
-        Some((true, -1)) => Priority::Low,
-        Some((true, 1)) => Priority::High,
-        Some((true, _)) | None => Priority::Normal,
-    };
-    padding.map(|is_padding| if is_padding { Priority::Normal } else { next() }).collect()
 }

@@ -3,7 +3,7 @@
 //! Floor 4, part of the [loop](super).
 
 use super::Daemon;
-use super::adding::with_padding;
+use super::wished::{choice_of_link, shown, with_padding};
 use crate::daemon::record::{Details, FileDetail, PeerDetail, Record};
 use crate::daemon::rpc::changing::ChangeTorrents;
 use crate::daemon::rpc::{Failure, Kind};
@@ -55,9 +55,12 @@ impl Daemon {
 
     /// Chooses the files of a torrent, and how urgent they are.
     pub(super) fn choose(&mut self, id: u32, change: &ChangeTorrents) -> Result<(), Failure> {
+        if let Some(known) = self.known.get_mut(&id).filter(|known| known.kept.link.is_some()) {
+            known.kept.files = choice_of_link(known.kept.files.as_deref(), &change.files)?;
+            return Ok(());
+        }
         let (Some(record), Some(known)) = (self.records.get(id), self.known.get(&id)) else { return Ok(()) };
-        // The files of a link are not known.
-        let metainfo = self.metainfo(record).ok_or_else(|| Failure::of(Kind::FileIndex))?;
+        let metainfo = self.metainfo(record).ok_or_else(|| Failure::of(Kind::Internal))?;
         let padding = || metainfo.files.iter().map(|file| file.padding);
         let before = |number: usize| known.kept.files.as_ref().map_or((true, 0), |files| shown(files[number]));
         let numbers = padding().enumerate().filter(|(_, is_padding)| !is_padding);
@@ -99,15 +102,5 @@ fn peer(status: &PeerStatus) -> PeerDetail {
             Source::Incoming => Some('I'),
             Source::Link | Source::WebSeed => None,
         },
-    }
-}
-
-/// Whether a file is wanted, and its priority.
-fn shown(priority: Priority) -> (bool, i8) {
-    match priority {
-        Priority::Skip => (false, 0),
-        Priority::Low => (true, -1),
-        Priority::Normal => (true, 0),
-        Priority::High => (true, 1),
     }
 }

@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex};
 
 /// Most incoming connections that may be shaking hands at once.
 pub const MOST_SHAKING: usize = 64;
-/// Most threads for them. The thread of a connection that lost its place ends as soon as it notices, which takes a moment
-/// if the processor is busy.
+/// Most threads for them. The thread of a connection that lost its place ends as soon as it notices, which takes a
+/// moment if the processor is busy.
 const MOST_THREADS: usize = 2 * MOST_SHAKING;
 /// Most of these from one host. An honest host completes its handshakes after a round trip.
 pub const MOST_OF_HOST: usize = 16;
