@@ -2,7 +2,7 @@
 //!
 //! Floor 4. Pure. A program posts a text over HTTP. [`Conversation`] takes it apart into [calls](call), which the
 //! daemon carries out one after the other, and puts the answer together. There are two dialects of the same methods
-//! ([`Dialect`](pairs::Dialect)): the one that all older programs speak, and the JSON-RPC 2.0 of transmission 4.1.
+//! ([`Dialect`]): the one that all older programs speak, and the JSON-RPC 2.0 of transmission 4.1.
 //! docs/rpc-spec.md of transmission describes both.
 //!
 //! | step | file |
