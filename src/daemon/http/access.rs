@@ -69,9 +69,10 @@ impl Access {
 }
 
 /// Whether settings that let other machines in are closed enough: RPC listens on this machine alone, needs a password,
-/// or has a whitelist that somebody wrote.
+/// or has a whitelist. A pattern without any digit, such as `*.*.*.*`, keeps nobody out.
 pub fn is_guarded(settings: &Settings) -> bool {
     let is_here = settings.rpc_bind_address.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback());
-    let is_listed = settings.rpc_whitelist_enabled && !settings.rpc_whitelist.split(',').any(|item| item.trim() == "*");
+    let mut items = settings.rpc_whitelist.split([',', ' ']).filter(|item| !item.is_empty());
+    let is_listed = settings.rpc_whitelist_enabled && items.all(|item| item.chars().any(|c| c.is_ascii_hexdigit()));
     is_here || settings.rpc_authentication_required || is_listed
 }

@@ -188,6 +188,11 @@ fn only_addresses_on_the_whitelist_may_ask() {
     assert!(is_guarded(&settings));
     settings.rpc_bind_address = "0.0.0.0".into();
     assert!(!is_guarded(&settings));
+    settings.rpc_whitelist_enabled = true;
+    for (list, guards) in [("192.168.*.*", true), ("::1, fe80:*", true), ("*", false), ("127.0.0.1,*.*.*.*", false)] {
+        settings.rpc_whitelist = list.into();
+        assert_eq!(is_guarded(&settings), guards, "{list}");
+    }
     settings.rpc_authentication_required = true;
     assert!(is_guarded(&settings));
     assert!(Access::new(&settings).is_err_and(|wrong| wrong.contains("rpc-password")));
