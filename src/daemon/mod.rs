@@ -99,9 +99,9 @@ pub fn run(options: Options, signals: Receiver<Signal>, ready: impl FnOnce(&str)
     if settings.watch_dir_enabled && !settings.watch_dir.is_empty() {
         let dir = PathBuf::from(&settings.watch_dir);
         let look = move || {
-            let mut watch = Watch::default();
-            loop {
-                watch.look(&dir, &mut |seen| drop(helpers.send(Heard::Watched(seen))));
+            let (mut watch, mut is_heard) = (Watch::default(), true);
+            while is_heard {
+                watch.look(&dir, &mut |seen| is_heard &= helpers.send(Heard::Watched(seen)).is_ok());
                 thread::sleep(LOOK_EVERY);
             }
         };

@@ -1,4 +1,4 @@
-//! What the daemon knows of one torrent, whatever happens to ask for it.
+//! What the daemon knows of one torrent, for all programs that ask.
 //!
 //! Floor 4. Plain data, filled by the daemon from the engine's notices, so that a list of all torrents costs the engine
 //! nothing. What is long (files, pieces, peers) is not here: it is asked of the engine as [`Details`] when somebody

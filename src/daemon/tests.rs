@@ -366,11 +366,3 @@ fn transmission_rpc_of_python_does_its_whole_job() {
         assert_eq!(said.trim(), "all is well");
     }
 }
-
-/// `cargo test --lib a_daemon_to_look_at -- --ignored --nocapture`, and point a program at its port.
-#[test]
-#[ignore = "runs for ten minutes, for a person"]
-fn a_daemon_to_look_at() {
-    println!("port {}", made_up(settings()));
-    thread::sleep(std::time::Duration::from_secs(600));
-}

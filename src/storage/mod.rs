@@ -29,7 +29,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// So many more pieces are done.
+    /// Counts this number of further pieces as done.
     pub fn add(&self, pieces: u32) {
         self.pieces.fetch_add(pieces, Ordering::Relaxed);
     }

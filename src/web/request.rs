@@ -52,7 +52,7 @@ pub struct Wrong<'a> {
 
 /// What the bytes received so far are.
 #[derive(Debug)]
-#[allow(clippy::large_enum_variant, reason = "it lies on the stack while one request is answered")]
+#[expect(clippy::large_enum_variant, reason = "it lies on the stack while one request is answered")]
 pub enum Parsed<'a> {
     /// A complete request and its length in bytes.
     Whole(Request<'a>, usize),

@@ -19,7 +19,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 const KIB: usize = 1024;
-/// So many nodes are enough for transmission.
+/// This number of nodes is enough for transmission.
 const MANY: usize = 9;
 
 /// A torrent that names no tracker.

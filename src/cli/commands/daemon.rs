@@ -26,10 +26,10 @@ pub const COMMAND: Command = Command {
     usage: "[OPTION]...",
     completes: Completes::Nothing,
     about: &[
-        "Download and seed torrents, until interrupted, as other programs tell it: `swarmlet remote`, and everything \
-         that controls transmission (transmission-remote, Sonarr, Radarr, Flood, web pages), at \
+        "Download and seed torrents, until interrupted, as other programs tell it: `swarmlet remote`, and programs \
+         for the RPC of transmission, such as transmission-remote, at \
          http://127.0.0.1:9091/transmission/rpc. It stays in the foreground.",
-        "Everything that programs were told is done survives kill -9. SIGHUP makes it read its configuration again. \
+        "A change that a program was told is made survives kill -9. SIGHUP makes it read its configuration again. \
          SIGINT and SIGTERM end it; a second one ends it immediately.",
     ],
     options: &[
@@ -95,9 +95,7 @@ pub const COMMAND: Command = Command {
                     ("min-free-space", "downloads wait while a disk has less free space, in MB"),
                     ("script-torrent-done-filename, script-torrent-done-enabled", "a program to start"),
                 ]),
-                Part::Text(
-                    "A setting that a program changes stays until the file gives another value than it had then.",
-                ),
+                Part::Text("If a program changes a setting, that holds until the value in the file is changed."),
             ],
         },
         source::PROXIES,

@@ -110,7 +110,7 @@ mod tests {
             script_torrent_done_filename: script.display().to_string(),
             ..Settings::default()
         };
-        let about = About { name: "$(touch /tmp/x)\n`id`;a".into(), ..About::default() };
+        let about = About { name: "$(touch x)\n`id`;a".into(), ..About::default() };
         let record = Record { id: 7, about: Arc::new(about), ..Record::default() };
         let scripts = Scripts::default();
         scripts.run(Event::Added, &record, &settings, "");
@@ -120,6 +120,6 @@ mod tests {
             assert!(began.elapsed() < Duration::from_secs(20), "the script runs and its end is noticed");
             std::thread::sleep(Duration::from_millis(5));
         }
-        assert_eq!(fs::read_to_string(out).unwrap(), "$(touch /tmp/x)_`id`;a|7");
+        assert_eq!(fs::read_to_string(out).unwrap(), "$(touch x)_`id`;a|7");
     }
 }

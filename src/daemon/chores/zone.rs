@@ -12,7 +12,8 @@ const MOST_ENTRIES: u32 = 1 << 16;
 /// A zone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Zone {
-    /// From these moments on (seconds since 1970), local time is ahead of UTC by so many seconds.
+    /// Each moment at which local time changes (seconds since 1970), and by how many seconds it is ahead of UTC from
+    /// then on.
     changes: Vec<(i64, i64)>,
     /// The same before the first of them.
     first: i64,

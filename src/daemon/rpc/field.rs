@@ -7,7 +7,7 @@ use crate::daemon::settings::table::snake;
 
 /// Something that is known of a torrent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "transmission's docs/rpc-spec.md describes each of them")]
+#[expect(missing_docs, reason = "transmission's docs/rpc-spec.md describes each of them")]
 pub enum Field {
     ActivityDate,
     AddedDate,

@@ -109,7 +109,7 @@ pub enum Notice {
         /// All names that differ now, for [`Job::renamed`](super::Job::renamed). `Err`: it has its old name, and why.
         result: Result<Names, String>,
     },
-    /// This subscriber was so slow that so many notices were dropped. The figures that follow are right.
+    /// The number of notices that were dropped because this subscriber was too slow. The figures that follow are right.
     Missed(u64),
     /// The torrent ended by itself.
     Failed {

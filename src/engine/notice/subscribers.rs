@@ -41,7 +41,7 @@ struct Queue {
 #[derive(Default)]
 struct Waiting {
     notices: VecDeque<Notice>,
-    /// The newest figures come after so many of the notices.
+    /// The newest figures come after this number of notices.
     status_after: usize,
     status: Option<Notice>,
     missed: u64,

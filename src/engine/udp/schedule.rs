@@ -41,7 +41,7 @@ pub struct Turn {
     at: Option<Time>,
     /// The lookup has found somebody else who has it.
     pub found: bool,
-    /// So many nodes of a family were told that we are a peer.
+    /// How many nodes of a family were told that we are a peer.
     pub announced: usize,
 }
 

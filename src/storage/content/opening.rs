@@ -131,7 +131,7 @@ impl Content {
         self.renamed.path(&self.metainfo.name)
     }
 
-    /// Closes the files: whoever needs one opens it again.
+    /// Closes the files. A file is opened again when it is needed.
     pub fn close_files(&self) {
         self.files.forget_all(self.key);
     }

@@ -176,7 +176,7 @@ fn line_of(order: &mut Option<Box<Order>>, rank: usize, piece: u32) -> Option<(&
 }
 
 impl Order {
-    /// An order of no pieces in a torrent that has so many.
+    /// An order without any piece yet, for a torrent of this number of pieces.
     fn empty(pieces: u32) -> Order {
         Order { lines: Default::default(), place: vec![NOWHERE; pieces as usize] }
     }

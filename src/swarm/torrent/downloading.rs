@@ -44,7 +44,7 @@ pub(super) const MOST_SUGGESTED: usize = 8;
 const LOOK_EVERY: Time = Time::from_secs(1);
 /// Requests are sent in bunches: one write to the socket for each would cost more than the request itself.
 const BUNCH: usize = 32;
-/// So many of the peers that wait for memory are passed over in a batch, because there is not enough for them yet.
+/// The number of peers that wait for memory and are passed over in a batch, because there is not enough for them yet.
 /// Those behind them may need less.
 const MOST_PASSED: usize = 8;
 /// How often the memory is shared out among the peers: their rates change slowly.

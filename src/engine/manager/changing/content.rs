@@ -180,7 +180,7 @@ impl Manager {
                 }
             }
         });
-        // Whoever asked may have gone.
+        // The thread that asked may have ended.
         let _ = answer.send(details);
     }
 }

@@ -23,7 +23,7 @@ impl Torrent {
         self.before
     }
 
-    /// In earlier runs, so many bytes were uploaded and downloaded.
+    /// The bytes that were uploaded and downloaded in earlier runs.
     pub fn transferred_before(&mut self, before: (u64, u64)) {
         self.before = before;
     }

@@ -14,7 +14,7 @@ fn set(stage: &mut Stage, term: Term) {
     stage.happen(Event::Terms(term));
 }
 
-/// A leecher has got so many bytes.
+/// A leecher has received this number of bytes.
 fn sent(stage: &mut Stage, bytes: u64) {
     stage.happen(Event::Peer(key(1), PeerEvent::Uploaded { bytes }));
 }
@@ -72,7 +72,7 @@ fn a_seed_that_sends_nothing_for_its_time_leaves_its_swarm() {
     assert!(stage.enough.is_empty());
     stage.pass(Time::from_secs(1));
     assert_eq!(stage.enough, [Enough::Idle]);
-    // A pause does not count, and what follows counts anew.
+    // A pause does not count, and the count begins again after it.
     stage.pass(Time::from_secs(3600));
     stage.happen(Event::Paused(false));
     stage.pass(Time::from_secs(599));
