@@ -58,8 +58,7 @@ impl Dht {
     /// Starts the thread, if it does not run.
     pub fn start(&mut self) {
         let Some(thread) = self.thread.take() else { return };
-        let builder = std::thread::Builder::new().name("dht".into()).stack_size(STACK_BYTES);
-        let port = thread.port;
+        let (port, builder) = (thread.port, std::thread::Builder::new().name("dht".into()).stack_size(STACK_BYTES));
         let failed = move |error: io::Error| log::warn!("there is no DHT at UDP port {port}: {}", in_words(&error));
         builder.spawn(move || thread.run().unwrap_or_else(failed)).map_or_else(failed, drop);
     }

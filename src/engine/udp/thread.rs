@@ -150,7 +150,6 @@ impl Work {
     }
 
     fn begin(&mut self, info_hash: InfoHash, Turn { torrent, is_seed, .. }: Turn) {
-        log::debug!("looking up {info_hash} in the DHT");
         // It says that the DHT is asked.
         self.tell(torrent, Vec::new());
         let announce = Some(Announce { outer_port: self.outer_port, is_seed });
