@@ -47,10 +47,10 @@ impl Dht {
         let ((sender, inbox), (ends, ended)) = (crossbeam_channel::unbounded(), crossbeam_channel::bounded(0));
         let orders = Orders { sender, wake: Wake::new()? };
         let (manager, figures) = (manager.clone(), Shown::default());
-        let (own_orders, own_figures) = (orders.clone(), figures.clone());
         let thread = config.dht.clone().map(|options| {
             let states = options.folder.clone().or_else(|| config.states.clone());
-            Box::new(Thread { options, port, states, manager, orders: own_orders, inbox, figures: own_figures, ends })
+            let (orders, figures) = (orders.clone(), figures.clone());
+            Box::new(Thread { options, port, states, manager, orders, inbox, figures, _ends: ends })
         });
         Ok(Dht { orders, figures, thread, ended })
     }
@@ -85,8 +85,8 @@ impl Dht {
     /// The process ends: the thread saves the nodes. Waits a moment for that.
     pub fn end(&mut self) {
         self.order(Order::End);
-        if self.thread.is_none() {
-            let _ = self.ended.recv_timeout(LAST_SAVE);
-        }
+        // If it was never started, there is nothing to wait for.
+        self.thread = None;
+        let _ = self.ended.recv_timeout(LAST_SAVE);
     }
 }
