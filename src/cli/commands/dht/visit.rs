@@ -5,9 +5,8 @@
 use crate::base::time::Time;
 use crate::cli::options::typed;
 use crate::engine::config::Dht as Options;
-use crate::engine::udp::bootstrap;
+use crate::engine::udp::bootstrap::{self, Saved};
 use crate::engine::udp::nodes::Nodes;
-use crate::engine::udp::saved::Saved;
 use crate::proto::id::InfoHash;
 use crate::swarm::dht::{Goal, Outcome, Progress, Step};
 use crate::sys::outlet;
@@ -37,7 +36,7 @@ impl Visit {
     pub fn begin(port: u16, options: &Options, states: Option<&Path>) -> io::Result<Visit> {
         let saved = states.map_or_else(Saved::default, |states| Saved::load(states, options));
         let mut nodes = Nodes::open(port, options, &saved)?;
-        saved.nodes.iter().filter(|_| options.nodes.is_empty()).for_each(|addr| nodes.meet(*addr, false));
+        nodes.meet(if options.nodes.is_empty() { saved.nodes } else { Vec::new() }, false);
         Ok(Visit { nodes })
     }
 
@@ -46,7 +45,7 @@ impl Visit {
     pub fn enter(&mut self, options: &Options) -> Result<(), String> {
         let hosts = bootstrap::hosts(options);
         if options.nodes.is_empty() {
-            outlet::get().look_up(hosts).into_iter().for_each(|addr| self.nodes.meet(addr, true));
+            self.nodes.meet(outlet::get().look_up(hosts), true);
             let why = || "no node of the DHT answers; name one with --dht-node".to_string();
             return self.wait_for_nodes().then_some(()).ok_or_else(why);
         }
@@ -58,7 +57,7 @@ impl Visit {
             } else {
                 asked.push(shown(&host))
             }
-            addrs.into_iter().for_each(|addr| self.nodes.meet(addr, false));
+            self.nodes.meet(addrs, false);
         }
         if !asked.is_empty() {
             if self.wait_for_nodes() {
@@ -86,7 +85,7 @@ impl Visit {
 
     /// Seeks, and tells `on` what happens, until it is over. Returns what came of it in each family that was asked.
     pub fn seek(&mut self, goal: &Goal, on: &mut dyn FnMut(&Step)) -> Vec<Outcome> {
-        self.nodes.seek(TICKET, goal, goal);
+        self.nodes.seek(TICKET, goal);
         let mut outcomes = Vec::new();
         loop {
             for Progress { step, .. } in self.nodes.work() {
