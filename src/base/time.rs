@@ -4,16 +4,16 @@
 /// clock.
 pub type Time = core::time::Duration;
 
-/// When something is to be done again, and the time from that to the next.
+/// Something that is done again and again.
 pub struct Rhythm {
-    /// That moment.
+    /// When it is due.
     pub at: Time,
-    /// That time.
+    /// The time from then until it is due again.
     pub pace: Time,
 }
 
 impl Rhythm {
-    /// It is done `now`. It will be again after the pace, which doubles up to `most`.
+    /// It is done `now`, and is due again after the pace. Then the pace doubles, up to `most`.
     pub fn again(&mut self, now: Time, most: Time) {
         (self.at, self.pace) = (now + self.pace, most.min(2 * self.pace));
     }

@@ -11,7 +11,7 @@ use crate::proto::peer::mse::Policy;
 use crate::sys::{in_words, memory};
 use std::fmt;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,6 +102,15 @@ impl Options {
             }
         }
         settings.fix_roots();
+        let roots = settings.download_roots.split(':').filter(|root| !root.is_empty());
+        if let Some(root) = roots.map(Path::new).find(|root| is_in(&self.state, root)) {
+            let why = format!(
+                "{} is in {}, so a torrent could write into it what the daemon believes: name another folder with --state",
+                self.state.display(),
+                root.display()
+            );
+            return Err(DaemonError::Config(why));
+        }
         if !self.is_open && !is_guarded(&settings) {
             let why = format!(
                 "RPC at {} would be open to all: set rpc-username, rpc-password and rpc-authentication-required, or \
@@ -142,4 +151,16 @@ impl Options {
         config.states = Some(Arc::clone(&states.dir));
         config
     }
+}
+
+/// Whether `folder` is `root` or below it, also by a link.
+fn is_in(folder: &Path, root: &Path) -> bool {
+    without_links(folder).starts_with(without_links(root))
+}
+
+/// The path without symbolic links, as far as it exists.
+fn without_links(path: &Path) -> PathBuf {
+    let found = path.ancestors().find_map(|above| Some((above, fs::canonicalize(above).ok()?)));
+    let Some((above, real)) = found else { return path.into() };
+    path.strip_prefix(above).map_or_else(|_| path.into(), |rest| real.join(rest).components().collect())
 }

@@ -16,8 +16,8 @@ use std::io::{self, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// So many pieces, and so few to compare with. Their zeros need no disk, and they are small so that a check takes
-/// seconds.
+/// The number of pieces, and the small number to compare with. Their zeros need no disk, and they are small so that a
+/// check takes seconds.
 const MANY: usize = 1_600_000;
 const FEW: usize = LACKED;
 const LENGTH: usize = 1024;

@@ -4,12 +4,14 @@ use crate::common::content::Content;
 use crate::common::daemon::{Daemon, command};
 use crate::common::folder::Folder;
 use crate::common::process::Process;
+use crate::common::swarmlet::program;
 use crate::common::tools::{Tool, here};
 use crate::common::wait::{PATIENCE, wait_until};
 use rustix::process::Signal;
 use serde_json::json;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Command;
 
 const SIZE: usize = 1 << 20;
 
@@ -179,4 +181,14 @@ fn content_goes_only_below_the_folder_and_rpc_is_not_open_to_all() {
     refused(&["--config", &config.to_string_lossy()], 64);
     refused(&["--config", "/no/such"], 66);
     refused(&["--rpc", &daemon.rpc.to_string()], 69);
+    // In a state below the folder a torrent could bring settings.
+    symlink(&daemon.dir, folder.path().join("link")).unwrap();
+    for state in [daemon.dir.join("state"), folder.path().join("link/new/state"), daemon.dir.clone()] {
+        let mut command = Command::new(program());
+        command.arg("daemon").arg("--dir").arg(&daemon.dir).arg("--state").arg(&state);
+        let mut process = Process::start("refused", &mut command, folder.path());
+        assert_eq!(process.wait(PATIENCE).code(), Some(64), "{}", state.display());
+        assert!(process.stderr().contains("name another folder with --state"), "{}", process.stderr());
+    }
+    assert!(!daemon.dir.join("state").exists());
 }

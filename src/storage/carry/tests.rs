@@ -296,6 +296,16 @@ fn only_the_files_of_the_torrent_are_deleted() {
     fs::remove_file(stage.near.path().join("whole/mine")).unwrap();
     assert_eq!(delete(&old, Some(&Bitfield::full(have.len())), None, &Progress::default()), Vec::<String>::new());
     assert!(stage.has_nothing(stage.near.path()));
+    // A file that came after the check is another program's.
+    let stage = Stage::new();
+    let later = stage.path(stage.near.path(), 3);
+    fs::remove_file(&later).unwrap();
+    let found = stage.check(stage.open(stage.near.path()), Trust::State);
+    fs::write(&later, "a user's own").unwrap();
+    assert!(!found.have.is_full());
+    delete(&found.content, Some(&Bitfield::new(found.have.len())), None, &Progress::default());
+    assert_eq!(fs::read(&later).unwrap(), b"a user's own");
+    assert!(!stage.path(stage.near.path(), 1).exists());
     // Content that was never checked may be the user's.
     let stage = Stage::new();
     let told = delete(&stage.open(stage.near.path()), None, None, &Progress::default());

@@ -22,7 +22,7 @@ impl Default for Allowance {
 }
 
 impl Allowance {
-    /// So many packets are read in each period.
+    /// At most this many packets are read in each period.
     pub fn new(packets: u32, period: Time) -> Allowance {
         Allowance { packets, period, since: Time::ZERO, read: 0 }
     }

@@ -231,7 +231,7 @@ impl Node {
         }
     }
 
-    /// Answers the question with this transaction and so many bytes.
+    /// Answers a question. `asked`: its length in bytes, because the answer may only be some times as long.
     pub(super) fn reply(&mut self, to: SocketAddr, transaction: Vec<u8>, body: Body, asked: usize, turn: &mut Turn) {
         if !self.is_read_only(turn.now) {
             self.counts.answers_out += 1;
