@@ -187,7 +187,9 @@ fn a_torrent_names_a_node() {
     let (seed, named) = (Get::seed("seed", stage.path(), &stage.source), stage.path().join("named.torrent"));
     let node = format!("127.0.0.1:{}", seed.port);
     swarmlet(&stage.source, &["make", "a file.bin", "--node", &node, "-o", named.to_str().unwrap()]).code(0);
-    let _seeding = seed.arg(&named).with_dht(free_port()).start();
+    let seeding = seed.arg("--json").arg(&named).with_dht(free_port()).start();
+    // A node that a torrent names is asked once, so it has to be there.
+    wait_until("the seed has a node", PATIENCE, || dht(&seeding)["nodes"] == 0);
     let get = Get::new("get", stage.path()).args(&["--json", "-vv"]).with_dht(free_port());
     let get = get.arg(&named);
     get.run().assert_code(0);

@@ -1,8 +1,8 @@
 //! Deletes the files of a torrent, and the folders that are empty then.
 //!
 //! Floor 3. A file is deleted only if it is the torrent's: it was wanted and there when the content was checked, or
-//! swarmlet made it since, or it has a verified piece. If the content was not checked, only a resume state can tell that.
-//! A link is neither followed nor removed.
+//! swarmlet made it since, or it has a verified piece. If the content was not checked, only a resume state can tell
+//! that. A link is neither followed nor removed.
 
 use super::{Progress, remove_empty_folders, staging};
 use crate::proto::peer::bitfield::Bitfield;
