@@ -29,7 +29,7 @@ impl fmt::Display for Packet {
                     write!(f, ", {} of {torrents} torrents", some.len())?;
                 }
                 if let Some(Filters { seeds, peers }) = answer.filters.as_deref() {
-                    write!(f, ", about {:.0} seeds and {:.0} others", seeds.estimate(), peers.estimate())?;
+                    write!(f, ", about {} seeds and {} others", seeds.estimate(), peers.estimate())?;
                 }
                 Ok(())
             }

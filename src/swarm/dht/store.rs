@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(store.peers(&hash(1), 500, true, &mut rng).len(), 200);
         assert_eq!(store.peers(&hash(1), 50, false, &mut rng).len(), 50);
         let Filters { seeds, peers } = *store.filters(&hash(1)).unwrap();
-        assert!((seeds.estimate() - 100.0).abs() < 15.0 && (peers.estimate() - 200.0).abs() < 20.0);
+        assert!(seeds.estimate().abs_diff(100) < 15 && peers.estimate().abs_diff(200) < 20);
         assert!(store.filters(&hash(2)).is_none());
     }
 

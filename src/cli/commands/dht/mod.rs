@@ -284,8 +284,7 @@ fn scrape(info_hash: InfoHash, given: &Parsed) -> Result<Exit, Failure> {
     let (questions, answers) = sums(&outcomes);
     // The families know different peers, but most peers have addresses of both.
     let filters = outcomes.iter().filter_map(|outcome| outcome.scrape.as_deref());
-    let counts =
-        filters.map(|Filters { seeds, peers }| (seeds.estimate().round() as u32, peers.estimate().round() as u32));
+    let counts = filters.map(|Filters { seeds, peers }| (seeds.estimate(), peers.estimate()));
     let counts = counts.reduce(|(seeds, peers), other| (seeds.max(other.0), peers.max(other.1)));
     if given.has("json") {
         let mut object = Object::new("done");
