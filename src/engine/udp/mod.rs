@@ -9,7 +9,6 @@
 pub mod bootstrap;
 pub mod nodes;
 mod order;
-pub mod saved;
 mod schedule;
 mod thread;
 
@@ -18,7 +17,8 @@ use self::thread::{Orders, Shown, Thread};
 use crate::engine::config::Config;
 use crate::engine::input::Input;
 use crate::swarm::dht::Figures;
-use crate::sys::lock;
+use crate::sys::wake::Wake;
+use crate::sys::{in_words, lock};
 use crossbeam_channel::{Receiver, Sender};
 use std::io;
 use std::time::Duration;
@@ -30,13 +30,12 @@ const LAST_SAVE: Duration = Duration::from_millis(500);
 /// Most orders that wait before nodes that peers name are ignored.
 const MOST_WAITING: usize = 400;
 
-/// A handle to the DHT; `None`: it is switched off.
-pub struct Dht(Option<Handle>);
-
-struct Handle {
+/// A handle to the DHT.
+pub struct Dht {
+    /// If the DHT is switched off, nobody hears them.
     orders: Orders,
     figures: Shown,
-    /// The thread, until it is started.
+    /// The thread, until it is started; `None` from the beginning if the DHT is switched off.
     thread: Option<Box<Thread>>,
     /// It is disconnected when the thread has ended.
     ended: Receiver<()>,
@@ -45,21 +44,24 @@ struct Handle {
 impl Dht {
     /// Prepares the DHT, if `config` wants it. Peers that it finds go to `manager`. We announce `port`.
     pub fn prepare(config: &Config, port: u16, manager: &Sender<Input>) -> io::Result<Dht> {
-        let Some(options) = config.dht.clone() else { return Ok(Dht(None)) };
-        let states = options.folder.clone().or_else(|| config.states.clone());
-        let ((orders, inbox), (ends, ended)) = (Orders::new()?, crossbeam_channel::bounded(0));
-        let (manager, own, figures) = (manager.clone(), orders.clone(), Shown::default());
-        let thread = Thread { options, port, states, manager, orders: own, inbox, figures: figures.clone(), ends };
-        Ok(Dht(Some(Handle { orders, figures, thread: Some(Box::new(thread)), ended })))
+        let ((sender, inbox), (ends, ended)) = (crossbeam_channel::unbounded(), crossbeam_channel::bounded(0));
+        let orders = Orders { sender, wake: Wake::new()? };
+        let (manager, figures) = (manager.clone(), Shown::default());
+        let (own_orders, own_figures) = (orders.clone(), figures.clone());
+        let thread = config.dht.clone().map(|options| {
+            let states = options.folder.clone().or_else(|| config.states.clone());
+            Box::new(Thread { options, port, states, manager, orders: own_orders, inbox, figures: own_figures, ends })
+        });
+        Ok(Dht { orders, figures, thread, ended })
     }
 
     /// Starts the thread, if it does not run.
     pub fn start(&mut self) {
-        let Some(thread) = self.0.as_mut().and_then(|handle| handle.thread.take()) else { return };
+        let Some(thread) = self.thread.take() else { return };
         let builder = std::thread::Builder::new().name("dht".into()).stack_size(STACK_BYTES);
-        if let Err(error) = builder.spawn(move || thread.run()) {
-            log::warn!("can't start a thread for the DHT: {error}");
-        }
+        let port = thread.port;
+        let failed = move |error: io::Error| log::warn!("there is no DHT at UDP port {port}: {}", in_words(&error));
+        builder.spawn(move || thread.run().unwrap_or_else(failed)).map_or_else(failed, drop);
     }
 
     /// Gives the thread an order. The first torrent starts it.
@@ -68,24 +70,24 @@ impl Dht {
             self.start();
         }
         // Our outer port may be known before the thread runs.
-        let is_taken = |handle: &&Handle| handle.thread.is_none() || matches!(order, Order::Outside { .. });
-        let Some(handle) = self.0.as_ref().filter(is_taken) else { return };
+        let is_early = self.thread.is_some() && !matches!(order, Order::Outside { .. });
         // Peers may name any number of nodes.
-        if !matches!(order, Order::Meet { .. }) || handle.orders.sender.len() < MOST_WAITING {
-            handle.orders.give(order);
+        let is_too_much = matches!(order, Order::Meet { .. }) && self.orders.sender.len() >= MOST_WAITING;
+        if !is_early && !is_too_much {
+            self.orders.give(order);
         }
     }
 
     /// How the nodes of both families are, together; `None`: there are none.
     pub fn figures(&self) -> Option<Figures> {
-        lock(&self.0.as_ref()?.figures).clone()
+        lock(&self.figures).clone()
     }
 
     /// The process ends: the thread saves the nodes. Waits a moment for that.
     pub fn end(&mut self) {
         self.order(Order::End);
-        if let Some(handle) = self.0.as_ref().filter(|handle| handle.thread.is_none()) {
-            let _ = handle.ended.recv_timeout(LAST_SAVE);
+        if self.thread.is_none() {
+            let _ = self.ended.recv_timeout(LAST_SAVE);
         }
     }
 }

@@ -3,8 +3,7 @@
 //! Floor 3, part of [`udp`](super). [`Nodes`] needs no manager: the thread of a run uses it, and so does the command
 //! that only looks around in the DHT.
 
-use super::bootstrap::is_local;
-use super::saved::Saved;
+use super::bootstrap::{Saved, is_local};
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
 use crate::engine::config::Dht as Options;
@@ -12,18 +11,15 @@ use crate::proto::id::InfoHash;
 use crate::proto::krpc::{MOST_READ, NodeId};
 use crate::swarm::dht::token::Secret;
 use crate::swarm::dht::{Config, Figures, Goal, Input, Node, Output, Progress};
+use crate::swarm::meeting::allowance::Allowance;
 use crate::sys::outlet::{self, Udp};
 use crate::sys::wake::{Wake, wait};
 use crate::sys::{in_words, random};
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
-/// The nodes of each family hear those of the other this often, to name them to others.
-const EXCHANGE: Time = Time::from_secs(300);
-/// The timer comes no sooner after the one before.
-const LEAST_PAUSE: Time = Time::from_millis(10);
 /// Most packets that are read ...
 const PACKETS: u32 = 200;
 /// ... in this time. What comes beyond stays in the kernel, which drops what its buffer does not hold: so a flood costs
@@ -40,18 +36,12 @@ pub struct Nodes {
     began: Instant,
     /// How lookups go on, for others.
     found: Vec<Progress>,
-    exchange: Time,
-    /// When the present [`PERIOD`] began ...
-    period: Time,
-    /// ... and how many packets were read in it.
-    read: u32,
+    allowance: Allowance,
 }
 
 struct Family {
     socket: Udp,
     node: Node,
-    /// The timer came last then.
-    timer: Time,
 }
 
 impl Nodes {
@@ -73,10 +63,10 @@ impl Nodes {
                 port,
                 allow_local,
             };
-            families.push(Family { socket, node: Node::new(config, Time::ZERO), timer: Time::ZERO });
+            families.push(Family { socket, node: Node::new(config, Time::ZERO) });
         }
-        let (began, period) = (Instant::now(), Time::ZERO);
-        Ok(Nodes { families, rng, began, found: Vec::new(), exchange: EXCHANGE, period, read: 0 })
+        let (began, allowance) = (Instant::now(), Allowance::new(PACKETS, PERIOD));
+        Ok(Nodes { families, rng, began, found: Vec::new(), allowance })
     }
 
     /// Binds new sockets, because the interface of the old ones may be gone. If it is there, the old ones hold the
@@ -103,20 +93,12 @@ impl Nodes {
         self.tell(addr.is_ipv6(), if is_router { Input::Router(addr) } else { Input::Node(addr) });
     }
 
-    /// The router says that this is our address.
-    pub fn is_at(&mut self, ip: IpAddr) {
-        self.tell(ip.is_ipv6(), Input::Address(ip));
-    }
-
-    /// Wants something of both families; what of each may differ. A [`Step::Over`](crate::swarm::dht::Step::Over)
-    /// follows of each that knows nodes.
-    pub fn seek(&mut self, ticket: InfoHash, of_v4: &Goal, of_v6: &Goal) {
-        for (is_v6, goal) in [(false, of_v4), (true, of_v6)] {
-            let is_of_other = matches!(goal, Goal::Ping(addr) if addr.is_ipv6() != is_v6);
-            if !is_of_other {
-                self.tell(is_v6, Input::Seek { ticket, goal: goal.clone() });
-            }
-        }
+    /// Wants something of both families. A [`Step::Over`](crate::swarm::dht::Step::Over) follows of each that knows
+    /// nodes.
+    pub fn seek(&mut self, ticket: InfoHash, goal: &Goal) {
+        let can = |is_v6: &bool| !matches!(goal, Goal::Ping(addr) if addr.is_ipv6() != *is_v6);
+        let seek = |is_v6| self.tell(is_v6, Input::Seek { ticket, goal: goal.clone() });
+        BOTH.into_iter().filter(can).for_each(seek);
     }
 
     /// Whether it is under way. A family that knows no node does not count, because it may never know one.
@@ -131,7 +113,7 @@ impl Nodes {
     }
 
     /// Tells the node of a family something, if there is one, and carries out what follows.
-    fn tell(&mut self, is_v6: bool, input: Input) {
+    pub fn tell(&mut self, is_v6: bool, input: Input) {
         let (mut out, mut met, now) = (Vec::new(), Vec::new(), self.now());
         let Some(family) = self.families.iter_mut().find(|family| family.socket.is_v6() == is_v6) else { return };
         family.node.handle(input, now, &mut self.rng, &mut out);
@@ -142,7 +124,7 @@ impl Nodes {
                     let failed = family.socket.send_to(&bytes, to).err();
                     failed.iter().for_each(|error| log::trace!("{to}: can't send: {}", in_words(error)));
                 }
-                Output::Met(others) => met.extend(others),
+                Output::Met(addr) => met.push(addr),
                 Output::Progress(progress) => self.found.push(progress),
             }
         }
@@ -154,17 +136,11 @@ impl Nodes {
     pub fn work(&mut self) -> Vec<Progress> {
         let now = self.now();
         for is_v6 in BOTH {
-            let is_due = |family: &&mut Family| family.due(now).is_some_and(|due| due <= now);
+            let is_due = |family: &&mut Family| family.node.next_wake(now).is_some_and(|at| at <= now);
             if let Some(family) = self.family(is_v6).filter(is_due) {
-                family.timer = now;
+                let known = family.node.contacts(now);
                 self.tell(is_v6, Input::Timer);
-            }
-        }
-        if self.exchange <= now {
-            self.exchange = now + EXCHANGE;
-            for is_v6 in BOTH {
-                let others = self.family(!is_v6).map(|family| family.node.contacts(now));
-                others.into_iter().for_each(|others| self.tell(is_v6, Input::Others(others)));
+                self.tell(!is_v6, Input::Others(known));
             }
         }
         std::mem::take(&mut self.found)
@@ -173,31 +149,30 @@ impl Nodes {
     /// Waits until a packet comes, something is due, somebody wakes us, or until `until`. Reads the packets.
     pub fn wait(&mut self, wake: Option<&Wake>, until: Option<Time>) {
         let now = self.now();
-        if now >= self.period + PERIOD {
-            (self.period, self.read) = (now, 0);
-        }
-        let deaf_until = (self.read >= PACKETS).then_some(self.period + PERIOD);
-        let due = self.families.iter().map(|family| family.due(now)).fold(sooner(until, deaf_until), sooner);
+        let deaf_until = self.allowance.used_up_until(now);
+        let due = self.families.iter().map(|family| family.node.next_wake(now));
+        let due = due.fold(sooner(until, deaf_until), sooner);
         let sockets = self.families.iter().filter(|_| deaf_until.is_none()).map(|family| family.socket.as_fd());
         let sources: Vec<BorrowedFd> = wake.map(AsFd::as_fd).into_iter().chain(sockets).collect();
         wait(&sources, due.map(|due| due.saturating_sub(now)));
         wake.into_iter().for_each(Wake::clear);
-        if deaf_until.is_none() {
-            BOTH.into_iter().for_each(|is_v6| self.read(is_v6));
-        }
+        BOTH.into_iter().for_each(|is_v6| self.read(is_v6));
     }
 
     /// Reads the packets that wait in a socket, as far as the limit allows. No family takes all of it at once.
     fn read(&mut self, is_v6: bool) {
         // One byte more than the longest packet that is read, so that one that is longer is recognized.
         let mut buffer = [0; MOST_READ + 1];
-        let most = PACKETS.min(self.read + PACKETS / 2);
-        while self.read < most
-            && let Some((from, length)) = self.family(is_v6).and_then(|family| family.socket.receive_from(&mut buffer))
-        {
-            self.read += 1;
-            let bytes = &buffer[..length];
-            if length <= MOST_READ && is_of_dht(bytes) {
+        for _ in 0..PACKETS / 2 {
+            let is_heard = self.allowance.used_up_until(self.now()).is_none();
+            let family = self.family(is_v6).filter(|_| is_heard);
+            let Some((from, length)) = family.and_then(|family| family.socket.receive_from(&mut buffer)) else {
+                return;
+            };
+            let (bytes, now) = (&buffer[..length], self.now());
+            // A packet of the DHT is a bencoded dict. uTP begins with a byte whose low half is 1, the answer of a
+            // tracker with 0: they may share the port one day.
+            if self.allowance.take(now) && bytes.starts_with(b"d") {
                 self.tell(is_v6, Input::Packet { from, bytes });
             }
         }
@@ -221,21 +196,6 @@ impl Nodes {
     }
 }
 
-impl Family {
-    /// When the timer is to come.
-    fn due(&self, now: Time) -> Option<Time> {
-        self.node.next_wake(now).map(|at| at.max(self.timer + LEAST_PAUSE))
-    }
-}
-
-/// Whether a datagram is of the DHT: a bencoded dict (libtorrent's rule). uTP begins with a byte whose low half is 1,
-/// the answer of a tracker with 0: they may share the port one day.
-fn is_of_dht(bytes: &[u8]) -> bool {
-    /// Bytes of the shortest packet.
-    const LEAST: usize = 20;
-    bytes.len() > LEAST && bytes.first() == Some(&b'd') && bytes.last() == Some(&b'e')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,6 +203,7 @@ mod tests {
     use std::net::UdpSocket;
 
     const WISH: InfoHash = InfoHash([7; 20]);
+    const PING: &[u8] = b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe";
 
     fn port(nodes: &Nodes) -> u16 {
         nodes.saved().port
@@ -259,7 +220,7 @@ mod tests {
         let mut first = nodes(&[("127.0.0.1", 9)]);
         let mut second = nodes(&[("127.0.0.1", port(&first))]);
         let addr: SocketAddr = ([127, 0, 0, 1], port(&first)).into();
-        second.seek(WISH, &Goal::Ping(addr), &Goal::Ping(addr));
+        second.seek(WISH, &Goal::Ping(addr));
         let end = Instant::now() + Time::from_secs(20);
         let outcome = loop {
             assert!(Instant::now() < end, "it answers");
@@ -281,7 +242,7 @@ mod tests {
         let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
         let mut asking = nodes(&[("127.0.0.1", 9)]);
         let goal = Goal::Ping(silent.local_addr().unwrap());
-        asking.seek(WISH, &goal, &goal);
+        asking.seek(WISH, &goal);
         let end = Instant::now() + Time::from_secs(20);
         let outcome = loop {
             assert!(Instant::now() < end, "it is given up");
@@ -298,7 +259,7 @@ mod tests {
     fn nothing_is_told_of_a_wish_that_was_given_up() {
         let mut asking = nodes(&[("127.0.0.1", 9)]);
         let goal = Goal::Ping(([127, 0, 0, 1], 9).into());
-        asking.seek(WISH, &goal, &goal);
+        asking.seek(WISH, &goal);
         assert_eq!(asking.found.len(), 1, "it is asked");
         asking.cancel(WISH);
         assert!(asking.work().is_empty() && !asking.is_seeking(WISH));
@@ -315,12 +276,15 @@ mod tests {
     }
 
     #[test]
-    fn datagrams_are_told_apart_by_their_first_bytes() {
-        assert!(is_of_dht(b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe"));
-        let utp = [0x21; 20];
-        for other in [&utp[..], b"\0\0\0\x01aaaaaaaaaaaaaaaaaaaaaae", b"", b"de", b"d1:y1:qe", &[b'd'; 60]] {
-            assert!(!is_of_dht(other), "{other:?}");
+    fn only_datagrams_of_the_dht_are_answered() {
+        let (mut asked, asking) = (nodes(&[("127.0.0.1", 9)]), UdpSocket::bind("127.0.0.1:0").unwrap());
+        let at = ("127.0.0.1", port(&asked));
+        for other in [&[0x21; 20][..], b"\0\0\0\x01aaaaaaaaaaaaaaaaaaaaaae", b"", b"de", b"d1:y1:qe", &[b'd'; 1600]] {
+            asking.send_to(other, at).unwrap();
         }
+        asking.send_to(PING, at).unwrap();
+        asked.wait(None, Some(Time::ZERO));
+        assert_eq!((asked.figures().queries_in, asked.figures().answers_out), (1, 1));
     }
 
     #[test]
@@ -328,17 +292,16 @@ mod tests {
         let mut flooded = nodes(&[("127.0.0.1", 9)]);
         let liar = UdpSocket::bind("127.0.0.1:0").unwrap();
         for _ in 0..3 * PACKETS {
-            liar.send_to(b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe", ("127.0.0.1", port(&flooded)))
-                .unwrap();
+            liar.send_to(PING, ("127.0.0.1", port(&flooded))).unwrap();
         }
         // A period that does not end during this test.
-        flooded.period = flooded.now() + Time::from_secs(3600);
+        flooded.allowance = Allowance::new(PACKETS, Time::from_secs(3600));
         for read in [PACKETS / 2, PACKETS, PACKETS] {
             flooded.wait(None, Some(Time::ZERO));
-            assert_eq!(flooded.read, read, "the other family has half of it");
+            assert_eq!(flooded.allowance.read, read, "the other family has half of it");
         }
-        flooded.period = Time::ZERO;
+        flooded.allowance = Allowance::new(PACKETS, PERIOD);
         flooded.wait(None, None);
-        assert!(flooded.read > 0 && flooded.figures().answers_out < 60, "one address gets few answers");
+        assert!(flooded.allowance.read > 0 && flooded.figures().answers_out < 60, "one address gets few answers");
     }
 }

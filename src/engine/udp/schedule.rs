@@ -39,8 +39,8 @@ pub struct Turn {
     vain: u8,
     /// When it is its turn; `None`: it is being looked up.
     at: Option<Time>,
-    /// The lookup has found somebody else who has it.
-    pub found: bool,
+    /// How many peers the lookup found in a family. One of them is us, as soon as we were announced.
+    pub found: usize,
     /// How many nodes of a family were told that we are a peer.
     pub announced: usize,
 }
@@ -50,7 +50,7 @@ impl Schedule {
     /// keeps its turn.
     pub fn add(&mut self, torrent: TorrentId, info_hash: InfoHash, is_seed: bool, at: Time) {
         let is_new = !self.torrents.contains_key(&info_hash);
-        let new = Turn { torrent, is_seed, vain: 0, at: None, found: false, announced: 0 };
+        let new = Turn { torrent, is_seed, vain: 0, at: None, found: 0, announced: 0 };
         let turn = self.torrents.entry(info_hash).or_insert(new);
         (turn.torrent, turn.is_seed) = (torrent, is_seed);
         if is_new || turn.at.is_some_and(|before| before > at && turn.vain == 0) {
@@ -68,9 +68,7 @@ impl Schedule {
 
     /// A torrent is complete.
     pub fn is_complete(&mut self, info_hash: &InfoHash) {
-        if let Some(turn) = self.torrents.get_mut(info_hash) {
-            turn.is_seed = true;
-        }
+        self.torrents.get_mut(info_hash).into_iter().for_each(|turn| turn.is_seed = true);
     }
 
     /// Removes a torrent.
@@ -99,7 +97,7 @@ impl Schedule {
         let (_, info_hash) = self.queue.pop_first()?;
         self.from = now + APART.min(EVERY / self.torrents.len() as u32);
         let turn = self.torrents.get_mut(&info_hash)?;
-        (turn.at, turn.found, turn.announced) = (None, false, 0);
+        (turn.at, turn.found, turn.announced) = (None, 0, 0);
         Some((info_hash, *turn))
     }
 
@@ -108,11 +106,11 @@ impl Schedule {
         self.torrents.get_mut(info_hash).filter(|turn| turn.at.is_none())
     }
 
-    /// A lookup has ended. It was in vain if no peer was found, which does not matter to a seed, or if too few nodes
-    /// took the announce: at first we know few nodes, and those next to the torrent are others.
+    /// A lookup has ended. It was in vain if no peer beside us was found, which does not matter to a seed, or if too few
+    /// nodes took the announce: at first we know few nodes, and those next to the torrent are others.
     pub fn ended(&mut self, info_hash: InfoHash, now: Time) {
         let Some(turn) = self.running(&info_hash) else { return };
-        let is_vain = turn.announced < K || !(turn.found || turn.is_seed);
+        let is_vain = turn.announced < K || turn.found < 2 && !turn.is_seed;
         let pause = if is_vain { EVERY.min(AGAIN * 2u32.pow(u32::from(turn.vain.min(8)))) } else { EVERY };
         turn.vain = if is_vain { turn.vain.saturating_add(1) } else { 0 };
         self.wait_until(info_hash, now + pause);
@@ -140,14 +138,14 @@ mod tests {
         schedule
     }
 
-    fn end_lookup(schedule: &mut Schedule, info_hash: InfoHash, found: bool, announced: usize, now: Time) {
+    fn end_lookup(schedule: &mut Schedule, info_hash: InfoHash, found: usize, announced: usize, now: Time) {
         let turn = schedule.running(&info_hash).expect("it is being looked up");
         (turn.found, turn.announced) = (found, announced);
         schedule.ended(info_hash, now);
     }
 
     /// When lookups begin until `end`, if each takes `takes`.
-    fn lookups(schedule: &mut Schedule, takes: Time, found: bool, end: Time) -> Vec<(u64, TorrentId)> {
+    fn lookups(schedule: &mut Schedule, takes: Time, found: usize, end: Time) -> Vec<(u64, TorrentId)> {
         let (mut begun, mut running, mut now) = (Vec::new(), BTreeSet::new(), Time::ZERO);
         loop {
             let ends = running.first().map(|(at, _)| *at);
@@ -171,9 +169,10 @@ mod tests {
             let begun = lookups(&mut schedule(1, is_seed), Time::from_secs(1), found, Time::from_secs(3600));
             begun.into_iter().map(|(at, _)| at).collect()
         };
-        assert_eq!(times(false, true), [0, 901, 1802, 2703]);
-        assert_eq!(times(true, false), [0, 901, 1802, 2703]);
-        assert_eq!(times(false, false), [0, 6, 17, 38, 79, 160, 321, 642, 1283, 2184, 3085]);
+        assert_eq!(times(false, 2), [0, 901, 1802, 2703]);
+        assert_eq!(times(true, 0), [0, 901, 1802, 2703]);
+        assert_eq!(times(false, 1), times(false, 0), "the one that is found is us");
+        assert_eq!(times(false, 0), [0, 6, 17, 38, 79, 160, 321, 642, 1283, 2184, 3085]);
     }
 
     #[test]
@@ -181,7 +180,7 @@ mod tests {
         let mut one = schedule(1, true);
         let mut announced = |at: u64, nodes| {
             one.begin(Time::from_secs(at)).expect("it is due");
-            end_lookup(&mut one, hash(0), true, nodes, Time::from_secs(at));
+            end_lookup(&mut one, hash(0), 0, nodes, Time::from_secs(at));
             one.next().unwrap().as_secs()
         };
         assert_eq!([announced(0, 0), announced(5, K - 1), announced(15, K)], [5, 15, 915]);
@@ -191,7 +190,7 @@ mod tests {
     fn what_one_lookup_found_does_not_count_for_the_next() {
         let (mut one, later) = (schedule(1, false), Time::from_secs(900));
         one.begin(Time::ZERO).expect("it is due");
-        end_lookup(&mut one, hash(0), true, K, Time::ZERO);
+        end_lookup(&mut one, hash(0), 2, K, Time::ZERO);
         one.begin(later).expect("it is due");
         one.ended(hash(0), later);
         assert_eq!(one.next(), Some(later + AGAIN));
@@ -200,12 +199,12 @@ mod tests {
     #[test]
     fn thousands_of_torrents_take_turns() {
         let mut many = schedule(5000, true);
-        let begun = lookups(&mut many, Time::from_secs(10), false, Time::from_secs(1900));
+        let begun = lookups(&mut many, Time::from_secs(10), 0, Time::from_secs(1900));
         let first: BTreeSet<u64> = begun.iter().take(5000).map(|(_, torrent)| torrent.0).collect();
         assert_eq!(first.len(), 5000, "each once before one comes again");
         assert!((890..=910).contains(&begun[4999].0), "{:?}", begun[4999]);
         assert!((9_900..=10_600).contains(&begun.len()), "{}", begun.len());
-        let slow = lookups(&mut schedule(5000, true), Time::from_secs(60), false, Time::from_secs(600));
+        let slow = lookups(&mut schedule(5000, true), Time::from_secs(60), 0, Time::from_secs(600));
         assert!((990..=1000).contains(&slow.len()), "a hundred at a time: {}", slow.len());
     }
 
@@ -227,7 +226,7 @@ mod tests {
         let mut both = schedule(2, true);
         let (at, later) = (Time::from_secs(1), Time::from_secs(10));
         let (info_hash, _) = both.begin(at).expect("it is due");
-        end_lookup(&mut both, info_hash, true, K, at);
+        end_lookup(&mut both, info_hash, 2, K, at);
         both.begin(later).expect("the other is due");
         assert_eq!(both.all_again(later).len(), 2);
         assert_eq!((0..3).filter(|n| both.begin(later + APART * (n + 1)).is_some()).count(), 2);

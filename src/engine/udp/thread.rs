@@ -2,10 +2,9 @@
 //!
 //! Floor 3, part of [`udp`](super). It does what the manager orders, and ends with the process.
 
-use super::bootstrap::{self, Entrance, FEW};
+use super::bootstrap::{self, Entrance, FEW, Saved};
 use super::nodes::Nodes;
 use super::order::Order;
-use super::saved::{self, Saved};
 use super::schedule::{Schedule, Turn};
 use crate::base::time::{Time, sooner};
 use crate::base::units::count;
@@ -14,12 +13,12 @@ use crate::engine::input::Input;
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crate::storage::resume::StateDir;
-use crate::swarm::dht::{Announce, Figures, Goal, Outcome, Progress, Step};
+use crate::swarm::dht::{self, Announce, Figures, Goal, Outcome, Progress, Step};
 use crate::swarm::event::Event;
 use crate::swarm::meeting::source::Source;
 use crate::sys::wake::Wake;
 use crate::sys::{in_words, lock, outlet};
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 use crossbeam_channel::{Receiver, Sender};
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -31,16 +30,10 @@ const SAVE_EVERY: Time = Time::from_secs(900);
 #[derive(Clone)]
 pub struct Orders {
     pub sender: Sender<Order>,
-    wake: Wake,
+    pub wake: Wake,
 }
 
 impl Orders {
-    /// There, and where the thread gets them.
-    pub fn new() -> io::Result<(Orders, Receiver<Order>)> {
-        let (wake, (sender, inbox)) = (Wake::new()?, crossbeam_channel::unbounded());
-        Ok((Orders { sender, wake }, inbox))
-    }
-
     /// Gives an order.
     pub fn give(&self, order: Order) {
         // It fails if the thread has ended because it got no socket.
@@ -81,15 +74,10 @@ struct Work {
 }
 
 impl Thread {
-    /// Follows orders, until the process ends.
-    pub fn run(self) {
+    /// Follows orders, until the process ends. Fails if it gets no socket.
+    pub fn run(self) -> io::Result<()> {
         let saved = self.states.as_ref().map_or_else(Saved::default, |states| Saved::load(&states.path, &self.options));
-        let mut nodes = match Nodes::open(self.port, &self.options, &saved) {
-            Ok(nodes) => nodes,
-            Err(error) => {
-                return log::warn!("there is no DHT: can't use UDP port {}: {}", self.port, in_words(&error));
-            }
-        };
+        let mut nodes = Nodes::open(self.port, &self.options, &saved)?;
         saved.nodes.iter().for_each(|addr| nodes.meet(*addr, false));
         let mut work = Work {
             entrance: Entrance::new(saved.nodes.len(), !self.options.nodes.is_empty()),
@@ -103,6 +91,7 @@ impl Thread {
         while work.turn() {}
         work.save();
         drop(work.thread.ends);
+        Ok(())
     }
 }
 
@@ -126,7 +115,7 @@ impl Work {
                 Order::LookUp(hosts) if self.nodes.figures().good < FEW => self.look_up(hosts, false),
                 Order::LookUp(_) => {}
                 Order::Outside { port, ip } => {
-                    ip.into_iter().for_each(|ip| self.nodes.is_at(ip));
+                    ip.into_iter().for_each(|ip| self.nodes.tell(ip.is_ipv6(), dht::Input::Address(ip)));
                     let seen = |port: Option<u16>| port.unwrap_or(self.thread.port);
                     if seen(port) != seen(std::mem::replace(&mut self.outer_port, port)) {
                         // Nodes must not name the old one until the next turn of each torrent.
@@ -164,12 +153,8 @@ impl Work {
         log::debug!("looking up {info_hash} in the DHT");
         // It says that the DHT is asked.
         self.tell(torrent, Vec::new());
-        let goal = |outer: Option<u16>| {
-            let (port, is_mapped) = (outer.unwrap_or(self.thread.port), outer.is_some());
-            Goal::Peers { info_hash, announce: Some(Announce { port, is_mapped, is_seed }) }
-        };
-        // With IPv6, no router translates ports.
-        self.nodes.seek(info_hash, &goal(self.outer_port), &goal(None));
+        let announce = Some(Announce { outer_port: self.outer_port, is_seed });
+        self.nodes.seek(info_hash, &Goal::Peers { info_hash, announce });
     }
 
     fn take(&mut self, Progress { ticket: info_hash, step }: Progress, now: Time) {
@@ -177,17 +162,13 @@ impl Work {
         let torrent = turn.torrent;
         match step {
             Step::Answered { new: peers, .. } if !peers.is_empty() => {
-                let external = self.nodes.figures().external;
-                let ports = [self.thread.port, self.outer_port.unwrap_or(self.thread.port)];
-                turn.found |= peers.iter().any(|peer| !ports.iter().any(|port| is_us(*peer, *port, external)));
                 log::debug!("{} of {} found in the DHT", count(peers.len(), "peer"), info_hash);
                 self.tell(torrent, peers);
             }
-            Step::Over(Outcome { questions, answers, announced: nodes, .. }) => {
-                turn.announced = turn.announced.max(nodes as usize);
-                log::debug!(
-                    "looked up {info_hash} in the DHT: {answers} of {questions} questions answered, announced to {nodes} nodes"
-                );
+            Step::Over(Outcome { questions, answers, peers, announced: nodes, .. }) => {
+                turn.found = turn.found.max(peers);
+                turn.announced = turn.announced.max(nodes);
+                log::debug!("looked up {info_hash}: {answers} of {questions} answered, announced to {nodes} nodes");
                 if !self.nodes.is_seeking(info_hash) {
                     self.nodes.cancel(info_hash);
                     self.schedule.ended(info_hash, now);
@@ -220,30 +201,9 @@ impl Work {
         if saved.nodes.len() < FEW.min(self.known.max(1)) {
             return;
         }
-        match states.write(saved::name(&self.thread.options), saved.text().as_bytes(), false) {
+        match states.write(bootstrap::file_name(&self.thread.options), saved.text().as_bytes(), false) {
             Ok(()) => self.known = saved.nodes.len(),
             Err(error) => log::warn!("can't save the nodes of the DHT: {}", in_words(&error)),
         }
-    }
-}
-
-/// Whether a peer that is found seems to be us: once we were announced, nodes name us, too. (Many others have the same
-/// port. The address that others see is known of one family.)
-fn is_us(peer: SocketAddr, port: u16, external: Option<IpAddr>) -> bool {
-    let is_other = |ip: IpAddr| ip != peer.ip() && ip.is_ipv6() == peer.is_ipv6();
-    peer.port() == port && !external.is_some_and(is_other)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_those_that_are_found_we_are_the_one_at_our_port_and_address() {
-        let is_us = |peer: &str, external: &str| is_us(peer.parse().unwrap(), 6881, external.parse().ok());
-        assert!(
-            is_us("8.8.8.8:6881", "8.8.8.8") && is_us("8.8.8.8:6881", "") && is_us("[2001:db8::1]:6881", "8.8.8.8")
-        );
-        assert!(!is_us("8.8.8.8:6881", "8.8.8.9") && !is_us("8.8.8.8:6882", "8.8.8.8") && !is_us("8.8.8.8:6882", ""));
     }
 }

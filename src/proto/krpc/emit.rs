@@ -52,13 +52,8 @@ impl Packet {
 }
 
 impl Query {
-    /// Its name on the wire.
-    pub fn method(&self) -> &'static str {
-        self.wire().0
-    }
-
     /// Its name, and its arguments beside `id`.
-    fn wire(&self) -> (&'static str, Entries) {
+    pub(super) fn wire(&self) -> (&'static str, Entries) {
         match self {
             Query::Ping => ("ping", vec![]),
             Query::FindNode(target) => ("find_node", vec![("target", bytes(&target.0))]),
@@ -69,8 +64,7 @@ impl Query {
             }
             Query::Announce { info_hash, port, implied_port, token, seed } => {
                 let (port, seed) = (("port", Some(u64::from(*port).into())), ("seed", flag(*seed)));
-                let implied_port = ("implied_port", flag(*implied_port));
-                let token = ("token", bytes(token));
+                let (implied_port, token) = (("implied_port", flag(*implied_port)), ("token", bytes(token)));
                 ("announce_peer", vec![("info_hash", bytes(&info_hash.0)), implied_port, port, seed, token])
             }
         }

@@ -52,16 +52,18 @@ mod bloom;
 mod emit;
 mod node_id;
 mod parse;
-mod show;
 #[cfg(test)]
 mod tests;
 
 use super::id::InfoHash;
+use crate::base::hex::to_hex;
+use crate::base::path::for_terminal;
 pub use bloom::{Bloom, Filters};
 use core::net::SocketAddr;
 pub use emit::MOST_SENT;
 pub use node_id::NodeId;
 pub use parse::MOST_READ;
+use std::fmt;
 
 /// Whether this build has the DHT. (What follows from it is left out by the compiler.)
 // Feature: dht.
@@ -217,4 +219,37 @@ pub struct Unread {
     /// If it is a question, its transaction: it may get an error. Anything else gets no answer, so that two nodes never
     /// throw errors at each other.
     pub transaction: Option<Vec<u8>>,
+}
+
+/// One line, in the style in which tcpdump shows DNS: the transaction, then `method? what`, or what came back. It is safe
+/// on a terminal: `6161 get_peers? 0123..., from 4567...`,
+/// `6161 from 89ab..., 8 nodes, 3 peers, a token`.
+impl fmt::Display for Packet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", to_hex(&self.transaction))?;
+        match &self.body {
+            Body::Query { from, read_only, query, .. } => {
+                write!(f, "{}?", query.wire().0)?;
+                match query {
+                    Query::Ping => {}
+                    Query::FindNode(target) | Query::Sample(target) => write!(f, " {target}")?,
+                    Query::GetPeers { info_hash, .. } => write!(f, " {info_hash}")?,
+                    Query::Announce { info_hash, port, .. } => write!(f, " {info_hash} at port {port}")?,
+                }
+                write!(f, ", from {from}{}", if *read_only { ", read-only" } else { "" })
+            }
+            Body::Answer(answer) => {
+                write!(f, "from {}, {} nodes, {} peers", answer.id, answer.nodes.len(), answer.peers.len())?;
+                write!(f, "{}", if answer.token.is_some() { ", a token" } else { "" })?;
+                if let Some(Samples { torrents, some }) = &answer.samples {
+                    write!(f, ", {} of {torrents} torrents", some.len())?;
+                }
+                if let Some(Filters { seeds, peers }) = answer.filters.as_deref() {
+                    write!(f, ", about {} seeds and {} others", seeds.estimate(), peers.estimate())?;
+                }
+                Ok(())
+            }
+            Body::Error { code, text } => write!(f, "error {code} {}", for_terminal(text)),
+        }
+    }
 }

@@ -11,8 +11,6 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct NodeId(pub [u8; 20]);
 
-/// Bits of an id.
-const BITS: u32 = 160;
 /// The first 21 bits of 32.
 const BOUND: u32 = 0xffff_f800;
 /// The polynomial of the checksum that binds an id to an address (RFC 3720), its bits reflected.
@@ -29,10 +27,8 @@ impl NodeId {
     /// How many bits the two have in common before the first that differs: 160 if they are equal.
     pub fn shared_bits(self, other: NodeId) -> u32 {
         let distance = self.distance(other);
-        match distance.iter().position(|byte| *byte != 0) {
-            Some(place) => 8 * place as u32 + distance[place].leading_zeros(),
-            None => BITS,
-        }
+        let equal = distance.iter().take_while(|byte| **byte == 0).count();
+        8 * equal as u32 + distance.get(equal).map_or(0, |byte| byte.leading_zeros())
     }
 
     /// An id that belongs to `ip`, so that nobody can choose where in the DHT it stands (BEP 42): its first 21 bits and
@@ -64,12 +60,11 @@ fn prefix(ip: IpAddr, r: u8) -> u32 {
     /// For the first half of an IPv6 address (BEP 42); the second half is free for every host to choose.
     const V6_MASK: u64 = 0x0103_070f_1f3f_7fff;
     let r = r & 7;
-    match ip.to_canonical() {
-        IpAddr::V4(v4) => crc32(&(v4.to_bits() & V4_MASK | u32::from(r) << 29).to_be_bytes(), CASTAGNOLI),
-        IpAddr::V6(v6) => {
-            crc32(&((v6.to_bits() >> 64) as u64 & V6_MASK | u64::from(r) << 61).to_be_bytes(), CASTAGNOLI)
-        }
-    }
+    let bytes = match ip.to_canonical() {
+        IpAddr::V4(v4) => (v4.to_bits() & V4_MASK | u32::from(r) << 29).to_be_bytes().to_vec(),
+        IpAddr::V6(v6) => ((v6.to_bits() >> 64) as u64 & V6_MASK | u64::from(r) << 61).to_be_bytes().to_vec(),
+    };
+    crc32(&bytes, CASTAGNOLI)
 }
 
 /// 40 hex digits, lower case.

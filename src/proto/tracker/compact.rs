@@ -3,7 +3,7 @@
 //! An entry is an address and a port in network order. Trackers, peer exchange and the DHT all use this form. A list
 //! comes from strangers, so entries that nothing can connect to are skipped and the rest is kept.
 
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, SocketAddr};
 
 /// Bytes of an IPv4 entry: address and port (BEP 23).
 pub const V4_BYTES: usize = 6;
@@ -36,8 +36,12 @@ pub fn entry(peer: SocketAddr) -> Vec<u8> {
 
 /// Whether a peer can be at this address: not at port 0, and not at an address that stands for no host or for several.
 pub fn usable(peer: &SocketAddr) -> bool {
-    let broadcast = peer.ip() == IpAddr::V4(Ipv4Addr::BROADCAST);
-    peer.port() != 0 && !peer.ip().is_unspecified() && !peer.ip().is_multicast() && !broadcast
+    let is_host = match peer.ip() {
+        // "This network", multicast, reserved, broadcast (RFC 6890).
+        IpAddr::V4(v4) => (1..224).contains(&v4.octets()[0]),
+        IpAddr::V6(v6) => !v6.is_unspecified() && !v6.is_multicast(),
+    };
+    peer.port() != 0 && is_host
 }
 
 /// Turns an IPv4-mapped IPv6 address (`::ffff:10.0.0.1`) into the IPv4 address, so that a peer has one address only,

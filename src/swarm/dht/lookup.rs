@@ -15,11 +15,11 @@
 //! so the second 16 are honest ones as often as all nodes are. When all that are wanted have answered, the lookup is
 //! over.
 
-use super::address::{network, one_host};
 use super::table::K;
 use super::{Goal, Hint, Outcome, Step};
 use crate::base::step;
 use crate::proto::krpc::{Answer, Contact, Filters, NodeId, Query};
+use crate::swarm::meeting::host::{network, one_host};
 use core::net::SocketAddr;
 use std::collections::BTreeSet;
 
@@ -69,7 +69,6 @@ pub struct Lookup {
     pub goal: Goal,
     /// The id to which it leads.
     pub target: NodeId,
-    own: NodeId,
     allow_local: bool,
     /// The nearest first. Of each network there is one.
     candidates: Vec<Candidate>,
@@ -82,15 +81,15 @@ pub struct Lookup {
 }
 
 impl Lookup {
-    /// One that knows no node yet. `own` is our id.
-    pub fn new(goal: Goal, own: NodeId, allow_local: bool) -> Lookup {
+    /// One that knows no node yet.
+    pub fn new(goal: Goal, allow_local: bool) -> Lookup {
         let target = match goal {
             Goal::Peers { info_hash, .. } | Goal::Scrape(info_hash) => NodeId(info_hash.0),
-            Goal::Ping(_) => own,
+            Goal::Ping(_) => NodeId::default(),
             Goal::Nodes(target) => target,
         };
         let (candidates, hosts) = (Vec::new(), BTreeSet::new());
-        Lookup { goal, target, own, allow_local, candidates, hosts, questions: 0, answers: 0 }
+        Lookup { goal, target, allow_local, candidates, hosts, questions: 0, answers: 0 }
     }
 
     /// What is asked.
@@ -123,9 +122,7 @@ impl Lookup {
             }
             self.candidates.remove(at);
         }
-        if id != Some(self.own) {
-            self.insert(Candidate { addr, id, is_secure, state: State::New });
-        }
+        self.insert(Candidate { addr, id, is_secure, state: State::New });
     }
 
     fn insert(&mut self, candidate: Candidate) {
@@ -223,7 +220,7 @@ impl Lookup {
         let filters = self.found(|answer| answer.filters.is_some()).into_iter();
         let filters = filters.filter_map(|(_, answer)| answer.filters.as_deref().copied()).reduce(union);
         let (questions, answers, scrape) = (self.questions, self.answers, filters.map(Box::new));
-        Outcome { questions, answers, nearest, announced: 0, scrape }
+        Outcome { questions, answers, nearest, peers: self.hosts.len(), announced: 0, scrape }
     }
 
     /// The nodes next to the id whose answers `are` of use: the 8 nearest, and the 8 nearest whose id belongs to their

@@ -23,12 +23,11 @@
 //! their address (BEP 42) are looked for beside those that happen to be near; and all that grows has a limit.
 //!
 //! Reading order: [`table`] (whom we know), [`lookup`] (how a torrent's nodes are found), [`token`] and [`store`] (what
-//! others tell us), [`limits`] (how many questions we answer), [`external`] (our own address), [`address`], then
-//! [`node`], which joins them.
+//! others tell us), [`limits`] (how many questions we answer), [`external`] (our own address), then [`node`], which joins
+//! them.
 //!
 //! A machine is of one address family. A host with both has two, with ids far apart (BEP 45).
 
-pub mod address;
 pub mod external;
 pub mod limits;
 pub mod lookup;
@@ -41,25 +40,9 @@ pub mod token;
 
 pub use self::node::Node;
 use self::token::Secret;
-use crate::base::time::Time;
 use crate::proto::id::InfoHash;
 use crate::proto::krpc::{Contact, Filters, NodeId};
 use core::net::{IpAddr, SocketAddr};
-
-/// When something is to be done again, and the time from that to the next.
-pub struct Rhythm {
-    /// That moment.
-    pub at: Time,
-    /// That time.
-    pub pace: Time,
-}
-
-impl Rhythm {
-    /// It is done `now`. It will be again after the pace, which doubles up to `most`.
-    pub fn again(&mut self, now: Time, most: Time) {
-        (self.at, self.pace) = (now + self.pace, most.min(2 * self.pace));
-    }
-}
 
 /// What a node begins with.
 #[derive(Clone, Debug)]
@@ -134,10 +117,9 @@ pub enum Goal {
 /// What nodes are told of us as a peer.
 #[derive(Clone, Copy, Debug)]
 pub struct Announce {
-    /// Our TCP port, as others see it.
-    pub port: u16,
-    /// A router maps that port to ours. Otherwise nodes take the port from which we ask them.
-    pub is_mapped: bool,
+    /// The port of the router that it maps to ours, if it does so. Otherwise nodes take the port from which we ask
+    /// them. (With IPv6, no router translates ports.)
+    pub outer_port: Option<u16>,
     /// We have all of the torrent.
     pub is_seed: bool,
 }
@@ -154,8 +136,8 @@ pub enum Output {
     },
     /// A wish has come one step further.
     Progress(Progress),
-    /// Nodes of the other family, for the other machine. Nothing is known about them.
-    Met(Vec<SocketAddr>),
+    /// A node of the other family, for the other machine. Nothing is known about it.
+    Met(SocketAddr),
 }
 
 /// A step of a wish.
@@ -209,8 +191,10 @@ pub struct Outcome {
     pub answers: u32,
     /// The nodes that answered, nearest first, at most 8. For a ping: the node.
     pub nearest: Vec<Contact>,
+    /// Peers that were found, of each host one. If nodes have heard of us, we are among them.
+    pub peers: usize,
     /// How many nodes were told that we are a peer.
-    pub announced: u32,
+    pub announced: usize,
     /// The seeds and the other peers that there are, if any node answers scrapes.
     pub scrape: Option<Box<Filters>>,
 }

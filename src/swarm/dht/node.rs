@@ -1,25 +1,25 @@
 //! The machine: what comes in, and what it leads to.
 //!
-//! `asking` has our own questions and the lookups that they belong to, `answering` the questions of others, `upkeep`
-//! what is done when nobody wants anything: the table is kept good.
+//! `questions` has our own questions and the lookups that they belong to, and the questions of others.
+//!
+//! When nobody wants anything, the table is filled and kept good: by our own lookup while it is poor, then by one
+//! question a minute at most. A question asks a node that we have not heard of for the longest time, and it asks for
+//! nodes: so one packet shows whether the node lives, and brings others for the places that are empty.
 
-mod answering;
-mod asking;
-mod upkeep;
+mod questions;
 
-use self::asking::{Question, Ticket};
-use self::upkeep::{JOIN, QUICK};
-use super::address::{is_martian, one_host};
+use self::questions::{NETWORK, Question, Ticket};
 use super::external::External;
 use super::limits::Limits;
 use super::lookup::Lookup;
 use super::store::{self, Store};
-use super::table::Table;
-use super::{Config, Figures, Hint, Input, Output, Rhythm};
+use super::table::{K, Table};
+use super::{Config, Figures, Goal, Hint, Input, Output};
 use crate::base::rng::Rng;
-use crate::base::time::Time;
+use crate::base::time::{Rhythm, Time};
 use crate::proto::id::InfoHash;
-use crate::proto::krpc::{Body, Contact, NodeId, Packet, Unread};
+use crate::proto::krpc::{Body, Contact, NodeId, Packet, Query, Unread};
+use crate::swarm::meeting::host::{is_martian, one_host};
 use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -31,6 +31,20 @@ const TRIAL: Time = Time::from_secs(600);
 const LATELY: Time = Time::from_secs(300);
 /// Places of hosts that we asked: 32 KiB.
 const PLACES: usize = 8 * 1024;
+/// Time between two questions while they bring new nodes ...
+const QUICK: Time = Time::from_secs(1);
+/// ... and when they don't: two families together send less than two packets a minute. (jech/dht: one exchange a minute
+/// for each.)
+const IDLE: Time = Time::from_secs(75);
+/// Our own lookup is repeated after this time ...
+const JOIN: Time = Time::from_secs(5);
+/// ... and the time doubles up to this ...
+const JOIN_MOST: Time = Time::from_secs(600);
+/// ... as long as the table is poor. For this long, and so once more, it is repeated in any case: others may have come
+/// together with us, so that our first lookup did not find them.
+const YOUNG: Time = Time::from_secs(10);
+/// Addresses that wait to be asked: the nodes of the last run, and some more.
+const MOST_UNPROVEN: usize = 400;
 
 /// A node of the DHT.
 pub struct Node {
@@ -55,7 +69,7 @@ pub struct Node {
     checking: Rhythm,
     /// Good nodes of the other family, which we name to those who want them.
     others: Vec<Contact>,
-    /// When anything came last that made sense.
+    /// When anything came last that made sense. Soon after that the network is there, so a node that is silent is not.
     heard: Time,
     pub(super) is_reachable: bool,
     counts: Figures,
@@ -167,14 +181,12 @@ impl Node {
                 self.reply(from, transaction, answer, bytes.len(), turn);
             }
             Ok(Packet { transaction, ip, body, .. }) => {
-                match (self.take_question(from, &transaction, turn.now), body) {
-                    (Some(question), Body::Answer(answer)) => self.answered(question, *answer, ip, turn),
+                let Some(question) = self.take_question(from, &transaction, turn.now) else { return };
+                match body {
+                    Body::Answer(answer) => self.answered(question, *answer, ip, turn),
                     // A node that answers with an error lives, but it is of no use here. A question instead of the
                     // answer counts like an error. Otherwise a lookup would wait for ever.
-                    (Some(question), Body::Error { .. } | Body::Query { .. }) => {
-                        self.step(question.ticket, |lookup| lookup.silent(from), turn);
-                    }
-                    (None, _) => {}
+                    _ => self.step(question.ticket, |lookup| lookup.silent(from), turn),
                 }
             }
             Err(Unread { code, reason, transaction: Some(transaction) }) if is_question => {
@@ -182,6 +194,59 @@ impl Node {
                 self.reply(from, transaction, error, bytes.len(), turn);
             }
             Err(_) => {}
+        }
+    }
+
+    /// There may be a node. If the table has a place for it, it will be asked; the newest first, because they most
+    /// likely live.
+    fn meet(&mut self, hint: Hint) {
+        let Hint { id, addr } = hint;
+        let has_place = id.is_none_or(|id| self.table.takes(Contact { id, addr }));
+        if has_place && self.is_ours(addr) && !self.unproven.iter().any(|other| other.addr == addr) {
+            self.unproven.push_front(hint);
+            self.unproven.truncate(MOST_UNPROVEN);
+        }
+    }
+
+    /// When our own lookup begins, if it is of use and there is a way.
+    fn join_at(&self, now: Time) -> Option<Time> {
+        let has_way = self.table.size() + self.unproven.len() + self.routers.len() > 0;
+        let is_of_use = now < self.began + YOUNG || self.table.good(now).take(K).count() < K;
+        (has_way && is_of_use && !self.lookups.contains_key(&Ticket::Own)).then_some(self.joining.at)
+    }
+
+    /// Does what is due.
+    fn keep_up(&mut self, turn: &mut Turn) {
+        if self.join_at(turn.now).is_some_and(|at| at <= turn.now) {
+            self.joining.again(turn.now, JOIN_MOST);
+            self.begin(Ticket::Own, Goal::Nodes(self.config.id), turn);
+        }
+        if self.checking.at <= turn.now {
+            let pace = self.checking.pace;
+            let random = Time::from_millis(turn.rng.below(pace.as_millis() as usize / 2) as u64);
+            self.checking.again(turn.now.saturating_sub(pace / 4) + random, IDLE);
+            self.store.expire(turn.now);
+            self.check(turn);
+        }
+    }
+
+    /// Asks an unproven node or one of the table.
+    fn check(&mut self, turn: &mut Turn) {
+        let unproven = if turn.rng.below(2) == 0 { self.unproven.pop_front() } else { None };
+        let is_heard = turn.now < self.heard + NETWORK;
+        let known = || self.table.to_check(is_heard, turn.now).map(|node| Hint { id: Some(node.id), addr: node.addr });
+        let Some(to) = unproven.or_else(known).or_else(|| self.unproven.pop_front()) else { return };
+        let target = self.table.missing(turn.rng);
+        self.ask(to, Query::FindNode(target), None, turn);
+    }
+
+    /// Others see us at this address. If our id does not belong to it, we take another, and look for the nodes next to
+    /// it.
+    fn is_seen_at(&mut self, ip: IpAddr, turn: &mut Turn) {
+        if !self.config.id.is_secure(ip) {
+            self.config.id = NodeId::secure(ip, turn.rng.bits() as u8, turn.rng);
+            self.table.move_to(self.config.id);
+            self.begin(Ticket::Own, Goal::Nodes(self.config.id), turn);
         }
     }
 

@@ -58,11 +58,8 @@ fn measure(seed: u64, manners: Manners, torrents: usize, window: Time) -> Figure
         net.run(at);
         let info_hash = InfoHash(sha1(&number.to_be_bytes()));
         let addr = net.settled();
-        let ticket = net.peers(
-            addr,
-            info_hash,
-            announces.then_some(super::Announce { port: addr.port(), is_mapped: false, is_seed: false }),
-        );
+        let announce = super::Announce { outer_port: None, is_seed: false };
+        let ticket = net.peers(addr, info_hash, announces.then_some(announce));
         match announces {
             true => announced.push((addr, ticket)),
             false => searches.push((number, ticket)),

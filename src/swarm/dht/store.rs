@@ -4,11 +4,11 @@
 //! peers. Looking up a torrent is a binary search; a new peer moves what is behind it, which is a memmove of half of
 //! that. At most [`limits`](super::limits) of those come in a second.
 
-use super::address::one_host;
 use crate::base::rng::Rng;
 use crate::base::time::Time;
 use crate::proto::id::InfoHash;
 use crate::proto::krpc::{Bloom, Filters, SAMPLE_INTERVAL, Samples};
+use crate::swarm::meeting::host::one_host;
 use core::net::{IpAddr, SocketAddr};
 
 /// A peer is kept for this long. Programs announce every 15 (libtorrent) to 30 minutes (rain); libtorrent keeps 45.

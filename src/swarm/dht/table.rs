@@ -8,10 +8,10 @@
 //! Only nodes that answered us are in it, so nobody can be entered by others. Old ones stay as long as they live,
 //! because what has lived long mostly lives on (Maymounkov and Mazieres 2002).
 
-use super::address::{network, one_host};
 use crate::base::rng::Rng;
 use crate::base::time::Time;
 use crate::proto::krpc::{Contact, NodeId};
+use crate::swarm::meeting::host::{network, one_host};
 use core::net::SocketAddr;
 use std::cmp::Reverse;
 
@@ -37,12 +37,6 @@ struct Entry {
     tried: Time,
 }
 
-impl Entry {
-    fn is_good(&self, now: Time) -> bool {
-        self.silent == 0 && now < self.answered + LATELY
-    }
-}
-
 /// The table.
 pub struct Table {
     own: NodeId,
@@ -63,7 +57,8 @@ impl Table {
 
     /// All good nodes.
     pub fn good(&self, now: Time) -> impl Iterator<Item = Contact> {
-        self.entries.iter().filter(move |entry| entry.is_good(now)).map(|entry| entry.contact)
+        let is_good = move |entry: &&Entry| entry.silent == 0 && now < entry.answered + LATELY;
+        self.entries.iter().filter(is_good).map(|entry| entry.contact)
     }
 
     /// The `count` nodes next to `target`, nearest first. Those that have been silent come last.
@@ -145,11 +140,8 @@ impl Table {
 
     /// We have another id: the nodes are sorted into other buckets, as far as they have room.
     pub fn move_to(&mut self, own: NodeId) {
-        self.own = own;
-        for entry in core::mem::take(&mut self.entries) {
-            if self.takes(entry.contact) && self.place(entry.contact) == Some(self.entries.len()) {
-                self.entries.push(entry);
-            }
+        for entry in core::mem::replace(self, Table::new(own, self.allow_local)).entries {
+            self.answered(entry.contact, entry.silent == 0, entry.answered);
         }
     }
 

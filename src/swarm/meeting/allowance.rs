@@ -1,34 +1,45 @@
-//! How many packets are read of those that anybody in the local network may send to a group.
+//! How many packets are read of those that anybody may send: to a group in the local network, or to our UDP port.
 //!
 //! Their sender addresses may be forged, so all senders have one limit. The kernel drops what does not fit into its
-//! buffer, so a flood costs nothing.
+//! buffer, so a flood costs little.
 
 use crate::base::time::Time;
 
-/// The limit, and what was read since it began to count (transmission's numbers).
-#[derive(Default)]
+/// A limit, and what was read since it began to count.
 pub struct Allowance {
+    packets: u32,
+    period: Time,
     since: Time,
-    read: u32,
+    /// What was read in this period.
+    pub read: u32,
+}
+
+impl Default for Allowance {
+    /// That of a group in the local network (transmission's numbers).
+    fn default() -> Allowance {
+        Allowance::new(50, Time::from_secs(5))
+    }
 }
 
 impl Allowance {
-    const PACKETS: u32 = 50;
-    const PERIOD: Time = Time::from_secs(5);
+    /// So many packets are read in each period.
+    pub fn new(packets: u32, period: Time) -> Allowance {
+        Allowance { packets, period, since: Time::ZERO, read: 0 }
+    }
 
     /// Whether a packet that arrived may be read.
     pub fn take(&mut self, now: Time) -> bool {
-        if now.saturating_sub(self.since) >= Allowance::PERIOD {
-            *self = Allowance { since: now, read: 0 };
+        if now.saturating_sub(self.since) >= self.period {
+            (self.since, self.read) = (now, 0);
         }
         self.read += 1;
-        self.read <= Allowance::PACKETS
+        self.read <= self.packets
     }
 
     /// Until when no packet is read; `None`: the next one may be read.
     pub fn used_up_until(&self, now: Time) -> Option<Time> {
-        let end = self.since + Allowance::PERIOD;
-        (self.read >= Allowance::PACKETS && now < end).then_some(end)
+        let end = self.since + self.period;
+        (self.read >= self.packets && now < end).then_some(end)
     }
 }
 

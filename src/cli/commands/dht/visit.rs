@@ -5,9 +5,8 @@
 use crate::base::time::Time;
 use crate::cli::options::typed;
 use crate::engine::config::Dht as Options;
-use crate::engine::udp::bootstrap;
+use crate::engine::udp::bootstrap::{self, Saved};
 use crate::engine::udp::nodes::Nodes;
-use crate::engine::udp::saved::Saved;
 use crate::proto::id::InfoHash;
 use crate::swarm::dht::{Goal, Outcome, Progress, Step};
 use crate::sys::outlet;
@@ -86,7 +85,7 @@ impl Visit {
 
     /// Seeks, and tells `on` what happens, until it is over. Returns what came of it in each family that was asked.
     pub fn seek(&mut self, goal: &Goal, on: &mut dyn FnMut(&Step)) -> Vec<Outcome> {
-        self.nodes.seek(TICKET, goal, goal);
+        self.nodes.seek(TICKET, goal);
         let mut outcomes = Vec::new();
         loop {
             for Progress { step, .. } in self.nodes.work() {

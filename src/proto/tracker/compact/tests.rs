@@ -1,7 +1,7 @@
 //! Good and bad compact lists.
 
 use super::*;
-use core::net::Ipv6Addr;
+use core::net::{Ipv4Addr, Ipv6Addr};
 use proptest::prelude::*;
 
 /// The peers of `peers` that have an IPv4 address (as an IPv4-mapped one does), packed. (Our tracker keeps its peers

@@ -4,7 +4,6 @@ use crate::proto::krpc::{Bloom, Samples};
 use core::net::IpAddr;
 
 const TARGET: NodeId = NodeId([0; 20]);
-const OWN: NodeId = NodeId([0xff; 20]);
 
 fn at(number: usize) -> SocketAddr {
     SocketAddr::new(IpAddr::V4((0x0800_0000 + 256 * number as u32 + 1).into()), 6881)
@@ -16,7 +15,7 @@ fn id(far: u8) -> NodeId {
 }
 
 fn lookup() -> Lookup {
-    Lookup::new(Goal::Nodes(TARGET), OWN, false)
+    Lookup::new(Goal::Nodes(TARGET), false)
 }
 
 fn add(lookup: &mut Lookup, id: NodeId, addr: SocketAddr) {
@@ -65,7 +64,7 @@ fn nearer_nodes_that_are_named_are_asked_next_and_answers_count_once() {
     assert!(!answer(&mut lookup, id(1), at(99), &[]), "twice");
     assert!(!answer(&mut lookup, id(12), at(12), &[]), "nobody asked it");
     assert_eq!(asks(&mut lookup), [at(10), at(11), at(12), at(13), at(14)]);
-    assert!(answer(&mut lookup, id(10), at(10), &[(id(2), at(2)), (OWN, at(3))]));
+    assert!(answer(&mut lookup, id(10), at(10), &[(id(2), at(2))]));
     assert_eq!(asks(&mut lookup), [at(2)]);
 }
 
@@ -95,7 +94,7 @@ fn of_a_network_one_node_counts() {
     (1..=3).for_each(|n| add(&mut lookup, id(200), at(n)));
     assert_eq!(asks(&mut lookup).len(), 4);
     // In a local network each node counts.
-    let mut local = Lookup::new(Goal::Nodes(TARGET), OWN, true);
+    let mut local = Lookup::new(Goal::Nodes(TARGET), true);
     (1..=3)
         .for_each(|n| add(&mut local, id(n), SocketAddr::new(IpAddr::V4([127, 0, 0, 1].into()), 1000 + u16::from(n))));
     assert_eq!(asks(&mut local).len(), 3);
@@ -179,7 +178,7 @@ fn a_neighbour_that_is_named_first_keeps_nobody_out() {
 #[test]
 fn of_an_answer_only_what_was_asked_for_is_kept() {
     let kept = |goal| {
-        let mut lookup = Lookup::new(goal, OWN, false);
+        let mut lookup = Lookup::new(goal, false);
         lookup.add(Hint { id: None, addr: at(1) });
         assert_eq!(lookup.decide(), Next::Ask(Hint { id: None, addr: at(1) }));
         let samples = Some(Samples { torrents: 500, some: vec![InfoHash([1; 20]); 50] });

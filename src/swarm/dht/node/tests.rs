@@ -217,15 +217,15 @@ fn a_lookup_does_not_wait_for_a_node_that_asks_instead_of_answering() {
 
 #[test]
 fn a_lookup_finds_peers_and_announces_to_the_nearest() {
-    [false, true].into_iter().for_each(finds_and_announces);
+    [None, Some(7000)].into_iter().for_each(finds_and_announces);
 }
 
-/// `is_mapped`: a router maps the port, so it is not the one that the nodes see.
-fn finds_and_announces(is_mapped: bool) {
+/// `outer_port`: a router maps it to ours, so it is not the one that the nodes see.
+fn finds_and_announces(outer_port: Option<u16>) {
     let mut stage = Stage::new();
     stage.meet(1..30);
     let mut waiting =
-        stage.seek(Goal::Peers { info_hash: HASH, announce: Some(Announce { port: 6881, is_mapped, is_seed: true }) });
+        stage.seek(Goal::Peers { info_hash: HASH, announce: Some(Announce { outer_port, is_seed: true }) });
     let (mut found, mut announced, mut steps, mut done) = (Vec::new(), 0, 0, None);
     while !waiting.is_empty() {
         for output in core::mem::take(&mut waiting) {
@@ -234,6 +234,9 @@ fn finds_and_announces(is_mapped: bool) {
                     let packet = Packet::parse(&bytes).unwrap();
                     let mut answer =
                         Answer { id: id(number(to)), nodes: nearest(NodeId(HASH.0), 30), ..Answer::default() };
+                    // It names ourselves, too.
+                    assert_ne!(to, at(4000));
+                    answer.nodes.push(Contact { id: stage.node.id(), addr: at(4000) });
                     match &packet.body {
                         Body::Query { query: Query::GetPeers { info_hash, no_seed, .. }, .. } => {
                             assert!(*info_hash == HASH && *no_seed);
@@ -244,7 +247,9 @@ fn finds_and_announces(is_mapped: bool) {
                             answer.peers.push(SocketAddr::new(at(5000 + number(to)).ip(), 80));
                         }
                         Body::Query { query: Query::Announce { implied_port, port, token, seed, .. }, .. } => {
-                            assert!(*implied_port != is_mapped && *port == 6881 && *seed);
+                            assert!(
+                                *implied_port == outer_port.is_none() && *port == outer_port.unwrap_or(6881) && *seed
+                            );
                             assert_eq!(token, &number(to).to_be_bytes());
                             announced += 1;
                         }
@@ -266,6 +271,7 @@ fn finds_and_announces(is_mapped: bool) {
     assert_eq!(done.nearest, nearest(NodeId(HASH.0), 30));
     assert_eq!((announced, done.announced, done.questions, done.answers), (8, 8, steps, steps));
     assert!((16..29).contains(&steps) && found.len() as u32 == 1 + steps, "{steps} {found:?}");
+    assert_eq!(done.peers, found.len());
     assert!(found.iter().all(|peer| *peer == "9.9.9.9:1000".parse().unwrap() || peer.port() == 80), "{found:?}");
 }
 

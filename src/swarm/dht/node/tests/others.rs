@@ -9,7 +9,7 @@ fn nodes_of_the_other_family_are_handed_over_and_named() {
     let (_, question) = sent(stage.input(Input::Timer)).remove(0);
     assert!(matches!(question.body, Body::Query { query: Query::FindNode(_), want: Want { n4: true, n6: true }, .. }));
     let out = stage.answer_to(&question, at(1), Answer { id: id(1), nodes: vec![v6, martian], ..Answer::default() });
-    assert!(matches!(&out[0], Output::Met(met) if *met == [v6.addr]), "{out:?}");
+    assert!(matches!(&out[0], Output::Met(met) if *met == v6.addr), "{out:?}");
     stage.input(Input::Others(vec![v6]));
     let both = Want { n4: true, n6: true };
     assert!(answer(stage.query_with(at(2), Query::FindNode(id(1)), both)).nodes.contains(&v6));
@@ -55,10 +55,8 @@ fn no_packet_does_harm() {
         }
         stage.now += Time::from_millis(stage.rng.below(50) as u64);
         if round % 100 == 0 {
-            stage.seek(Goal::Peers {
-                info_hash: HASH,
-                announce: Some(Announce { port: 1, is_mapped: false, is_seed: false }),
-            });
+            let announce = Some(Announce { outer_port: Some(1), is_seed: false });
+            stage.seek(Goal::Peers { info_hash: HASH, announce });
             stage.input(Input::Timer);
         }
     }

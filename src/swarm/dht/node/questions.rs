@@ -1,15 +1,14 @@
-//! Our own questions, and the lookups that they belong to.
+//! Our own questions, and the lookups that they belong to; then the questions of others.
 
-use super::answering::PEERS;
-use super::{LATELY, Node, Turn, place};
+use super::{LATELY, Node, QUICK, Turn, place};
 use crate::base::network::is_near;
 use crate::base::time::{Time, sooner};
 use crate::proto::id::InfoHash;
-use crate::proto::krpc::{Answer, Body, Contact, Packet, Query, VERSION, Want};
-use crate::swarm::dht::address::{is_martian, network};
+use crate::proto::krpc::{Answer, Body, Contact, NodeId, PROTOCOL_ERROR, Packet, Query, SERVER_ERROR, VERSION, Want};
 use crate::swarm::dht::lookup::{Lookup, Next};
 use crate::swarm::dht::table::K;
 use crate::swarm::dht::{Announce, Goal, Hint, Output, Progress, Step};
+use crate::swarm::meeting::host::{is_martian, network};
 use core::net::{Ipv4Addr, SocketAddr};
 
 /// The name of a lookup. (A hash alone cannot name our own one, because a link can have any hash.)
@@ -29,7 +28,13 @@ const LIFE: Time = Time::from_secs(10);
 /// liars that name only their like.
 const START: usize = 64;
 /// If anything came in this time, the network is there.
-const NETWORK: Time = Time::from_secs(120);
+pub(super) const NETWORK: Time = Time::from_secs(120);
+
+/// An answer has at most this many times the bytes of its question, because the question may come with the address of a
+/// victim (the amplification of other programs: up to 50 by WOOT 2015, "P2P file-sharing in hell").
+const AMPLIFICATION: usize = 7;
+/// Peers in an answer (jech/dht 50, libtorrent 100); those of IPv6 are cut off by the length.
+const PEERS: usize = 50;
 
 /// A question that waits for its answer. The lookups bound how many there are: each waits for five, and the engine runs
 /// a hundred at most.
@@ -47,7 +52,7 @@ impl Node {
     /// Begins a lookup. If there is one with this ticket, that ends.
     pub(super) fn begin(&mut self, ticket: Ticket, goal: Goal, turn: &mut Turn) {
         self.end(ticket);
-        let mut lookup = Lookup::new(goal, self.config.id, self.config.allow_local);
+        let mut lookup = Lookup::new(goal, self.config.allow_local);
         // In a small DHT we may be one of the nodes that store the peers.
         if let Goal::Peers { info_hash, announce } = lookup.goal {
             let is_seed = announce.is_some_and(|announce| announce.is_seed);
@@ -127,12 +132,14 @@ impl Node {
     fn is_over(&mut self, ticket: Ticket, turn: &mut Turn) {
         let Some(lookup) = self.end(ticket) else { return };
         let mut outcome = lookup.outcome();
-        if let Goal::Peers { info_hash, announce: Some(Announce { port, is_mapped, is_seed }) } = lookup.goal {
+        if let Goal::Peers { info_hash, announce: Some(Announce { outer_port, is_seed: seed }) } = lookup.goal {
+            // Our UDP port is our TCP port. A NAT may have changed it, so the one that others see counts; a node that
+            // does not know of that reads `port`. If a router maps the TCP port, we know it.
+            let outer_port = outer_port.filter(|_| !self.config.is_v6);
+            let (port, implied_port) = (outer_port.unwrap_or(self.config.port), outer_port.is_none());
             for (to, answer) in lookup.found(|answer| answer.token.is_some()) {
-                // Our UDP port is our TCP port. A NAT may have changed it, so the one that others see counts; a node
-                // that does not know of that reads `port`. If a router maps the TCP port, we know it.
                 let token = answer.token.clone().unwrap_or_default();
-                let query = Query::Announce { info_hash, port, implied_port: !is_mapped, token, seed: is_seed };
+                let query = Query::Announce { info_hash, port, implied_port, token, seed };
                 self.ask(Hint { id: Some(to.id), addr: to.addr }, query, None, turn);
                 outcome.announced += 1;
             }
@@ -153,12 +160,9 @@ impl Node {
         let is_new = self.table.answered(Contact { id: answer.id, addr: from }, may_enter, turn.now);
         let is_usable = |addr: SocketAddr| !is_martian(addr, from.ip(), allow_local);
         answer.peers.retain(|peer| peer.is_ipv6() == is_v6 && is_usable(*peer));
-        let nodes = core::mem::take(&mut answer.nodes).into_iter().filter(|node| is_usable(node.addr));
-        let (ours, others): (Vec<Contact>, Vec<Contact>) = nodes.partition(|node| node.addr.is_ipv6() == is_v6);
-        answer.nodes = ours;
-        if !others.is_empty() {
-            turn.out.push(Output::Met(others.iter().map(|node| node.addr).collect()));
-        }
+        answer.nodes.retain(|node| node.id != self.config.id && is_usable(node.addr));
+        let others = answer.nodes.extract_if(.., |node| node.addr.is_ipv6() != is_v6);
+        turn.out.extend(others.map(|node| Output::Met(node.addr)));
         match question.ticket {
             Some(_) => self.step(question.ticket, |lookup| lookup.answered(from, answer), turn),
             None => answer.nodes.iter().for_each(|node| self.meet(Hint { id: Some(node.id), addr: node.addr })),
@@ -169,20 +173,17 @@ impl Node {
             self.is_seen_at(ip, turn);
         }
         if is_new {
-            self.hurry(turn.now);
+            // There may be more of them, so the next check comes soon.
+            self.checking.pace = (self.checking.pace / 2).max(QUICK);
+            self.checking.at = self.checking.at.min(turn.now + self.checking.pace);
             // A lookup may wait for the first node that we know.
             self.advance_all(turn);
         }
     }
 
     /// Tells about a step of a lookup, if it is one, and goes on with the lookup.
-    pub(super) fn step(
-        &mut self,
-        ticket: Option<Ticket>,
-        step: impl FnOnce(&mut Lookup) -> Option<Step>,
-        turn: &mut Turn,
-    ) {
-        let Some(ticket) = ticket else { return };
+    pub(super) fn step(&mut self, of: Option<Ticket>, step: impl FnOnce(&mut Lookup) -> Option<Step>, turn: &mut Turn) {
+        let Some(ticket) = of else { return };
         if let Some(step) = self.lookups.get_mut(&ticket).and_then(step) {
             tell(ticket, step, turn);
             self.advance(ticket, turn);
@@ -195,11 +196,6 @@ impl Node {
         let at = self.questions.iter().position(is_it)?;
         self.heard = now;
         self.questions.remove(at)
-    }
-
-    /// Whether the network is there, so a node that is silent is not there any more.
-    pub(super) fn is_heard(&self, now: Time) -> bool {
-        now < self.heard + NETWORK
     }
 
     /// When the next question is late or given up.
@@ -220,8 +216,77 @@ impl Node {
         while self.questions.front().is_some_and(|question| question.at + LIFE <= now)
             && let Some(Question { to, at, .. }) = self.questions.pop_front()
         {
-            self.table.silent(to.addr, at, now, self.is_heard(now));
+            self.table.silent(to.addr, at, now, now < self.heard + NETWORK);
         }
+    }
+
+    /// A node asks us: what that says about it, and about us.
+    pub(super) fn asked(&mut self, by: Contact, read_only: bool, turn: &mut Turn) {
+        self.counts.queries_in += 1;
+        self.heard = turn.now;
+        let is_stranger = !is_near(by.addr.ip()) && self.asked[place(by.addr.ip())] <= turn.now.as_secs() as u32;
+        self.is_reachable |= is_stranger;
+        if !read_only {
+            self.meet(Hint { id: Some(by.id), addr: by.addr });
+        }
+    }
+
+    /// Answers the question with this transaction and so many bytes.
+    pub(super) fn reply(&mut self, to: SocketAddr, transaction: Vec<u8>, body: Body, asked: usize, turn: &mut Turn) {
+        if !self.is_read_only(turn.now) {
+            self.counts.answers_out += 1;
+            let packet = Packet { transaction, version: Some(VERSION), ip: Some(to), body };
+            let bytes = packet.emit_within(AMPLIFICATION * asked);
+            turn.out.push(Output::Send { to, bytes });
+        }
+    }
+
+    /// The answer, or an error.
+    pub(super) fn answer(&mut self, to: SocketAddr, query: Query, want: Want, turn: &mut Turn) -> Body {
+        let error = |code, text: &str| Body::Error { code, text: text.into() };
+        let mut answer = Answer { id: self.config.id, ..Answer::default() };
+        match query {
+            Query::Ping => {}
+            Query::FindNode(target) => answer.nodes = self.nodes(target, want),
+            Query::GetPeers { info_hash, scrape, no_seed } => {
+                answer.nodes = self.nodes(NodeId(info_hash.0), want);
+                answer.peers = self.store.peers(&info_hash, PEERS, no_seed, turn.rng);
+                answer.filters = if scrape { self.store.filters(&info_hash) } else { None };
+                // Without a token the announce goes to another node.
+                let has_room = self.store.takes(&info_hash, to);
+                answer.token = has_room.then(|| self.config.secret.token(to.ip(), &info_hash, turn.now).to_vec());
+            }
+            Query::Announce { info_hash, port, implied_port, token, seed } => {
+                let peer = SocketAddr::new(to.ip(), if implied_port { to.port() } else { port });
+                if !self.config.secret.is_token(&token, to.ip(), &info_hash, turn.now) {
+                    return error(PROTOCOL_ERROR, "wrong token");
+                }
+                if is_martian(peer, to.ip(), self.config.allow_local) {
+                    return error(PROTOCOL_ERROR, "wrong port");
+                }
+                // It was full, or another one came first since we gave the token.
+                if !self.store.add(&info_hash, peer, seed, turn.now) {
+                    return error(SERVER_ERROR, "no room");
+                }
+            }
+            Query::Sample(target) => {
+                answer.nodes = self.nodes(target, want);
+                answer.samples = Some(self.store.samples(turn.now));
+            }
+        }
+        Body::Answer(Box::new(answer))
+    }
+
+    /// The nodes that we name to somebody who looks for `target`.
+    fn nodes(&self, target: NodeId, want: Want) -> Vec<Contact> {
+        let (ours, theirs) = if self.config.is_v6 { (want.n6, want.n4) } else { (want.n4, want.n6) };
+        let mut nodes = if ours || !theirs { self.table.nearest(target, K) } else { Vec::new() };
+        if theirs {
+            let mut others = self.others.clone();
+            others.sort_unstable_by_key(|contact| contact.id.distance(target));
+            nodes.extend(others.into_iter().take(K));
+        }
+        nodes
     }
 }
 
