@@ -2,8 +2,8 @@
 //!
 //! Floor 4. It decides whether somebody may ask, and passes the question to the daemon's loop ([`Ask`]). The checks
 //! come in transmission's order, because programs know it: too many wrong passwords (403), the address (403), the
-//! password (401), the path, the name of the host (421), the session id (409). Only what passed all of them may send a
-//! body.
+//! password (401), the name of the host (421), the session id (409). Only what passed all of them may send a body. (The
+//! name is checked for every path but `/healthz`. transmission checks it for RPC alone, but has no figures.)
 //!
 //! A browser runs scripts of any web page, and they can reach 127.0.0.1. A script of another page can't read the
 //! session id, so it can't ask anything (CSRF). A page whose name suddenly means 127.0.0.1 (DNS rebinding) has the
@@ -143,9 +143,16 @@ fn reply(door: &Door, request: &Request, from: IpAddr) -> Reply {
         }
         lock(&door.failures).forget(from);
     }
+    if !access.allows_host(request.host) {
+        return refused(
+            "421 Misdirected Request",
+            "this is not one of the daemon's names: use its address, set a password, or add the name to \
+             rpc-host-whitelist. (This prevents DNS rebinding.)",
+        );
+    }
     let reply = match path.strip_prefix(access.url.as_str()) {
         _ if path == "/metrics" => later(door, Ask::Metrics),
-        Some("rpc" | "rpc/") => rpc(door, &access, request),
+        Some("rpc" | "rpc/") => rpc(door, request),
         Some("" | "web") => moved(&access.url),
         Some(below) if below.starts_with("web/") => {
             Reply::Now(files::answer(door.web_home.as_ref(), request, &below[4..]))
@@ -179,14 +186,7 @@ fn cross_origin(access: &Access, request: &Request) -> String {
     headers
 }
 
-fn rpc(door: &Door, access: &Access, request: &Request) -> Reply {
-    if !access.allows_host(request.host) {
-        return refused(
-            "421 Misdirected Request",
-            "this is not one of the daemon's names: use its address, set a password, or add the name to \
-             rpc-host-whitelist. (This prevents DNS rebinding.)",
-        );
-    }
+fn rpc(door: &Door, request: &Request) -> Reply {
     let session_id = door.session_id();
     let given = request.header("x-transmission-session-id").unwrap_or_default();
     if !same(given, session_id.as_bytes()) {

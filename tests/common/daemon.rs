@@ -81,6 +81,13 @@ impl Daemon {
         });
     }
 
+    /// Waits until a setting has this value.
+    pub fn wait_for_setting(&self, key: &str, value: &Value) {
+        wait_until(&format!("{key} is {value}"), PATIENCE, || {
+            self.ask("session-get", &json!({ "fields": [key] }))[key] == *value
+        });
+    }
+
     /// What transmission-remote prints.
     pub fn remote(&self, arguments: &[&str]) -> String {
         let mut remote = Command::new("transmission-remote");

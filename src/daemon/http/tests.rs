@@ -161,6 +161,9 @@ fn the_name_of_the_host_is_checked_unless_there_is_a_password() {
     let (port, door) = serve(&settings, None);
     let headers = format!("Host: evil.example\r\nX-Transmission-Session-Id: {}\r\n", door.session_id());
     assert_eq!(status(&ask(port, "POST", RPC, &headers, CALL)), "421");
+    for (path, expected) in [("/metrics", "421"), ("/transmission/web/", "421"), ("/healthz", "200")] {
+        assert_eq!(status(&ask(port, "GET", path, &headers, "")), expected, "{path}");
+    }
     (settings.rpc_authentication_required, settings.rpc_password) = (true, "p".into());
     assert!(Access::new(&settings).unwrap().allows_host("evil.example"));
 }

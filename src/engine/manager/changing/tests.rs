@@ -339,3 +339,18 @@ fn a_deletion_takes_the_files_and_the_state() {
     assert!(fs::read_dir(&here).unwrap().next().is_none());
     assert_eq!(stage.saved(), 0);
 }
+
+#[test]
+fn what_is_not_moved_may_go_to_a_folder_that_does_not_exist_yet() {
+    let (stage, (metainfo, files)) = (Stage::new(), album(9 * PIECE));
+    let [here, there] = stage.dirs();
+    put(&here, &files);
+    let (engine, notices) = stage.engine(None);
+    engine.add(job(&metainfo, &here));
+    assert!(joined(&notices).0);
+    let new = there.join("a/new/one");
+    change(&engine, Change::Move { to: new.as_path().into(), carry: false });
+    assert_eq!(moved(&notices), Ok(new.clone()));
+    assert_eq!(resumed(&notices), metainfo.length);
+    assert!(new.is_dir() && is_in(&here, &files));
+}
