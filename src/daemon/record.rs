@@ -144,8 +144,6 @@ pub struct Wishes {
     pub seed_idle_mode: Mode,
     /// Its pieces are downloaded first to last.
     pub sequential_download: bool,
-    /// The bandwidth group that somebody put it into. (Groups are only remembered.)
-    pub group: String,
 }
 
 impl Default for Wishes {
@@ -163,7 +161,6 @@ impl Default for Wishes {
             seed_idle_limit: 30,
             seed_idle_mode: Mode::Global,
             sequential_download: false,
-            group: String::new(),
         }
     }
 }
