@@ -263,6 +263,8 @@ pub struct TrackerRecord {
     /// It is asked at this moment.
     pub is_asked: bool,
     /// When it was last asked; 0: never.
+    pub asked: i64,
+    /// When the last announce that has ended did so; 0: none has.
     pub last_announce: i64,
     /// Whether it answered then.
     pub succeeded: bool,

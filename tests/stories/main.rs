@@ -70,6 +70,7 @@ mod track_publishing;
 mod track_running;
 mod tracker_words;
 mod trackers;
+mod transmission_remote;
 mod tutorial;
 mod two_in_one;
 mod variants;

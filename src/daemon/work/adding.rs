@@ -229,7 +229,11 @@ impl Daemon {
         // The rest is in the record.
         let about = metainfo.about.take().unwrap_or_default();
         metainfo.about = About { nodes: about.nodes, web_seeds: about.web_seeds, ..About::default() }.boxed();
+        // What has been downloaded must not begin again in an empty folder.
+        let is_new = record.totals.downloaded == 0 && record.dates.done == 0;
+        let root = self.settings.root_of(&dir).filter(|_| is_new);
         Job {
+            make_below: root.map(Arc::from),
             choice: choice.map(Arc::new),
             description,
             renamed: kept.renamed.clone(),

@@ -285,9 +285,14 @@ fn sources(counts: &[usize; Source::ALL.len()]) -> Sources {
 fn follow(records: &mut [TrackerRecord], trackers: &[Tracker]) {
     let moment = now();
     for (record, tracker) in records.iter_mut().zip(trackers) {
-        if record.is_asked && !tracker.asking {
-            record.last_announce = moment;
+        for (place, ago) in [(&mut record.asked, tracker.asked), (&mut record.last_announce, tracker.ended)] {
+            let then = ago.map_or(0, |ago| moment - ago.as_secs() as i64);
+            // Both clocks cut off fractions.
+            if place.abs_diff(then) > 1 {
+                *place = then;
+            }
         }
+        record.peers = u32::try_from(tracker.named).unwrap_or(u32::MAX);
         record.is_asked = tracker.asking;
         record.succeeded = tracker.problem.is_none() && tracker.knows_us;
         record.is_backup = tracker.next_in.is_none() && !tracker.asking && !tracker.knows_us;
