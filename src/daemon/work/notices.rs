@@ -172,6 +172,10 @@ impl Daemon {
 
     fn is_complete(&mut self, torrent: TorrentId, is_news: bool) {
         let Some((record, known)) = self.of_engine(torrent) else { return };
+        // For the engine it is complete when it lacks no wanted file. If none is wanted, nothing was downloaded.
+        if record.now.size_when_done == 0 && record.about.total_size > 0 {
+            return;
+        }
         if record.dates.done == 0 {
             record.dates.done = now();
             known.is_changed = true;
