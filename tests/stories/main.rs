@@ -40,6 +40,7 @@ mod make;
 mod many;
 mod many_come_and_go;
 mod many_screen;
+mod media;
 mod moving;
 mod names;
 mod outputs;
