@@ -144,8 +144,6 @@ pub struct Wishes {
     pub seed_idle_mode: Mode,
     /// Its pieces are downloaded first to last.
     pub sequential_download: bool,
-    /// The bandwidth group that somebody put it into. (Groups are only remembered.)
-    pub group: String,
 }
 
 impl Default for Wishes {
@@ -163,7 +161,6 @@ impl Default for Wishes {
             seed_idle_limit: 30,
             seed_idle_mode: Mode::Global,
             sequential_download: false,
-            group: String::new(),
         }
     }
 }
@@ -266,6 +263,8 @@ pub struct TrackerRecord {
     /// It is asked at this moment.
     pub is_asked: bool,
     /// When it was last asked; 0: never.
+    pub asked: i64,
+    /// When the last announce that has ended did so; 0: none has.
     pub last_announce: i64,
     /// Whether it answered then.
     pub succeeded: bool,

@@ -252,6 +252,12 @@ impl Settings {
         }
     }
 
+    /// The folder below which content may be put that holds `path`.
+    pub fn root_of(&self, path: &Path) -> Option<&Path> {
+        let mut roots = self.download_roots.split(':').filter(|root| !root.is_empty()).map(Path::new);
+        roots.find(|root| path.starts_with(root))
+    }
+
     /// The folder that RPC calls `dir`, if content may be put there. The error says why not, in transmission's words
     /// where it has some. (Links on the disk are the business of the code that opens it.)
     pub fn allowed_dir(&self, dir: &str) -> Result<PathBuf, String> {
@@ -260,8 +266,7 @@ impl Settings {
             return Err("download directory path is not absolute".into());
         }
         let climbs = path.components().any(|part| part == Component::ParentDir);
-        let is_below = self.download_roots.split(':').any(|root| !root.is_empty() && path.starts_with(root));
-        if climbs || !is_below {
+        if climbs || self.root_of(path).is_none() {
             return Err(format!(
                 "{dir} is not below a folder that the daemon may use: {} (download-roots in its configuration)",
                 self.download_roots

@@ -104,14 +104,10 @@ impl MadeUp {
             Call::SessionSet(changes) => self.settings = changes.applied(&self.settings)?,
             Call::SessionStats => session::write_stats(out, dialect, &stats()),
             Call::FreeSpace(path) => session::write_space(out, dialect, &path, 5_000_000, 9_000_000),
-            Call::PortTest => session::write_port(out, dialect, true),
+            Call::PortTest(protocol) => session::write_port(out, dialect, protocol, true),
             Call::BlocklistUpdate => session::write_blocklist(out, dialect, 7),
             Call::GroupGet => session::write_groups(out),
-            Call::TorrentVerify(_)
-            | Call::TorrentReannounce(_)
-            | Call::QueueMove(..)
-            | Call::SessionClose
-            | Call::GroupSet => {}
+            Call::TorrentVerify(_) | Call::TorrentReannounce(_) | Call::QueueMove(..) | Call::SessionClose => {}
         }
         Ok(())
     }

@@ -159,6 +159,9 @@ pub struct Job {
     pub metainfo: Box<Metainfo>,
     /// The folder that holds the torrent's file or folder.
     pub dir: Arc<Path>,
+    /// If `dir` is missing, it is made below this folder, which must exist. (Otherwise the content of a disk that is
+    /// not mounted would fill another one.) `None`: `dir` must exist.
+    pub make_below: Option<Arc<Path>>,
     /// Which of the torrent's files are wanted; `None`: all.
     pub choice: Option<Arc<Choice>>,
     /// What is to be done with it.
@@ -216,6 +219,7 @@ impl Job {
         Job {
             metainfo,
             dir,
+            make_below: None,
             choice: None,
             duty: Duty::Fetch,
             peers: Box::default(),

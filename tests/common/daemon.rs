@@ -1,5 +1,6 @@
 //! A `swarmlet daemon`, as a user starts it, and the questions of programs to it.
 
+use super::http::request;
 use super::ports::free_port;
 use super::process::Process;
 use super::swarmlet::{alone, program};
@@ -56,6 +57,11 @@ impl Daemon {
         self.process.wait(PATIENCE).code()
     }
 
+    /// Waits until it ends by itself. Returns its exit code.
+    pub fn wait(mut self) -> Option<i32> {
+        self.process.wait(PATIENCE).code()
+    }
+
     /// The answer to a question; `None`: it failed.
     pub fn try_to(&self, method: &str, arguments: &Value) -> Option<Value> {
         ask(self.rpc, method, arguments)
@@ -98,7 +104,8 @@ impl Daemon {
     fn answers(&mut self) {
         wait_until("the daemon answers", PATIENCE, || {
             self.process.must_run();
-            self.try_to("session-get", &json!({ "fields": ["version"] })).is_some()
+            // It asks for a password, or for the session id.
+            request(self.rpc, "/transmission/rpc", "", None).is_ok()
         });
     }
 }

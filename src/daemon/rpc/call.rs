@@ -7,6 +7,7 @@ use super::adding::AddTorrent;
 use super::arguments::{Arguments, whole};
 use super::changing::ChangeTorrents;
 use super::field::{Field, fields};
+use super::fixed;
 use super::{Failure, Kind};
 use crate::base::hex::from_hex;
 use crate::base::json::read::Value;
@@ -72,14 +73,12 @@ pub enum Call {
     SessionClose,
     /// How much space a folder has. [`session::write_space`](super::session::write_space) answers.
     FreeSpace(String),
-    /// Whether peers can reach our port. [`session::write_port`](super::session::write_port) answers.
-    PortTest,
+    /// Whether peers can reach our port, by this protocol or by either. [`session::write_port`] answers.
+    PortTest(Option<Protocol>),
     /// The blocklist is fetched. [`session::write_blocklist`](super::session::write_blocklist) answers.
     BlocklistUpdate,
     /// The bandwidth groups. (There are none: [`session::write_groups`](super::session::write_groups).)
     GroupGet,
-    /// Changes a bandwidth group. It is accepted and ignored.
-    GroupSet,
 }
 
 /// Which torrents are meant.
@@ -120,6 +119,15 @@ impl GetTorrents {
     }
 }
 
+/// A protocol by which peers may reach us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
 /// Where torrents go in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueueMove {
@@ -142,7 +150,20 @@ enum Owned {
     Flag(bool),
     Number(f64),
     Text(String),
+    Texts(Vec<String>),
     Other,
+}
+
+impl Owned {
+    /// Whether it is what a setting that can't be changed is.
+    fn is(&self, value: fixed::Value) -> bool {
+        match (self, value) {
+            (Owned::Flag(flag), fixed::Value::Flag(other)) => *flag == other,
+            (Owned::Number(number), fixed::Value::Number(other)) => *number == f64::from(other),
+            (Owned::Texts(texts), fixed::Value::One(text)) => *texts == [text],
+            _ => false,
+        }
+    }
 }
 
 impl Changes {
@@ -152,7 +173,8 @@ impl Changes {
             Value::Whole(number) => Owned::Number(*number as f64),
             Value::Real(number) => Owned::Number(*number),
             Value::Text(text) => Owned::Text(text.to_string()),
-            Value::Null | Value::List(_) | Value::Object(_) => Owned::Other,
+            Value::List(list) => Owned::Texts(list.iter().filter_map(Value::text).map(String::from).collect()),
+            Value::Null | Value::Object(_) => Owned::Other,
         };
         Changes(arguments.pairs().map(|(name, value)| (name.into(), owned(value))).collect())
     }
@@ -161,11 +183,12 @@ impl Changes {
     pub fn applied(&self, before: &Settings) -> Result<Settings, Failure> {
         let mut after = before.clone();
         for (name, value) in &self.0 {
+            fixed::check(name, |only| value.is(only)).map_err(Failure::params)?;
             let given = match value {
                 Owned::Flag(flag) => Given::Flag(*flag),
                 Owned::Number(number) => Given::Number(*number),
                 Owned::Text(text) => Given::Text(text),
-                Owned::Other => Given::Other,
+                Owned::Texts(_) | Owned::Other => Given::Other,
             };
             after.set(name, &given, Source::Rpc).map_err(Failure::params)?;
         }
@@ -237,12 +260,22 @@ pub fn read(method: &str, arguments: Option<&Value>) -> Result<Call, Failure> {
             }
             Call::FreeSpace(path.into())
         }
-        "port_test" => Call::PortTest,
+        "port_test" => Call::PortTest(match arguments.text("ip_protocol")? {
+            None => None,
+            Some("ipv4") => Some(Protocol::V4),
+            Some("ipv6") => Some(Protocol::V6),
+            Some(_) => return Err(Failure::params("ip_protocol: expected ipv4 or ipv6")),
+        }),
         "blocklist_update" => Call::BlocklistUpdate,
         "group_get" => Call::GroupGet,
-        "group_set" => Call::GroupSet,
+        "group_set" => return Err(no_groups()),
         _ => return Err(Failure::new(Kind::Method, "method name not recognized")),
     })
+}
+
+/// Why nothing is done with bandwidth groups.
+pub fn no_groups() -> Failure {
+    Failure::new(Kind::Internal, "swarmlet has no bandwidth groups: limit each torrent, or all of them together")
 }
 
 /// Which torrents the arguments name. A value that names none must not mean all.

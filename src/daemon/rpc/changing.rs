@@ -3,6 +3,7 @@
 //! Floor 4. Pure.
 
 use super::arguments::{Arguments, whole};
+use super::call::no_groups;
 use super::{Failure, Kind};
 use crate::base::json::read::Value;
 use crate::daemon::record::{Mode, TrackerRecord, Wishes};
@@ -42,7 +43,6 @@ struct WishChange {
     seed_idle_limit: Option<u64>,
     seed_idle_mode: Option<Mode>,
     sequential_download: Option<bool>,
-    group: Option<String>,
 }
 
 impl ChangeTorrents {
@@ -66,8 +66,10 @@ impl ChangeTorrents {
             seed_idle_limit: arguments.count("seed_idle_limit")?,
             seed_idle_mode: mode("seed_idle_mode")?,
             sequential_download: arguments.flag("sequential_download")?,
-            group: arguments.text("group")?.map(String::from),
         };
+        if arguments.text("group")?.is_some_and(|group| !group.is_empty()) {
+            return Err(no_groups());
+        }
         let location = arguments.text("location")?.map(String::from);
         if location.as_ref().is_some_and(|location| !location.starts_with('/')) {
             return Err(Failure::new(Kind::PathNotAbsolute, "new location path is not absolute"));
@@ -107,7 +109,6 @@ impl ChangeTorrents {
         put(&mut wishes.seed_idle_limit, change.seed_idle_limit);
         put(&mut wishes.seed_idle_mode, change.seed_idle_mode);
         put(&mut wishes.sequential_download, change.sequential_download);
-        put(&mut wishes.group, change.group);
     }
 }
 

@@ -200,7 +200,7 @@ pub fn push_tracker_stats(out: &mut String, dialect: Dialect, trackers: &[Tracke
         pairs.flag("is_backup", tracker.is_backup);
         pairs.size("last_announce_peer_count", tracker.peers.into());
         pairs.text("last_announce_result", if tracker.succeeded { "Success" } else { &tracker.result });
-        pairs.number("last_announce_start_time", tracker.last_announce);
+        pairs.number("last_announce_start_time", tracker.asked);
         pairs.flag("last_announce_succeeded", tracker.succeeded);
         pairs.number("last_announce_time", tracker.last_announce);
         pairs.flag("last_announce_timed_out", false);

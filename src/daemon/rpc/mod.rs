@@ -10,7 +10,7 @@
 //! | text to calls, answers to text | [`conversation`] |
 //! | arguments of a call | [`arguments`], [`call`], [`adding`], [`changing`] |
 //! | `torrent-get` | [`field`], [`torrents`], [`details`] |
-//! | the settings and sums of the session | [`session`] |
+//! | the settings and sums of the session | [`session`], [`fixed`] |
 //! | the keys of an object in either dialect | [`pairs`] |
 
 pub mod adding;
@@ -20,6 +20,7 @@ pub mod changing;
 pub mod conversation;
 pub mod details;
 pub mod field;
+pub mod fixed;
 pub mod pairs;
 pub mod session;
 #[cfg(test)]

@@ -102,7 +102,8 @@ fn push_field(
         Field::FileCount => push_size(out, about.file_count as u64),
         Field::FileStats => details::push_file_stats(out, dialect, details),
         Field::Files => details::push_files(out, dialect, details),
-        Field::Group => push_string(out, &wishes.group),
+        // There are no bandwidth groups.
+        Field::Group => push_string(out, ""),
         Field::HashString => push_string(out, &about.hash.map(|hash| hash.to_string()).unwrap_or_default()),
         Field::HaveUnchecked => push_size(out, now.have_unchecked),
         Field::HaveValid => push_size(out, now.have_valid),

@@ -46,7 +46,6 @@ pub fn encode(record: &Record, kept: &Kept) -> Vec<u8> {
     let files: Vec<u8> = kept.files.iter().flatten().map(priority).collect();
     put("files", kept.files.is_none(), files.into());
     put("finished", !is_finished, flag(true));
-    put("group", wishes.group.is_empty(), wishes.group.as_str().into());
     put("idle limit", wishes.seed_idle_limit == usual.seed_idle_limit, wishes.seed_idle_limit.into());
     put("idle mode", wishes.seed_idle_mode == usual.seed_idle_mode, (wishes.seed_idle_mode as i64).into());
     put("labels", labels.is_empty(), Bencode::list(labels.iter().map(String::as_str)));
@@ -99,7 +98,6 @@ pub fn decode(bytes: &[u8]) -> Result<(Record, Kept), String> {
         seed_idle_limit: number("idle limit").unwrap_or(usual.seed_idle_limit),
         seed_idle_mode: mode(number("idle mode")),
         sequential_download: has("sequential"),
-        group: text("group").unwrap_or_default().into(),
     };
     let total = |key| number(key).unwrap_or(0);
     let record = Record {
@@ -196,7 +194,6 @@ mod tests {
             seed_idle_limit: 10,
             seed_idle_mode: Mode::Unlimited,
             sequential_download: true,
-            group: "g".into(),
         };
         let record = Record {
             download_dir: "/srv/ü".into(),

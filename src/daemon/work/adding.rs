@@ -3,6 +3,7 @@
 //! Floor 4, part of the [loop](super). A torrent is written to the [state](crate::daemon::state) before the engine gets
 //! it, so it is not lost when the process is killed right after a program was told that it was added.
 
+use super::portable::portable_names;
 use super::wished::{choice_of_link, named, numbered, of_files, options_of, with_padding};
 use super::{Asked, Daemon, Heard, Known, now};
 use crate::base::gzip::unpacked;
@@ -85,6 +86,7 @@ impl Daemon {
         }
         let (mut record, mut kept) = self.wished(add)?;
         kept.files = chosen(&metainfo, add)?;
+        kept.renamed = portable_names(&metainfo);
         let dir = Path::new(kept.dir(&record.download_dir)).into();
         let saved = self.state.dir.save_torrent(metainfo.info_hash, &bytes);
         saved.map_err(|error| Failure::new(Kind::System, crate::sys::in_words(&error)))?;
@@ -229,7 +231,11 @@ impl Daemon {
         // The rest is in the record.
         let about = metainfo.about.take().unwrap_or_default();
         metainfo.about = About { nodes: about.nodes, web_seeds: about.web_seeds, ..About::default() }.boxed();
+        // What has been downloaded must not begin again in an empty folder.
+        let is_new = record.totals.downloaded == 0 && record.dates.done == 0;
+        let root = self.settings.root_of(&dir).filter(|_| is_new);
         Job {
+            make_below: root.map(Arc::from),
             choice: choice.map(Arc::new),
             description,
             renamed: kept.renamed.clone(),
@@ -264,7 +270,8 @@ impl Daemon {
         let saved = self.state.dir.save_torrent(metainfo.info_hash, &bytes);
         saved.map_err(|error| format!("the .torrent file can't be saved: {}", crate::sys::in_words(&error)))?;
         let files = known.kept.files.as_ref().map(|chosen| of_files(&metainfo, chosen));
-        let (mut record, kept) = (record.clone(), Kept { link: None, files, ..known.kept.clone() });
+        let renamed = portable_names(&metainfo);
+        let (mut record, kept) = (record.clone(), Kept { link: None, files, renamed, ..known.kept.clone() });
         let dir = Path::new(kept.dir(&record.download_dir)).into();
         let job = self.job(Box::new(metainfo), &bytes, dir, &mut record, &kept);
         self.state.save(&record, &kept)?;

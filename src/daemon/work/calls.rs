@@ -7,7 +7,7 @@
 use super::{Asked, Daemon, Heard, now};
 use crate::daemon::chores::{blocklist, space, start};
 use crate::daemon::record::State;
-use crate::daemon::rpc::call::{Call, Ids};
+use crate::daemon::rpc::call::{Call, Ids, Protocol};
 use crate::daemon::rpc::session::{Stats, Sums, write_blocklist, write_groups, write_port, write_settings};
 use crate::daemon::rpc::session::{write_space, write_stats};
 use crate::daemon::rpc::{Failure, Kind, torrents};
@@ -94,6 +94,7 @@ impl Daemon {
                 talk.answer(|_, _| done);
             }
             Call::SessionGet(names) => talk.answer(|out, dialect| {
+                self.session.session_id = self.door.session_id();
                 write_settings(out, dialect, names.as_deref(), &self.settings, &self.session);
                 Ok(())
             }),
@@ -120,10 +121,14 @@ impl Daemon {
                 });
                 return None;
             }
-            Call::PortTest => {
-                let is_open = self.router.reached || self.router.v4.open().is_some() || self.router.v6.open().is_some();
+            Call::PortTest(protocol) => {
+                let is_meant = |other| protocol.is_none_or(|protocol| protocol == other);
+                // By which protocol a peer reached us is not noted.
+                let is_open = self.router.reached
+                    || is_meant(Protocol::V4) && self.router.v4.open().is_some()
+                    || is_meant(Protocol::V6) && self.router.v6.open().is_some();
                 talk.answer(|out, dialect| {
-                    write_port(out, dialect, is_open);
+                    write_port(out, dialect, protocol, is_open);
                     Ok(())
                 });
             }
@@ -135,7 +140,6 @@ impl Daemon {
                 write_groups(out);
                 Ok(())
             }),
-            Call::GroupSet => talk.answer(|_, _| Ok(())),
         }
         Some(asked)
     }

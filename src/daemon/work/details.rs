@@ -7,10 +7,12 @@ use super::wished::{choice_of_link, shown, with_padding};
 use crate::daemon::record::{Details, FileDetail, PeerDetail, Record};
 use crate::daemon::rpc::changing::ChangeTorrents;
 use crate::daemon::rpc::{Failure, Kind};
-use crate::engine::{Change, Priority};
+use crate::engine::{Change, FileDetails, Priority};
 use crate::proto::choice::Choice;
 use crate::proto::metainfo::Metainfo;
+use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::mse::Cover;
+use crate::storage::content::renamed::Renamed;
 use crate::swarm::figures::PeerStatus;
 use crate::swarm::meeting::source::Source;
 
@@ -25,19 +27,10 @@ impl Daemon {
     pub(super) fn details(&self, record: &Record) -> Option<Details> {
         let known = self.known.get(&record.id)?;
         let found = self.engine.ask(known.torrent)?;
-        let mut begin = 0;
-        let files = found.files().filter_map(|file| {
-            let end = begin + file.length;
-            let last = if file.length == 0 { begin } else { end - 1 };
-            let size = record.about.piece_size.max(1);
-            let pieces = [(begin / size) as u32, (last / size) as u32 + u32::from(file.length > 0)];
-            begin = end;
-            let (wanted, priority) = shown(file.priority);
-            let detail =
-                FileDetail { name: file.path, length: file.length, have: file.verified, wanted, priority, pieces };
-            (!file.padding).then_some(detail)
-        });
-        let files = files.collect();
+        let (files, pieces) = match found.dir() {
+            Some(_) => (files(record, found.files()), found.have.as_bytes().to_vec()),
+            None => self.before_check(record),
+        };
         let sends = |peer: &&PeerStatus| peer.web_host.is_some() && peer.down_rate > 0;
         let web_seeds = found
             .peers
@@ -46,11 +39,29 @@ impl Daemon {
             .map(|peer| (peer.web_host.as_deref().unwrap_or_default().into(), peer.down_rate));
         Some(Details {
             files,
-            pieces: found.have.as_bytes().to_vec(),
+            pieces,
             availability: Vec::new(),
             web_seeds: web_seeds.collect(),
             peers: found.peers.iter().filter(|peer| peer.web_host.is_none()).map(peer).collect(),
         })
+    }
+
+    /// The files and pieces of a torrent that the engine has not checked yet. Programs ask right after they added it,
+    /// and a check of large content takes minutes.
+    fn before_check(&self, record: &Record) -> (Vec<FileDetail>, Vec<u8>) {
+        let Some(known) = self.known.get(&record.id).filter(|known| known.kept.link.is_none()) else {
+            return Default::default();
+        };
+        let Some(metainfo) = self.metainfo(record) else { return Default::default() };
+        let renamed = Renamed::new(&known.kept.renamed, &metainfo).unwrap_or_default();
+        let all = metainfo.files.iter().enumerate().map(|(number, entry)| FileDetails {
+            path: renamed.path(&entry.path()).into_owned(),
+            length: entry.length,
+            verified: 0,
+            priority: known.kept.files.as_deref().and_then(|files| files.get(number)).copied().unwrap_or_default(),
+            padding: entry.padding,
+        });
+        (files(record, all), Bitfield::new(metainfo.piece_count()).as_bytes().to_vec())
     }
 
     /// Chooses the files of a torrent, and how urgent they are.
@@ -70,12 +81,30 @@ impl Daemon {
         let wanted = Choice::new(&metainfo, files.to_vec()).map_or(metainfo.length, |choice| choice.bytes);
         self.change(id, Change::Files(files.to_vec()));
         if let Some((record, known)) = self.both(id) {
+            // What is wanted now is missing until the engine says that it is there, so that no program takes it for complete.
+            let more = wanted.saturating_sub(record.now.size_when_done);
+            record.now.left = (record.now.left + more).min(wanted);
             record.now.size_when_done = wanted;
             let is_usual = files.iter().all(|priority| *priority == Priority::Normal);
             known.kept.files = (!is_usual).then_some(files);
         }
         Ok(())
     }
+}
+
+/// Files as programs see them: padding is left out.
+fn files(record: &Record, all: impl Iterator<Item = FileDetails>) -> Vec<FileDetail> {
+    let (size, mut begin) = (record.about.piece_size.max(1), 0);
+    let shown = all.filter_map(|file| {
+        let end = begin + file.length;
+        let last = if file.length == 0 { begin } else { end - 1 };
+        let pieces = [(begin / size) as u32, (last / size) as u32 + u32::from(file.length > 0)];
+        begin = end;
+        let (wanted, priority) = shown(file.priority);
+        let detail = FileDetail { name: file.path, length: file.length, have: file.verified, wanted, priority, pieces };
+        (!file.padding).then_some(detail)
+    });
+    shown.collect()
 }
 
 /// A peer as programs see it.

@@ -9,7 +9,7 @@
 //! | the daemon starts: torrents of earlier runs come back | [`starting`] |
 //! | the engine tells something | [`notices`] |
 //! | a program asks | [`calls`] |
-//! | a torrent is added, or its description arrives | [`adding`] |
+//! | a torrent is added, or its description arrives | [`adding`], [`portable`] |
 //! | a torrent is changed | [`changing`] |
 //! | a setting is changed | [`settings`] |
 //! | a minute has passed | [`minutes`] |
@@ -20,6 +20,7 @@ mod changing;
 mod details;
 mod minutes;
 mod notices;
+pub mod portable;
 mod queue;
 mod settings;
 pub mod starting;

@@ -172,6 +172,10 @@ impl Daemon {
 
     fn is_complete(&mut self, torrent: TorrentId, is_news: bool) {
         let Some((record, known)) = self.of_engine(torrent) else { return };
+        // For the engine it is complete when it lacks no wanted file. If none is wanted, nothing was downloaded.
+        if record.now.size_when_done == 0 && record.about.total_size > 0 {
+            return;
+        }
         if record.dates.done == 0 {
             record.dates.done = now();
             known.is_changed = true;
@@ -285,9 +289,14 @@ fn sources(counts: &[usize; Source::ALL.len()]) -> Sources {
 fn follow(records: &mut [TrackerRecord], trackers: &[Tracker]) {
     let moment = now();
     for (record, tracker) in records.iter_mut().zip(trackers) {
-        if record.is_asked && !tracker.asking {
-            record.last_announce = moment;
+        for (place, ago) in [(&mut record.asked, tracker.asked), (&mut record.last_announce, tracker.ended)] {
+            let then = ago.map_or(0, |ago| moment - ago.as_secs() as i64);
+            // Both clocks cut off fractions.
+            if place.abs_diff(then) > 1 {
+                *place = then;
+            }
         }
+        record.peers = u32::try_from(tracker.named).unwrap_or(u32::MAX);
         record.is_asked = tracker.asking;
         record.succeeded = tracker.problem.is_none() && tracker.knows_us;
         record.is_backup = tracker.next_in.is_none() && !tracker.asking && !tracker.knows_us;

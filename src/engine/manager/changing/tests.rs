@@ -321,6 +321,21 @@ fn a_new_name_is_on_the_disk_and_survives() {
 }
 
 #[test]
+fn a_missing_folder_is_made_below_another_one_that_exists() {
+    let (stage, (metainfo, _)) = (Stage::new(), album(9 * PIECE));
+    let [here, _] = stage.dirs();
+    let below = |root: &Path| Job { make_below: Some(root.into()), ..job(&metainfo, &root.join("tv/new")) };
+    let (engine, notices) = stage.engine(None);
+    engine.add(below(&here));
+    joined(&notices);
+    assert!(here.join("tv/new").is_dir());
+    let (engine, notices) = stage.engine(None);
+    engine.add(below(&here.join("not mounted")));
+    assert!(failed(&notices).starts_with("can't make "));
+    assert!(!here.join("not mounted").exists());
+}
+
+#[test]
 fn a_deletion_takes_the_files_and_the_state() {
     let (stage, (metainfo, files)) = (Stage::new(), album(9 * PIECE));
     let [here, _] = stage.dirs();

@@ -390,3 +390,21 @@ fn a_torrent_with_enough_peers_waits_for_each_tracker() {
     announcer.answered(&first[0], &failure(None), secs(30));
     assert_eq!(announcer.due(secs(30), false, &template()).len(), 1);
 }
+
+#[test]
+fn it_is_shown_how_long_ago_a_tracker_was_asked_and_how_many_peers_it_named() {
+    let mut announcer = Announcer::new(&tiers(&[&["a"]]), Time::ZERO, &mut Rng::new(1));
+    let shown = |announcer: &Announcer, at: u64| {
+        let tracker = announcer.shown(secs(at), false).swap_remove(0);
+        (tracker.asked.map(Time::as_secs), tracker.ended.map(Time::as_secs), tracker.named)
+    };
+    assert_eq!(shown(&announcer, 3), (None, None, 0));
+    let asked = announcer.due(secs(5), false, &template());
+    assert_eq!(shown(&announcer, 8), (Some(3), None, 0));
+    let peers = ["127.0.0.1:1", "127.0.0.1:2"].map(|addr| addr.parse().unwrap());
+    let two = reply(1800).map(|reply| AnnounceReply { peers: peers.to_vec(), ..reply });
+    announcer.answered(&asked[0], &two, secs(9));
+    assert_eq!(shown(&announcer, 10), (Some(5), Some(1), 2));
+    ask(&mut announcer, secs(1810), &failure(None));
+    assert_eq!(shown(&announcer, 1810), (Some(0), Some(0), 2));
+}
