@@ -101,6 +101,9 @@ impl Options {
                 return Err(DaemonError::Config(format!("{name}: {dir:?} is not an absolute path")));
             }
         }
+        if std::mem::take(&mut settings.rename_partial_files) {
+            log::warn!("rename-partial-files has no effect; incomplete-dir keeps apart what is not complete");
+        }
         settings.fix_roots();
         if !self.is_open && !is_guarded(&settings) {
             let why = format!(

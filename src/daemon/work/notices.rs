@@ -170,6 +170,8 @@ impl Daemon {
 
     fn is_complete(&mut self, torrent: TorrentId, is_news: bool) {
         let Some((record, known)) = self.of_engine(torrent) else { return };
+        // What is saved now must not say that something is missing.
+        record.now.left = 0;
         if record.dates.done == 0 {
             record.dates.done = now();
             known.is_changed = true;

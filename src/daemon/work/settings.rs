@@ -1,6 +1,7 @@
 //! Settings change: by a program, or because the configuration is read again.
 //!
-//! Floor 4, part of the [loop](super). Each setting holds at once, except those of RPC's own address.
+//! Floor 4, part of the [loop](super). Each setting holds at once, but the address of RPC, the watched folder and the
+//! umask, which only the file can change, hold from the next start on.
 
 use super::{Daemon, Heard};
 use crate::base::time::Time;
@@ -74,7 +75,12 @@ impl Daemon {
         }
         let blocked = |settings: &Settings| (settings.blocklist_enabled, settings.blocklist_url.clone());
         if is_new(&|before| blocked(before) != blocked(now)) {
-            if now.blocklist_enabled {
+            let is_other = before.is_some_and(|before| before.blocklist_url != now.blocklist_url);
+            let has_one = !is_other && blocklist::age(&self.state.dir.path).is_some();
+            let is_fetched = now.blocklist_updates_enabled && !now.blocklist_url.is_empty();
+            if now.blocklist_enabled && before.is_some() && is_fetched && !has_one {
+                self.fetch_blocklist(None);
+            } else if now.blocklist_enabled {
                 let helpers = self.helpers.clone();
                 let then = move |list| drop(helpers.send(Heard::Blocklist(None, list)));
                 blocklist::saved(self.state.dir.path.clone(), then);
