@@ -33,7 +33,9 @@ impl Daemon {
         let moment = now();
         match call {
             Call::TorrentGet(get) => {
-                self.count_seconds();
+                for id in self.records.select(&get.ids, moment) {
+                    self.both(id).into_iter().for_each(|(record, known)| known.count(record));
+                }
                 let (records, settings) = (&self.records, &self.settings);
                 let details = |record: &_| self.details(record);
                 talk.answer(|out, dialect| torrents::write(out, dialect, &get, (records, settings), details, moment));

@@ -3,22 +3,25 @@
 #[path = "order.rs"]
 mod order;
 
-use super::config::Config;
+use super::config::Dht as Options;
 use super::input::Input;
+use crate::storage::resume::StateDir;
 use crate::swarm::dht::Figures;
 use crossbeam_channel::Sender;
 pub use order::Order;
 use std::io;
+use std::sync::Arc;
 
 /// Nothing.
 pub struct Dht;
 
 #[expect(missing_docs, reason = "they are those of the other build")]
 impl Dht {
-    pub fn prepare(_: &Config, _: u16, _: &Sender<Input>) -> io::Result<Dht> {
+    pub fn prepare(_: Option<Options>, _: Option<Arc<StateDir>>, _: u16, _: &Sender<Input>) -> io::Result<Dht> {
         Ok(Dht)
     }
 
+    pub fn replace(&mut self, _: Dht) {}
     pub fn order(&mut self, _: Order) {}
     pub fn end(&mut self) {}
 

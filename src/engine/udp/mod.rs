@@ -14,13 +14,15 @@ mod thread;
 
 pub use self::order::Order;
 use self::thread::{Orders, Shown, Thread};
-use crate::engine::config::Config;
+use crate::engine::config::Dht as Options;
 use crate::engine::input::Input;
+use crate::storage::resume::StateDir;
 use crate::swarm::dht::Figures;
 use crate::sys::wake::Wake;
 use crate::sys::{in_words, lock};
 use crossbeam_channel::{Receiver, Sender};
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Stack size of the thread: a packet that is read, one that is written, and filters.
@@ -42,17 +44,32 @@ pub struct Dht {
 }
 
 impl Dht {
-    /// Prepares the DHT, if `config` wants it. Peers that it finds go to `manager`. We announce `port`.
-    pub fn prepare(config: &Config, port: u16, manager: &Sender<Input>) -> io::Result<Dht> {
+    /// Prepares the DHT, if there are `options` for it. Its nodes are saved in `states`, peers that it finds go to
+    /// `manager`, and we announce `port`.
+    pub fn prepare(
+        options: Option<Options>,
+        states: Option<Arc<StateDir>>,
+        port: u16,
+        manager: &Sender<Input>,
+    ) -> io::Result<Dht> {
         let ((sender, inbox), (ends, ended)) = (crossbeam_channel::unbounded(), crossbeam_channel::bounded(0));
         let orders = Orders { sender, wake: Wake::new()? };
         let (manager, figures) = (manager.clone(), Shown::default());
         let (own_orders, own_figures) = (orders.clone(), figures.clone());
-        let thread = config.dht.clone().map(|options| {
-            let states = options.folder.clone().or_else(|| config.states.clone());
-            Box::new(Thread { options, port, states, manager, orders: own_orders, inbox, figures: own_figures, ends })
+        let thread = options.map(|options| {
+            let states = options.folder.clone().or(states);
+            let (orders, figures) = (own_orders, own_figures);
+            Box::new(Thread { options, port, states, manager, orders, inbox, figures, before: None, ends })
         });
         Ok(Dht { orders, figures, thread, ended })
+    }
+
+    /// Takes the place of a DHT with other options or another port. The thread of that one ends.
+    pub fn replace(&mut self, mut other: Dht) {
+        other.order(Order::End);
+        if let Some(thread) = &mut self.thread {
+            thread.before = other.thread.map_or(Some(other.ended), |thread| thread.before);
+        }
     }
 
     /// Starts the thread, if it does not run.

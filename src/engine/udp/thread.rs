@@ -22,9 +22,12 @@ use core::net::SocketAddr;
 use crossbeam_channel::{Receiver, Sender};
 use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// The nodes are saved this often.
 const SAVE_EVERY: Time = Time::from_secs(900);
+/// The thread before ends within this time, unless its disk hangs.
+const LAST_TURN: Duration = Duration::from_secs(5);
 
 /// Where orders are given.
 #[derive(Clone)]
@@ -56,6 +59,8 @@ pub struct Thread {
     pub orders: Orders,
     pub inbox: Receiver<Order>,
     pub figures: Shown,
+    /// It is disconnected when the thread before, which may have the port, has ended.
+    pub before: Option<Receiver<()>>,
     /// When this is dropped, the manager sees that the thread has ended.
     pub ends: Sender<()>,
 }
@@ -76,6 +81,7 @@ struct Work {
 impl Thread {
     /// Follows orders, until the process ends. Fails if it gets no socket.
     pub fn run(self) -> io::Result<()> {
+        self.before.as_ref().map(|before| before.recv_timeout(LAST_TURN));
         let saved = self.states.as_ref().map_or_else(Saved::default, |states| Saved::load(&states.path, &self.options));
         let mut nodes = Nodes::open(self.port, &self.options, &saved)?;
         saved.nodes.iter().for_each(|addr| nodes.meet(*addr, false));
