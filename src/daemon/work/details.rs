@@ -5,9 +5,10 @@
 use super::Daemon;
 use super::wished::{choice_of_link, shown, with_padding};
 use crate::daemon::record::{Details, FileDetail, PeerDetail, Record};
+use crate::daemon::rpc::call::OfFiles;
 use crate::daemon::rpc::changing::ChangeTorrents;
 use crate::daemon::rpc::{Failure, Kind};
-use crate::engine::{Change, Priority};
+use crate::engine::{Change, Engine, Priority, TorrentId};
 use crate::proto::choice::Choice;
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::mse::Cover;
@@ -16,41 +17,14 @@ use crate::swarm::meeting::source::Source;
 
 impl Daemon {
     /// The .torrent file of a torrent.
-    fn metainfo(&self, record: &Record) -> Option<Metainfo> {
+    pub(super) fn metainfo(&self, record: &Record) -> Option<Metainfo> {
         let bytes = self.state.dir.saved_torrent(record.about.hash?).ok()?;
         Metainfo::parse(&bytes).ok()
     }
 
     /// The details of a torrent.
-    pub(super) fn details(&self, record: &Record) -> Option<Details> {
-        let known = self.known.get(&record.id)?;
-        let found = self.engine.ask(known.torrent)?;
-        let mut begin = 0;
-        let files = found.files().filter_map(|file| {
-            let end = begin + file.length;
-            let last = if file.length == 0 { begin } else { end - 1 };
-            let size = record.about.piece_size.max(1);
-            let pieces = [(begin / size) as u32, (last / size) as u32 + u32::from(file.length > 0)];
-            begin = end;
-            let (wanted, priority) = shown(file.priority);
-            let detail =
-                FileDetail { name: file.path, length: file.length, have: file.verified, wanted, priority, pieces };
-            (!file.padding).then_some(detail)
-        });
-        let files = files.collect();
-        let sends = |peer: &&PeerStatus| peer.web_host.is_some() && peer.down_rate > 0;
-        let web_seeds = found
-            .peers
-            .iter()
-            .filter(sends)
-            .map(|peer| (peer.web_host.as_deref().unwrap_or_default().into(), peer.down_rate));
-        Some(Details {
-            files,
-            pieces: found.have.as_bytes().to_vec(),
-            availability: Vec::new(),
-            web_seeds: web_seeds.collect(),
-            peers: found.peers.iter().filter(|peer| peer.web_host.is_none()).map(peer).collect(),
-        })
+    pub(super) fn details(&self, record: &Record, of_files: OfFiles) -> Option<Details> {
+        details_of(&self.engine, self.known.get(&record.id)?.torrent, record, of_files)
     }
 
     /// Chooses the files of a torrent, and how urgent they are.
@@ -76,6 +50,33 @@ impl Daemon {
         }
         Ok(())
     }
+}
+
+/// The details of a torrent of the engine, and of its files as much as is asked.
+pub(super) fn details_of(engine: &Engine, torrent: TorrentId, record: &Record, of_files: OfFiles) -> Option<Details> {
+    let found = engine.ask(torrent)?;
+    let mut begin = 0;
+    let all = found.files(of_files == OfFiles::Names).take_while(|_| of_files != OfFiles::Nothing);
+    let files = all.filter_map(|file| {
+        let end = begin + file.length;
+        let last = if file.length == 0 { begin } else { end - 1 };
+        let size = record.about.piece_size.max(1);
+        let pieces = [(begin / size) as u32, (last / size) as u32 + u32::from(file.length > 0)];
+        begin = end;
+        let (wanted, priority) = shown(file.priority);
+        let detail = FileDetail { name: file.path, length: file.length, have: file.verified, wanted, priority, pieces };
+        (!file.padding).then_some(detail)
+    });
+    let files = files.collect();
+    let sends = |peer: &&PeerStatus| peer.web_host.is_some() && peer.down_rate > 0;
+    let web_seed = |peer: &PeerStatus| (peer.web_host.as_deref().unwrap_or_default().into(), peer.down_rate);
+    Some(Details {
+        files,
+        pieces: found.have.as_bytes().to_vec(),
+        availability: Vec::new(),
+        web_seeds: found.peers.iter().filter(sends).map(web_seed).collect(),
+        peers: found.peers.iter().filter(|peer| peer.web_host.is_none()).map(peer).collect(),
+    })
 }
 
 /// A peer as programs see it.

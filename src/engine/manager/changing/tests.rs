@@ -220,10 +220,10 @@ fn a_verification_finds_what_others_damaged() {
     change(&engine, Change::Verify);
     assert_eq!(resumed(&notices), PIECE as u64);
     let details = engine.ask(ONE).unwrap();
-    let verified: Vec<u64> = details.files().map(|file| file.verified).collect();
+    let verified: Vec<u64> = details.files(true).map(|file| file.verified).collect();
     assert_eq!(verified, [3 * PIECE as u64, 5 * PIECE as u64]);
     assert_eq!(details.have.count(), 8);
-    assert!(details.files().all(|file| file.priority == Priority::Normal));
+    assert!(details.files(true).all(|file| file.priority == Priority::Normal));
     put(&here, &files);
     change(&engine, Change::Verify);
     assert_eq!(resumed(&notices), 0);
@@ -303,7 +303,7 @@ fn a_new_name_is_on_the_disk_and_survives() {
     let names = rename("album", "the album").unwrap();
     assert_eq!(names, [("album".into(), "the album".into()), ("album/a".into(), "first".to_string())]);
     assert!(fs::read(here.join("the album/first")).unwrap() == files[0] && !here.join("album").exists());
-    let paths: Vec<String> = engine.ask(ONE).unwrap().files().map(|file| file.path).collect();
+    let paths: Vec<String> = engine.ask(ONE).unwrap().files(true).map(|file| file.path).collect();
     assert_eq!(paths, ["the album/first", "the album/b"]);
     engine.send(Command::Stop);
     next(&notices, "it has stopped", |notice| matches!(notice, Notice::Stopped(_)).then_some(()));
