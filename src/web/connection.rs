@@ -231,7 +231,7 @@ impl Connection {
                 self.began = now;
                 self.deadline = now + DEADLINE;
                 let waits = request.header("expect").is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"));
-                if waits && input.len() == head {
+                if waits {
                     self.output.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
                 }
                 return None;

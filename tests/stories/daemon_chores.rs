@@ -110,7 +110,8 @@ fn downloads_wait_for_their_turn_and_for_space() {
         let words = torrent["errorString"].as_str().unwrap().to_string();
         words.contains("has less free space than") && [0, 3].contains(&torrent["status"].as_u64().unwrap())
     };
-    wait_until("it waits for space", PATIENCE, || waits(&daemon, 2));
+    // It is the first one now.
+    wait_until("it waits for space", PATIENCE, || waits(&daemon, 1));
     daemon.ask("torrent-add", &add(&folder.make("three", 100_000).1));
     wait_until("so does a new one", PATIENCE, || waits(&daemon, 3));
     // A person who stops it means that.

@@ -93,6 +93,7 @@ fn two_torrents_do_not_get_the_same_file() {
     let one = make("one", &Content::one_file("a", 300));
     let daemon = Daemon::start(folder.path(), &[]);
     let dir = |name: &str| daemon.dir.join(name);
+    ["show", "elsewhere", "two"].iter().for_each(|name| fs::create_dir(dir(name)).unwrap());
     let add = |torrent: &Torrent, dir: &Path| json!({ "metainfo": base64(&fs::read(&torrent.file).unwrap()), "download-dir": dir, "paused": true });
     let first = added(&daemon, &add(&first, &daemon.dir));
     let words = daemon.refuses("torrent-add", &add(&other, &daemon.dir));

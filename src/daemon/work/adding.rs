@@ -83,6 +83,7 @@ impl Daemon {
         if let Some(id) = self.records.with_hash(&metainfo.info_hash) {
             return Ok((id, true));
         }
+        self.refuse_leaving(metainfo.info_hash)?;
         let (mut record, mut kept) = self.wished(add)?;
         kept.files = chosen(&metainfo, add)?;
         self.overlap_of_new(&record, &kept, &metainfo)?;
@@ -104,6 +105,7 @@ impl Daemon {
         if let Some(id) = self.records.with_hash(&job.info_hash()) {
             return Ok((id, true));
         }
+        self.refuse_leaving(job.info_hash())?;
         let (mut record, mut kept) = self.wished(add)?;
         kept.link = Some(job.link.to_string().into());
         kept.files = choice_of_link(None, &add.files)?;
@@ -180,6 +182,7 @@ impl Daemon {
         let known = Known {
             torrent: TorrentId(u64::MAX),
             kept,
+            is_checked: false,
             is_changed: false,
             is_counted: false,
             before,

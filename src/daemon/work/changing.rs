@@ -12,6 +12,7 @@ use crate::daemon::rpc::changing::{ChangeTorrents, tiers};
 use crate::daemon::rpc::torrents::write_renamed;
 use crate::daemon::rpc::{Failure, Kind};
 use crate::engine::{Change, Command, Names, TorrentId};
+use crate::proto::id::InfoHash;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
@@ -230,13 +231,17 @@ impl Daemon {
     }
 
     /// A torrent leaves the list now. If its content is deleted, its file says so until that is done, so that it is
-    /// done even if the process is killed.
-    fn remove(&mut self, id: u32, delete: bool) -> Result<(), String> {
+    /// done even if the process is killed. Only files that are known to be the torrent's are deleted, so the first
+    /// check of its content ends before.
+    pub(super) fn remove(&mut self, id: u32, delete: bool) -> Result<(), String> {
         let (Some(record), Some(known)) = (self.records.get(id), self.known.get_mut(&id)) else { return Ok(()) };
-        if delete && known.kept.link.is_none() {
+        if delete && known.kept.link.is_none() && !known.kept.is_lost {
             known.kept.is_leaving = true;
             self.state.save(record, &known.kept)?;
-            self.engine.send(Command::Delete(known.torrent));
+            self.engine.send(match known.is_checked {
+                true => Command::Delete(known.torrent),
+                false => Command::Change(known.torrent, Change::Paused(true)),
+            });
         } else {
             record.about.hash.map_or(Ok(()), |hash| self.state.forget(hash))?;
             self.engine.send(Command::Remove(known.torrent));
@@ -245,27 +250,43 @@ impl Daemon {
         self.queue.remove(id);
         let gone = self.records.remove(id, now());
         if let (Some(known), Some(record)) = (self.known.remove(&id), gone) {
-            self.places.change(id, &known.places, &[]);
             self.sums.uploaded += record.totals.uploaded.saturating_sub(known.before.uploaded);
             self.sums.downloaded += record.totals.downloaded.saturating_sub(known.before.downloaded);
-            match known.kept.is_leaving {
-                true => drop(self.leaving.insert(known.torrent, record)),
-                false => drop(self.ids.remove(&known.torrent)),
+            if known.kept.is_leaving {
+                self.leaving.insert(known.torrent, (record, known));
+            } else {
+                self.ids.remove(&known.torrent);
+                self.places.change(id, &known.places, &[]);
             }
         }
         Ok(())
     }
 
+    /// The content of a torrent was checked for the first time, or can't be.
+    pub(super) fn was_checked(&mut self, torrent: TorrentId) {
+        if let Some((_, known)) = self.of_engine(torrent) {
+            known.is_checked = true;
+        } else if self.leaving.contains_key(&torrent) {
+            self.engine.send(Command::Delete(torrent));
+        }
+    }
+
     /// The engine has removed a torrent.
     pub(super) fn removed(&mut self, torrent: TorrentId) {
         self.ids.remove(&torrent);
-        let Some(hash) = self.leaving.remove(&torrent).and_then(|record| record.about.hash) else { return };
-        // It may have been added again meanwhile.
-        if self.records.with_hash(&hash).is_none()
-            && let Err(why) = self.state.forget(hash)
-        {
+        let Some((record, known)) = self.leaving.remove(&torrent) else { return };
+        self.places.change(record.id, &known.places, &[]);
+        let Some(hash) = record.about.hash else { return };
+        if let Err(why) = self.state.forget(hash) {
             log::error!("{why}");
         }
+    }
+
+    /// A torrent can't be added again before the content of the one that was removed is deleted.
+    pub(super) fn refuse_leaving(&self, hash: InfoHash) -> Result<(), Failure> {
+        let is_leaving = self.leaving.values().any(|(record, _)| record.about.hash == Some(hash));
+        let words = "its content is being deleted, because it was just removed; add it again in a moment";
+        if is_leaving { Err(Failure::params(words)) } else { Ok(()) }
     }
 
     /// The places of torrents have changed.

@@ -94,6 +94,8 @@ struct Renaming {
 struct Known {
     torrent: TorrentId,
     kept: Kept,
+    /// The engine has checked its content, or could not.
+    is_checked: bool,
     /// Its file is older than what is known of it: programs were not told yet.
     is_changed: bool,
     /// Its figures are newer than its file.
@@ -141,7 +143,7 @@ pub struct Daemon {
     scripts: Scripts,
     minute: minutes::Minute,
     /// Torrents whose content is being deleted.
-    leaving: BTreeMap<TorrentId, Record>,
+    leaving: BTreeMap<TorrentId, (Record, Box<Known>)>,
     /// Programs that wait until a file or folder has its new name.
     renaming: BTreeMap<TorrentId, VecDeque<Renaming>>,
     /// Programs that wait for long answers.

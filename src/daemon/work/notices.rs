@@ -19,10 +19,10 @@ impl Daemon {
         match notice {
             Notice::Status { reports, .. } => self.renew(reports),
             Notice::Learned { torrent, info } => self.learned(torrent, &info),
-            Notice::Joined { torrent, is_complete, .. } => match is_complete {
-                true => self.is_complete(torrent),
-                false => self.awaits_done(torrent),
-            },
+            Notice::Joined { torrent, is_complete, .. } => {
+                self.was_checked(torrent);
+                if is_complete { self.is_complete(torrent) } else { self.awaits_done(torrent) }
+            }
             Notice::Complete { torrent, status } => {
                 // It is told again after its content was checked or moved.
                 self.runs(torrent, &status);
@@ -49,6 +49,7 @@ impl Daemon {
                     self.runs(torrent, &status);
                 }
                 self.tell(torrent, &problem.text);
+                self.was_checked(torrent);
                 self.failed(torrent, problem.text);
             }
             Notice::Tracker { torrent, problem, warning, .. } => {

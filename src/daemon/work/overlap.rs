@@ -90,7 +90,11 @@ impl Daemon {
         let near = dirs_of_it.iter().flat_map(|dir| self.places.near(&Path::new(dir).join(&*root)));
         let near: BTreeSet<u32> = near.filter(|other| Some(*other) != id).collect();
         for other in near {
-            let (Some(record), Some(known)) = (self.records.get(other), self.known.get(&other)) else { continue };
+            let listed = self.records.get(other).zip(self.known.get(&other));
+            // What is being deleted is there until that is done.
+            let mut leaving = self.leaving.values().filter(|(record, _)| record.id == other);
+            let leaving = || leaving.next().map(|(record, known)| (record, known));
+            let Some((record, known)) = listed.or_else(leaving) else { continue };
             // A torrent that can't be read writes nothing.
             let Some(theirs) = self.metainfo(record) else { continue };
             let Ok(names) = Renamed::new(&known.kept.renamed, &theirs) else { continue };

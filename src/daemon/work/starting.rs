@@ -17,7 +17,7 @@ use crate::daemon::settings::Settings;
 use crate::daemon::state::kept::Kept;
 use crate::daemon::state::session::{self, with_changes};
 use crate::daemon::state::{Found, State};
-use crate::engine::{Change, Command, Engine, Job, LinkJob};
+use crate::engine::{Change, Engine, LinkJob};
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
@@ -204,32 +204,26 @@ impl Daemon {
         let dir = Path::new(kept.dir(&record.download_dir)).into();
         // A version before this one, or transmission, may have let two torrents have one file.
         if !kept.paused
+            && !kept.is_leaving
             && let Err(failure) = self.overlap_of_new(&record, &kept, &metainfo)
         {
             kept.paused = true;
             obstacle.get_or_insert(failure.text);
         }
         let job = self.job(Box::new(metainfo), &bytes, dir, &mut record, &kept);
-        if kept.is_leaving {
-            self.leave(record, job);
-            return Ok(None);
-        }
-        let moving = kept.moving.clone();
+        let (moving, is_leaving) = (kept.moving.clone(), kept.is_leaving);
         let id = self.restore(record, kept);
         self.know(id, self.engine.add(job));
+        if is_leaving {
+            // An earlier run was ended while it deleted the content.
+            self.remove(id, true)?;
+            return Ok(None);
+        }
         self.tell_order(id);
         if let Some((to, carry)) = moving {
             self.change(id, Change::Move { to: Path::new(&*to).into(), carry });
         }
         Ok(Some(id))
-    }
-
-    /// An earlier run was ended while it deleted the content of this torrent.
-    fn leave(&mut self, record: Record, job: Job) {
-        log::info!("{}: its content is deleted", for_terminal(&record.about.name));
-        let torrent = self.engine.add(job);
-        self.engine.send(Command::Delete(torrent));
-        self.leaving.insert(torrent, record);
     }
 
     fn restore(&mut self, mut record: Record, kept: Kept) -> u32 {

@@ -1,7 +1,6 @@
 //! What somebody tries that may reach the server: many passwords, bodies without a length, deep ones, long answers.
 
 use super::*;
-use crate::web::answer::Body;
 use crate::web::request::{Parsed, parse};
 
 fn session(door: &Door) -> String {
@@ -11,7 +10,8 @@ fn session(door: &Door) -> String {
 /// A request whose body comes in chunks of `step` bytes.
 fn chunked(headers: &str, body: &[u8], step: usize) -> Vec<u8> {
     let head = format!("POST {RPC} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n{headers}\r\n");
-    let chunks = body.chunks(step).flat_map(|part| [format!("{:x}\r\n", part.len()).as_bytes(), part, b"\r\n"].concat());
+    let chunks =
+        body.chunks(step).flat_map(|part| [format!("{:x}\r\n", part.len()).as_bytes(), part, b"\r\n"].concat());
     [head.into_bytes(), chunks.collect(), b"0\r\n\r\n".to_vec()].concat()
 }
 
@@ -41,7 +41,7 @@ fn a_body_without_a_length_comes_in_chunks() {
     let huge = vec![b' '; MOST_BODY as usize + 1];
     assert_eq!(status(&exchange(port, &chunked(&session, &huge, 1 << 20))), "413");
     let head = format!("POST {RPC} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n{session}\r\n");
-    assert_eq!(status(&exchange(port, (head + "5\r\nabcdefg").as_bytes())), "400");
+    assert_eq!(status(&exchange(port, (head + "5\r\nabcdefg\r\n").as_bytes())), "400");
 }
 
 #[test]
@@ -103,8 +103,8 @@ fn long_answers_share_a_bound_until_they_are_sent() {
     assert!(refused.status_code() == 503 && refused.headers.contains("Retry-After: 1\r\n"));
     assert_eq!(rpc_answer(Some("short".into()), &memory).status_code(), 200);
     assert_eq!(rpc_answer(None, &memory).status_code(), 204);
-    let Answer { body: Body::Bytes(bytes), .. } = first else { panic!("bytes") };
-    assert_eq!((bytes.len(), long().status_code()), (90_000, 200));
+    drop(first);
+    assert_eq!(long().status_code(), 200);
 }
 
 /// Clients that ask for long answers and do not read them.
@@ -112,7 +112,8 @@ fn long_answers_share_a_bound_until_they_are_sent() {
 fn answers_that_nobody_reads_take_bounded_memory() {
     const LONG: usize = 8 << 20;
     let (asks, receiver) = unbounded();
-    let door = Arc::new(Door { answers: Bodies::new(LONG as u64), ..Door::new(&Settings::default(), None, asks).unwrap() });
+    let door =
+        Arc::new(Door { answers: Bodies::new(LONG as u64), ..Door::new(&Settings::default(), None, asks).unwrap() });
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     server::start(vec![listener], &service(&door), Bounds { connections: 64, body: MOST_BODY }).unwrap();
@@ -129,7 +130,8 @@ fn answers_that_nobody_reads_take_bounded_memory() {
     let post = |length: &str| {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         let session = session(&door);
-        write!(stream, "POST {RPC} HTTP/1.1\r\nHost: localhost\r\n{session}Content-Length: {length}\r\n\r\n{{}}").unwrap();
+        write!(stream, "POST {RPC} HTTP/1.1\r\nHost: localhost\r\n{session}Content-Length: {length}\r\n\r\n{{}}")
+            .unwrap();
         (stream, statuses.recv_timeout(Duration::from_secs(20)).unwrap())
     };
     let mut clients: Vec<(TcpStream, u16)> = (0..10).map(|_| post("2")).collect();
