@@ -77,6 +77,13 @@ impl Records {
         self.all.is_empty()
     }
 
+    /// Copies of these torrents, and what is remembered of removed ones.
+    pub fn only(&self, ids: &[u32]) -> Records {
+        let all: BTreeMap<u32, Record> = ids.iter().filter_map(|id| Some((*id, self.get(*id)?.clone()))).collect();
+        let by_hash = all.values().filter_map(|record| Some((record.about.hash?, record.id))).collect();
+        Records { all, by_hash, removed: self.removed.clone(), last: self.last }
+    }
+
     /// The torrents that are meant, each once, in the order in which they are named.
     pub fn select(&self, ids: &Ids, now: i64) -> Vec<u32> {
         match ids {

@@ -10,6 +10,7 @@ use super::rpc::{Call, Conversation, Dialect, Failure, changing, torrents};
 use super::settings::Settings;
 use crate::proto::id::InfoHash;
 use crate::web::answer::Answer;
+use crate::web::bodies::Bodies;
 use crate::web::server::{self, Bounds};
 use crossbeam_channel::{Receiver, unbounded};
 use std::io::Write;
@@ -33,7 +34,7 @@ impl MadeUp {
             match ask {
                 Ask::Rpc(mut conversation, promise) => {
                     self.answer(&mut conversation);
-                    promise.keep(rpc_answer(conversation.finish()));
+                    promise.keep(rpc_answer(conversation.finish(), &Bodies::new(1 << 20)));
                 }
                 Ask::Metrics(promise) => {
                     promise.keep(Answer::words("200 OK", &metrics::write(&self.records, &stats())))

@@ -4,7 +4,7 @@ use super::http::request;
 use super::ports::free_port;
 use super::process::Process;
 use super::swarmlet::{alone, program};
-use super::transmission::ask;
+use super::transmission::{answer, ask};
 use super::wait::{PATIENCE, wait_until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -40,8 +40,18 @@ impl Daemon {
 
     /// Kills it without a warning, and starts it again.
     pub fn kill_and_start(&mut self) {
+        self.kill();
+        self.start_again();
+    }
+
+    /// Kills it without a warning.
+    pub fn kill(&mut self) {
         self.process.signal(Signal::KILL);
         self.process.wait(PATIENCE);
+    }
+
+    /// Starts it again.
+    pub fn start_again(&mut self) {
         self.process = run(&self.scratch, &self.dir, (self.port, self.rpc), &self.options);
         self.answers();
     }
@@ -65,6 +75,23 @@ impl Daemon {
     /// The answer to a question; `None`: it failed.
     pub fn try_to(&self, method: &str, arguments: &Value) -> Option<Value> {
         ask(self.rpc, method, arguments)
+    }
+
+    /// Why a question fails.
+    pub fn refuses(&self, method: &str, arguments: &Value) -> String {
+        let answer = answer(self.rpc, method, arguments).expect("it answers");
+        assert_ne!(answer["result"], "success", "{method} {arguments}");
+        answer["result"].as_str().expect("a text").into()
+    }
+
+    /// Its log of this run.
+    pub fn log(&self) -> String {
+        self.process.stderr()
+    }
+
+    /// A file of its state, by the end of its name.
+    pub fn state_file(&self, hash: &str, end: &str) -> PathBuf {
+        self.scratch.join("state").join(format!("{hash}{end}"))
     }
 
     /// The answer to a question that must not fail.

@@ -1,3 +1,5 @@
+mod attacks;
+
 use super::access::is_guarded;
 use super::login::{Login, is_hash, salted};
 use super::*;
@@ -17,18 +19,19 @@ fn serve(settings: &Settings, web_home: Option<Folder>) -> (u16, Arc<Door>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     server::start(vec![listener], &service(&door), Bounds { connections: 64, body: MOST_BODY }).unwrap();
-    thread::spawn(move || run(&receiver));
+    let answers = door.answers.clone();
+    thread::spawn(move || run(&receiver, &answers));
     (port, door)
 }
 
-fn run(asks: &Receiver<Ask>) {
+fn run(asks: &Receiver<Ask>, answers: &Bodies) {
     for ask in asks {
         match ask {
             Ask::Rpc(mut conversation, promise) => {
                 while conversation.next_call().is_some() {
                     conversation.answer(|_, _| Ok(()));
                 }
-                promise.keep(rpc_answer(conversation.finish()));
+                promise.keep(rpc_answer(conversation.finish(), answers));
             }
             Ask::Metrics(promise) => promise.keep(Answer::words("200 OK", "figures")),
             Ask::Health(promise) => promise.keep(Answer::words("200 OK", "ok")),

@@ -117,6 +117,31 @@ impl GetTorrents {
     pub fn needs_details(&self) -> bool {
         self.fields.iter().any(|(_, field)| field.is_detail())
     }
+
+    /// What is asked of each file.
+    pub fn of_files(&self) -> OfFiles {
+        match self.fields.iter().map(|(_, field)| field.least_of_file()).max() {
+            Some(least) if least >= Field::Files.least_of_file() => OfFiles::Names,
+            Some(1..) => OfFiles::Figures,
+            _ => OfFiles::Nothing,
+        }
+    }
+
+    /// The least number of bytes that the answer has for each file.
+    pub fn least_of_file(&self) -> usize {
+        self.fields.iter().map(|(_, field)| field.least_of_file()).sum()
+    }
+}
+
+/// What is asked of each file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OfFiles {
+    /// Nothing.
+    Nothing,
+    /// Its figures.
+    Figures,
+    /// Its name, too.
+    Names,
 }
 
 /// A protocol by which peers may reach us.

@@ -28,7 +28,7 @@ pub fn write(
     mut details: impl FnMut(&Record) -> Option<Details>,
     now: i64,
 ) -> Result<(), Failure> {
-    let needs_details = get.needs_details();
+    let (needs_details, least_of_file) = (get.needs_details(), get.least_of_file());
     if let Some(removed) = records.removed(&get.ids, now) {
         out.push_str("\"removed\":[");
         push_list(out, removed, |out, id| push_size(out, u64::from(id)));
@@ -44,6 +44,11 @@ pub fn write(
     }
     for id in records.select(&get.ids, now) {
         let Some(record) = records.get(id) else { continue };
+        // The engine is not even asked for a list that can't be sent.
+        let least = least_of_file.saturating_mul(record.about.file_count);
+        if out.len().saturating_add(least) > MOST_ANSWER {
+            return Err(too_long());
+        }
         let details = if needs_details { details(record).unwrap_or_default() } else { Details::default() };
         if !is_first {
             out.push(',');

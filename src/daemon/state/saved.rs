@@ -35,6 +35,7 @@ pub fn encode(record: &Record, kept: &Kept) -> Vec<u8> {
     let flag = |flag: bool| Bencode::Int(flag.into());
     put("active", dates.active == 0, dates.active.into());
     put("at", kept.at.is_none(), kept.at.as_deref().unwrap_or_default().into());
+    put("awaits done", !kept.awaits_done, flag(true));
     put("bandwidth priority", wishes.bandwidth_priority == 0, i64::from(wishes.bandwidth_priority).into());
     put("corrupt", totals.corrupt == 0, totals.corrupt.into());
     put("done", dates.done == 0, dates.done.into());
@@ -52,6 +53,7 @@ pub fn encode(record: &Record, kept: &Kept) -> Vec<u8> {
     put("leaving", !kept.is_leaving, flag(true));
     put("left", record.now.left == 0, record.now.left.into());
     put("link", kept.link.is_none(), kept.link.as_deref().unwrap_or_default().into());
+    put("lost", !kept.is_lost, flag(true));
     let (to, carry) = kept.moving.as_ref().map_or(("", false), |(to, carry)| (&**to, *carry));
     put("move carries", !carry, flag(true));
     put("move to", kept.moving.is_none(), to.into());
@@ -133,6 +135,8 @@ pub fn decode(bytes: &[u8]) -> Result<(Record, Kept), String> {
         renamed: get("renamed").and_then(Value::items).into_iter().flatten().filter_map(renamed).collect(),
         moving: text("move to").map(|to| (to.into(), has("move carries"))),
         is_leaving: has("leaving"),
+        is_lost: has("lost"),
+        awaits_done: has("awaits done"),
         tiers: get("tiers").and_then(Value::items).map(|tiers| tiers.filter_map(|tier| texts(Some(tier))).collect()),
     };
     Ok((record, kept))
@@ -216,6 +220,8 @@ mod tests {
             renamed: vec![(OsStr::from_bytes(b"a/\xff").into(), "new".into())],
             moving: Some(("/to".into(), true)),
             is_leaving: true,
+            is_lost: true,
+            awaits_done: true,
             tiers: Some(vec![vec!["http://a".into(), "http://b".into()], vec!["udp://c".into()]]),
         };
         (record, kept)

@@ -84,9 +84,11 @@ impl Daemon {
         if let Some(id) = self.records.with_hash(&metainfo.info_hash) {
             return Ok((id, true));
         }
+        self.refuse_leaving(metainfo.info_hash)?;
         let (mut record, mut kept) = self.wished(add)?;
         kept.files = chosen(&metainfo, add)?;
         kept.renamed = portable_names(&metainfo);
+        self.overlap_of_new(&record, &kept, &metainfo)?;
         let dir = Path::new(kept.dir(&record.download_dir)).into();
         let saved = self.state.dir.save_torrent(metainfo.info_hash, &bytes);
         saved.map_err(|error| Failure::new(Kind::System, crate::sys::in_words(&error)))?;
@@ -105,6 +107,7 @@ impl Daemon {
         if let Some(id) = self.records.with_hash(&job.info_hash()) {
             return Ok((id, true));
         }
+        self.refuse_leaving(job.info_hash())?;
         let (mut record, mut kept) = self.wished(add)?;
         kept.link = Some(job.link.to_string().into());
         kept.files = choice_of_link(None, &add.files)?;
@@ -181,14 +184,19 @@ impl Daemon {
         let known = Known {
             torrent: TorrentId(u64::MAX),
             kept,
+            is_checked: false,
             is_changed: false,
             is_counted: false,
             before,
             counted: Instant::now(),
+            places: Box::default(),
+            obstacle: None,
+            learned: None,
             owes_script: false,
             waits_for_space: false,
         };
         self.known.insert(id, Box::new(known));
+        self.place(id);
     }
 
     fn after_adding(&mut self, id: u32) {
@@ -197,6 +205,10 @@ impl Daemon {
             self.sums.files_added += record.about.file_count as u64;
         }
         self.tell_order(id);
+        if self.settings.min_free_space > 0 {
+            // It must not fill up the disk until the next minute.
+            self.measure();
+        }
         self.run_script(Event::Added, id);
     }
 
@@ -253,6 +265,8 @@ impl Daemon {
         {
             log::warn!("{}: {why}", for_terminal(&record.about.name));
             known.is(record, State::Stopped);
+            known.obstacle = Some(why.as_str().into());
+            known.learned = Some(info.into());
             record.note(Trouble::Local(why));
             self.engine.send(Command::Change(torrent, Change::Paused(true)));
         }
@@ -267,6 +281,13 @@ impl Daemon {
         }
         let bytes = link.torrent_file(info);
         let metainfo = Metainfo::parse(&bytes).map_err(|why| format!("the description can't be used: {why}"))?;
+        let (dir, at) = (record.download_dir.as_str(), known.kept.at.as_deref());
+        self.overlap(
+            Some(id),
+            &metainfo,
+            &known.kept.renamed,
+            &[Some(dir), at].into_iter().flatten().collect::<Vec<_>>(),
+        )?;
         let saved = self.state.dir.save_torrent(metainfo.info_hash, &bytes);
         saved.map_err(|error| format!("the .torrent file can't be saved: {}", crate::sys::in_words(&error)))?;
         let files = known.kept.files.as_ref().map(|chosen| of_files(&metainfo, chosen));
@@ -281,6 +302,7 @@ impl Daemon {
             known.is(place, State::CheckWait);
             place.dates.changed = now();
         }
+        self.place(id);
         self.engine.begin(torrent, job);
         self.tell_order(id);
         Ok(())

@@ -24,7 +24,7 @@ impl Daemon {
                 None => return,
             }
         }
-        asked.finish();
+        asked.finish(&self.door.answers);
     }
 
     /// Carries out one call, and answers it; `None`: the answer comes later.
@@ -33,11 +33,14 @@ impl Daemon {
         let moment = now();
         match call {
             Call::TorrentGet(get) => {
+                if self.is_long(&get, moment) {
+                    return self.write_apart(asked, get);
+                }
                 for id in self.records.select(&get.ids, moment) {
                     self.both(id).into_iter().for_each(|(record, known)| known.count(record));
                 }
                 let (records, settings) = (&self.records, &self.settings);
-                let details = |record: &_| self.details(record);
+                let details = |record: &_| self.details(record, get.of_files());
                 talk.answer(|out, dialect| torrents::write(out, dialect, &get, (records, settings), details, moment));
             }
             Call::TorrentAdd(add) => return self.add(asked, *add),
@@ -46,22 +49,29 @@ impl Daemon {
                 talk.answer(|_, _| done);
             }
             Call::TorrentStart(ids) => {
-                let done = self.each(&ids, |daemon, id| daemon.pause(id, false));
+                let done = self.each(&ids, |daemon, id| daemon.start(id));
                 talk.answer(|_, _| done);
             }
             Call::TorrentStartNow(ids) => {
                 let done = self.each(&ids, |daemon, id| {
-                    daemon.pause(id, false);
+                    daemon.start(id)?;
                     daemon.change(id, Change::StartNow);
+                    Ok(())
                 });
                 talk.answer(|_, _| done);
             }
             Call::TorrentStop(ids) => {
-                let done = self.each(&ids, |daemon, id| daemon.pause(id, true));
+                let done = self.each(&ids, |daemon, id| {
+                    daemon.pause(id, true);
+                    Ok(())
+                });
                 talk.answer(|_, _| done);
             }
             Call::TorrentVerify(ids) => {
-                let done = self.each(&ids, |daemon, id| daemon.change(id, Change::Verify));
+                let done = self.each(&ids, |daemon, id| {
+                    daemon.change(id, Change::Verify);
+                    Ok(())
+                });
                 talk.answer(|_, _| done);
             }
             Call::TorrentReannounce(ids) => {
@@ -69,6 +79,7 @@ impl Daemon {
                     if let Some(known) = daemon.known.get(&id) {
                         daemon.engine.send(Command::Announce(Some(known.torrent)));
                     }
+                    Ok(())
                 });
                 talk.answer(|_, _| done);
             }
@@ -146,12 +157,17 @@ impl Daemon {
         Some(asked)
     }
 
-    /// Does something with each torrent, and writes what changed.
-    fn each(&mut self, ids: &Ids, mut work: impl FnMut(&mut Daemon, u32)) -> Result<(), Failure> {
+    /// Does something with each torrent, and writes what changed. The first failure is returned.
+    pub(super) fn each(
+        &mut self,
+        ids: &Ids,
+        mut work: impl FnMut(&mut Daemon, u32) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut result = Ok(());
         for id in self.records.select(ids, now()) {
-            work(self, id);
+            result = result.and(work(self, id));
         }
-        self.save_changed()
+        self.save_changed().and(result)
     }
 
     /// Writes what changed.

@@ -20,15 +20,13 @@ impl Daemon {
             Notice::Status { reports, .. } => self.renew(reports),
             Notice::Learned { torrent, info } => self.learned(torrent, &info),
             Notice::Joined { torrent, is_complete, .. } => {
-                if is_complete {
-                    self.is_complete(torrent, false);
-                }
+                self.was_checked(torrent);
+                if is_complete { self.is_complete(torrent) } else { self.awaits_done(torrent) }
             }
             Notice::Complete { torrent, status } => {
                 // It is told again after its content was checked or moved.
-                let is_news = self.of_engine(torrent).is_some_and(|(record, _)| record.state == State::Download);
                 self.runs(torrent, &status);
-                self.is_complete(torrent, is_news);
+                self.is_complete(torrent);
             }
             Notice::Waiting { torrent, trouble, status } => {
                 if status.work.is_none() {
@@ -51,6 +49,7 @@ impl Daemon {
                     self.runs(torrent, &status);
                 }
                 self.tell(torrent, &problem.text);
+                self.was_checked(torrent);
                 self.failed(torrent, problem.text);
             }
             Notice::Tracker { torrent, problem, warning, .. } => {
@@ -124,7 +123,11 @@ impl Daemon {
     fn runs(&mut self, torrent: TorrentId, status: &Arc<Status>) {
         let Some((record, known)) = self.of_engine(torrent) else { return };
         let before = (record.state, record.now.left, record.totals);
-        known.is(record, state_of(status));
+        let state = match state_of(status) {
+            State::Stopped if known.waits_for_space => State::DownloadWait,
+            state => state,
+        };
+        known.is(record, state);
         let moment = now();
         let idle_stop = status.idle_stop_in.map_or(0, |time| moment.saturating_add(time.as_secs() as i64));
         record.stands(Now {
@@ -153,6 +156,11 @@ impl Daemon {
         if status.down_rate > 0 || status.up_rate > 0 {
             record.dates.active = moment;
         }
+        if record.state == State::Download && !known.kept.awaits_done {
+            // Files that were not wanted before are, or something was damaged.
+            known.kept.awaits_done = true;
+            known.is_changed = true;
+        }
         follow(&mut record.trackers, &status.trackers);
         let trouble = match &status.standing {
             // What a person wants done with the content is no trouble.
@@ -161,6 +169,7 @@ impl Daemon {
             Standing::Failed(problem) => Trouble::Local(problem.text.clone()),
             Standing::Downloading | Standing::Seeding => trouble_of(&record.trackers),
         };
+        let trouble = known.obstacle.as_ref().map_or(trouble, |why| Trouble::Local(why.to_string()));
         record.note(trouble);
         if before != (record.state, record.now.left, record.totals) {
             known.is_counted = true;
@@ -168,7 +177,17 @@ impl Daemon {
         }
     }
 
-    fn is_complete(&mut self, torrent: TorrentId, is_news: bool) {
+    /// Something that is wanted is missing: the program for complete torrents will be started. This is written at once,
+    /// because the torrent may be complete, and the process killed, before anything else is written.
+    fn awaits_done(&mut self, torrent: TorrentId) {
+        let Some((record, known)) = self.of_engine(torrent) else { return };
+        known.is_changed |= !std::mem::replace(&mut known.kept.awaits_done, true);
+        let id = record.id;
+        self.save_quietly(id);
+    }
+
+    /// Everything that is wanted is there. If it was there when the torrent was added, this is no news.
+    fn is_complete(&mut self, torrent: TorrentId) {
         let Some((record, known)) = self.of_engine(torrent) else { return };
         // For the engine it is complete when it lacks no wanted file. If none is wanted, nothing was downloaded.
         if record.now.size_when_done == 0 && record.about.total_size > 0 {
@@ -180,15 +199,25 @@ impl Daemon {
             record.dates.done = now();
             known.is_changed = true;
         }
-        let id = record.id;
-        if is_news {
-            log::info!("{}: complete", for_terminal(&record.about.name));
-            // If the content is moved now, the program is started when it is there.
-            known.owes_script = known.kept.at.is_some();
-            if !known.owes_script {
-                self.run_script(Event::Done, id);
-            }
+        // If the content is moved now, the program is started when it is there.
+        let is_news = known.kept.awaits_done;
+        known.owes_script = is_news && known.kept.at.is_some();
+        let (id, tells) = (record.id, is_news && !known.owes_script);
+        match tells {
+            true => self.tell_done(id),
+            false => self.save_quietly(id),
         }
+    }
+
+    /// A download is complete and its content is where it belongs: the program for that is started. That it is done is
+    /// written afterwards: if the process is killed between the two, the program is started again, but it is never
+    /// forgotten.
+    pub(super) fn tell_done(&mut self, id: u32) {
+        self.run_script(Event::Done, id);
+        let Some((record, known)) = self.both(id) else { return };
+        log::info!("{}: complete", for_terminal(&record.about.name));
+        known.kept.awaits_done = false;
+        known.is_changed = true;
         self.save_quietly(id);
     }
 

@@ -10,7 +10,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::run::request::UserRequest;
 use crate::cli::run::{log, signals};
 use crate::cli::say;
-use crate::engine::config::{Config, Dht as Options};
+use crate::engine::config::Dht as Options;
 use crate::engine::udp::Dht;
 use crate::swarm::dht::Figures;
 use crate::sys::in_words;

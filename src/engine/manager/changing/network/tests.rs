@@ -48,13 +48,13 @@ fn wait_for_peers(notices: &Subscription, wanted: usize) {
 
 #[test]
 fn peers_come_in_at_another_port_and_only_encrypted_and_not_too_many() {
-    let (mut engine, notices) = engine();
+    let (engine, notices) = engine();
     let (metainfo, _) = torrent(40_000, &[], 16_384, &[]);
     let dir = tempfile::tempdir().unwrap();
     drop(open(&metainfo, dir.path(), false));
     let hash = metainfo.info_hash;
     engine.add(Job::new(metainfo, dir.path()));
-    let first = engine.port;
+    let first = engine.port();
     wait_for_peers(&notices, 0);
     let mut peers = vec![plain(first, hash, 1).expect("the port is open")];
     wait_for_peers(&notices, 1);
@@ -66,7 +66,7 @@ fn peers_come_in_at_another_port_and_only_encrypted_and_not_too_many() {
     let taken = std::net::TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
     let why = engine.listen(taken.local_addr().unwrap().port(), false).unwrap_err();
     assert!(why.contains("can't listen on port"), "{why}");
-    assert_eq!(engine.port, second);
+    assert_eq!(engine.port(), second);
     engine.send(Command::MostPeers(2));
     wait_for_peers(&notices, 2);
     if mse::IS_BUILT_IN {
