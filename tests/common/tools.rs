@@ -57,6 +57,10 @@ pub enum Tool {
     NpmDht,
     /// tmux, a terminal whose screen can be read.
     Tmux,
+    /// transmission-rpc from PyPI, which controls daemons from Python.
+    TransmissionRpc,
+    /// tremc, which controls daemons on a terminal: tremcf from PyPI, because Debian 12 has no package of it.
+    Tremc,
     /// File systems in a process: /dev/fuse, and fusepy from PyPI.
     #[allow(dead_code)] // Only the stories that run alone use it.
     Fuse,
@@ -88,13 +92,15 @@ impl Tool {
             Tool::NpmTracker => ("npm's bittorrent-tracker", "npm install -g --ignore-scripts bittorrent-tracker@9"),
             Tool::NpmDht => ("npm's bittorrent-dht", "npm install -g --ignore-scripts bittorrent-dht@11"),
             Tool::Tmux => ("tmux", "apt-get install tmux"),
+            Tool::TransmissionRpc => ("transmission-rpc for python3", "pip install transmission-rpc"),
+            Tool::Tremc => ("tremcf", "pip install tremcf"),
             Tool::Fuse => ("/dev/fuse or fusepy", "apt-get install fuse3 libfuse2; pip install fusepy"),
         }
     }
 
     fn is_here(self) -> bool {
         match self {
-            Tool::Libtorrent | Tool::NpmTracker | Tool::NpmDht => !self.version().is_empty(),
+            Tool::Libtorrent | Tool::NpmTracker | Tool::NpmDht | Tool::TransmissionRpc => !self.version().is_empty(),
             Tool::Fuse => {
                 let library = Command::new("python3").args(["-c", "import fuse"]).output();
                 Path::new("/dev/fuse").exists() && library.is_ok_and(|output| output.status.success())
@@ -113,7 +119,8 @@ impl Tool {
             // The first line has the name and the version.
             Tool::Miniupnpd => Command::new("miniupnpd"),
             Tool::TransmissionCreate => return Tool::Transmission.version(),
-            Tool::Libtorrent => Command::new("python3"),
+            Tool::Libtorrent | Tool::TransmissionRpc => Command::new("python3"),
+            Tool::Tremc => Command::new("tremcf"),
             Tool::NpmTracker => npm_tracker(),
             Tool::NpmDht => npm_dht(),
             Tool::Aquatic | Tool::AquaticLoadTest => return String::new(),
@@ -124,13 +131,18 @@ impl Tool {
         };
         match self {
             Tool::Libtorrent => command.args(["-c", "import libtorrent; print('libtorrent', libtorrent.__version__)"]),
+            Tool::TransmissionRpc => {
+                command.args(["-c", "import transmission_rpc, importlib.metadata as m; print('transmission-rpc', m.version('transmission-rpc'))"])
+            }
             Tool::NpmTracker | Tool::NpmDht => command.arg("version"),
             Tool::Rtorrent => command.arg("-h"),
             Tool::Tinyproxy => command.arg("-v"),
             _ => command.arg("--version"),
         };
         let Ok(output) = command.output() else { return String::new() };
-        if !output.status.success() && matches!(self, Tool::Libtorrent | Tool::NpmTracker | Tool::NpmDht) {
+        if !output.status.success()
+            && matches!(self, Tool::Libtorrent | Tool::NpmTracker | Tool::NpmDht | Tool::TransmissionRpc)
+        {
             return String::new();
         }
         // transmission prints it on standard error.
