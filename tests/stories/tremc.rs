@@ -78,6 +78,10 @@ fn tremc_shows_and_changes_torrents_by_its_keys() {
     tmux.press("v");
     wait_until("the damage is found", PATIENCE, || daemon.torrents(&["leftUntilDone"])[0]["leftUntilDone"] != 0);
     tmux.press("p");
+    let announces = || folder.tracker.announces(&torrent.info_hash).len();
+    let before = announces();
+    tmux.press("n");
+    wait_until("the tracker is asked", PATIENCE, || announces() > before);
     is("leftUntilDone", json!(0));
     content.assert_same_in(&daemon.dir);
     answers("U", "Upload limit in kilobytes", "55");
@@ -94,10 +98,6 @@ fn tremc_shows_and_changes_torrents_by_its_keys() {
     answers("m", "Move ", elsewhere.to_str().unwrap());
     is("downloadDir", json!(elsewhere));
     content.assert_same_in(&elsewhere);
-    let announces = || folder.tracker.announces(&torrent.info_hash).len();
-    let before = announces();
-    tmux.press("n");
-    wait_until("the tracker is asked", PATIENCE, || announces() > before);
     tmux.press("t");
     tmux.wait_for_text("Turtle mode");
     assert_eq!(daemon.ask("session-get", &json!({}))["alt-speed-enabled"], true);
