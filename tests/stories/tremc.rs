@@ -8,6 +8,11 @@ use crate::common::tools::{Tool, here};
 use crate::common::wait::{PATIENCE, wait_until};
 use serde_json::{Value, json};
 use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
+
+/// How long a person waits at least between two keys.
+const A_MOMENT: Duration = Duration::from_millis(400);
 
 #[test]
 fn tremc_shows_and_changes_torrents_by_its_keys() {
@@ -28,11 +33,16 @@ fn tremc_shows_and_changes_torrents_by_its_keys() {
     tmux.wait_for_text(&format!("Transmission 4.0.6@{}", daemon.rpc));
     tmux.wait_for_text("Torrents:0");
 
+    // tremc reads one answer with two threads, and ends, if a key comes before it has the answer to the last one.
+    let press = |key: &str| {
+        sleep(A_MOMENT);
+        tmux.press(key);
+    };
     // The keys that ask something. (Some fields are not empty.)
     let answers = |key: &str, asked: &str, answer: &str| {
-        tmux.press(key);
+        press(key);
         tmux.wait_for_text(asked);
-        tmux.press("C-u");
+        press("C-u");
         tmux.type_line(answer);
     };
     let is = |field: &str, value: Value| {
@@ -40,47 +50,54 @@ fn tremc_shows_and_changes_torrents_by_its_keys() {
             daemon.torrents(&[field]).first().is_some_and(|torrent| torrent[field] == value)
         });
     };
+    for is_slow in [true, false] {
+        press("t");
+        tmux.wait_for("the turtle", |rows| rows.iter().any(|row| row.contains("Turtle mode")) == is_slow);
+        assert_eq!(daemon.ask("session-get", &json!({}))["alt-speed-enabled"], is_slow);
+    }
     let limit = || daemon.ask("session-get", &json!({}))["speed-limit-down-enabled"] == true;
     answers("d", "lobal download limit", "20");
     wait_until("downloads are slow", PATIENCE, limit);
     answers("a", "Add torrent from file", torrent.file.to_str().unwrap());
     tmux.wait_for_text("downloading");
-    tmux.press("j");
+    press("j");
     tmux.wait_for_text("p:Pause/Unpause");
 
     // The pages of a torrent.
-    tmux.press("l");
+    press("l");
     tmux.wait_for_text("Size: 330,000 [322.3K];  everything wanted;");
     tmux.wait_for_text("Public torrent");
-    tmux.press("e");
+    press("e");
     tmux.wait_for_text("swarmlet 0.");
     answers("d", "lobal download limit", "-1");
     wait_until("downloads are fast", PATIENCE, || !limit());
     is("leftUntilDone", json!(0));
-    tmux.press("f");
+    press("f");
     tmux.wait_for_text("100.00%   293.0K   normal    | a");
-    tmux.press("j");
-    tmux.press("Right");
+    press("j");
+    press("Right");
     tmux.wait_for_text("high     | a");
     is("priorities", json!([1, 0]));
-    tmux.press("t");
+    press("t");
     let rows = tmux.wait_for_text("Last announce: ");
     assert!(rows.iter().any(|row| row.contains(&folder.tracker.url())), "{rows:?}");
-    tmux.press("c");
+    press("c");
     tmux.wait_for_text("---------------------");
-    tmux.press("q");
+    press("q");
 
     // Changes. Each is seen by the daemon.
-    tmux.press("p");
+    press("p");
     is("status", json!(0));
     tmux.wait_for_text("paused");
     damage(&daemon.dir.join("two/a"), 100_000, 10);
-    tmux.press("v");
+    press("v");
     wait_until("the damage is found", PATIENCE, || daemon.torrents(&["leftUntilDone"])[0]["leftUntilDone"] != 0);
-    tmux.press("p");
+    // The key pauses or resumes, as the screen has it.
+    tmux.wait_for_text("(Paused:1 Size:322.3K[95.04%])");
+    press("p");
     let announces = || folder.tracker.announces(&torrent.info_hash).len();
     let before = announces();
-    tmux.press("n");
+    press("n");
     wait_until("the tracker is asked", PATIENCE, || announces() > before);
     is("leftUntilDone", json!(0));
     content.assert_same_in(&daemon.dir);
@@ -90,31 +107,28 @@ fn tremc_shows_and_changes_torrents_by_its_keys() {
     is("seedRatioLimit", json!(1.5));
     answers("b", "Label to add", "tv");
     is("labels", json!(["tv"]));
-    tmux.press("+");
+    press("+");
     is("bandwidthPriority", json!(1));
-    tmux.press("*");
+    press("*");
     is("honorsSessionLimits", json!(false));
     let elsewhere = daemon.dir.join("elsewhere");
     answers("m", "Move ", elsewhere.to_str().unwrap());
     is("downloadDir", json!(elsewhere));
     content.assert_same_in(&elsewhere);
-    tmux.press("t");
-    tmux.wait_for_text("Turtle mode");
-    assert_eq!(daemon.ask("session-get", &json!({}))["alt-speed-enabled"], true);
 
     // What is deleted is asked for first.
-    tmux.press("R");
+    press("R");
     tmux.wait_for_text("Remove AND DELETE two?");
-    tmux.press("n");
+    press("n");
     tmux.wait_for("the question is gone", |rows| !rows.iter().any(|row| row.contains("DELETE")));
     assert_eq!(daemon.torrents(&["id"]).len(), 1);
-    tmux.press("R");
+    press("R");
     tmux.wait_for_text("Remove AND DELETE two?");
-    tmux.press("y");
+    press("y");
     tmux.wait_for_text("Torrents:0");
     wait_until("the content is deleted", PATIENCE, || !elsewhere.join("two").exists());
-    tmux.press("X");
+    press("X");
     tmux.wait_for_text("Ask daemon to shut down?");
-    tmux.press("y");
+    press("y");
     assert_eq!(daemon.wait(), Some(0));
 }
