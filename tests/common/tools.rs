@@ -66,6 +66,10 @@ pub enum Tool {
     Flood,
     /// tmux, a terminal whose screen can be read.
     Tmux,
+    /// transmission-rpc from PyPI, which controls daemons from Python.
+    TransmissionRpc,
+    /// tremc, which controls daemons on a terminal: tremcf from PyPI, because Debian 12 has no package of it.
+    Tremc,
     /// File systems in a process: /dev/fuse, and fusepy from PyPI.
     #[allow(dead_code)] // Only the stories that run alone use it.
     Fuse,
@@ -103,13 +107,17 @@ impl Tool {
             Tool::TransmissionPage => (TRANSMISSION_PAGE, "apt-get install transmission-common of Debian 12"),
             Tool::Flood => ("flood", "npm install -g --ignore-scripts flood@4.11"),
             Tool::Tmux => ("tmux", "apt-get install tmux"),
+            Tool::TransmissionRpc => ("transmission-rpc for python3", "pip install transmission-rpc"),
+            Tool::Tremc => ("tremcf", "pip install tremcf"),
             Tool::Fuse => ("/dev/fuse or fusepy", "apt-get install fuse3 libfuse2; pip install fusepy"),
         }
     }
 
     fn is_here(self) -> bool {
         match self {
-            Tool::Libtorrent | Tool::NpmTracker | Tool::NpmDht | Tool::Browser => !self.version().is_empty(),
+            Tool::Libtorrent | Tool::NpmTracker | Tool::NpmDht | Tool::Browser | Tool::TransmissionRpc => {
+                !self.version().is_empty()
+            }
             Tool::TransmissionPage => Path::new(TRANSMISSION_PAGE).join("javascript/main.js").is_file(),
             Tool::Fuse => {
                 let library = Command::new("python3").args(["-c", "import fuse"]).output();
@@ -129,7 +137,8 @@ impl Tool {
             // The first line has the name and the version.
             Tool::Miniupnpd => Command::new("miniupnpd"),
             Tool::TransmissionCreate => return Tool::Transmission.version(),
-            Tool::Libtorrent => Command::new("python3"),
+            Tool::Libtorrent | Tool::TransmissionRpc => Command::new("python3"),
+            Tool::Tremc => Command::new("tremcf"),
             Tool::NpmTracker => npm_tracker(),
             Tool::NpmDht => npm_dht(),
             Tool::Browser => browser(),
@@ -144,13 +153,19 @@ impl Tool {
         };
         match self {
             Tool::Libtorrent => command.args(["-c", "import libtorrent; print('libtorrent', libtorrent.__version__)"]),
+            Tool::TransmissionRpc => {
+                command.args(["-c", "import transmission_rpc, importlib.metadata as m; print('transmission-rpc', m.version('transmission-rpc'))"])
+            }
             Tool::NpmTracker | Tool::NpmDht | Tool::Browser => command.arg("version"),
             Tool::Rtorrent => command.arg("-h"),
             Tool::Tinyproxy => command.arg("-v"),
             _ => command.arg("--version"),
         };
         let Ok(output) = command.output() else { return String::new() };
-        let is_script = matches!(self, Tool::Libtorrent | Tool::NpmTracker | Tool::NpmDht | Tool::Browser);
+        let is_script = matches!(
+            self,
+            Tool::Libtorrent | Tool::NpmTracker | Tool::NpmDht | Tool::Browser | Tool::TransmissionRpc
+        );
         if is_script && !output.status.success() {
             return String::new();
         }

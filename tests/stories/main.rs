@@ -78,6 +78,8 @@ mod track_running;
 mod tracker_words;
 mod trackers;
 mod transmission_remote;
+mod transmission_rpc;
+mod tremc;
 mod tutorial;
 mod two_in_one;
 mod variants;

@@ -201,7 +201,9 @@ impl Changes {
             Value::List(list) => Owned::Texts(list.iter().filter_map(Value::text).map(String::from).collect()),
             Value::Null | Value::Object(_) => Owned::Other,
         };
-        Changes(arguments.pairs().map(|(name, value)| (name.into(), owned(value))).collect())
+        // tremc writes null beside the flag that a limit does not hold.
+        let given = arguments.pairs().filter(|(_, value)| **value != Value::Null);
+        Changes(given.map(|(name, value)| (name.into(), owned(value))).collect())
     }
 
     /// `before` with the changes. All are good, or none is made. Names that are not known are ignored.

@@ -128,6 +128,7 @@ fn the_settings_are_shown_in_both_dialects_and_changed() {
     assert!(set(r#""speed-limit-up":7,"download-dir":"/etc""#).unwrap_err().contains("not below a folder"));
     assert!(set(r#""script-torrent-done-filename":"/tmp/x""#).unwrap_err().contains("configuration file"));
     assert!(set(r#""peer-port":65536"#).unwrap_err().contains("from 0 to 65535"));
+    assert_eq!(set(r#""speed-limit-up":null,"speed-limit-up-enabled":true"#).unwrap().speed_limit_up, 100);
     // What has one value here can be sent back, but not changed.
     assert!(set(r#""utp-enabled":false,"preferred_transports":["tcp"],"tcp-enabled":true,"reqq":2000"#).is_ok());
     for (wrong, why) in [
