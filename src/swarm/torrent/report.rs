@@ -104,7 +104,7 @@ impl Torrent {
             corrupt: self.fetching.corrupt,
             verified: self.picker.length() - self.lacked_bytes(),
             available: self.picker.available_bytes(),
-            idle_stop_in: self.enough_at().filter(|_| !self.paused).map(|at| at.saturating_sub(now)),
+            idle_stop_in: self.enough_at().map(|at| at.saturating_sub(now)),
             down_rate: self.fetching.down.rate(now),
             up_rate: self.giving.up.rate(now),
             peers: self.sockets(),
