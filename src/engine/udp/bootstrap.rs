@@ -1,5 +1,5 @@
-//! The ways into the DHT: the nodes of the last run, which a file remembers, nodes that a person or a torrent names, and
-//! well-known ones, which are asked only if we know too few others.
+//! The ways into the DHT: the nodes of the last run, which a file remembers, nodes that a person or a torrent names,
+//! and well-known ones, which are asked only if we know too few others.
 //!
 //! Floor 3, part of [`udp`](super). The file is plain text, a line for each thing:
 //!

@@ -164,15 +164,17 @@ impl Nodes {
         // One byte more than the longest packet that is read, so that one that is longer is recognized.
         let mut buffer = [0; MOST_READ + 1];
         for _ in 0..PACKETS / 2 {
-            let is_heard = self.allowance.used_up_until(self.now()).is_none();
-            let family = self.family(is_v6).filter(|_| is_heard);
-            let Some((from, length)) = family.and_then(|family| family.socket.receive_from(&mut buffer)) else {
+            let now = self.now();
+            if self.allowance.used_up_until(now).is_some() {
                 return;
-            };
-            let (bytes, now) = (&buffer[..length], self.now());
+            }
+            let packet = self.family(is_v6).and_then(|family| family.socket.receive_from(&mut buffer));
+            let Some((from, length)) = packet else { return };
+            self.allowance.take(now);
+            let bytes = &buffer[..length];
             // A packet of the DHT is a bencoded dict. uTP begins with a byte whose low half is 1, the answer of a
             // tracker with 0: they may share the port one day.
-            if self.allowance.take(now) && bytes.starts_with(b"d") {
+            if bytes.starts_with(b"d") {
                 self.tell(is_v6, Input::Packet { from, bytes });
             }
         }

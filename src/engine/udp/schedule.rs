@@ -106,8 +106,8 @@ impl Schedule {
         self.torrents.get_mut(info_hash).filter(|turn| turn.at.is_none())
     }
 
-    /// A lookup has ended. It was in vain if no peer beside us was found, which does not matter to a seed, or if too few
-    /// nodes took the announce: at first we know few nodes, and those next to the torrent are others.
+    /// A lookup has ended. It was in vain if no peer beside us was found, which does not matter to a seed, or if too
+    /// few nodes took the announce: at first we know few nodes, and those next to the torrent are others.
     pub fn ended(&mut self, info_hash: InfoHash, now: Time) {
         let Some(turn) = self.running(&info_hash) else { return };
         let is_vain = turn.announced < K || turn.found < 2 && !turn.is_seed;

@@ -221,9 +221,8 @@ pub struct Unread {
     pub transaction: Option<Vec<u8>>,
 }
 
-/// One line, in the style in which tcpdump shows DNS: the transaction, then `method? what`, or what came back. It is safe
-/// on a terminal: `6161 get_peers? 0123..., from 4567...`,
-/// `6161 from 89ab..., 8 nodes, 3 peers, a token`.
+/// One line, in the style in which tcpdump shows DNS: the transaction, then `method? what`, or what came back. It is
+/// safe on a terminal: `6161 get_peers? 0123..., from 4567...`, `6161 from 89ab..., 8 nodes, 3 peers, a token`.
 impl fmt::Display for Packet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", to_hex(&self.transaction))?;

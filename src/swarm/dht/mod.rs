@@ -23,8 +23,8 @@
 //! their address (BEP 42) are looked for beside those that happen to be near; and all that grows has a limit.
 //!
 //! Reading order: [`table`] (whom we know), [`lookup`] (how a torrent's nodes are found), [`token`] and [`store`] (what
-//! others tell us), [`limits`] (how many questions we answer), [`external`] (our own address), then [`node`], which joins
-//! them.
+//! others tell us), [`limits`] (how many questions we answer), [`external`] (our own address), then [`node`], which
+//! joins them.
 //!
 //! A machine is of one address family. A host with both has two, with ids far apart (BEP 45).
 
