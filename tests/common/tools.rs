@@ -162,10 +162,8 @@ impl Tool {
             _ => command.arg("--version"),
         };
         let Ok(output) = command.output() else { return String::new() };
-        let is_script = matches!(
-            self,
-            Tool::Libtorrent | Tool::NpmTracker | Tool::NpmDht | Tool::Browser | Tool::TransmissionRpc
-        );
+        let is_script =
+            matches!(self, Tool::Libtorrent | Tool::NpmTracker | Tool::NpmDht | Tool::Browser | Tool::TransmissionRpc);
         if is_script && !output.status.success() {
             return String::new();
         }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use std::{env, fs, thread};
 
 /// How often it is killed, if nobody says it.
-const KILLS: usize = 12;
+const KILLS: usize = 20;
 /// Changes between two kills.
 const CHANGES: usize = 8;
 /// The bytes of a torrent's content.
@@ -45,8 +45,8 @@ struct Story {
     /// In the order of the queue.
     torrents: Vec<Expected>,
     settings: BTreeMap<&'static str, Value>,
-    /// Content that was removed with its torrent.
-    deleted: Vec<PathBuf>,
+    /// The names of content that was removed with its torrent.
+    deleted: Vec<String>,
     /// For choices; a linear congruential generator (Knuth's).
     random: u64,
 }
@@ -119,7 +119,7 @@ impl Story {
         let torrent = self.torrents.remove(at);
         self.daemon.ask("torrent-remove", &json!({ "ids": [torrent.hash], "delete-local-data": true }));
         if torrent.is_whole {
-            self.deleted.push(torrent.dir.join(&torrent.content.name));
+            self.deleted.push(torrent.content.name);
         }
     }
 
@@ -201,9 +201,10 @@ impl Story {
             });
         }
         let deleted = std::mem::take(&mut self.deleted);
-        deleted.iter().for_each(|path| {
-            wait_until(&format!("{} is deleted", path.display()), PATIENCE, || !path.exists());
-        });
+        let places = ["", "place 0", "place 1", "place 2"].map(|place| self.daemon.dir.join(place));
+        for name in deleted {
+            wait_until(&format!("{name} is deleted"), PATIENCE, || !places.iter().any(|dir| dir.join(&name).exists()));
+        }
     }
 }
 

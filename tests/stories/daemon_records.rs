@@ -77,6 +77,18 @@ fn a_damaged_record_costs_neither_the_torrent_nor_its_folder() {
     daemon.ask("torrent-start", &json!({ "ids": 1 }));
     daemon.wait_for("status", &json!(6));
     assert!(!daemon.dir.join("a.bin").exists());
+
+    // Its description is damaged.
+    daemon.kill();
+    fs::write(daemon.state_file(&hash, ".torrent"), "d4:info").unwrap();
+    daemon.start_again();
+    assert_eq!(daemon.torrents(&["downloadDir", "status"]), [json!({ "downloadDir": tv, "status": 0 })]);
+    assert!(daemon.refuses("torrent-start", &json!({ "ids": 1 })).contains("add the torrent again"));
+    assert_eq!(fs::read(daemon.state_file(&hash, ".torrent.damaged")).unwrap(), b"d4:info");
+    let again = daemon.ask("torrent-add", &json!({ "metainfo": metainfo }));
+    assert_eq!(again["torrent-duplicate"]["hashString"], hash);
+    daemon.wait_for("status", &json!(6));
+    assert_eq!(daemon.torrents(&["downloadDir", "name"]), [json!({ "downloadDir": tv, "name": "a.bin" })]);
     content.assert_same_in(&tv);
 }
 

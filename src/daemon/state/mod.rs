@@ -110,12 +110,25 @@ impl State {
         self.write(&name_of(hash), &saved::encode(record, kept))
     }
 
+    /// Keeps a damaged .torrent file aside.
+    pub fn keep_torrent_aside(&self, hash: InfoHash) {
+        let path = self.dir.path_of_torrent(hash);
+        let mut aside = path.as_os_str().to_owned();
+        aside.push(DAMAGED);
+        log::warn!("{} is damaged; it is kept as {}", path.display(), Path::new(&aside).display());
+        if let Err(error) = fs::rename(&path, aside) {
+            log::warn!("it can't be kept: {}", in_words(&error));
+        }
+    }
+
     /// Forgets a torrent.
     pub fn forget(&self, hash: InfoHash) -> Result<(), String> {
         let name = name_of(hash);
         // The file itself comes last: while any of them is there, the torrent is known.
         let all = [format!("{name}{DAMAGED}"), format!("{name}{BEFORE}"), name].map(|name| self.dir.path.join(name));
-        for path in all.into_iter().chain([self.dir.path_of_torrent(hash).to_path_buf()]) {
+        let of_torrent = self.dir.path_of_torrent(hash).to_path_buf();
+        let damaged = of_torrent.with_extension("torrent.damaged");
+        for path in all.into_iter().chain([damaged, of_torrent]) {
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
                     return Err(format!("can't remove {}: {}", path.display(), in_words(&error)));

@@ -5,7 +5,7 @@
 
 use super::portable::portable_names;
 use super::wished::{choice_of_link, named, numbered, of_files, options_of, with_padding};
-use super::{Asked, Daemon, Heard, Known, now};
+use super::{Asked, Daemon, Heard, Known, NONE, now};
 use crate::base::gzip::unpacked;
 use crate::base::path::for_terminal;
 use crate::base::sha256::sha256;
@@ -82,6 +82,9 @@ impl Daemon {
             return Err(damaged(format!("{} is a name of swarmlet's own files", for_terminal(&metainfo.name))));
         }
         if let Some(id) = self.records.with_hash(&metainfo.info_hash) {
+            if self.known.get(&id).is_some_and(|known| !known.is_described()) {
+                self.describe_again(id, Box::new(metainfo), &bytes)?;
+            }
             return Ok((id, true));
         }
         self.refuse_leaving(metainfo.info_hash)?;
@@ -97,6 +100,28 @@ impl Daemon {
         self.know(id, self.engine.add(job));
         self.after_adding(id);
         Ok((id, false))
+    }
+
+    /// A torrent whose .torrent file was damaged has it again.
+    fn describe_again(&mut self, id: u32, metainfo: Box<Metainfo>, bytes: &[u8]) -> Result<(), Failure> {
+        let (Some(record), Some(known)) = (self.records.get(id), self.known.get(&id)) else { return Ok(()) };
+        self.overlap_of_new(record, &known.kept, &metainfo)?;
+        let (mut record, kept) = (record.clone(), known.kept.clone());
+        let saved = self.state.dir.save_torrent(metainfo.info_hash, bytes);
+        saved.map_err(|error| Failure::new(Kind::System, crate::sys::in_words(&error)))?;
+        let dir = Path::new(kept.dir(&record.download_dir)).into();
+        let job = self.job(metainfo, bytes, dir, &mut record, &kept);
+        record.dates.changed = now();
+        record.trouble = Trouble::None;
+        record.state = if kept.paused { State::Stopped } else { State::CheckWait };
+        if let Some((place, known)) = self.both(id) {
+            *place = record;
+            known.obstacle = None;
+        }
+        self.place(id);
+        self.know(id, self.engine.add(job));
+        self.tell_order(id);
+        Ok(())
     }
 
     /// Adds the torrent of a link.
@@ -182,7 +207,7 @@ impl Daemon {
     pub(super) fn list(&mut self, id: u32, kept: Kept) {
         let before = self.records.get(id).map_or_else(Default::default, |record| record.totals);
         let known = Known {
-            torrent: TorrentId(u64::MAX),
+            torrent: NONE,
             kept,
             is_checked: false,
             is_changed: false,

@@ -68,6 +68,9 @@ impl Daemon {
             let why = "nobody knows where its content is, because its record was damaged: set its location first";
             return Err(Failure::params(why));
         }
+        if let Some(known) = self.known.get(&id).filter(|known| !known.is_described()) {
+            return Err(Failure::params(known.obstacle.as_deref().unwrap_or_default()));
+        }
         self.overlap_of(id, None)?;
         self.pause(id, false);
         let learned = self.known.get_mut(&id).and_then(|known| Some((known.torrent, known.learned.take()?)));
@@ -155,7 +158,7 @@ impl Daemon {
         carry &= !std::mem::take(&mut known.kept.is_lost);
         record.dates.changed = now();
         known.is_changed = true;
-        if known.kept.link.is_some() {
+        if known.kept.link.is_some() || !known.is_described() {
             // There is nothing to move yet.
             known.kept.at = None;
             record.download_dir = to;
@@ -253,7 +256,7 @@ impl Daemon {
     /// check of its content ends before.
     pub(super) fn remove(&mut self, id: u32, delete: bool) -> Result<(), String> {
         let (Some(record), Some(known)) = (self.records.get(id), self.known.get_mut(&id)) else { return Ok(()) };
-        if delete && known.kept.link.is_none() && !known.kept.is_lost {
+        if delete && known.kept.link.is_none() && !known.kept.is_lost && known.is_described() {
             known.kept.is_leaving = true;
             self.state.save(record, &known.kept)?;
             self.engine.send(match known.is_checked {

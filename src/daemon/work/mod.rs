@@ -152,6 +152,9 @@ pub struct Daemon {
     is_stopping: bool,
 }
 
+/// The number of a torrent that the engine does not have.
+const NONE: TorrentId = TorrentId(u64::MAX);
+
 fn ended() -> DaemonError {
     DaemonError::Io("the engine ended unexpectedly; start the daemon again".into())
 }
@@ -159,6 +162,13 @@ fn ended() -> DaemonError {
 /// Seconds since 1970.
 fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs() as i64)
+}
+
+impl Known {
+    /// Whether the engine has it. It has all but those whose .torrent file is damaged.
+    fn is_described(&self) -> bool {
+        self.torrent != NONE
+    }
 }
 
 impl Asked {

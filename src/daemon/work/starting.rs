@@ -10,7 +10,7 @@ use crate::base::path::for_terminal;
 use crate::daemon::http::Door;
 use crate::daemon::import;
 use crate::daemon::options::{DaemonError, Options};
-use crate::daemon::record::{Dates, Record, State as Doing, Trouble};
+use crate::daemon::record::{About, Dates, Record, State as Doing, Trouble};
 use crate::daemon::records::Records;
 use crate::daemon::rpc::session::{Session, Sums};
 use crate::daemon::settings::Settings;
@@ -118,9 +118,10 @@ impl Daemon {
             Err(why) => self.without_record(hash, &why),
         };
         kept.paused |= obstacle.is_some();
-        let begun = match kept.link {
-            Some(_) => self.learn_again(hash, record, kept),
-            None => self.add_again(hash, record, kept, &mut obstacle),
+        let begun = match (&kept.link, self.description(hash)) {
+            (Some(_), _) => self.learn_again(hash, record, kept),
+            (None, Ok(description)) => self.add_again(description, record, kept, &mut obstacle),
+            (None, Err(why)) => self.list_without_description(hash, record, kept, &why, &mut obstacle),
         };
         match begun {
             Ok(Some(id)) => {
@@ -187,20 +188,47 @@ impl Daemon {
         Ok(Some(id))
     }
 
+    /// The .torrent file of a torrent, and what it says. A damaged one is kept aside.
+    fn description(&self, hash: InfoHash) -> Result<(Vec<u8>, Box<Metainfo>), String> {
+        let bytes = self.state.dir.saved_torrent(hash).map_err(|error| in_words(&error))?;
+        match Metainfo::parse(&bytes) {
+            Ok(metainfo) if metainfo.info_hash == hash => Ok((bytes, Box::new(metainfo))),
+            other => {
+                self.state.keep_torrent_aside(hash);
+                Err(other.err().unwrap_or_else(|| "it is of another torrent".into()))
+            }
+        }
+    }
+
+    /// Lists a torrent without its description. It goes on when somebody adds it again. `None`: it was being removed.
+    fn list_without_description(
+        &mut self,
+        hash: InfoHash,
+        mut record: Record,
+        kept: Kept,
+        why: &str,
+        obstacle: &mut Option<String>,
+    ) -> Result<Option<u32>, String> {
+        if kept.is_leaving {
+            return self.state.forget(hash).map(|()| None);
+        }
+        record.about = Arc::new(About { hash: Some(hash), name: hash.to_string(), ..About::default() });
+        let id = self.restore(record, kept);
+        if let Some(record) = self.records.get_mut(id) {
+            record.state = Doing::Stopped;
+        }
+        *obstacle = Some(format!("its .torrent file can't be read ({why}): add the torrent again"));
+        Ok(Some(id))
+    }
+
     /// `None`: it was being removed.
     fn add_again(
         &mut self,
-        hash: InfoHash,
+        (bytes, metainfo): (Vec<u8>, Box<Metainfo>),
         mut record: Record,
         mut kept: Kept,
         obstacle: &mut Option<String>,
     ) -> Result<Option<u32>, String> {
-        let bytes =
-            self.state.dir.saved_torrent(hash).map_err(|error| format!("its .torrent file: {}", in_words(&error)))?;
-        let metainfo = Metainfo::parse(&bytes).map_err(|why| format!("its .torrent file: {why}"))?;
-        if metainfo.info_hash != hash {
-            return Err("its .torrent file is of another torrent".into());
-        }
         let dir = Path::new(kept.dir(&record.download_dir)).into();
         // A version before this one, or transmission, may have let two torrents have one file.
         if !kept.paused
@@ -211,7 +239,7 @@ impl Daemon {
             obstacle.get_or_insert(failure.text);
         }
         let left = record.now.left;
-        let job = self.job(Box::new(metainfo), &bytes, dir, &mut record, &kept);
+        let job = self.job(metainfo, &bytes, dir, &mut record, &kept);
         record.was(left);
         let (moving, is_leaving) = (kept.moving.clone(), kept.is_leaving);
         let id = self.restore(record, kept);
