@@ -69,9 +69,9 @@ impl Searches {
     /// From now on peers are found in the DHT, or not.
     pub fn use_dht(&mut self, wanted: Option<Options>, port: u16) -> io::Result<()> {
         self.network.dht.clone_from(&wanted);
-        let next = Dht::prepare(wanted, self.states.clone(), port, &self.manager)?;
-        let before = std::mem::replace(&mut self.dht, next);
-        self.dht.replace(before);
+        // The port is free when the thread has ended.
+        self.dht.end();
+        self.dht = Dht::prepare(wanted, self.states.clone(), port, &self.manager)?;
         self.tell_outside();
         Ok(())
     }

@@ -21,7 +21,6 @@ impl Dht {
         Ok(Dht)
     }
 
-    pub fn replace(&mut self, _: Dht) {}
     pub fn order(&mut self, _: Order) {}
     pub fn end(&mut self) {}
 

@@ -55,28 +55,18 @@ impl Dht {
         let ((sender, inbox), (ends, ended)) = (crossbeam_channel::unbounded(), crossbeam_channel::bounded(0));
         let orders = Orders { sender, wake: Wake::new()? };
         let (manager, figures) = (manager.clone(), Shown::default());
-        let (own_orders, own_figures) = (orders.clone(), figures.clone());
         let thread = options.map(|options| {
             let states = options.folder.clone().or(states);
-            let (orders, figures) = (own_orders, own_figures);
-            Box::new(Thread { options, port, states, manager, orders, inbox, figures, before: None, ends })
+            let (orders, figures) = (orders.clone(), figures.clone());
+            Box::new(Thread { options, port, states, manager, orders, inbox, figures, _ends: ends })
         });
         Ok(Dht { orders, figures, thread, ended })
-    }
-
-    /// Takes the place of a DHT with other options or another port. The thread of that one ends.
-    pub fn replace(&mut self, mut other: Dht) {
-        other.order(Order::End);
-        if let Some(thread) = &mut self.thread {
-            thread.before = other.thread.map_or(Some(other.ended), |thread| thread.before);
-        }
     }
 
     /// Starts the thread, if it does not run.
     pub fn start(&mut self) {
         let Some(thread) = self.thread.take() else { return };
-        let builder = std::thread::Builder::new().name("dht".into()).stack_size(STACK_BYTES);
-        let port = thread.port;
+        let (port, builder) = (thread.port, std::thread::Builder::new().name("dht".into()).stack_size(STACK_BYTES));
         let failed = move |error: io::Error| log::warn!("there is no DHT at UDP port {port}: {}", in_words(&error));
         builder.spawn(move || thread.run().unwrap_or_else(failed)).map_or_else(failed, drop);
     }
@@ -100,11 +90,11 @@ impl Dht {
         lock(&self.figures).clone()
     }
 
-    /// The process ends: the thread saves the nodes. Waits a moment for that.
+    /// The DHT is not used any more: the thread saves the nodes. Waits a moment for that.
     pub fn end(&mut self) {
         self.order(Order::End);
-        if self.thread.is_none() {
-            let _ = self.ended.recv_timeout(LAST_SAVE);
-        }
+        // If it was never started, there is nothing to wait for.
+        self.thread = None;
+        let _ = self.ended.recv_timeout(LAST_SAVE);
     }
 }

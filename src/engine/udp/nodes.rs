@@ -88,9 +88,10 @@ impl Nodes {
         self.families.iter_mut().find(|family| family.socket.is_v6() == is_v6)
     }
 
-    /// There may be a node at `addr`, or a well-known one.
-    pub fn meet(&mut self, addr: SocketAddr, is_router: bool) {
-        self.tell(addr.is_ipv6(), if is_router { Input::Router(addr) } else { Input::Node(addr) });
+    /// There may be nodes at these addresses, or well-known ones.
+    pub fn meet(&mut self, addrs: Vec<SocketAddr>, are_routers: bool) {
+        let input = if are_routers { Input::Router } else { Input::Node };
+        addrs.into_iter().for_each(|addr| self.tell(addr.is_ipv6(), input(addr)));
     }
 
     /// Wants something of both families. A [`Step::Over`](crate::swarm::dht::Step::Over) follows of each that knows
@@ -129,7 +130,7 @@ impl Nodes {
             }
         }
         // A node that is met is only remembered, so nothing follows at once.
-        met.into_iter().for_each(|addr| self.meet(addr, false));
+        self.meet(met, false);
     }
 
     /// Does what is due, and returns what was found since the last time.
@@ -150,8 +151,7 @@ impl Nodes {
     pub fn wait(&mut self, wake: Option<&Wake>, until: Option<Time>) {
         let now = self.now();
         let deaf_until = self.allowance.used_up_until(now);
-        let due = self.families.iter().map(|family| family.node.next_wake(now));
-        let due = due.fold(sooner(until, deaf_until), sooner);
+        let due = self.families.iter().map(|family| family.node.next_wake(now)).fold(sooner(until, deaf_until), sooner);
         let sockets = self.families.iter().filter(|_| deaf_until.is_none()).map(|family| family.socket.as_fd());
         let sources: Vec<BorrowedFd> = wake.map(AsFd::as_fd).into_iter().chain(sockets).collect();
         wait(&sources, due.map(|due| due.saturating_sub(now)));

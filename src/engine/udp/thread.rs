@@ -22,12 +22,9 @@ use core::net::SocketAddr;
 use crossbeam_channel::{Receiver, Sender};
 use std::io;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 /// The nodes are saved this often.
 const SAVE_EVERY: Time = Time::from_secs(900);
-/// The thread before ends within this time, unless its disk hangs.
-const LAST_TURN: Duration = Duration::from_secs(5);
 
 /// Where orders are given.
 #[derive(Clone)]
@@ -59,10 +56,8 @@ pub struct Thread {
     pub orders: Orders,
     pub inbox: Receiver<Order>,
     pub figures: Shown,
-    /// It is disconnected when the thread before, which may have the port, has ended.
-    pub before: Option<Receiver<()>>,
     /// When this is dropped, the manager sees that the thread has ended.
-    pub ends: Sender<()>,
+    pub _ends: Sender<()>,
 }
 
 /// What the thread does.
@@ -81,10 +76,9 @@ struct Work {
 impl Thread {
     /// Follows orders, until the process ends. Fails if it gets no socket.
     pub fn run(self) -> io::Result<()> {
-        self.before.as_ref().map(|before| before.recv_timeout(LAST_TURN));
         let saved = self.states.as_ref().map_or_else(Saved::default, |states| Saved::load(&states.path, &self.options));
         let mut nodes = Nodes::open(self.port, &self.options, &saved)?;
-        saved.nodes.iter().for_each(|addr| nodes.meet(*addr, false));
+        nodes.meet(saved.nodes.clone(), false);
         let mut work = Work {
             entrance: Entrance::new(saved.nodes.len(), !self.options.nodes.is_empty()),
             thread: self,
@@ -96,7 +90,6 @@ impl Thread {
         };
         while work.turn() {}
         work.save();
-        drop(work.thread.ends);
         Ok(())
     }
 }
@@ -114,9 +107,7 @@ impl Work {
                     self.schedule.remove(&info_hash);
                     self.nodes.cancel(info_hash);
                 }
-                Order::Meet { addrs, are_routers } => {
-                    addrs.into_iter().for_each(|addr| self.nodes.meet(addr, are_routers));
-                }
+                Order::Meet { addrs, are_routers } => self.nodes.meet(addrs, are_routers),
                 // They are of use only if we know few.
                 Order::LookUp(hosts) if self.nodes.figures().good < FEW => self.look_up(hosts, false),
                 Order::LookUp(_) => {}
@@ -142,8 +133,7 @@ impl Work {
         }
         let figures = self.nodes.figures();
         if self.entrance.is_due(figures.good, now) {
-            let options = &self.thread.options;
-            self.look_up(bootstrap::hosts(options), options.nodes.is_empty());
+            self.look_up(bootstrap::hosts(&self.thread.options), self.thread.options.nodes.is_empty());
         }
         if self.save_at <= now {
             self.save_at = now + SAVE_EVERY;
@@ -156,7 +146,6 @@ impl Work {
     }
 
     fn begin(&mut self, info_hash: InfoHash, Turn { torrent, is_seed, .. }: Turn) {
-        log::debug!("looking up {info_hash} in the DHT");
         // It says that the DHT is asked.
         self.tell(torrent, Vec::new());
         let announce = Some(Announce { outer_port: self.outer_port, is_seed });
@@ -172,8 +161,7 @@ impl Work {
                 self.tell(torrent, peers);
             }
             Step::Over(Outcome { questions, answers, peers, announced: nodes, .. }) => {
-                turn.found = turn.found.max(peers);
-                turn.announced = turn.announced.max(nodes);
+                (turn.found, turn.announced) = (turn.found.max(peers), turn.announced.max(nodes));
                 log::debug!("looked up {info_hash}: {answers} of {questions} answered, announced to {nodes} nodes");
                 if !self.nodes.is_seeking(info_hash) {
                     self.nodes.cancel(info_hash);
@@ -188,16 +176,15 @@ impl Work {
     fn look_up(&self, hosts: Vec<(String, u16)>, are_routers: bool) {
         let orders = self.thread.orders.clone();
         let found = move |addrs| orders.give(Order::Meet { addrs, are_routers });
-        if let Err(error) = outlet::get().look_up_aside(hosts, found) {
-            log::warn!("can't start a thread to look up nodes of the DHT: {error}");
-        }
+        let failed = |error| log::warn!("can't start a thread to look up nodes of the DHT: {error}");
+        outlet::get().look_up_aside(hosts, found).unwrap_or_else(failed);
     }
 
     /// Tells a torrent which addresses were found.
     fn tell(&self, torrent: TorrentId, addrs: Vec<SocketAddr>) {
         // The manager is gone only when the process ends.
-        let event = Event::Found { source: Source::Dht, addrs };
-        let _ = self.thread.manager.send(Input::Torrent { torrent, event });
+        let _ =
+            self.thread.manager.send(Input::Torrent { torrent, event: Event::Found { source: Source::Dht, addrs } });
     }
 
     /// Saves the nodes. If there are few now, a file with more of them stays.

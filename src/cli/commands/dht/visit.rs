@@ -36,7 +36,7 @@ impl Visit {
     pub fn begin(port: u16, options: &Options, states: Option<&Path>) -> io::Result<Visit> {
         let saved = states.map_or_else(Saved::default, |states| Saved::load(states, options));
         let mut nodes = Nodes::open(port, options, &saved)?;
-        saved.nodes.iter().filter(|_| options.nodes.is_empty()).for_each(|addr| nodes.meet(*addr, false));
+        nodes.meet(if options.nodes.is_empty() { saved.nodes } else { Vec::new() }, false);
         Ok(Visit { nodes })
     }
 
@@ -45,7 +45,7 @@ impl Visit {
     pub fn enter(&mut self, options: &Options) -> Result<(), String> {
         let hosts = bootstrap::hosts(options);
         if options.nodes.is_empty() {
-            outlet::get().look_up(hosts).into_iter().for_each(|addr| self.nodes.meet(addr, true));
+            self.nodes.meet(outlet::get().look_up(hosts), true);
             let why = || "no node of the DHT answers; name one with --dht-node".to_string();
             return self.wait_for_nodes().then_some(()).ok_or_else(why);
         }
@@ -57,7 +57,7 @@ impl Visit {
             } else {
                 asked.push(shown(&host))
             }
-            addrs.into_iter().for_each(|addr| self.nodes.meet(addr, false));
+            self.nodes.meet(addrs, false);
         }
         if !asked.is_empty() {
             if self.wait_for_nodes() {
