@@ -1,24 +1,23 @@
 //! Connections that are lent to ureq for a request, and come back for the body of its answer.
 //!
 //! Floor 3, part of [`http`](super). ureq copies each byte of a body once more, and goes through all of them for its
-//! log. That costs a tenth of the processor time of a download. So ureq makes the request and reads the head of the
-//! answer, and a body whose length is known is read here: from the socket into the caller's buffer. The way there: ureq
-//! drops a connection when its answer is dropped unread, and then the connection goes onto the [`Shelf`].
+//! log. That was seen to take 5 to 10 % of the processor time of a download. So ureq makes the request and reads the
+//! head of the answer, and a body whose length is known is read here: from the socket into the caller's buffer. The way
+//! there: ureq drops a connection when its answer is dropped unread, and then the connection goes onto the [`Shelf`].
 //!
 //! ```text
-//! Shelf --connect--> ureq: request, head --answer is dropped--> Shelf --take_back--> Body --all came--> Shelf
+//! Shelf --lend--> ureq: request, head --the answer is dropped--> Shelf::body --all of it came--> Shelf
 //! ```
 
 use super::tcp::Tcp;
 use crate::sys::lock;
-use std::io;
+use std::io::{self, IoSliceMut, Read};
 use std::mem;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
-use ureq::Error;
-use ureq::Timeout;
 use ureq::http::{Response, Uri};
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
+use ureq::{Error, Timeout};
 
 /// A connection, however it was made.
 #[derive(Debug)]
@@ -45,23 +44,21 @@ impl Line {
         }
     }
 
-    /// Reads what comes next into `buffer`, and returns how many bytes that is; 0 at the end. The server may be silent
-    /// for the time `within`.
-    pub fn read(&mut self, buffer: &mut [u8], within: Duration) -> Result<usize, Error> {
+    /// Reads what comes next into `buffers`, one after the other, and returns how many bytes that is; 0 at the end. The
+    /// server may be silent for the time `within`.
+    fn read(&mut self, buffers: &mut [IoSliceMut], within: Duration) -> Result<usize, Error> {
         if self.transport().buffers().input().is_empty() {
             match self {
-                Line::Plain(tcp) => return tcp.read(buffer, within),
+                Line::Plain(tcp) => return tcp.read(buffers, within),
                 Line::Other(other) => {
                     let (reason, per_read, per_write) = (Timeout::PerRead, None, None);
                     other.await_input(NextTimeout { after: within.into(), reason, per_read, per_write })?;
                 }
             }
         }
-        let buffers = self.transport().buffers();
-        let input = buffers.input();
-        let amount = input.len().min(buffer.len());
-        buffer[..amount].copy_from_slice(&input[..amount]);
-        buffers.input_consume(amount);
+        let from = self.transport().buffers();
+        let amount = from.input().read_vectored(buffers)?;
+        from.input_consume(amount);
         Ok(amount)
     }
 
@@ -86,8 +83,8 @@ struct Places {
     kept: Option<(Server, Line, Instant)>,
 }
 
-/// The server of a connection: the beginning of its URL, and whether a proxy is asked. (An agent has one proxy. A tunnel
-/// through it begins with a connection to the proxy itself.)
+/// The server of a connection: the beginning of its URL, and whether a proxy is asked. (An agent has one proxy. A
+/// tunnel through it begins with a connection to the proxy itself.)
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server(String, bool);
 
@@ -102,7 +99,7 @@ impl Server {
 impl Shelf {
     /// Lends `line`, a connection for requests to `server`, to ureq.
     pub fn lend(&self, server: Server, line: Line) -> Lent {
-        Lent { server, line, shelf: self.clone() }
+        Lent { server, line, shelf: Arc::downgrade(&self.0) }
     }
 
     /// The connection that waits for a request to `server`, unless it is older than `most` or has ended.
@@ -114,7 +111,8 @@ impl Shelf {
     /// Keeps a connection for the next request to `server`, if it can be used again.
     fn keep(&self, server: Server, mut line: Line) {
         if line.is_quiet() {
-            lock(&self.0).kept = Some((server, line, Instant::now()));
+            let _old = lock(&self.0).kept.replace((server, line, Instant::now()));
+            // The old one is dropped when the lock is free: it may contain another one that was lent.
         }
     }
 
@@ -135,13 +133,15 @@ impl Shelf {
 pub struct Lent {
     server: Server,
     line: Line,
-    shelf: Shelf,
+    /// Weak, because a tunnel on the shelf contains a connection to its proxy, which was lent too.
+    shelf: Weak<Mutex<Places>>,
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
+        let Some(shelf) = self.shelf.upgrade() else { return };
         // Connections that are dropped at other times are at their end.
-        let mut places = lock(&self.shelf.0);
+        let mut places = lock(&shelf);
         if mem::take(&mut places.expects) {
             places.back = Some((self.server.clone(), mem::replace(&mut self.line, Line::Other(Box::new(())))));
         }
@@ -186,21 +186,17 @@ pub struct Body {
 }
 
 impl Body {
-    /// Fills `buffer`.
-    pub fn read(&mut self, buffer: &mut [u8]) -> Result<(), Error> {
+    /// Reads what comes next into `buffers`, which have room for no more than what is still to come. Returns how many
+    /// bytes that is, at least one.
+    pub fn read(&mut self, buffers: &mut [IoSliceMut]) -> Result<usize, Error> {
         let ended = || Error::Io(io::ErrorKind::UnexpectedEof.into());
-        self.left = self.left.checked_sub(buffer.len() as u64).ok_or_else(ended)?;
         let (_, line) = self.from.as_mut().ok_or_else(ended)?;
-        let mut filled = 0;
-        while filled < buffer.len() {
-            match line.read(&mut buffer[filled..], self.within) {
-                Ok(0) => return Err(ended()),
-                Ok(amount) => filled += amount,
-                Err(Error::Io(error)) if error.kind() == io::ErrorKind::ConnectionReset => return Err(ended()),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+        let amount = match line.read(buffers, self.within) {
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::ConnectionReset => return Err(ended()),
+            read => read?,
+        };
+        self.left = self.left.checked_sub(amount as u64).filter(|_| amount > 0).ok_or_else(ended)?;
+        Ok(amount)
     }
 
     /// Whether all of it was read. If so, the connection can be used again.

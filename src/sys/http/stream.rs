@@ -3,7 +3,8 @@
 //! Floor 3, over ureq. The address comes from a stranger (BEP 19: a torrent names it, and a server redirects from it).
 //! So the [`guard`](super::guard) sees each address that a host name stands for, before anything is sent there. (A
 //! proxy looks up names itself, so then the guard sees only what is in the URL.) A user name and password go to the
-//! server for which they were given, and not to where it redirects.
+//! server for which they were given, and not to where it redirects. Bodies whose length is known are read past ureq
+//! (see [`lent`](super::lent)), and their connections are kept there.
 
 use super::guard::{Guard, Net, Origin, Terms};
 use super::lent::{self, Shelf};
@@ -15,7 +16,7 @@ use super::{
 use crate::base::url;
 use crate::sys::lock;
 use core::net::IpAddr;
-use std::io::{self, Read};
+use std::io::{self, IoSliceMut, Read};
 use std::sync::Mutex;
 use std::time::Duration;
 use ureq::config::Config;
@@ -24,7 +25,7 @@ use ureq::{Agent, BodyReader, Error, Proxy};
 
 /// How long the server may be silent (libtorrent's `urlseed_timeout`).
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
-/// Bytes read from the socket at once: a few blocks.
+/// Bytes read from the socket at once, where ureq reads: a few blocks.
 const INPUT_BYTES: usize = 64 * 1024;
 /// How long an idle connection is kept. Most servers close it sooner (nginx: 75 s).
 const IDLE_TIME: Duration = Duration::from_secs(60);
@@ -113,13 +114,17 @@ pub enum Body {
 }
 
 impl Body {
-    /// Fills `buffer`.
-    pub fn read(&mut self, buffer: &mut [u8]) -> Result<(), HttpError> {
-        match self {
-            Body::Sized(body) => body.read(buffer).map_err(Error::into_io),
-            Body::Other(reader) => reader.read_exact(buffer),
+    /// Reads what comes next into `buffers`, one after the other, and returns how many bytes that is, at least one.
+    /// They must have room for no more than what the answer says that it has.
+    pub fn read(&mut self, buffers: &mut [IoSliceMut]) -> Result<usize, HttpError> {
+        let read = match self {
+            Body::Sized(body) => body.read(buffers).map_err(Error::into_io),
+            Body::Other(reader) => reader.read_vectored(buffers),
+        };
+        match read {
+            Ok(0) => Err(unreachable(io::ErrorKind::UnexpectedEof.into())),
+            read => read.map_err(unreachable),
         }
-        .map_err(unreachable)
     }
 
     /// Whether this is the end. If so, the connection can be used again.

@@ -4,8 +4,8 @@
 
 use crate::sys::outlet::{self, Proxy, Target};
 use rustix::io::{Errno, retry_on_intr};
-use rustix::net::{RecvFlags, recv};
-use std::io::{self, Write};
+use rustix::net::{RecvAncillaryBuffer, RecvFlags, recv, recvmsg};
+use std::io::{self, IoSliceMut, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -66,21 +66,27 @@ impl Tcp {
         Ok(Tcp { stream, buffers: LazyBuffers::new(input, output), waits: waits.clone() })
     }
 
-    /// Reads from the socket into `buffer`, past the buffers for ureq; 0 bytes at the end.
-    pub fn read(&mut self, buffer: &mut [u8], within: Duration) -> Result<usize, Error> {
-        receive(&self.stream, &self.waits, buffer, Some(within)).map_err(|error| failed(error, Timeout::PerRead))
+    /// Reads from the socket into `buffers`, past those for ureq; 0 bytes at the end.
+    pub fn read(&mut self, buffers: &mut [IoSliceMut], within: Duration) -> Result<usize, Error> {
+        receive(&self.stream, &self.waits, buffers, Some(within)).map_err(|error| failed(error, Timeout::PerRead))
     }
 }
 
 /// Reads what has come, or waits for it.
-fn receive(stream: &TcpStream, waits: &Waits, buffer: &mut [u8], within: Option<Duration>) -> io::Result<usize> {
-    let mut got = recv(stream, &mut *buffer, RecvFlags::DONTWAIT).map(|(_, amount)| amount);
-    if got == Err(Errno::AGAIN) {
+fn receive(
+    stream: &TcpStream,
+    waits: &Waits,
+    buffers: &mut [IoSliceMut],
+    within: Option<Duration>,
+) -> io::Result<usize> {
+    let mut read = |flags| recvmsg(stream, buffers, &mut RecvAncillaryBuffer::default(), flags);
+    let mut got = read(RecvFlags::DONTWAIT);
+    if matches!(got, Err(Errno::AGAIN)) {
         waits.begin();
         stream.set_read_timeout(within)?;
-        got = retry_on_intr(|| recv(stream, &mut *buffer, RecvFlags::empty())).map(|(_, amount)| amount);
+        got = retry_on_intr(|| read(RecvFlags::empty()));
     }
-    Ok(got?)
+    Ok(got?.bytes)
 }
 
 /// Asks a proxy for a connection to the host. It looks up the name, unless that was done already.
@@ -146,7 +152,7 @@ impl Transport for Tcp {
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         let timeout = timeout.for_read();
         let buffer = self.buffers.input_append_buf();
-        let got = receive(&self.stream, &self.waits, buffer, left(timeout)?);
+        let got = receive(&self.stream, &self.waits, &mut [IoSliceMut::new(buffer)], left(timeout)?);
         let amount = got.map_err(|error| failed(error, timeout.reason))?;
         self.buffers.input_appended(amount);
         Ok(amount > 0)
