@@ -73,7 +73,8 @@ pub struct Dht {
     pub nodes: Vec<(String, u16)>,
     /// Ask, but never answer (BEP 43).
     pub read_only: bool,
-    /// Where the nodes are remembered; `None`: with the resume states, in [`Config::states`].
+    /// Where the nodes are remembered; `None`: with the resume states, in [`Config::states`], if there is such a
+    /// folder.
     pub folder: Option<Arc<StateDir>>,
 }
 

@@ -43,7 +43,7 @@ impl Searches {
     pub fn start(config: &Config, port: u16, manager: &Sender<Input>) -> io::Result<Searches> {
         Ok(Searches {
             lsd: Lsd::start(config.lsd, port, manager)?,
-            dht: Dht::prepare(config.dht.clone(), config.states.clone(), port, manager)?,
+            dht: Dht::prepare(saved_in(&config.states, config.dht.clone()), port, manager)?,
             states: config.states.clone(),
             mapping: PortMapping::start(config.port_mapping, port, manager)?,
             router: Router::default(),
@@ -71,7 +71,7 @@ impl Searches {
         self.network.dht.clone_from(&wanted);
         // The port is free when the thread has ended.
         self.dht.end();
-        self.dht = Dht::prepare(wanted, self.states.clone(), port, &self.manager)?;
+        self.dht = Dht::prepare(saved_in(&self.states, wanted), port, &self.manager)?;
         self.tell_outside();
         Ok(())
     }
@@ -172,4 +172,9 @@ impl Manager {
     pub(super) fn announce_again(&mut self, now: Time) {
         self.ids().into_iter().for_each(|torrent| self.handle(torrent, Event::AnnounceAgain, now));
     }
+}
+
+/// The DHT's nodes are remembered with the `states`, unless its options name another folder.
+fn saved_in(states: &Option<Arc<StateDir>>, options: Option<Options>) -> Option<Options> {
+    options.map(|options| Options { folder: options.folder.or_else(|| states.clone()), ..options })
 }

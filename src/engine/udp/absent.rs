@@ -5,19 +5,17 @@ mod order;
 
 use super::config::Dht as Options;
 use super::input::Input;
-use crate::storage::resume::StateDir;
 use crate::swarm::dht::Figures;
 use crossbeam_channel::Sender;
 pub use order::Order;
 use std::io;
-use std::sync::Arc;
 
 /// Nothing.
 pub struct Dht;
 
 #[expect(missing_docs, reason = "they are those of the other build")]
 impl Dht {
-    pub fn prepare(_: Option<Options>, _: Option<Arc<StateDir>>, _: u16, _: &Sender<Input>) -> io::Result<Dht> {
+    pub fn prepare(_: Option<Options>, _: u16, _: &Sender<Input>) -> io::Result<Dht> {
         Ok(Dht)
     }
 

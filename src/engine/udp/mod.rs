@@ -16,13 +16,11 @@ pub use self::order::Order;
 use self::thread::{Orders, Shown, Thread};
 use crate::engine::config::Dht as Options;
 use crate::engine::input::Input;
-use crate::storage::resume::StateDir;
 use crate::swarm::dht::Figures;
 use crate::sys::wake::Wake;
 use crate::sys::{in_words, lock};
 use crossbeam_channel::{Receiver, Sender};
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Stack size of the thread: a packet that is read, one that is written, and filters.
@@ -44,21 +42,14 @@ pub struct Dht {
 }
 
 impl Dht {
-    /// Prepares the DHT, if there are `options` for it. Its nodes are saved in `states`, peers that it finds go to
-    /// `manager`, and we announce `port`.
-    pub fn prepare(
-        options: Option<Options>,
-        states: Option<Arc<StateDir>>,
-        port: u16,
-        manager: &Sender<Input>,
-    ) -> io::Result<Dht> {
+    /// Prepares the DHT, if there are `options` for it. Peers that it finds go to `manager`. We announce `port`.
+    pub fn prepare(options: Option<Options>, port: u16, manager: &Sender<Input>) -> io::Result<Dht> {
         let ((sender, inbox), (ends, ended)) = (crossbeam_channel::unbounded(), crossbeam_channel::bounded(0));
         let orders = Orders { sender, wake: Wake::new()? };
         let (manager, figures) = (manager.clone(), Shown::default());
         let thread = options.map(|options| {
-            let states = options.folder.clone().or(states);
             let (orders, figures) = (orders.clone(), figures.clone());
-            Box::new(Thread { options, port, states, manager, orders, inbox, figures, _ends: ends })
+            Box::new(Thread { options, port, manager, orders, inbox, figures, _ends: ends })
         });
         Ok(Dht { orders, figures, thread, ended })
     }

@@ -30,7 +30,7 @@ pub fn run(options: Options, port: u16, is_json: bool) -> Result<Exit, Failure> 
     // It finds no peers, because no torrent is added.
     let (finds, _) = crossbeam_channel::unbounded();
     let unavailable = |error| Failure::new(Exit::Unavailable, in_words(&error));
-    let mut dht = Dht::prepare(Some(options), None, port, &finds).map_err(unavailable)?;
+    let mut dht = Dht::prepare(Some(options), port, &finds).map_err(unavailable)?;
     let began = Instant::now();
     dht.start();
     let text = |figures: Figures| {
