@@ -3,18 +3,18 @@
 //! Floor 3. What concerns each torrent is in [`Settings`]; here is what concerns the process.
 
 use super::input::change::Places;
-use super::input::network::Network;
 use super::notice::RateLimits;
 use crate::proto::choice::Choice;
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
+use crate::proto::peer::mse::Policy;
 use crate::storage::Duty;
 use crate::storage::description::Description;
 use crate::storage::resume::{SAVE_EVERY, StateDir};
+use crate::swarm::giving::weight::Weight;
 use crate::swarm::learning::{Present, present};
 use crate::swarm::meeting::blocklist::Blocklist;
-use crate::swarm::rate::weight::Weight;
 use crate::swarm::settings::{SeedUntil, Settings, Term};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -100,6 +100,21 @@ impl Default for Config {
             blocklist: Blocklist::default(),
         }
     }
+}
+
+/// How connections are hidden, and where peers are found: this can be changed while the engine runs.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// When connections are encrypted. Where encryption is required, plain connections that are open are closed.
+    pub encryption: Policy,
+    /// Addresses of peers are exchanged with other peers (PEX).
+    pub pex: bool,
+    /// Peers are found in the DHT; `None`: not.
+    pub dht: Option<Dht>,
+    /// Peers are found in the local network.
+    pub lsd: bool,
+    /// The router is asked to let peers in.
+    pub port_mapping: bool,
 }
 
 impl Config {

@@ -51,8 +51,8 @@ pub mod udp;
 pub mod udp;
 
 pub use crate::storage::{Duty, TorrentId};
-pub use config::{Config, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Job, LinkJob, Options};
-pub use input::{Change, Command, Network, Places, Priority, SeedUntil, Weight};
+pub use config::{Config, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Job, LinkJob, Network, Options};
+pub use input::{Change, Command, Places, Priority, SeedUntil, Weight};
 pub use notice::{
     Details, DhtReport, Enough, FileDetails, Names, Notice, Phase, Problem, ProblemKind, RateLimits, Report, Router,
     Subscription, Watch,
@@ -149,8 +149,8 @@ impl Engine {
         self.port.load(Ordering::Relaxed)
     }
 
-    /// Listens on another port; 0: the system chooses. Returns the port. An error says why that port can't be used; then
-    /// everything stays as it was. `with_udp`: the DHT is to have the same one.
+    /// Listens on another port; 0: the system chooses. Returns the port. An error says why that port can't be used, and
+    /// then everything stays as it was. `with_udp`: the DHT is to have the same one.
     pub fn listen(&self, port: u16, with_udp: bool) -> Result<u16, String> {
         let (listeners, port) = listener::bind(&(port..=port), krpc::IS_BUILT_IN && with_udp)?;
         let shown = if listeners.is_empty() { NO_PORT } else { port };

@@ -2,11 +2,9 @@
 //!
 //! Floor 2. Both are told the time and keep no timer: an idle meter costs nothing.
 
-pub mod weight;
-
+use super::giving::weight::{Wanted, Weight};
 use crate::base::time::Time;
 use crate::proto::peer::message::BLOCK_BYTES;
-use weight::{Wanted, Weight};
 
 /// Seconds over which a rate is averaged: long enough to be steady on the screen and for choosing peers, short enough
 /// that a stalled peer is noticed (BEP 3 proposes a rolling 20 s average; libtorrent takes 5).

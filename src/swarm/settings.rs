@@ -2,7 +2,7 @@
 //!
 //! Floor 2. What a person changes about one torrent while it runs is a [`Term`].
 
-use super::rate::weight::Weight;
+use super::giving::weight::Weight;
 use crate::base::time::Time;
 use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::krpc;

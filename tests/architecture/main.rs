@@ -75,8 +75,8 @@ const CORE: [&str; 6] = ["base", "proto", "swarm", "sys", "storage", "engine"];
 /// own 150. Limits, places, an order and an end of seeding for each torrent add 800; files, their priority and trackers
 /// that change while a torrent runs, 550. Content that is moved, renamed, verified and deleted while its torrent runs
 /// adds 1,400; several subscribers and questions add 250; JSON that strangers wrote, 200. Bodies of web seeds that are
-/// read past the HTTP library add 260.
-const CORE_LINES: usize = 29_600;
+/// read past the HTTP library add 260. Settings of the network that change while it runs, and shares of a limit, add 400.
+const CORE_LINES: usize = 30_100;
 /// Most lines of a file: it is read in one sitting.
 const FILE_LINES: usize = 400;
 /// Most columns of a comment. (Code is the business of rustfmt.)

@@ -5,7 +5,7 @@
 
 use crate::base::time::Time;
 use crate::proto::choice::Priority;
-pub use crate::swarm::rate::weight::Weight;
+pub use crate::swarm::giving::weight::Weight;
 use crate::swarm::settings::RateLimits;
 pub use crate::swarm::settings::SeedUntil;
 use std::path::PathBuf;

@@ -3,14 +3,12 @@
 //! Floor 3. All of it goes through one channel, so the manager deals with one thing after another.
 
 pub mod change;
-pub mod network;
 
 pub use crate::proto::choice::Priority;
 pub use change::{Change, Line, Places, SeedUntil, Weight};
-pub use network::Network;
 
 use super::checker::outcome::{Done, Refused};
-use super::config::{Job, LinkJob};
+use super::config::{Job, LinkJob, Network};
 use super::notice::{Details, RateLimits, Router, Watch};
 use super::peer::outbox::Outbox;
 use crate::proto::peer::handshake::Handshake;

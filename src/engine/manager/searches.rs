@@ -6,8 +6,8 @@
 use super::Manager;
 use crate::base::network::is_near;
 use crate::base::time::Time;
-use crate::engine::config::{Config, Dht as Options};
-use crate::engine::input::{Input, Network};
+use crate::engine::config::{Config, Dht as Options, Network};
+use crate::engine::input::Input;
 use crate::engine::lsd::Lsd;
 use crate::engine::notice::{Notice, Router};
 use crate::engine::portmap::PortMapping;

@@ -7,7 +7,7 @@ use super::super::Manager;
 use super::super::peers::most_connections;
 use super::super::slot::State;
 use crate::base::time::Time;
-use crate::engine::input::Network;
+use crate::engine::config::Network;
 use crate::engine::notice::{Notice, Router};
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
