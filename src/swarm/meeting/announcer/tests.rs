@@ -396,7 +396,8 @@ fn it_is_shown_how_long_ago_a_tracker_was_asked_and_how_many_peers_it_named() {
     let mut announcer = Announcer::new(&tiers(&[&["a"]]), Time::ZERO, &mut Rng::new(1));
     let shown = |announcer: &Announcer, at: u64| {
         let tracker = announcer.shown(secs(at), false).swap_remove(0);
-        (tracker.asked.map(Time::as_secs), tracker.ended.map(Time::as_secs), tracker.named)
+        let ago = |at: Option<Time>| at.map(|time| time.as_secs());
+        (ago(tracker.asked), ago(tracker.ended), tracker.named)
     };
     assert_eq!(shown(&announcer, 3), (None, None, 0));
     let asked = announcer.due(secs(5), false, &template());
