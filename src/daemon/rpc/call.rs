@@ -295,14 +295,9 @@ pub fn read(method: &str, arguments: Option<&Value>) -> Result<Call, Failure> {
         }),
         "blocklist_update" => Call::BlocklistUpdate,
         "group_get" => Call::GroupGet,
-        "group_set" => return Err(no_groups()),
+        "group_set" => return Err(Failure::no_groups()),
         _ => return Err(Failure::new(Kind::Method, "method name not recognized")),
     })
-}
-
-/// Why nothing is done with bandwidth groups.
-pub fn no_groups() -> Failure {
-    Failure::new(Kind::Internal, "swarmlet has no bandwidth groups: limit each torrent, or all of them together")
 }
 
 /// Which torrents the arguments name. A value that names none must not mean all.

@@ -3,7 +3,6 @@
 //! Floor 4. Pure.
 
 use super::arguments::{Arguments, whole};
-use super::call::no_groups;
 use super::{Failure, Kind};
 use crate::base::json::read::Value;
 use crate::daemon::record::{Mode, TrackerRecord, Wishes};
@@ -68,7 +67,7 @@ impl ChangeTorrents {
             sequential_download: arguments.flag("sequential_download")?,
         };
         if arguments.text("group")?.is_some_and(|group| !group.is_empty()) {
-            return Err(no_groups());
+            return Err(Failure::no_groups());
         }
         let location = arguments.text("location")?.map(String::from);
         if location.as_ref().is_some_and(|location| !location.starts_with('/')) {

@@ -106,6 +106,11 @@ impl Failure {
         Failure { kind, text: text.into() }
     }
 
+    /// Nothing is done with bandwidth groups.
+    fn no_groups() -> Failure {
+        Failure::new(Kind::Internal, "swarmlet has no bandwidth groups: limit each torrent, or all of them together")
+    }
+
     /// An argument is wrong.
     pub fn params(text: impl Into<String>) -> Failure {
         Failure::new(Kind::Params, text)

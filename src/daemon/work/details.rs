@@ -48,7 +48,8 @@ impl Daemon {
         let wanted = Choice::new(&metainfo, files.to_vec()).map_or(metainfo.length, |choice| choice.bytes);
         self.change(id, Change::Files(files.to_vec()));
         if let Some((record, known)) = self.both(id) {
-            // What is wanted now is missing until the engine says that it is there, so that no program takes it for complete.
+            // What is wanted now is missing until the engine says that it is there. Otherwise programs would take the
+            // torrent for complete.
             let more = wanted.saturating_sub(record.now.size_when_done);
             record.now.left = (record.now.left + more).min(wanted);
             record.now.size_when_done = wanted;
