@@ -1,5 +1,5 @@
-//! Pages that are not the daemon's, in Chromium. What such a page says is not read, and nothing is answered that it can
-//! read. So it changes nothing.
+//! Pages of somebody else, in Chromium. The daemon refuses what such a page asks for, and the page can't read what
+//! belongs to the daemon. So it changes nothing.
 
 use crate::common::browser::Browser;
 use crate::common::daemon::{Daemon, base64, command};

@@ -108,7 +108,7 @@ fn one_connection_carries_many_requests() {
     stream.read_exact(&mut buffer).unwrap();
     assert_eq!(&buffer, b"HTTP/1.1 409");
     stream.write_all((after.to_string() + &post(&session) + &post(&session)).as_bytes()).unwrap();
-    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    stream.write_all(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
     let mut rest = String::new();
     stream.read_to_string(&mut rest).unwrap();
     assert_eq!(rest.matches("HTTP/1.1 200 OK").count(), 2, "{rest}");
