@@ -304,6 +304,11 @@ impl<K: Ord, T> Queues<K, T> {
         let next = queues.get_mut(key).and_then(|queue| queue.things.pop_front());
         if next.is_none() {
             queues.remove(key);
+        } else if let Some(queue) = queues.get_mut(key)
+            && queue.things.len() < queue.things.capacity() / 4
+        {
+            // Thousands of torrents come at once. The places that they leave would add to the peak of memory.
+            queue.things.shrink_to(queue.things.len() * 2);
         }
         next
     }

@@ -113,8 +113,8 @@ pub struct Picker {
     held: Option<Box<Bitfield>>,
     rarity: Rarity,
     begun: BegunPieces,
-    /// For each rank: how far the search for new pieces has come at each peer that was asked.
-    reaches: [BTreeMap<PeerKey, Box<Reach>>; RANKS],
+    /// How far the search for new pieces of each rank has come at each peer that was asked.
+    reaches: BTreeMap<(usize, PeerKey), Box<Reach>>,
     /// Peers that have every piece; they make no piece rarer than another.
     seeds: u32,
     /// The pieces are requested in order, first to last. (It may change at any time.)
@@ -134,7 +134,7 @@ impl Picker {
             have,
             begun: BegunPieces::default(),
             held: None,
-            reaches: Default::default(),
+            reaches: BTreeMap::new(),
             seeds: 0,
             sequential,
             restarted: Vec::new(),
@@ -187,7 +187,7 @@ impl Picker {
     /// `peer` tells that it has `piece`.
     pub fn count_one(&mut self, peer: PeerKey, piece: u32, rng: &mut Rng) {
         self.rarity.more(piece, rng);
-        if let Some(reach) = self.reaches[self.rarity.rank(piece)].get_mut(&peer) {
+        if let Some(reach) = self.reaches.get_mut(&(self.rarity.rank(piece), peer)) {
             reach.got(piece);
         }
     }

@@ -70,6 +70,6 @@ impl Picker {
         let settled = settled(have, chosen);
         let is_held = |piece| held.as_ref().is_some_and(|held| held.get(piece));
         rarity.refill(|piece| !settled.get(piece) && !is_held(piece) && begun.get(piece).is_none(), rng);
-        self.reaches = Default::default();
+        self.reaches.clear();
     }
 }

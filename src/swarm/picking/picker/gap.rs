@@ -68,7 +68,7 @@ impl Picker {
             from..from + (from..).take(most as usize).take_while(|&it| is_free(it)).count() as u32
         };
         let passed = passed(&self.have, &self.chosen, rank);
-        let reach = self.reaches[rank].entry(giver.peer).or_default();
+        let reach = self.reaches.entry((rank, giver.peer)).or_default();
         let first = reach.first(giver.has, passed, is_free)?;
         if self.sequential {
             return Some(run(first, most));
@@ -107,7 +107,7 @@ impl Picker {
         for piece in self.pieces_of(peer, untouched) {
             self.begun.remove(piece);
             self.rarity.put(piece, rng);
-            self.reaches = Default::default();
+            self.reaches.clear();
         }
     }
 }

@@ -69,7 +69,7 @@ impl Picker {
             if self.held.as_ref().is_none_or(|held| !held.get(piece)) {
                 self.rarity.put(piece, rng);
             }
-            self.reaches = Default::default();
+            self.reaches.clear();
         }
         wanted_again
     }

@@ -38,7 +38,7 @@ impl Picker {
             return None;
         }
         let is_free = |piece: u32| self.rarity.is_in_order(piece);
-        let reach = self.reaches[rank].entry(giver.peer).or_default();
+        let reach = self.reaches.entry((rank, giver.peer)).or_default();
         let first = reach.first(giver.has, passed(&self.have, &self.chosen, rank), is_free)?;
         if self.sequential {
             return Some(first);

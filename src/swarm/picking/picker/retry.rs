@@ -8,7 +8,7 @@
 //! A fast peer fetches such a piece before all others, because a liar that is not found out corrupts more pieces. A
 //! slow peer fetches it only if it has nothing else to do.
 
-use super::{Begun, Block, Giver, MOST_BEGUN_LOOKED_AT, Picker};
+use super::{Begun, Block, Giver, MOST_BEGUN_LOOKED_AT, Picker, RANKS};
 use crate::base::time::Time;
 use crate::proto::peer::message::BLOCK_BYTES;
 use crate::swarm::peer::PeerKey;
@@ -51,7 +51,7 @@ impl Picker {
             self.begun.change(piece, |begun| begun.owner = None);
         }
         if gone {
-            self.reaches.iter_mut().for_each(|reaches| drop(reaches.remove(&peer)));
+            (0..RANKS).for_each(|rank| drop(self.reaches.remove(&(rank, peer))));
         }
     }
 
