@@ -75,7 +75,7 @@ const CORE: [&str; 6] = ["base", "proto", "swarm", "sys", "storage", "engine"];
 /// own 150. Limits, places, an order and an end of seeding for each torrent add 800; files, their priority and trackers
 /// that change while a torrent runs, 550. Content that is moved, renamed, verified and deleted while its torrent runs
 /// adds 1,400; several subscribers and questions add 250; JSON that strangers wrote, 200.
-const CORE_LINES: usize = 29_300;
+const CORE_LINES: usize = 29_400;
 /// Most lines of a file: it is read in one sitting.
 const FILE_LINES: usize = 400;
 /// Most columns of a comment. (Code is the business of rustfmt.)
