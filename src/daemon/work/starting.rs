@@ -113,7 +113,7 @@ impl Daemon {
 
     fn come_back(&mut self, Found { hash, saved, is_older }: Found) {
         let (record, mut kept, mut obstacle) = match saved {
-            Ok(saved) if is_older => self.from_before(hash, *saved),
+            Ok(saved) if is_older => self.last_but_one(hash, *saved),
             Ok(saved) => (saved.0, saved.1, None),
             Err(why) => self.without_record(hash, &why),
         };
@@ -141,7 +141,7 @@ impl Daemon {
 
     /// What is known of a torrent whose file is damaged: what was written before the last change. If that change was
     /// the folder, its resume state is of another one; then the torrent does not start by itself.
-    fn from_before(&self, hash: InfoHash, (mut record, mut kept): (Record, Kept)) -> (Record, Kept, Option<String>) {
+    fn last_but_one(&self, hash: InfoHash, (mut record, mut kept): (Record, Kept)) -> (Record, Kept, Option<String>) {
         log::warn!("the last change of what is wished for the torrent {hash} is lost");
         let dir = Path::new(kept.dir(&record.download_dir));
         let real = fs::canonicalize(dir).unwrap_or_else(|_| dir.into());
