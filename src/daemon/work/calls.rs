@@ -33,7 +33,9 @@ impl Daemon {
         let moment = now();
         match call {
             Call::TorrentGet(get) => {
-                self.count_seconds();
+                if get.fields.iter().any(|(_, field)| field.is_counted()) {
+                    self.count_seconds();
+                }
                 let (records, settings) = (&self.records, &self.settings);
                 let details = |record: &_| self.details(record);
                 talk.answer(|out, dialect| torrents::write(out, dialect, &get, (records, settings), details, moment));

@@ -125,7 +125,7 @@ pub struct Daemon {
     scripts: Scripts,
     minute: minutes::Minute,
     /// Torrents whose content is being deleted.
-    leaving: BTreeMap<TorrentId, Record>,
+    leaving: BTreeMap<TorrentId, Box<Record>>,
     /// Programs that wait until a file or folder has its new name.
     renaming: BTreeMap<TorrentId, VecDeque<Renaming>>,
     is_stopping: bool,

@@ -18,7 +18,7 @@ use crate::daemon::settings::Settings;
 use crate::daemon::state::kept::Kept;
 use crate::daemon::state::session::{self, with_changes};
 use crate::daemon::state::{Found, State};
-use crate::engine::{Change, Command, Engine, Job, LinkJob};
+use crate::engine::{Change, Command, Engine, Job, LinkJob, Subscription};
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
@@ -68,7 +68,7 @@ impl Daemon {
     pub fn new(
         options: Options,
         before: Before,
-        engine: Engine,
+        (engine, notices): (Engine, &Subscription),
         door: Arc<Door>,
         helpers: Sender<Heard>,
     ) -> Result<Daemon, DaemonError> {
@@ -105,7 +105,13 @@ impl Daemon {
         daemon.settings_changed(None);
         let mut found = daemon.state.torrents().map_err(DaemonError::State)?;
         found.sort_by_key(|found| found.saved.as_ref().map_or(i64::MAX, |saved| saved.1.place));
-        found.into_iter().for_each(|found| daemon.come_back(found));
+        for found in found {
+            daemon.come_back(found);
+            // What the engine tells meanwhile does not pile up.
+            while let Ok(Some(notice)) = notices.try_next() {
+                daemon.take_in(notice);
+            }
+        }
         daemon.number_queue();
         daemon.save_session().map_err(DaemonError::Io)?;
         log::info!("{} torrents are known", daemon.records.len());
@@ -175,7 +181,7 @@ impl Daemon {
         log::info!("{}: its content is deleted", for_terminal(&record.about.name));
         let torrent = self.engine.add(job);
         self.engine.send(Command::Delete(torrent));
-        self.leaving.insert(torrent, record);
+        self.leaving.insert(torrent, Box::new(record));
     }
 
     fn restore(&mut self, mut record: Record, kept: Kept) -> u32 {
