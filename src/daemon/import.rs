@@ -58,6 +58,8 @@ pub fn settings(from: &Path, state: &Path) -> Result<(), String> {
             log::warn!("{}: {why}; it is left out", path.display());
         }
     }
+    // It is on by default there, and we do not have it.
+    settings.rename_partial_files = false;
     let mut usual = Settings::default();
     for row in &TABLE {
         let text = text_of(row.place(&mut settings));

@@ -4,6 +4,7 @@
 //! nothing. What is long (files, pieces, peers) is not here: it is asked of the engine as [`Details`] when somebody
 //! wants it.
 
+use crate::daemon::settings::Settings;
 use crate::proto::id::InfoHash;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,8 +24,6 @@ pub struct Record {
     pub trouble: Trouble,
     /// It stopped because it has seeded enough.
     pub is_finished: bool,
-    /// It made no progress for a while, so it does not count in its queue.
-    pub is_stalled: bool,
     /// Its place in the queue, from 0.
     pub queue_position: usize,
     /// What people named it.
@@ -171,6 +170,17 @@ impl Default for Wishes {
     }
 }
 
+impl Wishes {
+    /// The ratio at which it stops; `None`: at none.
+    pub fn ratio_limit(&self, settings: &Settings) -> Option<f64> {
+        match self.seed_ratio_mode {
+            Mode::Global => settings.seed_ratio_limited.then_some(settings.seed_ratio_limit),
+            Mode::Single => Some(self.seed_ratio_limit),
+            Mode::Unlimited => None,
+        }
+    }
+}
+
 /// When things happened to a torrent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Dates {
@@ -204,7 +214,7 @@ pub struct Totals {
 }
 
 /// How a torrent stands now.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Now {
     /// The size of the wanted files.
     pub size_when_done: u64,
@@ -234,8 +244,8 @@ pub struct Now {
     pub web_seeds_sending: usize,
     /// How many of the peers came from each source.
     pub sources: Sources,
-    /// Seconds until a torrent without traffic stops because it is idle; `None`: it does not stop for that.
-    pub idle_left: Option<u64>,
+    /// When it stops because it sends nothing, in seconds since 1970, if that stays so; 0: it does not stop for that.
+    pub idle_stop: i64,
 }
 
 /// Connected peers by the source of their addresses.

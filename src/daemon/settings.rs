@@ -81,7 +81,7 @@ pub struct Settings {
     pub queue_stalled_enabled: bool,
     /// See `queue_stalled_enabled`.
     pub queue_stalled_minutes: u64,
-    /// Files that are not complete have names that end with `.part`.
+    /// Files that are not complete have names that end with `.part`. We do not have that, so it is never true.
     pub rename_partial_files: bool,
     /// RPC needs `rpc_username` and `rpc_password`.
     pub rpc_authentication_required: bool,
@@ -194,7 +194,7 @@ impl Default for Settings {
             port_forwarding_enabled: true,
             queue_stalled_enabled: true,
             queue_stalled_minutes: 30,
-            rename_partial_files: true,
+            rename_partial_files: false,
             rpc_authentication_required: false,
             rpc_bind_address: "127.0.0.1".into(),
             rpc_host_whitelist: String::new(),

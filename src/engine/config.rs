@@ -3,6 +3,7 @@
 //! Floor 3. What concerns each torrent is in [`Settings`]; here is what concerns the process.
 
 use super::input::change::Places;
+use super::input::network::Network;
 use super::notice::RateLimits;
 use crate::proto::choice::Choice;
 use crate::proto::id::InfoHash;
@@ -13,6 +14,7 @@ use crate::storage::description::Description;
 use crate::storage::resume::{SAVE_EVERY, StateDir};
 use crate::swarm::learning::{Present, present};
 use crate::swarm::meeting::blocklist::Blocklist;
+use crate::swarm::rate::weight::Weight;
 use crate::swarm::settings::{SeedUntil, Settings, Term};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -99,6 +101,19 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// What can be changed about the network later.
+    pub fn network(&self) -> Network {
+        Network {
+            encryption: self.torrent.encryption,
+            pex: self.torrent.pex,
+            dht: self.dht.clone(),
+            lsd: self.lsd,
+            port_mapping: self.port_mapping,
+        }
+    }
+}
+
 /// How one torrent is to run, from its first moment. Each of it can be [changed](super::input::Change) later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -114,6 +129,8 @@ pub struct Options {
     pub max_peers: Option<usize>,
     /// When it has seeded enough.
     pub seed_until: SeedUntil,
+    /// How much of the limits that all torrents share it gets.
+    pub weight: Weight,
     /// Bytes that were uploaded and downloaded in earlier runs; `None`: as its resume state says.
     pub transferred: Option<(u64, u64)>,
 }
@@ -128,6 +145,7 @@ impl Default for Options {
             shares_limits: true,
             max_peers: None,
             seed_until: SeedUntil::default(),
+            weight: Weight::default(),
             transferred: None,
         }
     }
@@ -138,7 +156,9 @@ impl Options {
     pub fn terms(&self) -> impl Iterator<Item = Term> {
         let seed_until = (self.seed_until != SeedUntil::default()).then_some(Term::SeedUntil(self.seed_until));
         let shares = (!self.shares_limits).then_some(Term::SharesLimits(false));
-        [self.limits.map(Term::Limits), shares, self.max_peers.map(Term::MaxPeers), seed_until].into_iter().flatten()
+        let weight = (self.weight != Weight::default()).then_some(Term::Weight(self.weight));
+        let limits = self.limits.map(Term::Limits);
+        [limits, shares, self.max_peers.map(Term::MaxPeers), seed_until, weight].into_iter().flatten()
     }
 
     /// Replaces one of the terms.
@@ -148,6 +168,7 @@ impl Options {
             Term::SharesLimits(shares) => self.shares_limits = shares,
             Term::MaxPeers(most) => self.max_peers = Some(most),
             Term::SeedUntil(until) => self.seed_until = until,
+            Term::Weight(weight) => self.weight = weight,
         }
     }
 }

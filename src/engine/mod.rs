@@ -52,7 +52,7 @@ pub mod udp;
 
 pub use crate::storage::{Duty, TorrentId};
 pub use config::{Config, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Job, LinkJob, Options};
-pub use input::{Change, Command, Places, Priority, SeedUntil};
+pub use input::{Change, Command, Network, Places, Priority, SeedUntil, Weight};
 pub use notice::{
     Details, DhtReport, Enough, FileDetails, Names, Notice, Phase, Problem, ProblemKind, RateLimits, Report, Router,
     Subscription, Watch,
@@ -83,7 +83,8 @@ impl Engine {
     /// Listens, and starts the threads. What happens is reported as notices to all that subscribe; the first
     /// subscription comes with the engine. An error says why it can't start.
     pub fn start(config: Config) -> Result<(Engine, Subscription), String> {
-        let (listeners, port) = listener::bind(&config.ports, krpc::IS_BUILT_IN && config.dht.is_some())?;
+        let (listeners, port) = listener::bind(&config.ports, krpc::IS_BUILT_IN && config.dht.is_some())
+            .map_err(|why| format!("{why}; name another with --port"))?;
         let port = if listeners.is_empty() { NO_PORT } else { port };
         let (notices, first) = Notices::new();
         let subscribers = notices.subscribers();
@@ -141,6 +142,15 @@ impl Engine {
         let (answer, answered) = crossbeam_channel::bounded(1);
         let _ = self.manager.send(Input::Ask { torrent, answer });
         answered.recv().ok().flatten()
+    }
+
+    /// Listens on another port; 0: the system chooses. Returns the port. An error says why that port can't be used; then
+    /// everything stays as it was. `with_udp`: the DHT is to have the same one.
+    pub fn listen(&mut self, port: u16, with_udp: bool) -> Result<u16, String> {
+        let (listeners, port) = listener::bind(&(port..=port), krpc::IS_BUILT_IN && with_udp)?;
+        self.port = if listeners.is_empty() { NO_PORT } else { port };
+        self.send(Command::Listen(listeners, self.port));
+        Ok(port)
     }
 
     /// Sends the engine what a person wants.

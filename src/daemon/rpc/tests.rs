@@ -195,6 +195,16 @@ fn torrent_get_answers_what_is_known_and_leaves_out_the_rest() {
 }
 
 #[test]
+fn what_depends_on_the_time_is_right_long_after_the_last_report() {
+    let mut records = library();
+    let one = records.get_mut(1).unwrap();
+    (one.state, one.dates.active, one.now.idle_stop) = (State::Seed, NOW - 1801, NOW + 40);
+    records.get_mut(2).unwrap().dates.added = NOW - 1800;
+    let [answer, _] = get(r#"{"format":"table","fields":["isStalled","etaIdle"]}"#, &records, &Details::default());
+    assert!(answer.contains("[true,40],[false,-1],[true,-1]"), "{answer}");
+}
+
+#[test]
 fn each_field_of_the_specification_is_answered() {
     let specification = "activity_date added_date availability bandwidth_priority bytes_completed comment corrupt_ever \
         creator date_created desired_available done_date download_dir downloaded_ever download_limit download_limited \

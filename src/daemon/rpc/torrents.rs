@@ -10,7 +10,7 @@ use super::field::Field;
 use super::pairs::{Dialect, Pairs, Style, push_flag, push_list, push_number, push_real, push_size};
 use super::{Failure, Kind};
 use crate::base::json::push_string;
-use crate::daemon::record::{Details, Mode, Record, State, Trouble};
+use crate::daemon::record::{Details, Record, State, Trouble};
 use crate::daemon::records::Records;
 use crate::daemon::settings::Settings;
 
@@ -62,7 +62,7 @@ pub fn write(
                 out.push_str(name);
                 out.push_str("\":");
             }
-            push_field(out, dialect, *field, record, &details, settings);
+            push_field(out, dialect, *field, record, &details, (settings, now));
         });
         out.push(close);
         if at == 0 {
@@ -83,7 +83,7 @@ fn push_field(
     field: Field,
     record: &Record,
     details: &Details,
-    settings: &Settings,
+    (settings, moment): (&Settings, i64),
 ) {
     let Record { about, wishes, dates, totals, now, .. } = record;
     match field {
@@ -106,7 +106,7 @@ fn push_field(
         Field::Error => push_number(out, trouble(record).0),
         Field::ErrorString => push_string(out, trouble(record).1),
         Field::Eta => push_number(out, eta(record, settings)),
-        Field::EtaIdle => push_number(out, now.idle_left.map_or(ETA_NONE, |left| left as i64)),
+        Field::EtaIdle => push_number(out, if now.idle_stop > 0 { (now.idle_stop - moment).max(0) } else { ETA_NONE }),
         Field::FileCount => push_size(out, about.file_count as u64),
         Field::FileStats => details::push_file_stats(out, dialect, details),
         Field::Files => details::push_files(out, dialect, details),
@@ -118,7 +118,7 @@ fn push_field(
         Field::Id => push_number(out, record.id.into()),
         Field::IsFinished => push_flag(out, record.is_finished),
         Field::IsPrivate => push_flag(out, about.is_private),
-        Field::IsStalled => push_flag(out, record.is_stalled),
+        Field::IsStalled => push_flag(out, is_stalled(record, settings, moment)),
         Field::Labels => {
             out.push('[');
             push_list(out, &record.labels, |out, label| push_string(out, label));
@@ -191,6 +191,14 @@ fn trouble(record: &Record) -> (i64, &str) {
     }
 }
 
+/// Whether it made no progress for so long that it does not count in its queue.
+fn is_stalled(record: &Record, settings: &Settings, now: i64) -> bool {
+    let works = matches!(record.state, State::Download | State::Seed);
+    let last = record.dates.active.max(record.dates.started).max(record.dates.added);
+    let patience = settings.queue_stalled_minutes.saturating_mul(60) as i64;
+    works && settings.queue_stalled_enabled && now - last > patience
+}
+
 /// Seconds until a download is complete, or until a seed has reached its ratio.
 fn eta(record: &Record, settings: &Settings) -> i64 {
     let at_rate = |bytes: u64, rate: u64| bytes.checked_div(rate).map_or(ETA_UNKNOWN, |seconds| seconds as i64);
@@ -198,12 +206,7 @@ fn eta(record: &Record, settings: &Settings) -> i64 {
     match record.state {
         State::Download => at_rate(now.left, now.down_rate),
         State::Seed => {
-            let limit = match wishes.seed_ratio_mode {
-                Mode::Global => settings.seed_ratio_limited.then_some(settings.seed_ratio_limit),
-                Mode::Single => Some(wishes.seed_ratio_limit),
-                Mode::Unlimited => None,
-            };
-            let goal = limit.map(|limit| (limit * now.size_when_done as f64) as u64);
+            let goal = wishes.ratio_limit(settings).map(|limit| (limit * now.have_valid as f64) as u64);
             goal.map_or(ETA_NONE, |goal| at_rate(goal.saturating_sub(totals.uploaded), now.up_rate))
         }
         State::Stopped | State::CheckWait | State::Check | State::DownloadWait | State::SeedWait => ETA_NONE,

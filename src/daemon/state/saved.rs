@@ -10,7 +10,7 @@
 
 use super::kept::Kept;
 use crate::base::sha1::sha1;
-use crate::daemon::record::{Dates, Mode, Record, Totals, Wishes};
+use crate::daemon::record::{Dates, Mode, Now, Record, Totals, Wishes};
 use crate::engine::Priority;
 use crate::proto::bencode::{self, Bencode, Value};
 use std::ffi::OsStr;
@@ -51,6 +51,7 @@ pub fn encode(record: &Record, kept: &Kept) -> Vec<u8> {
     put("idle mode", wishes.seed_idle_mode == usual.seed_idle_mode, (wishes.seed_idle_mode as i64).into());
     put("labels", labels.is_empty(), Bencode::list(labels.iter().map(String::as_str)));
     put("leaving", !kept.is_leaving, flag(true));
+    put("left", record.now.left == 0, record.now.left.into());
     put("link", kept.link.is_none(), kept.link.as_deref().unwrap_or_default().into());
     let (to, carry) = kept.moving.as_ref().map_or(("", false), |(to, carry)| (&**to, *carry));
     put("move carries", !carry, flag(true));
@@ -122,6 +123,7 @@ pub fn decode(bytes: &[u8]) -> Result<(Record, Kept), String> {
             seconds_downloading: total("seconds down"),
             seconds_seeding: total("seconds up"),
         },
+        now: Now { left: total("left"), ..Now::default() },
         ..Record::default()
     };
     let kept = Kept {
@@ -205,6 +207,7 @@ mod tests {
             wishes,
             dates: Dates { added: 1, done: 2, active: 3, started: 4, edited: 5, changed: 0 },
             totals: Totals { downloaded: 6, uploaded: 7, corrupt: 8, seconds_downloading: 9, seconds_seeding: 10 },
+            now: Now { left: 11, ..Now::default() },
             ..Record::default()
         };
         let kept = Kept {

@@ -34,7 +34,10 @@ impl Daemon {
         match call {
             Call::TorrentGet(get) => {
                 if get.fields.iter().any(|(_, field)| field.is_counted()) {
-                    self.count_seconds();
+                    for id in self.records.select(&get.ids, moment) {
+                        self.both(id).into_iter().for_each(|(record, known)| known.count(record));
+                    }
+                }
                 }
                 let (records, settings) = (&self.records, &self.settings);
                 let details = |record: &_| self.details(record);

@@ -3,11 +3,11 @@
 //! Floor 4, part of the [loop](super). Each change is noted here, carried out by the engine, and written before the
 //! program hears that it is done.
 
-use super::wished::{limits_of, named, numbered, seed_until};
+use super::wished::{limits_of, named, numbered, seed_until, weight_of};
 use super::{Asked, Daemon, Known, Renaming, now};
 use crate::base::path::for_terminal;
 use crate::daemon::chores::scripts::Event;
-use crate::daemon::record::{Record, State, Trouble};
+use crate::daemon::record::{Mode, Record, State, Trouble};
 use crate::daemon::rpc::call::Ids;
 use crate::daemon::rpc::changing::{ChangeTorrents, tiers};
 use crate::daemon::rpc::torrents::write_renamed;
@@ -27,6 +27,9 @@ impl Daemon {
 
     /// Stops or starts a torrent.
     pub(super) fn pause(&mut self, id: u32, paused: bool) {
+        if !paused {
+            self.seeds_again(id);
+        }
         let Some((record, known)) = self.both(id) else { return };
         known.is_changed |= known.kept.paused != paused || record.is_finished;
         known.kept.paused = paused;
@@ -42,6 +45,20 @@ impl Daemon {
         self.engine.send(Command::Change(torrent, Change::Paused(paused)));
     }
 
+    /// If a torrent that is started was stopped and has reached its ratio, the ratio does not stop it again.
+    /// (Transmission does the same: otherwise it would stop at once.)
+    fn seeds_again(&mut self, id: u32) {
+        let (Some(record), Some(known)) = (self.records.get_mut(id), self.known.get(&id)) else { return };
+        let limit = record.wishes.ratio_limit(&self.settings).filter(|_| known.kept.paused && record.now.left == 0);
+        let reached = |limit: f64| record.totals.uploaded as f64 >= limit * record.now.have_valid as f64;
+        if record.now.have_valid > 0 && limit.is_some_and(reached) {
+            record.wishes.seed_ratio_mode = Mode::Unlimited;
+            log::info!("{}: started again, so its ratio does not stop it", for_terminal(&record.about.name));
+            let until = seed_until(&record.wishes, &self.settings);
+            self.change(id, Change::SeedUntil(until));
+        }
+    }
+
     /// Tells the engine what is wished for a torrent.
     fn tell_wishes(&self, id: u32) {
         let Some(record) = self.records.get(id) else { return };
@@ -50,6 +67,7 @@ impl Daemon {
         self.change(id, Change::SharesLimits(wishes.honors_session_limits));
         self.change(id, Change::MaxPeers(wishes.peer_limit as usize));
         self.change(id, Change::Sequential(wishes.sequential_download));
+        self.change(id, Change::Weight(weight_of(wishes)));
         self.change(id, Change::SeedUntil(seed_until(wishes, &self.settings)));
     }
 

@@ -47,7 +47,7 @@ impl Daemon {
         Some(Details {
             files,
             pieces: found.have.as_bytes().to_vec(),
-            availability: Vec::new(),
+            availability: found.availability().map(|peers| peers.map_or(-1, |peers| peers as i32)).collect(),
             web_seeds: web_seeds.collect(),
             peers: found.peers.iter().filter(|peer| peer.web_host.is_none()).map(peer).collect(),
         })

@@ -161,7 +161,9 @@ impl Daemon {
             return Err("its .torrent file is of another torrent".into());
         }
         let dir = Path::new(kept.dir(&record.download_dir)).into();
+        let left = record.now.left;
         let job = self.job(Box::new(metainfo), &bytes, dir, &mut record, &kept);
+        record.was(left);
         if kept.is_leaving {
             self.leave(record, job);
             return Ok(None);
@@ -185,11 +187,45 @@ impl Daemon {
     }
 
     fn restore(&mut self, mut record: Record, kept: Kept) -> u32 {
-        record.state = if kept.paused { Doing::Stopped } else { Doing::CheckWait };
+        record.state = match kept.paused {
+            true => Doing::Stopped,
+            // Nearly always the engine finds it so. Then nothing has changed for programs that ask.
+            false if record.now.metadata == 1.0 && record.now.left == 0 => Doing::Seed,
+            false => Doing::CheckWait,
+        };
+        // They come in order.
+        record.queue_position = self.records.len();
         let place = kept.place;
         let id = self.records.insert(record);
         self.queue.restore(place, id);
         self.list(id, kept);
         id
+    }
+}
+
+impl Record {
+    /// When it was saved, `left` wanted bytes were missing. So it is shown until the engine has looked at its content.
+    fn was(&mut self, left: u64) {
+        // Without a date it may be from an import, which does not tell.
+        if left > 0 || self.dates.done > 0 {
+            self.now.left = left.min(self.now.size_when_done);
+            self.now.have_valid = self.now.size_when_done - self.now.left;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::record::Now;
+
+    #[test]
+    fn a_torrent_that_comes_back_is_shown_as_it_was_saved() {
+        for (left, done, expected) in [(0, 7, (0, 100)), (30, 0, (30, 70)), (300, 7, (100, 0)), (0, 0, (100, 0))] {
+            let now = Now { size_when_done: 100, left: 100, ..Now::default() };
+            let mut record = Record { now, dates: Dates { done, ..Dates::default() }, ..Record::default() };
+            record.was(left);
+            assert_eq!((record.now.left, record.now.have_valid), expected, "{left} {done}");
+        }
     }
 }

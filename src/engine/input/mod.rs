@@ -3,9 +3,11 @@
 //! Floor 3. All of it goes through one channel, so the manager deals with one thing after another.
 
 pub mod change;
+pub mod network;
 
 pub use crate::proto::choice::Priority;
-pub use change::{Change, Line, Places, SeedUntil};
+pub use change::{Change, Line, Places, SeedUntil, Weight};
+pub use network::Network;
 
 use super::checker::outcome::{Done, Refused};
 use super::config::{Job, LinkJob};
@@ -20,6 +22,7 @@ use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
 use crossbeam_channel::Sender;
+use std::net::TcpListener;
 use std::sync::Arc;
 
 /// A message to the manager.
@@ -125,6 +128,13 @@ pub enum Command {
     Places(Places),
     /// Limits what all torrents together transfer. New figures follow at once.
     Limit(RateLimits),
+    /// How many connections all torrents together may have. If there are more, some are closed.
+    MostPeers(usize),
+    /// How connections are hidden, and where peers are found.
+    Network(Box<Network>),
+    /// Listens on these sockets, whose port is this one, and no longer on those before.
+    /// [`Engine::listen`](super::Engine::listen) opens them.
+    Listen(Vec<TcpListener>, u16),
     /// Replaces the blocklist. Connections to addresses on the new one are closed.
     Block(Blocklist),
     /// Announces the end to trackers, within [`FINAL_ANNOUNCE_TIME`](super::config::FINAL_ANNOUNCE_TIME), closes the

@@ -7,7 +7,7 @@
 use crate::engine::input::Priority;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::storage::content::Content;
-use crate::swarm::figures::PeerStatus;
+use crate::swarm::figures::{Availability, PeerStatus};
 use crate::swarm::meeting::announcer::Tracker;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,6 +22,8 @@ pub struct Details {
     pub peers: Vec<PeerStatus>,
     /// The trackers.
     pub trackers: Vec<Tracker>,
+    /// How many connected peers have each piece.
+    counts: Availability,
 }
 
 /// One file at one moment.
@@ -47,7 +49,21 @@ impl Details {
         peers: Vec<PeerStatus>,
         trackers: Vec<Tracker>,
     ) -> Details {
-        Details { content, have, peers, trackers }
+        Details { content, have, peers, trackers, counts: Availability::default() }
+    }
+
+    /// The same, and how many connected peers have each piece.
+    pub fn with_counts(self, counts: Availability) -> Details {
+        Details { counts, ..self }
+    }
+
+    /// How many connected peers have each piece; `None`: we have it.
+    pub fn availability(&self) -> impl Iterator<Item = Option<u32>> + '_ {
+        let peers = |piece: u32| {
+            let others = self.counts.others.get(piece as usize).copied().unwrap_or(0);
+            self.counts.seeds + u32::from(others)
+        };
+        (0..self.have.len()).map(move |piece| (!self.have.get(piece)).then(|| peers(piece)))
     }
 
     /// The folder that holds the content; `None`: it was not checked yet.

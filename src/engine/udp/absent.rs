@@ -3,7 +3,7 @@
 #[path = "order.rs"]
 mod order;
 
-use super::config::Config;
+use super::config::{Config, Dht as Options};
 use super::input::Input;
 use crate::swarm::dht::Figures;
 use crossbeam_channel::Sender;
@@ -17,6 +17,10 @@ pub struct Dht;
 impl Dht {
     pub fn prepare(_: &Config, _: u16, _: &Sender<Input>) -> io::Result<Dht> {
         Ok(Dht)
+    }
+
+    pub fn restart(&mut self, _: Option<Options>, _: u16) -> io::Result<()> {
+        Ok(())
     }
 
     pub fn order(&mut self, _: Order) {}

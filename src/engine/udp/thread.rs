@@ -23,9 +23,13 @@ use core::net::{IpAddr, SocketAddr};
 use crossbeam_channel::{Receiver, Sender};
 use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// The nodes are saved this often.
 const SAVE_EVERY: Time = Time::from_secs(900);
+
+/// The thread before ends within this time, unless its disk hangs.
+const LAST_TURN: Duration = Duration::from_secs(5);
 
 /// Where orders are given.
 #[derive(Clone)]
@@ -63,6 +67,8 @@ pub struct Thread {
     pub orders: Orders,
     pub inbox: Receiver<Order>,
     pub figures: Shown,
+    /// It is disconnected when the thread before has ended, which may have the port.
+    pub before: Option<Receiver<()>>,
     /// When this is dropped, the manager sees that the thread has ended.
     pub ends: Sender<()>,
 }
@@ -83,6 +89,9 @@ struct Work {
 impl Thread {
     /// Follows orders, until the process ends.
     pub fn run(self) {
+        if let Some(before) = &self.before {
+            let _ = before.recv_timeout(LAST_TURN);
+        }
         let saved = self.states.as_ref().map_or_else(Saved::default, |states| Saved::load(&states.path, &self.options));
         let mut nodes = match Nodes::open(self.port, &self.options, &saved) {
             Ok(nodes) => nodes,
