@@ -83,7 +83,7 @@ pub fn run(options: Options, signals: Receiver<Signal>, ready: impl FnOnce(&str)
     })?;
     let config = options.engine_config(&settings, &before.state);
     let (engine, notices) = Engine::start(config).map_err(DaemonError::Unavailable)?;
-    let mut daemon = Daemon::new(options, before, (engine, &notices), Arc::clone(&door), helpers.clone())?;
+    let mut daemon = Daemon::new(options, before, engine, Arc::clone(&door), helpers.clone())?;
     let bounds = Bounds { connections: MOST_CONNECTIONS, body: MOST_BODY };
     server::start(sockets, &http::service(&door), bounds).map_err(cant_start)?;
     let to_loop = helpers.clone();

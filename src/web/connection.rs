@@ -12,7 +12,6 @@ use super::request;
 use super::request::{MOST_BYTES, Parsed, Request, Wrong};
 use super::service::{Reply, Service};
 use core::net::SocketAddr;
-use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
@@ -57,8 +56,8 @@ pub struct Connection {
     input: Vec<u8>,
     output: Vec<u8>,
     sent: usize,
-    /// The file that is sent after the output, and how many bytes of it.
-    file: Option<(File, u64)>,
+    /// The body that is sent after the output: a file, or more bytes than are worth copying.
+    rest: Option<Body>,
     /// The body that is arriving: it was asked for, and ends at this byte of the input.
     body: Option<(Taken, usize)>,
     /// Bytes of a body that nobody wants, which are still to come.
@@ -86,7 +85,7 @@ impl Connection {
             input: Vec::new(),
             output: Vec::new(),
             sent: 0,
-            file: None,
+            rest: None,
             body: None,
             dropped: 0,
             awaited: None,
@@ -153,7 +152,7 @@ impl Connection {
     fn answer(&mut self, service: &Service, now: Instant) {
         let input = std::mem::take(&mut self.input);
         let mut answered = 0;
-        while self.output.len() < MOST_OUTPUT && self.file.is_none() && !self.last && self.awaited.is_none() {
+        while self.output.len() < MOST_OUTPUT && self.rest.is_none() && !self.last && self.awaited.is_none() {
             let rest = &input[answered..];
             if self.body.as_ref().is_some_and(|(_, end)| rest.len() < *end) {
                 break;
@@ -268,13 +267,15 @@ impl Connection {
         }
     }
 
-    /// Writes the output and the file. Returns [`Waits::Read`] if nothing is left.
+    /// Writes the output and the rest. Returns [`Waits::Read`] if nothing is left.
     fn write(&mut self, now: Instant) -> Waits {
         loop {
             if self.sent == self.output.len() {
                 self.output.clear();
+                // The memory of a long answer is given back.
+                self.output.shrink_to(FILE_BYTES);
                 self.sent = 0;
-                match self.next_of_file() {
+                match self.next_of_rest() {
                     Some(true) => {}
                     Some(false) => return Waits::Over,
                     None => return Waits::Read,
@@ -292,15 +293,19 @@ impl Connection {
         }
     }
 
-    /// Reads the next bytes of the file. Returns `None` if there is no file, `false` if it has become shorter.
-    fn next_of_file(&mut self) -> Option<bool> {
-        let (file, left) = self.file.as_mut().filter(|(_, left)| *left > 0)?;
-        let count = file.take((*left).min(FILE_BYTES as u64)).read_to_end(&mut self.output).unwrap_or(0);
-        *left -= count as u64;
-        if *left == 0 {
-            self.file = None;
+    /// Puts the next bytes of the rest into the output, which is empty. Returns `None` if there is no rest, `false` if
+    /// its file has become shorter.
+    fn next_of_rest(&mut self) -> Option<bool> {
+        match self.rest.take()? {
+            Body::Bytes(bytes) => self.output = bytes,
+            Body::File(_, 0) => return None,
+            Body::File(mut file, left) => {
+                let count = left.min(FILE_BYTES as u64);
+                let count = (&mut file).take(count).read_to_end(&mut self.output).unwrap_or(0) as u64;
+                self.rest = Some(Body::File(file, left - count));
+            }
         }
-        Some(count > 0)
+        Some(!self.output.is_empty())
     }
 
     /// Adds an answer to the output; only its head if `head` is set.
@@ -315,8 +320,8 @@ impl Connection {
         );
         match body {
             _ if head => {}
-            Body::Bytes(bytes) => self.output.extend_from_slice(&bytes),
-            Body::File(file, length) => self.file = Some((file, length)),
+            Body::Bytes(bytes) if bytes.len() <= MOST_OUTPUT => self.output.extend_from_slice(&bytes),
+            rest => self.rest = Some(rest),
         }
         self.last = !keep_alive;
     }

@@ -38,7 +38,6 @@ impl Daemon {
                         self.both(id).into_iter().for_each(|(record, known)| known.count(record));
                     }
                 }
-                }
                 let (records, settings) = (&self.records, &self.settings);
                 let details = |record: &_| self.details(record);
                 talk.answer(|out, dialect| torrents::write(out, dialect, &get, (records, settings), details, moment));

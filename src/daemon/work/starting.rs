@@ -18,7 +18,7 @@ use crate::daemon::settings::Settings;
 use crate::daemon::state::kept::Kept;
 use crate::daemon::state::session::{self, with_changes};
 use crate::daemon::state::{Found, State};
-use crate::engine::{Change, Command, Engine, Job, LinkJob, Subscription};
+use crate::engine::{Change, Command, Engine, Job, LinkJob};
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
@@ -68,7 +68,7 @@ impl Daemon {
     pub fn new(
         options: Options,
         before: Before,
-        (engine, notices): (Engine, &Subscription),
+        engine: Engine,
         door: Arc<Door>,
         helpers: Sender<Heard>,
     ) -> Result<Daemon, DaemonError> {
@@ -105,13 +105,7 @@ impl Daemon {
         daemon.settings_changed(None);
         let mut found = daemon.state.torrents().map_err(DaemonError::State)?;
         found.sort_by_key(|found| found.saved.as_ref().map_or(i64::MAX, |saved| saved.1.place));
-        for found in found {
-            daemon.come_back(found);
-            // What the engine tells meanwhile does not pile up.
-            while let Ok(Some(notice)) = notices.try_next() {
-                daemon.take_in(notice);
-            }
-        }
+        found.into_iter().for_each(|found| daemon.come_back(found));
         daemon.number_queue();
         daemon.save_session().map_err(DaemonError::Io)?;
         log::info!("{} torrents are known", daemon.records.len());

@@ -19,10 +19,6 @@ use std::time::Duration;
 /// If there are no more torrents than this, all are reported each time: then the person may look at any of them.
 const FEW: usize = 64;
 
-/// Most torrents of one report. If more have changed, each report has a part of them: thousands at once would take
-/// memory that the process keeps.
-const MOST: usize = 256;
-
 /// The notices about all torrents.
 pub struct Reporter {
     notices: Notices,
@@ -32,8 +28,6 @@ pub struct Reporter {
     pub due: Option<Time>,
     /// Torrents that may look different from what was reported last. Of thousands that are idle, none is.
     changed: BTreeSet<TorrentId>,
-    /// They are reported from this one on.
-    next: TorrentId,
     /// When the DHT was reported last, and its figures then.
     dht: (Time, Figures),
 }
@@ -47,7 +41,6 @@ impl Reporter {
             every,
             due: every.map(|_| Time::ZERO),
             changed: BTreeSet::new(),
-            next: TorrentId(0),
             dht: Default::default(),
         }
     }
@@ -116,13 +109,8 @@ impl Reporter {
     /// Reports all figures that may have changed, if that is due.
     pub fn report_all(&mut self, torrents: &BTreeMap<TorrentId, Box<Slot>>, shared: &Shared, dht: &Dht, now: Time) {
         if self.due.is_some_and(|due| due <= now) {
-            let count = self.changed.len().max(MOST);
-            // Each torrent has its turn once in that time.
-            self.due = self.every.map(|every| now.saturating_add(every * MOST as u32 / count as u32));
-            let mut later = self.leave_to_later();
+            self.due = self.every.map(|every| now.saturating_add(every));
             let reports = self.reports(torrents, now);
-            later.extend(std::mem::take(&mut self.changed));
-            self.changed = later;
             let dht = dht.figures().map(|figures| {
                 let report = DhtReport::new(&figures, &self.dht.1, now.saturating_sub(self.dht.0));
                 self.dht = (now, figures);
@@ -131,20 +119,6 @@ impl Reporter {
             let limits = RateLimits { download: shared.download.rate(), upload: shared.upload.rate() };
             self.tell(Notice::Status { reports, limits, dht });
         }
-    }
-
-    /// Takes from those that may look different all that are too many for one report.
-    fn leave_to_later(&mut self) -> BTreeSet<TorrentId> {
-        if self.changed.len() <= MOST {
-            return BTreeSet::new();
-        }
-        let behind = self.changed.range(self.next..);
-        let now: BTreeSet<TorrentId> = behind.chain(self.changed.range(..self.next)).take(MOST).copied().collect();
-        // The reports go around.
-        let last = now.range(..self.next).next_back().or(now.last());
-        self.next = TorrentId(last.map_or(0, |last| last.0 + 1));
-        self.changed.retain(|id| !now.contains(id));
-        std::mem::replace(&mut self.changed, now)
     }
 
     /// How the torrents stand that may look different from what was reported last.
