@@ -6,6 +6,7 @@
 
 use crate::daemon::settings::Settings;
 use crate::proto::id::InfoHash;
+use std::path::Path;
 use std::sync::Arc;
 
 /// One torrent. Sizes are in bytes, rates in bytes a second, dates in seconds since 1970 (0: never).
@@ -46,8 +47,10 @@ pub struct About {
     pub hash: Option<InfoHash>,
     /// Its name.
     pub name: String,
-    /// The link that leads to it.
-    pub magnet_link: String,
+    /// Its hash of version 2 (BEP 52), if it has one.
+    pub hash_v2: Option<Box<[u8; 32]>>,
+    /// The link by which it was added, while only that is known. Later it follows from the rest.
+    pub link: Option<Box<str>>,
     /// The comment of the .torrent file.
     pub comment: String,
     /// The program that made the .torrent file.
@@ -64,8 +67,8 @@ pub struct About {
     pub piece_count: u32,
     /// The size of a piece.
     pub piece_size: u64,
-    /// Where the daemon keeps the .torrent file.
-    pub torrent_file: String,
+    /// Where the daemon keeps the .torrent file. The engine has the same path.
+    pub torrent_file: Option<Arc<Path>>,
     /// The URLs of its web seeds.
     pub web_seeds: Vec<String>,
 }

@@ -162,7 +162,6 @@ fn made_up(settings: Settings) -> u16 {
             file_count: 2,
             piece_count: 8,
             piece_size: 128,
-            magnet_link: format!("magnet:?xt=urn:btih:{}", InfoHash([number; 20])),
             created: NOW - 9000,
             ..About::default()
         };

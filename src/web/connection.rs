@@ -294,7 +294,7 @@ impl Connection {
         }
     }
 
-    /// Writes the output and the file. Returns [`Waits::Read`] if nothing is left.
+    /// Writes the output and the rest. Returns [`Waits::Read`] if nothing is left.
     fn write(&mut self, now: Instant) -> Waits {
         loop {
             if self.sent == self.output.len() {

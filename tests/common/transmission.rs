@@ -53,6 +53,14 @@ pub fn in_a_lan(plan: &Plan) -> Command {
     daemon(plan, settings)
 }
 
+/// The command line of a transmission that has places for so many active torrents.
+#[allow(dead_code)] // Only the bench has many torrents.
+pub fn with_places(plan: &Plan, places: usize) -> Command {
+    let mut settings = settings(plan);
+    settings["download-queue-size"] = places.into();
+    daemon(plan, settings)
+}
+
 fn settings(plan: &Plan) -> Value {
     let encryption = match plan.encryption {
         None | Some(Encryption::Never) => 0,

@@ -133,6 +133,31 @@ fn a_long_body_arrives_whole_and_only_from_those_who_may_send_it() {
 }
 
 #[test]
+fn long_answers_arrive_whole_and_in_order() {
+    let home = tempfile::tempdir().unwrap();
+    let long = "long ".repeat(25_000);
+    fs::write(home.path().join("long"), &long).unwrap();
+    fs::write(home.path().join("empty"), "").unwrap();
+    let (port, door) = serve(&Settings::default(), Some(Folder::open(home.path()).unwrap()));
+    let tag = "t".repeat(60_000);
+    let call = format!("{{\"method\":\"session-stats\",\"tag\":\"{tag}\"}}");
+    let (session, length) = (door.session_id(), call.len());
+    let post = format!(
+        "POST {RPC} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\nX-Transmission-Session-Id: {session}\r\n\r\n{call}"
+    );
+    let get =
+        |name: &str, more: &str| format!("GET /transmission/web/{name} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n");
+    let rest = get("nothing", "Connection: close\r\n");
+    let all = [post.clone(), get("long", ""), get("empty", ""), post, rest];
+    let answers = exchange(port, all.concat().as_bytes());
+    let found: Vec<&str> = answers.split("HTTP/1.1 ").skip(1).collect();
+    assert_eq!(found.len(), 5, "{} bytes", answers.len());
+    assert!(found[0].ends_with(&format!("{tag}\"}}")) && found[3].ends_with(&format!("{tag}\"}}")));
+    assert!(found[1].ends_with(&format!("\r\n\r\n{long}")) && found[2].ends_with("\r\n\r\n"));
+    assert!(found[4].starts_with("404"));
+}
+
+#[test]
 fn slow_headers_end_the_connection() {
     let (port, _) = serve(&Settings::default(), None);
     let begin = Instant::now();

@@ -7,8 +7,21 @@ use super::pairs::{Dialect, Pairs, Style, push_flag, push_list, push_number, pus
 use crate::base::hex::to_base64;
 use crate::base::json::push_string;
 use crate::base::url;
-use crate::daemon::record::{Details, FileDetail, PeerDetail, Sources, TrackerRecord};
+use crate::daemon::record::{Details, FileDetail, PeerDetail, Record, Sources, TrackerRecord};
+use crate::proto::magnet::Magnet;
 use core::net::IpAddr;
+
+/// The link to a torrent whose description is known.
+pub fn link(record: &Record) -> Magnet {
+    Magnet {
+        info_hash: record.about.hash,
+        info_hash_v2: record.about.hash_v2.as_deref().copied(),
+        name: Some(record.about.name.clone()),
+        trackers: record.trackers.iter().map(|tracker| tracker.announce.clone()).collect(),
+        web_seeds: record.about.web_seeds.clone(),
+        ..Magnet::default()
+    }
+}
 
 /// Writes a list of objects.
 fn push_objects<T>(out: &mut String, dialect: Dialect, items: &[T], push: impl Fn(&mut Pairs, &T)) {

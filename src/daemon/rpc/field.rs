@@ -193,6 +193,11 @@ impl Field {
         }
     }
 
+    /// Whether the time that has passed counts for it.
+    pub fn is_counted(self) -> bool {
+        matches!(self, Field::SecondsDownloading | Field::SecondsSeeding)
+    }
+
     /// Whether the engine must be asked for it.
     pub fn is_detail(self) -> bool {
         matches!(

@@ -16,6 +16,8 @@ use crate::daemon::settings::Settings;
 
 /// No end in sight, as `eta` has it.
 const ETA_UNKNOWN: i64 = -2;
+/// So many bytes more than the first torrent may the others have.
+const SPARE: usize = 32;
 /// There is nothing to wait for.
 const ETA_NONE: i64 = -1;
 
@@ -42,11 +44,13 @@ pub fn write(
         out.push(']');
         is_first = false;
     }
-    for id in records.select(&get.ids, now) {
-        let Some(record) = records.get(id) else { continue };
+    let ids = records.select(&get.ids, now);
+    for (at, id) in ids.iter().enumerate() {
+        let Some(record) = records.get(*id) else { continue };
+        let begin = out.len();
         // The engine is not even asked for a list that can't be sent.
         let least = least_of_file.saturating_mul(record.about.file_count);
-        if out.len().saturating_add(least) > MOST_ANSWER {
+        if begin.saturating_add(least) > MOST_ANSWER {
             return Err(too_long());
         }
         let details = if needs_details { details(record).unwrap_or_default() } else { Details::default() };
@@ -66,6 +70,10 @@ pub fn write(
             push_field(out, dialect, *field, record, &details, (settings, now));
         });
         out.push(close);
+        if at == 0 {
+            // The others are about as long. A text that grows again and again leaves holes in the memory.
+            out.reserve((out.len() - begin + SPARE).saturating_mul(ids.len()).min(MOST_ANSWER));
+        }
         if out.len() > MOST_ANSWER {
             return Err(too_long());
         }
@@ -123,7 +131,10 @@ fn push_field(
             out.push(']');
         }
         Field::LeftUntilDone => push_size(out, now.left),
-        Field::MagnetLink => push_string(out, &about.magnet_link),
+        Field::MagnetLink => match &about.link {
+            Some(link) => push_string(out, link),
+            None => push_string(out, &details::link(record).to_string()),
+        },
         Field::ManualAnnounceTime => push_number(out, -1),
         Field::MaxConnectedPeers | Field::PeerLimit => push_size(out, wishes.peer_limit),
         Field::MetadataPercentComplete => push_real(out, now.metadata),
@@ -154,7 +165,9 @@ fn push_field(
         Field::SizeWhenDone => push_size(out, now.size_when_done),
         Field::StartDate => push_number(out, dates.started),
         Field::Status => push_number(out, record.state as i64),
-        Field::TorrentFile => push_string(out, &about.torrent_file),
+        Field::TorrentFile => {
+            push_string(out, &about.torrent_file.as_ref().map_or("".into(), |path| path.to_string_lossy()));
+        }
         Field::TotalSize => push_size(out, about.total_size),
         Field::TrackerList => details::push_tracker_list(out, &record.trackers),
         Field::TrackerStats => details::push_tracker_stats(out, dialect, &record.trackers),

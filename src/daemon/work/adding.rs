@@ -255,7 +255,7 @@ impl Daemon {
             metainfo.tiers.extend(more);
         }
         let path = self.state.dir.path_of_torrent(metainfo.info_hash);
-        record.about = Arc::new(named(of_metainfo(&metainfo, &path), &metainfo.name, &kept.renamed));
+        record.about = Arc::new(named(of_metainfo(&metainfo, Arc::clone(&path)), &metainfo.name, &kept.renamed));
         record.trackers = numbered(metainfo.tiers.iter().cloned());
         let choice = kept.files.as_ref().and_then(|files| Choice::new(&metainfo, files.to_vec()));
         record.now = Now {
@@ -335,12 +335,13 @@ impl Daemon {
 }
 
 /// What a record says of a torrent.
-fn of_metainfo(metainfo: &Metainfo, path: &Path) -> Shown {
+fn of_metainfo(metainfo: &Metainfo, path: Arc<Path>) -> Shown {
     let about = metainfo.about();
     Shown {
         hash: Some(metainfo.info_hash),
         name: metainfo.name.clone(),
-        magnet_link: Magnet { length: None, ..Magnet::of(metainfo) }.to_string(),
+        hash_v2: about.info_hash_v2.clone(),
+        link: None,
         comment: about.comment.clone().unwrap_or_default(),
         creator: about.created_by.clone().unwrap_or_default(),
         created: about.creation_date.unwrap_or(0),
@@ -349,7 +350,7 @@ fn of_metainfo(metainfo: &Metainfo, path: &Path) -> Shown {
         file_count: metainfo.files.iter().filter(|file| !file.padding).count(),
         piece_count: metainfo.piece_count(),
         piece_size: metainfo.piece_length.into(),
-        torrent_file: path.to_string_lossy().into_owned(),
+        torrent_file: Some(path),
         web_seeds: about.web_seeds.clone(),
     }
 }
@@ -359,7 +360,7 @@ pub(super) fn of_link(link: &Magnet, hash: InfoHash) -> Shown {
     Shown {
         hash: Some(hash),
         name: link.name.clone().unwrap_or_else(|| hash.to_string()),
-        magnet_link: link.to_string(),
+        link: Some(link.to_string().into()),
         web_seeds: link.web_seeds.clone(),
         ..Shown::default()
     }

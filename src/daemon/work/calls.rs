@@ -33,11 +33,13 @@ impl Daemon {
         let moment = now();
         match call {
             Call::TorrentGet(get) => {
+                if get.fields.iter().any(|(_, field)| field.is_counted()) {
+                    for id in self.records.select(&get.ids, moment) {
+                        self.both(id).into_iter().for_each(|(record, known)| known.count(record));
+                    }
+                }
                 if self.is_long(&get, moment) {
                     return self.write_apart(asked, get);
-                }
-                for id in self.records.select(&get.ids, moment) {
-                    self.both(id).into_iter().for_each(|(record, known)| known.count(record));
                 }
                 let (records, settings) = (&self.records, &self.settings);
                 let details = |record: &_| self.details(record, get.of_files());

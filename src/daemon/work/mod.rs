@@ -144,7 +144,7 @@ pub struct Daemon {
     scripts: Scripts,
     minute: minutes::Minute,
     /// Torrents whose content is being deleted.
-    leaving: BTreeMap<TorrentId, (Record, Box<Known>)>,
+    leaving: BTreeMap<TorrentId, (Box<Record>, Box<Known>)>,
     /// Programs that wait until a file or folder has its new name.
     renaming: BTreeMap<TorrentId, VecDeque<Renaming>>,
     /// Programs that wait for long answers.

@@ -73,7 +73,10 @@ pub fn seed_until(wishes: &Wishes, settings: &Settings) -> SeedUntil {
 pub fn numbered(tiers: impl Iterator<Item = Vec<String>>) -> Vec<TrackerRecord> {
     let urls = tiers.enumerate().flat_map(|(tier, urls)| urls.into_iter().map(move |url| (tier, url)));
     let one = |(id, (tier, announce))| TrackerRecord { id, tier, announce, ..TrackerRecord::default() };
-    (0u32..).zip(urls).map(one).collect()
+    let mut records: Vec<TrackerRecord> = (0u32..).zip(urls).map(one).collect();
+    // Most torrents have one or two, and there may be thousands of torrents.
+    records.shrink_to_fit();
+    records
 }
 
 /// The priority of each file, padding included.
