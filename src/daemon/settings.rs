@@ -11,6 +11,9 @@ mod tests;
 use std::path::{Component, Path, PathBuf};
 pub use table::{Given, Source};
 
+/// Longest path of a folder, in bytes: Linux takes no longer one (PATH_MAX).
+const LONGEST_PATH: usize = 4095;
+
 /// All settings. Speeds are in kB/s (1,000 bytes), times of day in minutes since midnight, local time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -264,6 +267,9 @@ impl Settings {
         let path = Path::new(dir);
         if !path.is_absolute() || dir.contains('\0') {
             return Err("download directory path is not absolute".into());
+        }
+        if dir.len() > LONGEST_PATH {
+            return Err(format!("a path has at most {LONGEST_PATH} bytes"));
         }
         let climbs = path.components().any(|part| part == Component::ParentDir);
         if climbs || self.root_of(path).is_none() {

@@ -267,7 +267,9 @@ impl Connection {
             Reply::Body => Awaited::Until(now, Some(Answer::words("500 Internal Server Error", "no answer"))),
         };
         self.awaited = Some((awaited, keep_alive, is_head));
-        self.deadline = now + PROMISE_TIME;
+        // Connections are closed by deadline when there are too many, and wrong passwords must not outlive the others.
+        let is_slow = matches!(&self.awaited, Some((Awaited::Until(..), ..)));
+        self.deadline = now + if is_slow { DEADLINE } else { PROMISE_TIME };
         Some(done)
     }
 

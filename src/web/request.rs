@@ -83,13 +83,17 @@ pub fn parse(bytes: &[u8], most_body: u64) -> Parsed<'_> {
     let (Some(method), Some(target)) = (request.method, request.path) else { return Parsed::Wrong("400 Bad Request") };
     let mut keep_alive = request.version == Some(1);
     let (mut forwarded, mut agent, mut host, mut body) = (Forwarded::default(), &b""[..], "", None);
-    let mut is_chunked = false;
+    let (mut is_chunked, mut has_host) = (false, false);
     for header in request.headers.iter() {
         if header.name.eq_ignore_ascii_case("connection") {
             let says =
                 |word: &[u8]| header.value.split(|&b| b == b',').any(|v| v.trim_ascii().eq_ignore_ascii_case(word));
             keep_alive = !says(b"close") && (keep_alive || says(b"keep-alive"));
         } else if header.name.eq_ignore_ascii_case("host") {
+            // A proxy may believe the other one (RFC 9112, section 3.2).
+            if std::mem::replace(&mut has_host, true) {
+                return Parsed::Wrong("400 Bad Request");
+            }
             let good = |byte: &u8| byte.is_ascii_alphanumeric() || b".:-[]_".contains(byte);
             host = str::from_utf8(header.value).ok().filter(|host| host.bytes().all(|b| good(&b))).unwrap_or("");
         } else if header.name.eq_ignore_ascii_case("user-agent") {

@@ -11,6 +11,8 @@ use crate::daemon::record::{Mode, TrackerRecord, Wishes};
 const MOST_LABELS: usize = 100;
 /// Most trackers of a torrent.
 const MOST_TRACKERS: usize = 1000;
+/// Longest URL of a tracker, in bytes. (The engine's own limit is not smaller.)
+const LONGEST_URL: usize = 2000;
 
 /// What a program changes about torrents. `None`: it stays.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -263,6 +265,7 @@ pub fn read_tiers(text: &str) -> Result<Vec<Vec<String>>, Failure> {
 fn is_announce(url: &str) -> bool {
     let begins = |scheme: &str| url.get(..scheme.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(scheme));
     ["http://", "https://", "udp://"].into_iter().any(begins)
+        && url.len() <= LONGEST_URL
         && !url.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 

@@ -192,6 +192,11 @@ impl Row {
         self.rpc != Rpc::Hide
     }
 
+    /// Whether RPC may change it.
+    pub fn may_change(&self) -> bool {
+        self.rpc == Rpc::Change
+    }
+
     /// Where it is in `settings`.
     pub fn place<'a>(&self, settings: &'a mut Settings) -> Place<'a> {
         (self.place)(settings)

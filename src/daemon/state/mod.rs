@@ -28,6 +28,7 @@ use saved::unsealed;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -43,6 +44,8 @@ const DAMAGED: &str = ".damaged";
 const LOCK: &str = "daemon.lock";
 /// The largest file that is read, in bytes: the names of 100,000 files, each renamed.
 const MOST_BYTES: u64 = 48 << 20;
+/// The bits of the mode that let the group and others in.
+const OTHERS: u32 = 0o077;
 
 /// The folder.
 pub struct State {
@@ -75,6 +78,9 @@ impl State {
     pub fn open(path: &Path) -> Result<State, String> {
         let failed = |error: io::Error| format!("can't keep the state in {}: {}", path.display(), in_words(&error));
         let dir = StateDir::open(path).map_err(failed)?;
+        if fs::metadata(path).map_err(failed)?.mode() & OTHERS != 0 {
+            log::warn!("{} may be read by others, and has passkeys: chmod 700 helps", path.display());
+        }
         let lock = File::options().create(true).append(true).open(path.join(LOCK)).map_err(failed)?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(State { dir: Arc::new(dir), _lock: lock }),

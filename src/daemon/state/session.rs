@@ -32,7 +32,7 @@ pub struct Change {
 /// The settings that differ from the configuration.
 pub fn changes(configured: &Settings, now: &Settings) -> Vec<Change> {
     let (mut configured, mut now) = (configured.clone(), now.clone());
-    let change = TABLE.iter().filter(|row| row.is_shown()).map(|row| Change {
+    let change = TABLE.iter().filter(|row| row.may_change()).map(|row| Change {
         name: row.name.into(),
         value: text_of(row.place(&mut now)),
         configured: text_of(row.place(&mut configured)),
@@ -45,7 +45,7 @@ pub fn with_changes(configured: &Settings, changes: &[Change]) -> Settings {
     let mut now = configured.clone();
     let mut before = configured.clone();
     for change in changes {
-        let row = TABLE.iter().find(|row| row.name == change.name && row.is_shown());
+        let row = TABLE.iter().find(|row| row.name == change.name && row.may_change());
         let holds = row.is_some_and(|row| text_of(row.place(&mut before)) == change.configured);
         if holds && let Err(wrong) = now.set(&change.name, &Given::Text(&change.value), Source::File) {
             log::warn!("a setting that was saved is left out: {wrong}");

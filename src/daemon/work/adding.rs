@@ -27,6 +27,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// So many times as large may a .torrent file be as it is when it is compressed. Its hashes do not become shorter, and
+/// to unpack a bomb takes the loop's time.
+const MOST_PACKED: usize = 50;
+
 impl Daemon {
     /// A program adds a torrent. `None`: the answer comes later.
     pub(super) fn add(&mut self, mut asked: Asked, add: AddTorrent) -> Option<Asked> {
@@ -76,7 +80,8 @@ impl Daemon {
             log::warn!("a torrent is refused: {why}");
             Failure::of(Kind::CorruptTorrent)
         };
-        let bytes = unpacked(bytes, MAX_METAINFO_BYTES).ok_or_else(|| damaged("compressed, and damaged".into()))?;
+        let most = MAX_METAINFO_BYTES.min(bytes.len().saturating_mul(MOST_PACKED));
+        let bytes = unpacked(bytes, most).ok_or_else(|| damaged("compressed, and damaged".into()))?;
         let metainfo = Metainfo::parse(&bytes).map_err(damaged)?;
         if part_file::is_name(&metainfo.name) {
             return Err(damaged(format!("{} is a name of swarmlet's own files", for_terminal(&metainfo.name))));

@@ -12,7 +12,7 @@
 //! | a program asks for more than the loop has time for | [`long`] |
 //! | a torrent is added, or its description arrives | [`adding`], [`portable`] |
 //! | a torrent is changed | [`changing`] |
-//! | two torrents would write one file | [`overlap`] |
+//! | two torrents would write one file, or one the daemon's own | [`overlap`], [`own_folder`] |
 //! | a setting is changed | [`settings`] |
 //! | a minute has passed | [`minutes`] |
 
@@ -24,6 +24,7 @@ mod long;
 mod minutes;
 mod notices;
 mod overlap;
+mod own_folder;
 pub mod portable;
 mod queue;
 mod settings;

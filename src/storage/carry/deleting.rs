@@ -1,8 +1,8 @@
 //! Deletes the files of a torrent, and the folders that are empty then.
 //!
-//! Floor 3. A file is deleted only if it is the torrent's: it was wanted when the content was checked, or it has a
-//! verified piece. If the content was not checked, only a resume state can tell that. A link is neither followed nor
-//! removed.
+//! Floor 3. A file is deleted only if it is the torrent's: it was wanted and there when the content was checked, or was
+//! made since, or it has a verified piece. If the content was not checked, only a resume state can tell that. A link is
+//! neither followed nor removed.
 
 use super::{Progress, remove_empty_folders, staging};
 use crate::proto::peer::bitfield::Bitfield;
@@ -29,7 +29,7 @@ pub fn delete(
     for file in files.map(|(file, _)| file).take_while(|_| !progress.is_stopped()) {
         let path = content.path(file);
         let is_ours = match (have, &known) {
-            (Some(have), _) => content.wants(file) || content.has_of(file, have).0,
+            (Some(have), _) => content.wants(file) && !content.is_absent(file) || content.has_of(file, have).0,
             (None, Some(known)) => known.is_ours(content, file),
             (None, None) => false,
         };

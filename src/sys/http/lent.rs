@@ -199,8 +199,8 @@ impl Body {
         Ok(amount)
     }
 
-    /// Whether all of it was read. If so, the connection can be used again.
-    pub fn is_over(self) -> bool {
+    /// Nothing more is read. Returns whether this was all of it: then the connection can be used again.
+    pub fn finish(self) -> bool {
         if let (0, Some((server, line)), Some(shelf)) = (self.left, self.from, self.after) {
             shelf.keep(server, line);
         }

@@ -130,7 +130,7 @@ impl Body {
     /// Whether this is the end. If so, the connection can be used again.
     pub fn is_over(self) -> bool {
         match self {
-            Body::Sized(body) => body.is_over(),
+            Body::Sized(body) => body.finish(),
             Body::Other(mut reader) => matches!(reader.read(&mut [0]), Ok(0)),
         }
     }
