@@ -85,7 +85,7 @@ one = client.get_torrent(added.id)
 assert (one.bandwidth_priority, one.download_limit, one.upload_limit, one.peer_limit) == (1, 30, 31, 9)
 assert (one.seed_idle_limit, one.seed_ratio_limit, one.labels) == (7, 2.5, ["a", "b"])
 assert (one.seed_idle_mode, one.seed_ratio_mode, one.honors_session_limits) == (1, 1, False)
-assert [file.selected for file in one.get_files()] == [True] + [False] * (len(files) - 1)
+assert [file.selected for file in one.get_files()] == [True] + [False] * (len(files) - 1), (files, one.fields)
 assert one.get_files()[0].priority == 1 and one.size_when_done < one.total_size and one.is_private is False
 assert one.added_date and one.ratio == 0 and one.progress == 0 and one.eta is None, one.fields
 assert client.get_torrent(one.hash_string).id == one.id

@@ -86,6 +86,11 @@ impl Origin {
             files: kept.files.clone(),
         }
     }
+
+    /// How urgently a file is wanted. `number` also counts padding.
+    fn priority(&self, number: usize) -> Priority {
+        self.files.as_deref().and_then(|files| files.get(number)).copied().unwrap_or_default()
+    }
 }
 
 /// The details of a torrent, and of its files as much as is asked.
@@ -99,7 +104,12 @@ pub(super) fn details_of(
     let found = engine.ask(origin.torrent)?;
     let (files, pieces) = match found.dir() {
         Some(_) if of_files == OfFiles::Nothing => (Vec::new(), found.have.as_bytes().to_vec()),
-        Some(_) => (files(record, found.files(of_files == OfFiles::Names)), found.have.as_bytes().to_vec()),
+        Some(_) => {
+            let all = found.files(of_files == OfFiles::Names).enumerate();
+            // A choice that was just made is shown at once, although the engine needs a moment to follow it.
+            let all = all.map(|(number, file)| FileDetails { priority: origin.priority(number), ..file });
+            (files(record, all), found.have.as_bytes().to_vec())
+        }
         None => before_check(states, origin, record, of_files),
     };
     let sends = |peer: &&PeerStatus| peer.web_host.is_some() && peer.down_rate > 0;
@@ -127,7 +137,7 @@ fn before_check(states: &StateDir, origin: &Origin, record: &Record, of_files: O
         path: renamed.path(&entry.path()).into_owned(),
         length: entry.length,
         verified: 0,
-        priority: origin.files.as_deref().and_then(|files| files.get(number)).copied().unwrap_or_default(),
+        priority: origin.priority(number),
         padding: entry.padding,
     });
     (files(record, all), pieces)
