@@ -5,6 +5,7 @@
 
 use crate::base::hex::percent;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// The longest file name, in bytes: NAME_MAX of Linux and of nearly every file system.
@@ -175,9 +176,37 @@ fn is_ugly(character: char) -> bool {
     character.is_control() || overrides_direction(character)
 }
 
+/// The first path of `ours` that can't be on one disk with the files `theirs`: it is one of them, or it is a folder of
+/// one of them, or one of them is a folder of it. The parts of a path are joined by `/`.
+pub fn first_shared<'a>(
+    mut ours: impl Iterator<Item = Cow<'a, str>>,
+    theirs: &BTreeSet<Cow<str>>,
+) -> Option<Cow<'a, str>> {
+    ours.find(|path| {
+        let folder = format!("{path}/");
+        let next = theirs.range(Cow::Borrowed(folder.as_str())..).next();
+        let mut above = path.match_indices('/').map(|(end, _)| &path[..end]);
+        theirs.contains(&**path)
+            || next.is_some_and(|next| next.starts_with(&folder))
+            || above.any(|it| theirs.contains(it))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_and_a_folder_of_one_path_are_shared() {
+        let theirs = BTreeSet::from(["a/b".into(), "c".into(), "d!".into()]);
+        let shared = |path: &'static str| first_shared([Cow::Borrowed(path)].into_iter(), &theirs).is_some();
+        for path in ["a/b", "a", "a/b/c", "c", "c/x/y"] {
+            assert!(shared(path), "{path}");
+        }
+        for path in ["a/bb", "b", "a/c", "d", "d/e", ""] {
+            assert!(!shared(path), "{path}");
+        }
+    }
     use proptest::prelude::*;
 
     #[test]

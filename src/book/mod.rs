@@ -57,6 +57,7 @@ pub mod files {}
 #[doc = include_str!("seed.md")]
 pub mod seed {}
 
+/// [box]: crate::book::measurements#the-daemon-on-a-small-router
 /// [get]: crate::book::get
 /// [links]: crate::book::get#magnet-links
 /// [peers]: crate::book::screen#the-peers-view

@@ -2,8 +2,8 @@
 //!
 //! Floor 4. It decides whether somebody may ask, and passes the question to the daemon's loop ([`Ask`]). The checks
 //! come in transmission's order, because programs know it: too many wrong passwords (403), the address (403), the
-//! password (401), the path, the name of the host (421), the session id (409). Only what passed all of them may send a
-//! body.
+//! password (401), the name of the host (421), the session id (409). Only what passed all of them may send a body. (The
+//! name is checked for every path but `/healthz`. transmission checks it for RPC alone, but has no figures.)
 //!
 //! A browser runs scripts of any web page, and they can reach 127.0.0.1. A script of another page can't read the
 //! session id, so it can't ask anything (CSRF). A page whose name suddenly means 127.0.0.1 (DNS rebinding) has the
@@ -16,12 +16,14 @@ pub mod login;
 mod tests;
 
 use super::rpc::Conversation;
+use super::rpc::conversation::MOST_ANSWER;
 use super::rpc::session::JSON_RPC_VERSION;
 use super::settings::Settings;
 use crate::base::hex::to_hex;
 use crate::sys::beneath::Folder;
-use crate::sys::{lock, lock_to_read, lock_to_write, random};
+use crate::sys::{lock, lock_to_read, lock_to_write, memory, random};
 use crate::web::answer::Answer;
+use crate::web::bodies::Bodies;
 use crate::web::promise::Promise;
 use crate::web::request::{Request, Wrong};
 use crate::web::service::{Reply, Service};
@@ -36,6 +38,10 @@ use std::time::{Duration, Instant};
 pub const MOST_BODY: u64 = 32 << 20;
 /// Most connections.
 pub const MOST_CONNECTIONS: usize = 128;
+/// The part of the free memory that answers may take while they wait to be sent: they have twice as much together.
+const ANSWERS_PART: u64 = 8;
+/// An answer of at most this length, in bytes, is always sent.
+const SHORT_ANSWER: usize = 64 << 10;
 /// A session id lives this long (transmission).
 const SESSION_TIME: Duration = Duration::from_secs(3600);
 /// A wrong password is answered after this time.
@@ -60,6 +66,8 @@ pub struct Door {
     session: Mutex<(String, Instant)>,
     web_home: Option<Folder>,
     asks: Sender<Ask>,
+    /// What answers may take in memory until they are sent.
+    pub answers: Bodies,
 }
 
 impl Door {
@@ -71,6 +79,7 @@ impl Door {
             session: Mutex::new((session_id(), Instant::now())),
             web_home,
             asks,
+            answers: Bodies::new((MOST_ANSWER as u64).min(memory::free() / ANSWERS_PART)),
         })
     }
 
@@ -103,12 +112,16 @@ pub fn service(door: &Arc<Door>) -> Arc<Service> {
     })
 }
 
-/// The answer to the calls of a conversation.
-pub fn rpc_answer(text: Option<String>) -> Answer {
-    match text {
-        Some(text) => Answer::of("200 OK", "application/json; charset=UTF-8", text.into_bytes()),
-        None => Answer::of("204 No Content", "application/json; charset=UTF-8", Vec::new()),
+/// The answer to the calls of a conversation, for which memory is taken.
+pub fn rpc_answer(text: Option<String>, memory: &Bodies) -> Answer {
+    const KIND: &str = "application/json; charset=UTF-8";
+    let Some(text) = text else { return Answer::of("204 No Content", KIND, Vec::new()) };
+    let taken = memory.take(text.len() as u64);
+    if taken.is_none() && text.len() > SHORT_ANSWER {
+        let words = "too many long answers are on their way; ask for fewer torrents or fields, or ask again";
+        return Answer::words("503 Service Unavailable", words).with("Retry-After: 1\r\n");
     }
+    Answer { taken, ..Answer::of("200 OK", KIND, text.into_bytes()) }
 }
 
 fn reply(door: &Door, request: &Request, from: IpAddr) -> Reply {
@@ -143,9 +156,16 @@ fn reply(door: &Door, request: &Request, from: IpAddr) -> Reply {
         }
         lock(&door.failures).forget(from);
     }
+    if !access.allows_host(request.host) {
+        return refused(
+            "421 Misdirected Request",
+            "this is not one of the daemon's names: use its address, set a password, or add the name to \
+             rpc-host-whitelist. (This prevents DNS rebinding.)",
+        );
+    }
     let reply = match path.strip_prefix(access.url.as_str()) {
         _ if path == "/metrics" => later(door, Ask::Metrics),
-        Some("rpc" | "rpc/") => rpc(door, &access, request),
+        Some("rpc" | "rpc/") => rpc(door, request),
         Some("" | "web") => moved(&access.url),
         Some(below) if below.starts_with("web/") => {
             Reply::Now(files::answer(door.web_home.as_ref(), request, &below[4..]))
@@ -179,14 +199,7 @@ fn cross_origin(access: &Access, request: &Request) -> String {
     headers
 }
 
-fn rpc(door: &Door, access: &Access, request: &Request) -> Reply {
-    if !access.allows_host(request.host) {
-        return refused(
-            "421 Misdirected Request",
-            "this is not one of the daemon's names: use its address, set a password, or add the name to \
-             rpc-host-whitelist. (This prevents DNS rebinding.)",
-        );
-    }
+fn rpc(door: &Door, request: &Request) -> Reply {
     let session_id = door.session_id();
     let given = request.header("x-transmission-session-id").unwrap_or_default();
     if !same(given, session_id.as_bytes()) {
@@ -204,7 +217,7 @@ fn rpc(door: &Door, access: &Access, request: &Request) -> Reply {
         return Reply::Now(Answer::words("405 Method Not Allowed", "post a request").with("Allow: POST\r\n"));
     }
     match request.body {
-        None if request.length > 0 => Reply::Body,
+        None if request.has_body() => Reply::Body,
         body => {
             let conversation = Box::new(Conversation::new(body.unwrap_or_default()));
             later(door, |promise| Ask::Rpc(conversation, promise))

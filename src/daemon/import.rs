@@ -10,6 +10,7 @@ use super::settings::{Given, Settings, Source};
 use super::state::State;
 use super::state::kept::Kept;
 use super::state::session::text_of;
+use super::work::portable::portable_names;
 use crate::base::json::read::{Value as Json, read, repaired};
 use crate::engine::Priority;
 use crate::proto::bencode::{self, Value};
@@ -58,6 +59,8 @@ pub fn settings(from: &Path, state: &Path) -> Result<(), String> {
             log::warn!("{}: {why}; it is left out", path.display());
         }
     }
+    // It is on by default there, and we do not have it.
+    settings.rename_partial_files = false;
     let mut usual = Settings::default();
     for row in &TABLE {
         let text = text_of(row.place(&mut settings));
@@ -115,6 +118,7 @@ fn take(path: &Path, state: &State, known: &[InfoHash], record: &mut Record, mut
         if kept.files.as_ref().is_some_and(|files| files.len() != metainfo.files.len()) {
             kept.files = None;
         }
+        kept.renamed = portable_names(&metainfo);
         metainfo.info_hash
     };
     if known.contains(&hash) {

@@ -6,7 +6,7 @@ use super::http::access::is_guarded;
 use super::settings::{Encryption, Given, Settings, Source};
 use super::state::State;
 use super::{config, import};
-use crate::engine::{self, RateLimits};
+use crate::engine::{self, Network, RateLimits};
 use crate::proto::peer::mse::Policy;
 use crate::sys::{in_words, memory};
 use std::fmt;
@@ -101,6 +101,9 @@ impl Options {
                 return Err(DaemonError::Config(format!("{name}: {dir:?} is not an absolute path")));
             }
         }
+        if std::mem::take(&mut settings.rename_partial_files) {
+            log::warn!("rename-partial-files has no effect; incomplete-dir keeps apart what is not complete");
+        }
         settings.fix_roots();
         let roots = settings.download_roots.split(':').filter(|root| !root.is_empty());
         if let Some(root) = roots.map(Path::new).find(|root| is_in(&self.state, root)) {
@@ -122,24 +125,34 @@ impl Options {
         Ok(settings)
     }
 
+    /// How connections are hidden, and where peers are found. What the command line forbids stays forbidden.
+    pub fn network(&self, settings: &Settings) -> Network {
+        let allowed = self.config.network();
+        let encryption = match settings.encryption {
+            _ if self.has_encryption || allowed.encryption == Policy::Off => allowed.encryption,
+            Encryption::Tolerated => Policy::Allow,
+            Encryption::Preferred => Policy::Prefer,
+            Encryption::Required => Policy::Require,
+        };
+        Network {
+            encryption,
+            pex: allowed.pex && settings.pex_enabled,
+            dht: allowed.dht.filter(|_| settings.dht_enabled),
+            lsd: allowed.lsd && settings.lpd_enabled,
+            port_mapping: allowed.port_mapping && settings.port_forwarding_enabled,
+        }
+    }
+
     /// How the engine is to run.
     pub fn engine_config(&self, settings: &Settings, states: &State) -> engine::Config {
         let mut config = self.config.clone();
         config.torrent.max_peers = settings.peer_limit_per_torrent as usize;
-        config.torrent.pex &= settings.pex_enabled;
-        config.lsd &= settings.lpd_enabled;
-        config.dht = config.dht.filter(|_| settings.dht_enabled);
-        config.port_mapping &= settings.port_forwarding_enabled;
+        let network = self.network(settings);
+        (config.torrent.encryption, config.torrent.pex) = (network.encryption, network.pex);
+        (config.dht, config.lsd, config.port_mapping) = (network.dht, network.lsd, network.port_mapping);
         if !self.has_port {
             let port = if settings.peer_port_random_on_start { 0 } else { settings.peer_port as u16 };
             config.ports = port..=port;
-        }
-        if !self.has_encryption && config.torrent.encryption != Policy::Off {
-            config.torrent.encryption = match settings.encryption {
-                Encryption::Tolerated => Policy::Allow,
-                Encryption::Preferred => Policy::Prefer,
-                Encryption::Required => Policy::Require,
-            };
         }
         let [download, upload] = settings.limits();
         config.limits = RateLimits { download, upload };

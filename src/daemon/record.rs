@@ -4,7 +4,9 @@
 //! nothing. What is long (files, pieces, peers) is not here: it is asked of the engine as [`Details`] when somebody
 //! wants it.
 
+use crate::daemon::settings::Settings;
 use crate::proto::id::InfoHash;
+use std::path::Path;
 use std::sync::Arc;
 
 /// One torrent. Sizes are in bytes, rates in bytes a second, dates in seconds since 1970 (0: never).
@@ -22,8 +24,6 @@ pub struct Record {
     pub trouble: Trouble,
     /// It stopped because it has seeded enough.
     pub is_finished: bool,
-    /// It made no progress for a while, so it does not count in its queue.
-    pub is_stalled: bool,
     /// Its place in the queue, from 0.
     pub queue_position: usize,
     /// What people named it.
@@ -47,8 +47,10 @@ pub struct About {
     pub hash: Option<InfoHash>,
     /// Its name.
     pub name: String,
-    /// The link that leads to it.
-    pub magnet_link: String,
+    /// Its hash of version 2 (BEP 52), if it has one.
+    pub hash_v2: Option<Box<[u8; 32]>>,
+    /// The link by which it was added, while only that is known. Later it follows from the rest.
+    pub link: Option<Box<str>>,
     /// The comment of the .torrent file.
     pub comment: String,
     /// The program that made the .torrent file.
@@ -65,8 +67,8 @@ pub struct About {
     pub piece_count: u32,
     /// The size of a piece.
     pub piece_size: u64,
-    /// Where the daemon keeps the .torrent file.
-    pub torrent_file: String,
+    /// Where the daemon keeps the .torrent file. The engine has the same path.
+    pub torrent_file: Option<Arc<Path>>,
     /// The URLs of its web seeds.
     pub web_seeds: Vec<String>,
 }
@@ -144,8 +146,6 @@ pub struct Wishes {
     pub seed_idle_mode: Mode,
     /// Its pieces are downloaded first to last.
     pub sequential_download: bool,
-    /// The bandwidth group that somebody put it into. (Groups are only remembered.)
-    pub group: String,
 }
 
 impl Default for Wishes {
@@ -163,7 +163,17 @@ impl Default for Wishes {
             seed_idle_limit: 30,
             seed_idle_mode: Mode::Global,
             sequential_download: false,
-            group: String::new(),
+        }
+    }
+}
+
+impl Wishes {
+    /// The ratio at which it stops; `None`: at none.
+    pub fn ratio_limit(&self, settings: &Settings) -> Option<f64> {
+        match self.seed_ratio_mode {
+            Mode::Global => settings.seed_ratio_limited.then_some(settings.seed_ratio_limit),
+            Mode::Single => Some(self.seed_ratio_limit),
+            Mode::Unlimited => None,
         }
     }
 }
@@ -201,7 +211,7 @@ pub struct Totals {
 }
 
 /// How a torrent stands now.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Now {
     /// The size of the wanted files.
     pub size_when_done: u64,
@@ -231,8 +241,8 @@ pub struct Now {
     pub web_seeds_sending: usize,
     /// How many of the peers came from each source.
     pub sources: Sources,
-    /// Seconds until a torrent without traffic stops because it is idle; `None`: it does not stop for that.
-    pub idle_left: Option<u64>,
+    /// When it stops because it sends nothing, in seconds since 1970, if that stays so; 0: it does not stop for that.
+    pub idle_stop: i64,
 }
 
 /// Connected peers by the source of their addresses.
@@ -266,6 +276,8 @@ pub struct TrackerRecord {
     /// It is asked at this moment.
     pub is_asked: bool,
     /// When it was last asked; 0: never.
+    pub asked: i64,
+    /// When the last announce that has ended did so; 0: none has.
     pub last_announce: i64,
     /// Whether it answered then.
     pub succeeded: bool,

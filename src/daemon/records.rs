@@ -15,7 +15,8 @@ const MOST_REMOVED: usize = 10_000;
 /// The torrents.
 #[derive(Default)]
 pub struct Records {
-    all: BTreeMap<u32, Record>,
+    /// In boxes, because a map has places for more entries than it has.
+    all: BTreeMap<u32, Box<Record>>,
     by_hash: BTreeMap<InfoHash, u32>,
     /// When which torrent was removed, the oldest first.
     removed: VecDeque<(i64, u32)>,
@@ -24,7 +25,8 @@ pub struct Records {
 
 impl Records {
     /// Adds a torrent, and returns its number, which no other torrent had.
-    pub fn insert(&mut self, mut record: Record) -> u32 {
+    pub fn insert(&mut self, record: Record) -> u32 {
+        let mut record = Box::new(record);
         self.last += 1;
         record.id = self.last;
         if let Some(hash) = record.about.hash {
@@ -35,7 +37,7 @@ impl Records {
     }
 
     /// Removes a torrent.
-    pub fn remove(&mut self, id: u32, now: i64) -> Option<Record> {
+    pub fn remove(&mut self, id: u32, now: i64) -> Option<Box<Record>> {
         let record = self.all.remove(&id)?;
         if let Some(hash) = record.about.hash {
             self.by_hash.remove(&hash);
@@ -49,12 +51,12 @@ impl Records {
 
     /// The torrent with this number.
     pub fn get(&self, id: u32) -> Option<&Record> {
-        self.all.get(&id)
+        self.all.get(&id).map(|record| &**record)
     }
 
     /// The torrent with this number. (Its info-hash must stay.)
     pub fn get_mut(&mut self, id: u32) -> Option<&mut Record> {
-        self.all.get_mut(&id)
+        self.all.get_mut(&id).map(|record| &mut **record)
     }
 
     /// The number of the torrent with this info-hash.
@@ -64,7 +66,7 @@ impl Records {
 
     /// All torrents, by number.
     pub fn iter(&self) -> impl Iterator<Item = &Record> {
-        self.all.values()
+        self.all.values().map(|record| &**record)
     }
 
     /// How many there are.
@@ -75,6 +77,14 @@ impl Records {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
+    }
+
+    /// Copies of these torrents, and what is remembered of removed ones.
+    pub fn only(&self, ids: &[u32]) -> Records {
+        let copy = |id: &u32| Some((*id, Box::new(self.get(*id)?.clone())));
+        let all: BTreeMap<u32, Box<Record>> = ids.iter().filter_map(copy).collect();
+        let by_hash = all.values().filter_map(|record| Some((record.about.hash?, record.id))).collect();
+        Records { all, by_hash, removed: self.removed.clone(), last: self.last }
     }
 
     /// The torrents that are meant, each once, in the order in which they are named.

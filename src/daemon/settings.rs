@@ -11,6 +11,9 @@ mod tests;
 use std::path::{Component, Path, PathBuf};
 pub use table::{Given, Source};
 
+/// Longest path of a folder, in bytes: Linux takes no longer one (PATH_MAX).
+const LONGEST_PATH: usize = 4095;
+
 /// All settings. Speeds are in kB/s (1,000 bytes), times of day in minutes since midnight, local time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -81,7 +84,7 @@ pub struct Settings {
     pub queue_stalled_enabled: bool,
     /// See `queue_stalled_enabled`.
     pub queue_stalled_minutes: u64,
-    /// Files that are not complete have names that end with `.part`.
+    /// Files that are not complete have names that end with `.part`. We do not have that, so it is never true.
     pub rename_partial_files: bool,
     /// RPC needs `rpc_username` and `rpc_password`.
     pub rpc_authentication_required: bool,
@@ -194,7 +197,7 @@ impl Default for Settings {
             port_forwarding_enabled: true,
             queue_stalled_enabled: true,
             queue_stalled_minutes: 30,
-            rename_partial_files: true,
+            rename_partial_files: false,
             rpc_authentication_required: false,
             rpc_bind_address: "127.0.0.1".into(),
             rpc_host_whitelist: String::new(),
@@ -252,6 +255,12 @@ impl Settings {
         }
     }
 
+    /// The folder below which content may be put that holds `path`.
+    pub fn root_of(&self, path: &Path) -> Option<&Path> {
+        let mut roots = self.download_roots.split(':').filter(|root| !root.is_empty()).map(Path::new);
+        roots.find(|root| path.starts_with(root))
+    }
+
     /// The folder that RPC calls `dir`, if content may be put there. The error says why not, in transmission's words
     /// where it has some. (Links on the disk are the business of the code that opens it.)
     pub fn allowed_dir(&self, dir: &str) -> Result<PathBuf, String> {
@@ -259,9 +268,11 @@ impl Settings {
         if !path.is_absolute() || dir.contains('\0') {
             return Err("download directory path is not absolute".into());
         }
+        if dir.len() > LONGEST_PATH {
+            return Err(format!("a path has at most {LONGEST_PATH} bytes"));
+        }
         let climbs = path.components().any(|part| part == Component::ParentDir);
-        let is_below = self.download_roots.split(':').any(|root| !root.is_empty() && path.starts_with(root));
-        if climbs || !is_below {
+        if climbs || self.root_of(path).is_none() {
             return Err(format!(
                 "{dir} is not below a folder that the daemon may use: {} (download-roots in its configuration)",
                 self.download_roots

@@ -10,6 +10,7 @@ use super::rpc::{Call, Conversation, Dialect, Failure, changing, torrents};
 use super::settings::Settings;
 use crate::proto::id::InfoHash;
 use crate::web::answer::Answer;
+use crate::web::bodies::Bodies;
 use crate::web::server::{self, Bounds};
 use crossbeam_channel::{Receiver, unbounded};
 use std::io::Write;
@@ -33,7 +34,7 @@ impl MadeUp {
             match ask {
                 Ask::Rpc(mut conversation, promise) => {
                     self.answer(&mut conversation);
-                    promise.keep(rpc_answer(conversation.finish()));
+                    promise.keep(rpc_answer(conversation.finish(), &Bodies::new(1 << 20)));
                 }
                 Ask::Metrics(promise) => {
                     promise.keep(Answer::words("200 OK", &metrics::write(&self.records, &stats())))
@@ -104,14 +105,10 @@ impl MadeUp {
             Call::SessionSet(changes) => self.settings = changes.applied(&self.settings)?,
             Call::SessionStats => session::write_stats(out, dialect, &stats()),
             Call::FreeSpace(path) => session::write_space(out, dialect, &path, 5_000_000, 9_000_000),
-            Call::PortTest => session::write_port(out, dialect, true),
+            Call::PortTest(protocol) => session::write_port(out, dialect, protocol, true),
             Call::BlocklistUpdate => session::write_blocklist(out, dialect, 7),
             Call::GroupGet => session::write_groups(out),
-            Call::TorrentVerify(_)
-            | Call::TorrentReannounce(_)
-            | Call::QueueMove(..)
-            | Call::SessionClose
-            | Call::GroupSet => {}
+            Call::TorrentVerify(_) | Call::TorrentReannounce(_) | Call::QueueMove(..) | Call::SessionClose => {}
         }
         Ok(())
     }
@@ -165,7 +162,6 @@ fn made_up(settings: Settings) -> u16 {
             file_count: 2,
             piece_count: 8,
             piece_size: 128,
-            magnet_link: format!("magnet:?xt=urn:btih:{}", InfoHash([number; 20])),
             created: NOW - 9000,
             ..About::default()
         };

@@ -8,9 +8,11 @@ use crate::proto::choice::Choice;
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
+use crate::proto::peer::mse::Policy;
 use crate::storage::Duty;
 use crate::storage::description::Description;
 use crate::storage::resume::{SAVE_EVERY, StateDir};
+use crate::swarm::giving::weight::Weight;
 use crate::swarm::learning::{Present, present};
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::settings::{SeedUntil, Settings, Term};
@@ -71,7 +73,8 @@ pub struct Dht {
     pub nodes: Vec<(String, u16)>,
     /// Ask, but never answer (BEP 43).
     pub read_only: bool,
-    /// Where the nodes are remembered; `None`: with the resume states, in [`Config::states`].
+    /// Where the nodes are remembered; `None`: with the resume states, in [`Config::states`], if there is such a
+    /// folder.
     pub folder: Option<Arc<StateDir>>,
 }
 
@@ -99,6 +102,34 @@ impl Default for Config {
     }
 }
 
+/// How connections are hidden, and where peers are found: this can be changed while the engine runs.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// When connections are encrypted. Where encryption is required, plain connections that are open are closed.
+    pub encryption: Policy,
+    /// Addresses of peers are exchanged with other peers (PEX).
+    pub pex: bool,
+    /// Peers are found in the DHT; `None`: not.
+    pub dht: Option<Dht>,
+    /// Peers are found in the local network.
+    pub lsd: bool,
+    /// The router is asked to let peers in.
+    pub port_mapping: bool,
+}
+
+impl Config {
+    /// What can be changed about the network later.
+    pub fn network(&self) -> Network {
+        Network {
+            encryption: self.torrent.encryption,
+            pex: self.torrent.pex,
+            dht: self.dht.clone(),
+            lsd: self.lsd,
+            port_mapping: self.port_mapping,
+        }
+    }
+}
+
 /// How one torrent is to run, from its first moment. Each of it can be [changed](super::input::Change) later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -114,6 +145,8 @@ pub struct Options {
     pub max_peers: Option<usize>,
     /// When it has seeded enough.
     pub seed_until: SeedUntil,
+    /// How much of the limits that all torrents share it gets.
+    pub weight: Weight,
     /// Bytes that were uploaded and downloaded in earlier runs; `None`: as its resume state says.
     pub transferred: Option<(u64, u64)>,
 }
@@ -128,6 +161,7 @@ impl Default for Options {
             shares_limits: true,
             max_peers: None,
             seed_until: SeedUntil::default(),
+            weight: Weight::default(),
             transferred: None,
         }
     }
@@ -138,7 +172,9 @@ impl Options {
     pub fn terms(&self) -> impl Iterator<Item = Term> {
         let seed_until = (self.seed_until != SeedUntil::default()).then_some(Term::SeedUntil(self.seed_until));
         let shares = (!self.shares_limits).then_some(Term::SharesLimits(false));
-        [self.limits.map(Term::Limits), shares, self.max_peers.map(Term::MaxPeers), seed_until].into_iter().flatten()
+        let weight = (self.weight != Weight::default()).then_some(Term::Weight(self.weight));
+        let limits = self.limits.map(Term::Limits);
+        [limits, shares, self.max_peers.map(Term::MaxPeers), seed_until, weight].into_iter().flatten()
     }
 
     /// Replaces one of the terms.
@@ -148,6 +184,7 @@ impl Options {
             Term::SharesLimits(shares) => self.shares_limits = shares,
             Term::MaxPeers(most) => self.max_peers = Some(most),
             Term::SeedUntil(until) => self.seed_until = until,
+            Term::Weight(weight) => self.weight = weight,
         }
     }
 }
@@ -159,6 +196,9 @@ pub struct Job {
     pub metainfo: Box<Metainfo>,
     /// The folder that holds the torrent's file or folder.
     pub dir: Arc<Path>,
+    /// If `dir` is missing, it is made below this folder, which must exist. (Otherwise the content of a disk that is
+    /// not mounted would fill another one.) `None`: `dir` must exist.
+    pub make_below: Option<Arc<Path>>,
     /// Which of the torrent's files are wanted; `None`: all.
     pub choice: Option<Arc<Choice>>,
     /// What is to be done with it.
@@ -216,6 +256,7 @@ impl Job {
         Job {
             metainfo,
             dir,
+            make_below: None,
             choice: None,
             duty: Duty::Fetch,
             peers: Box::default(),

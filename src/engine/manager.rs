@@ -30,7 +30,7 @@ use super::keeper::Keeper;
 use super::notice::{Notice, Notices};
 use super::peer::around::Surroundings;
 use super::peer::blocks::Blocks;
-use super::peer::listener;
+use super::peer::listener::{self, Listening};
 use crate::base::rng::Rng;
 use crate::base::step;
 use crate::base::time::{Time, sooner};
@@ -76,6 +76,7 @@ struct Manager {
     /// (In boxes, because the nodes of a map are half empty.)
     torrents: BTreeMap<TorrentId, Box<Slot>>,
     agenda: Agenda,
+    listening: Listening,
     peers: Connections,
     trackers: Trackers,
     searches: Searches,
@@ -127,7 +128,7 @@ fn prepare(
     let (sender, inbox) = crossbeam_channel::bounded(INBOX);
     let blocks = Blocks::new(config.memory_bytes);
     let around = Surroundings::new(&settings, &sender, &blocks, std::mem::take(&mut config.blocklist));
-    listener::start(listeners, &around)?;
+    let listening = listener::start(listeners, &around)?;
     let mut shared = Shared::new(Rng::new(random::bits()), Budget::new(config.memory_bytes));
     shared.upload.set_rate(config.limits.upload, Time::ZERO);
     shared.download.set_rate(config.limits.download, Time::ZERO);
@@ -148,6 +149,7 @@ fn prepare(
         shared,
         torrents: BTreeMap::new(),
         agenda: Agenda::default(),
+        listening,
         peers: Connections::new(around),
         trackers: Trackers::new(Announcers::new(sender.clone())),
         disks,

@@ -51,8 +51,8 @@ pub mod udp;
 pub mod udp;
 
 pub use crate::storage::{Duty, TorrentId};
-pub use config::{Config, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Job, LinkJob, Options};
-pub use input::{Change, Command, Places, Priority, SeedUntil};
+pub use config::{Config, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Job, LinkJob, Network, Options};
+pub use input::{Change, Command, Places, Priority, SeedUntil, Weight};
 pub use notice::{
     Details, DhtReport, Enough, FileDetails, Names, Notice, Phase, Problem, ProblemKind, RateLimits, Report, Router,
     Subscription, Watch,
@@ -62,6 +62,7 @@ use crate::proto::id::PeerId;
 use crate::proto::krpc;
 pub use crate::swarm::settings::{MAX_PEERS as DEFAULT_MAX_PEERS, NO_PORT, Settings};
 use crate::sys::{lock, random};
+use core::sync::atomic::{AtomicU16, Ordering};
 use crossbeam_channel::Sender;
 use input::Input;
 use notice::Notices;
@@ -73,8 +74,7 @@ use std::sync::{Mutex, Weak};
 pub struct Engine {
     manager: Sender<Input>,
     subscribers: Weak<Subscribers>,
-    /// The port that the engine listens on; [`NO_PORT`]: none.
-    pub port: u16,
+    port: AtomicU16,
     /// The next torrent's number. (A lock, because many routers' processors have no 64-bit atomics.)
     next: Mutex<u64>,
 }
@@ -83,7 +83,8 @@ impl Engine {
     /// Listens, and starts the threads. What happens is reported as notices to all that subscribe; the first
     /// subscription comes with the engine. An error says why it can't start.
     pub fn start(config: Config) -> Result<(Engine, Subscription), String> {
-        let (listeners, port) = listener::bind(&config.ports, krpc::IS_BUILT_IN && config.dht.is_some())?;
+        let (listeners, port) = listener::bind(&config.ports, krpc::IS_BUILT_IN && config.dht.is_some())
+            .map_err(|why| format!("{why}; name another with --port"))?;
         let port = if listeners.is_empty() { NO_PORT } else { port };
         let (notices, first) = Notices::new();
         let subscribers = notices.subscribers();
@@ -98,7 +99,7 @@ impl Engine {
         log::info!("we are {} on port {port}", settings.peer_id);
         let manager = manager::start(config, settings, listeners, notices);
         let manager = manager.map_err(|error| format!("can't start a thread: {error}"))?;
-        Ok((Engine { manager, subscribers, port, next: Mutex::new(0) }, first))
+        Ok((Engine { manager, subscribers, port: port.into(), next: Mutex::new(0) }, first))
     }
 
     /// Adds a torrent: its content is checked, then it joins its swarm.
@@ -141,6 +142,21 @@ impl Engine {
         let (answer, answered) = crossbeam_channel::bounded(1);
         let _ = self.manager.send(Input::Ask { torrent, answer });
         answered.recv().ok().flatten()
+    }
+
+    /// The port that the engine listens on; [`NO_PORT`]: none.
+    pub fn port(&self) -> u16 {
+        self.port.load(Ordering::Relaxed)
+    }
+
+    /// Listens on another port; 0: the system chooses. Returns the port. An error says why that port can't be used, and
+    /// then everything stays as it was. `with_udp`: the DHT is to have the same one.
+    pub fn listen(&self, port: u16, with_udp: bool) -> Result<u16, String> {
+        let (listeners, port) = listener::bind(&(port..=port), krpc::IS_BUILT_IN && with_udp)?;
+        let shown = if listeners.is_empty() { NO_PORT } else { port };
+        self.port.store(shown, Ordering::Relaxed);
+        self.send(Command::Listen(listeners, shown));
+        Ok(port)
     }
 
     /// Sends the engine what a person wants.

@@ -34,6 +34,7 @@
 //!   if it is the first one and nothing was downloaded. A power cut right after may leave it empty; then it is refused,
 //!   and everything is checked.
 
+pub mod folders;
 pub mod journal;
 pub mod saved_torrents;
 

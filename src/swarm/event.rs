@@ -28,6 +28,7 @@
 //! | [`Event::BudgetFreed`] otherwise | one for each peer that is asked, 8 p for those that are passed over |
 //! | a pick | n/64 for each peer, for the search that passes what is verified; again after 1,024 haves or a snub |
 //! | peers are told about others: at most every 10 s after a change, and each peer once a minute | O(p) for each peer |
+//! | the settings of all torrents change | O(p), and a message to each |
 //! | the torrent is complete, pauses, is in doubt, or has fewer places: peers are closed | O(p² log p + p n) |
 //! | super-seeding ends | O(p n), once |
 //! | the content was checked again | O(n) |
@@ -40,6 +41,16 @@
 //! | the last block of a description was hashed | a copy of its bytes |
 //! | addresses are found, or one is tried | at most 1,000 for each of 400, or of 16 |
 //! | a peer names others, once a minute | at most 1,000, and a search for each of 100 |
+//!
+//! A few commands of a person cost more in the engine, because they are about the order of all torrents or about each
+//! of them. For t torrents:
+//!
+//! | command | steps |
+//! |---|---|
+//! | `Change::Place(n)` | the smaller of n and t - n; O(t log t) if no gap is left there (after 32 moves to it) |
+//! | `Command::Places` | O(t log t), and the event `Paused` for each torrent that gets a free place |
+//! | `PauseOrResume(None)`, which pauses or resumes all | O(t log t), and the event `Paused` for each |
+//! | `Command::Limit`, `Network`, `Listen`, `MostPeers`, `Announce(None)` | O(t log t), and an event for each torrent |
 
 #![expect(missing_docs, reason = "the text of each variant explains its fields")]
 
@@ -48,7 +59,7 @@ use super::giving::grant::{Grant, Report};
 use super::meeting::announcer::{Announcement, Outcome};
 use super::meeting::source::Source;
 use super::peer::PeerKey;
-use super::settings::{Enough, Term};
+use super::settings::{Enough, Settings, Term};
 use super::standing::{DiskTrouble, Problem};
 use crate::base::time::Time;
 use crate::proto::choice::Choice;
@@ -83,6 +94,10 @@ pub enum Event {
     Paused(bool),
     /// A person set something for this torrent.
     Terms(Term),
+    /// A person set something for all torrents. (What was set for this one stays.)
+    Settings(Arc<Settings>),
+    /// The process may have fewer connections: so many peers are let go.
+    LetGo(usize),
     /// The person wants the trackers to be asked now, all of them.
     AnnounceNow,
     /// From now on these files are wanted, so urgently; `None`: all, as usual. Pieces in `steady` are [wanted before

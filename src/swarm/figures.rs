@@ -61,6 +61,14 @@ pub struct Status {
     pub uploaded: u64,
     /// Received bytes that were of no use.
     pub wasted: u64,
+    /// Of them, those of pieces whose hash was wrong.
+    pub corrupt: u64,
+    /// Bytes that are verified, wanted or not.
+    pub verified: u64,
+    /// Wanted bytes that are not verified and that a connected peer has.
+    pub available: u64,
+    /// The time until it has seeded enough because it sends nothing; `None`: it does not stop for that.
+    pub idle_stop_in: Option<Time>,
     /// Download rate.
     pub down_rate: u64,
     /// Upload rate.
@@ -75,6 +83,10 @@ pub struct Status {
     pub seeds: usize,
     /// Of them, those that unchoke us.
     pub unchoking: usize,
+    /// Of these, those that have something we lack.
+    pub sending: usize,
+    /// Peers that want something of us, and are unchoked.
+    pub served: usize,
     /// Web seeds that are asked (BEP 19).
     pub web_seeds: usize,
     /// Peers and web seeds that have something we lack.
@@ -165,6 +177,15 @@ pub struct PeerStatus {
     pub down_rate: u64,
     /// The rate of content to it.
     pub up_rate: u64,
+}
+
+/// How many connected peers have each piece.
+#[derive(Clone, Debug, Default)]
+pub struct Availability {
+    /// Peers that have all pieces.
+    pub seeds: u32,
+    /// How many of the others have each piece. Empty: none has any.
+    pub others: Vec<u16>,
 }
 
 /// The state of the pieces in one cell of the map.

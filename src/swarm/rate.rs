@@ -2,6 +2,7 @@
 //!
 //! Floor 2. Both are told the time and keep no timer: an idle meter costs nothing.
 
+use super::giving::weight::{Wanted, Weight};
 use crate::base::time::Time;
 use crate::proto::peer::message::BLOCK_BYTES;
 
@@ -78,6 +79,8 @@ pub struct TokenBucket {
     rate: Option<u64>,
     tokens: f64,
     filled: Time,
+    /// Which torrents want some of it, if several share it.
+    wanted: Wanted,
 }
 
 /// How much may be saved up, in seconds of the rate: enough to make up for a late wake-up, too little to hurt others.
@@ -89,7 +92,7 @@ impl TokenBucket {
     /// A bucket for `rate` bytes a second, or without a limit. It begins with a debt of one block, so that
     /// from the first moment on no more passes than the rate allows.
     pub fn new(rate: Option<u64>, now: Time) -> TokenBucket {
-        TokenBucket { rate, tokens: -f64::from(BLOCK_BYTES), filled: now }
+        TokenBucket { rate, tokens: -f64::from(BLOCK_BYTES), filled: now, wanted: Wanted::default() }
     }
 
     /// From `now` on, the limit is `rate`.
@@ -160,12 +163,17 @@ pub struct Limit {
     own: Option<Box<TokenBucket>>,
     /// The limit of all torrents together holds for it.
     pub shares: bool,
+    /// How much it gets of that.
+    pub weight: Weight,
+    /// It lets others go before it so many times.
+    waits: u8,
 }
 
 impl Limit {
     /// The torrent's own limit is `rate`, and it shares that of all.
     pub fn new(rate: Option<u64>, now: Time) -> Limit {
-        Limit { own: rate.map(|rate| Box::new(TokenBucket::new(Some(rate), now))), shares: true }
+        let own = rate.map(|rate| Box::new(TokenBucket::new(Some(rate), now)));
+        Limit { own, shares: true, weight: Weight::default(), waits: 0 }
     }
 
     /// From `now` on, the torrent's own limit is `rate`.
@@ -189,7 +197,21 @@ impl Limit {
 
     /// Whether something may pass at `now`.
     pub fn is_ready(&mut self, all: &mut TokenBucket, now: Time) -> bool {
-        self.own.as_mut().is_none_or(|own| own.is_ready(now)) && (!self.shares || all.is_ready(now))
+        self.own.as_mut().is_none_or(|own| own.is_ready(now)) && (!self.shares || self.has_turn(all, now))
+    }
+
+    /// Whether it may take some of the limit that all torrents share.
+    fn has_turn(&mut self, all: &mut TokenBucket, now: Time) -> bool {
+        if all.rate.is_none() {
+            return true;
+        }
+        all.wanted.by(self.weight, now);
+        let is_ready = all.is_ready(now);
+        if is_ready && self.waits > 0 {
+            self.waits -= 1;
+            return false;
+        }
+        is_ready
     }
 
     /// Whether one of the limits [is overdrawn](TokenBucket::is_overdrawn).
@@ -206,8 +228,9 @@ impl Limit {
     /// `bytes` pass.
     pub fn take(&mut self, all: &mut TokenBucket, bytes: u64) {
         self.own.iter_mut().for_each(|own| own.take(bytes));
-        if self.shares {
+        if self.shares && all.rate.is_some() {
             all.take(bytes);
+            self.waits = all.wanted.waits(self.weight, all.filled);
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Floor 2. What a person changes about one torrent while it runs is a [`Term`].
 
+use super::giving::weight::Weight;
 use crate::base::time::Time;
 use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::krpc;
@@ -86,6 +87,8 @@ pub enum Term {
     MaxPeers(usize),
     /// When it has seeded enough.
     SeedUntil(SeedUntil),
+    /// How much of the limits that all torrents share it gets.
+    Weight(Weight),
 }
 
 impl Settings {

@@ -115,6 +115,8 @@ struct Fetching {
     progressed: Time,
     /// Bytes that came in vain: twice, unrequested, or of a piece that failed.
     wasted: u64,
+    /// Of them, those of pieces that failed.
+    corrupt: u64,
     limit: Limit,
     down: Meter,
 }
@@ -206,6 +208,7 @@ impl Torrent {
                 looked: now,
                 progressed: now,
                 wasted: 0,
+                corrupt: 0,
                 limit: Limit::new(settings.limits.download, now),
                 down: Meter::new(now),
             },
@@ -259,6 +262,8 @@ impl Torrent {
             Event::Disk(event) => self.disk_did(event, turn),
             Event::Paused(paused) => self.pause(paused, turn),
             Event::Terms(term) => self.set(term, turn),
+            Event::Settings(settings) => self.follow(settings, turn),
+            Event::LetGo(number) => self.close_some(number, "all torrents together may have fewer peers now", turn),
             Event::AnnounceNow => self.meeting.announcer.announce_now(turn.now),
             Event::Choose { choice, steady } => self.choose(choice, steady, turn),
             Event::Sequential(sequential) => self.picker.sequential = sequential,
@@ -370,11 +375,6 @@ impl Torrent {
             let due = self.meeting.announcer.due(turn.now, early, &request);
             turn.actions.extend(due.into_iter().map(|announcement| Action::Announce(Box::new(announcement))));
         }
-    }
-
-    /// How many peers are connected, web seeds left out: they take no place.
-    fn sockets(&self) -> usize {
-        self.peers.len() - self.web.open()
     }
 
     /// The connected peers. (What is decided about one of them may close others.)

@@ -9,6 +9,7 @@
 mod certificates;
 pub mod device;
 mod guard;
+mod lent;
 mod names;
 pub mod post;
 mod proxy;
@@ -18,6 +19,7 @@ mod tcp;
 pub mod trust;
 
 use self::guard::{Guard, Net, Origin};
+use self::lent::Shelf;
 use self::proxy::Through;
 use self::tcp::Waits;
 use crate::base::hex::percent;
@@ -217,7 +219,7 @@ fn agent(deadline: Duration, family: Family, proxy: Option<Proxy>, names: impl R
         let usual = usual(proxy).timeout_global(Some(deadline)).ip_family(family);
         usual.input_buffer_size(INPUT_BYTES).max_idle_connections(0).build()
     };
-    Agent::with_parts(config(proxy), Through::new(config(None), Waits::default()), names)
+    Agent::with_parts(config(proxy), Through::new(config(None), Waits::default(), Shelf::default()), names)
 }
 
 /// What all requests have in common.

@@ -2,6 +2,7 @@
 //!
 //! Floor 3.
 
+use super::bodies::Taken;
 use std::borrow::Cow;
 use std::fs::File;
 
@@ -15,6 +16,8 @@ pub struct Answer {
     pub headers: Cow<'static, str>,
     /// The body.
     pub body: Body,
+    /// The memory that was taken for it, of what all answers may take together.
+    pub taken: Option<Taken>,
 }
 
 /// The body of an answer.
@@ -33,7 +36,7 @@ impl Answer {
 
     /// An answer of these bytes.
     pub fn of(status: &'static str, kind: &'static str, bytes: Vec<u8>) -> Answer {
-        Answer { status, kind, headers: "".into(), body: Body::Bytes(bytes) }
+        Answer { status, kind, headers: "".into(), body: Body::Bytes(bytes), taken: None }
     }
 
     /// The same answer with these headers, each with its line end, besides those that it has.

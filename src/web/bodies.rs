@@ -1,7 +1,10 @@
-//! How much memory the bodies of all requests take together.
+//! The bodies of requests while they arrive, and how much memory all of them take together. The same bounds the answers
+//! of a service that may be long.
 //!
 //! Floor 3.
 
+use super::chunks::{Chunks, Wrong};
+use super::request::MOST_BYTES;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -39,9 +42,67 @@ impl Bodies {
     }
 }
 
+impl Taken {
+    /// Takes memory for a body that has become as long as this; `false`: there is not enough.
+    fn grow(&mut self, bytes: usize) -> bool {
+        let more = bytes.saturating_sub(self.bytes);
+        let less = |left: usize| left.checked_sub(more);
+        let is_there = self.from.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok();
+        self.bytes += if is_there { more } else { 0 };
+        is_there
+    }
+}
+
 impl Drop for Taken {
     fn drop(&mut self) {
         self.from.fetch_add(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// A body that is arriving.
+pub struct Arriving {
+    taken: Taken,
+    /// The bytes of the input that the request takes so far: its head, and its body if the length of that is known.
+    pub end: usize,
+    chunks: Option<Chunks>,
+}
+
+impl Arriving {
+    /// A body of known length, for which memory was taken. It ends at this byte of the input.
+    pub fn of_length(taken: Taken, end: usize) -> Arriving {
+        Arriving { taken, end, chunks: None }
+    }
+
+    /// A body that comes in chunks after a head of this length. `None`: there is no memory for any body.
+    pub fn in_chunks(bodies: &Bodies, head: usize) -> Option<Arriving> {
+        let most = usize::try_from(bodies.longest).unwrap_or(usize::MAX);
+        Some(Arriving { taken: bodies.take(0)?, end: head, chunks: Some(Chunks::new(most)) })
+    }
+
+    /// The bytes of input that may be in memory.
+    pub fn most_input(&self) -> usize {
+        self.end + if self.chunks.is_some() { MOST_BYTES } else { 0 }
+    }
+
+    /// Takes chunks from the input, in which the request begins at the byte `begin`. Returns whether the body is whole,
+    /// or the status with which it is refused.
+    pub fn gather(&mut self, input: &mut Vec<u8>, begin: usize) -> Result<bool, &'static str> {
+        let from = begin + self.end;
+        let Some(chunks) = &mut self.chunks else { return Ok(input.len() >= from) };
+        let used = chunks.take(&input[from..]).map_err(|wrong| match wrong {
+            Wrong::Malformed => "400 Bad Request",
+            Wrong::TooLong => "413 Content Too Large",
+        })?;
+        input.drain(from..from + used);
+        if !self.taken.grow(chunks.body.len()) {
+            return Err("503 Service Unavailable");
+        }
+        Ok(chunks.is_whole())
+    }
+
+    /// The body, if the request with its head of this length is at the beginning of `input`.
+    pub fn whole<'a>(&'a self, input: &'a [u8], head: usize) -> &'a [u8] {
+        self.chunks.as_ref().map_or(&input[head..self.end], |chunks| &chunks.body)
     }
 }
 
@@ -57,6 +118,10 @@ mod tests {
         assert!(bodies.take(3).is_none() && bodies.take(u64::MAX).is_none());
         drop(first);
         assert!(bodies.take(12).is_some());
+        let mut growing = bodies.take(0).unwrap();
+        assert!(growing.grow(7) && growing.grow(12) && growing.grow(3) && !growing.grow(13));
+        assert!(bodies.take(1).is_none());
+        drop(growing);
         drop(second);
         assert!(bodies.take(20).is_some());
     }

@@ -6,7 +6,7 @@
 //! [`MOST_OUTPUT`], and of one more answer.
 
 use super::answer::{Answer, Body};
-use super::bodies::{Bodies, Taken};
+use super::bodies::{Arriving, Bodies, Taken};
 use super::promise::{Awaited, Promise, Waker};
 use super::request;
 use super::request::{MOST_BYTES, Parsed, Request, Wrong};
@@ -47,6 +47,13 @@ pub enum Waits {
     Over,
 }
 
+/// The body of an answer that is not copied into the output.
+enum Rest {
+    Bytes(Vec<u8>, Option<Taken>),
+    /// So many bytes of a file.
+    File(File, u64),
+}
+
 /// A connection.
 pub struct Connection {
     /// Its socket, which never blocks.
@@ -57,10 +64,12 @@ pub struct Connection {
     input: Vec<u8>,
     output: Vec<u8>,
     sent: usize,
-    /// The file that is sent after the output, and how many bytes of it.
-    file: Option<(File, u64)>,
-    /// The body that is arriving: it was asked for, and ends at this byte of the input.
-    body: Option<(Taken, usize)>,
+    /// What is sent after the output.
+    rest: Option<Rest>,
+    /// The memory that was taken for the answer in the output.
+    taken: Option<Taken>,
+    /// The body that is arriving, because it was asked for.
+    body: Option<Arriving>,
     /// Bytes of a body that nobody wants, which are still to come.
     dropped: u64,
     /// The answer that comes later, whether the connection stays open then, and whether only its head is sent.
@@ -86,7 +95,8 @@ impl Connection {
             input: Vec::new(),
             output: Vec::new(),
             sent: 0,
-            file: None,
+            rest: None,
+            taken: None,
             body: None,
             dropped: 0,
             awaited: None,
@@ -151,17 +161,25 @@ impl Connection {
 
     /// Answers the complete requests of the input, as many as the output has room for.
     fn answer(&mut self, service: &Service, now: Instant) {
-        let input = std::mem::take(&mut self.input);
+        let mut input = std::mem::take(&mut self.input);
         let mut answered = 0;
-        while self.output.len() < MOST_OUTPUT && self.file.is_none() && !self.last && self.awaited.is_none() {
-            let rest = &input[answered..];
-            if self.body.as_ref().is_some_and(|(_, end)| rest.len() < *end) {
-                break;
+        while self.output.len() < MOST_OUTPUT && self.rest.is_none() && !self.last && self.awaited.is_none() {
+            match self.body.as_mut().map(|body| body.gather(&mut input, answered)) {
+                None | Some(Ok(true)) => {}
+                Some(Ok(false)) => break,
+                Some(Err(status)) => {
+                    self.body = None;
+                    self.put(Answer::words(status, status), false, false);
+                    self.drain = true;
+                    break;
+                }
             }
+            let rest = &input[answered..];
             match request::parse(rest, self.bodies.longest()) {
                 Parsed::Whole(request, head) => match self.answer_one(service, now, request, head, rest) {
                     Some(length) => answered += length,
-                    None => break,
+                    // Its body comes now, or is there already.
+                    None => continue,
                 },
                 Parsed::Partial => break,
                 Parsed::Wrong(status) => {
@@ -179,7 +197,7 @@ impl Connection {
         self.input.drain(..answered);
         match &self.body {
             // The kernel gives the memory as the bytes come.
-            Some((_, end)) => self.input.reserve_exact(end.saturating_sub(self.input.len())),
+            Some(body) => self.input.reserve_exact(body.end.saturating_sub(self.input.len())),
             // The memory of a long body is given back.
             None => self.input.shrink_to(MOST_BYTES),
         }
@@ -187,41 +205,49 @@ impl Connection {
 
     /// Answers a request whose head has this length. Returns how many bytes of `input` are done with; `None`: its body
     /// has to come first.
-    fn answer_one<'a>(
+    fn answer_one(
         &mut self,
         service: &Service,
         now: Instant,
-        mut request: Request<'a>,
+        request: Request,
         head: usize,
-        input: &'a [u8],
+        input: &[u8],
     ) -> Option<usize> {
         // It fits the memory, because bodies have a limit.
         let end = head + request.length as usize;
-        request.body = self.body.take().map(|_| &input[head..end]);
+        let arrived = self.body.take();
+        let body = arrived.as_ref().map(|body| body.whole(input, head));
+        let mut request = request;
+        request.body = body;
         let mut reply = service(Ok(&request), self.from);
         if let (Reply::Body, None) = (&reply, request.body) {
-            if input.len() < end {
-                match self.bodies.take(request.length) {
-                    Some(taken) => {
-                        self.body = Some((taken, end));
-                        self.began = now;
-                        self.deadline = now + DEADLINE;
-                        if request.header("expect").is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue")) {
-                            self.output.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
-                        }
-                        return None;
-                    }
-                    None => reply = Reply::Now(Answer::words("503 Service Unavailable", "too much is being sent here")),
+            let arriving = match request.is_chunked {
+                true => Arriving::in_chunks(&self.bodies, head),
+                false if input.len() >= end => None,
+                false => self.bodies.take(request.length).map(|taken| Arriving::of_length(taken, end)),
+            };
+            if let Some(arriving) = arriving {
+                self.body = Some(arriving);
+                self.began = now;
+                self.deadline = now + DEADLINE;
+                let waits = request.header("expect").is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"));
+                if waits {
+                    self.output.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
                 }
-            } else {
-                request.body = Some(&input[head..end]);
-                reply = service(Ok(&request), self.from);
+                return None;
             }
+            // A short body often comes together with its head. Then it needs no more memory.
+            request.body = input.get(head..end).filter(|_| !request.is_chunked);
+            reply = match request.body {
+                Some(_) => service(Ok(&request), self.from),
+                None => Reply::Now(Answer::words("503 Service Unavailable", "too much is being sent here")),
+            };
         }
         let done = if request.body.is_some() { end } else { end.min(input.len()) };
         let (mut keep_alive, is_head) = (request.keep_alive, request.method == "HEAD");
         self.dropped = (end - done) as u64;
-        if self.dropped > MOST_DROPPED || !keep_alive && self.dropped > 0 {
+        let is_refused = request.is_chunked && request.body.is_none();
+        if self.dropped > MOST_DROPPED || is_refused || !keep_alive && self.dropped > 0 {
             // What is still sent must be read, or the answer would be lost.
             (keep_alive, self.drain, self.dropped) = (false, true, 0);
         }
@@ -241,7 +267,9 @@ impl Connection {
             Reply::Body => Awaited::Until(now, Some(Answer::words("500 Internal Server Error", "no answer"))),
         };
         self.awaited = Some((awaited, keep_alive, is_head));
-        self.deadline = now + PROMISE_TIME;
+        // Connections are closed by deadline when there are too many, and wrong passwords must not outlive the others.
+        let is_slow = matches!(&self.awaited, Some((Awaited::Until(..), ..)));
+        self.deadline = now + if is_slow { DEADLINE } else { PROMISE_TIME };
         Some(done)
     }
 
@@ -249,7 +277,7 @@ impl Connection {
     fn read(&mut self, now: Instant) -> bool {
         let mut buffer = [0; MOST_BYTES];
         // There is always room, because a request that fills the input was refused.
-        let most = self.body.as_ref().map_or(MOST_BYTES, |(_, end)| *end);
+        let most = self.body.as_ref().map_or(MOST_BYTES, Arriving::most_input);
         let room = most.saturating_sub(self.input.len()).clamp(1, MOST_BYTES);
         match self.socket.read(&mut buffer[..room]) {
             Ok(0) => false,
@@ -268,13 +296,15 @@ impl Connection {
         }
     }
 
-    /// Writes the output and the file. Returns [`Waits::Read`] if nothing is left.
+    /// Writes the output and the rest. Returns [`Waits::Read`] if nothing is left.
     fn write(&mut self, now: Instant) -> Waits {
         loop {
             if self.sent == self.output.len() {
                 self.output.clear();
-                self.sent = 0;
-                match self.next_of_file() {
+                // The memory of a long answer is given back.
+                self.output.shrink_to(2 * FILE_BYTES);
+                (self.sent, self.taken) = (0, None);
+                match self.next_of_rest() {
                     Some(true) => {}
                     Some(false) => return Waits::Over,
                     None => return Waits::Read,
@@ -292,21 +322,27 @@ impl Connection {
         }
     }
 
-    /// Reads the next bytes of the file. Returns `None` if there is no file, `false` if it has become shorter.
-    fn next_of_file(&mut self) -> Option<bool> {
-        let (file, left) = self.file.as_mut().filter(|(_, left)| *left > 0)?;
-        let count = file.take((*left).min(FILE_BYTES as u64)).read_to_end(&mut self.output).unwrap_or(0);
-        *left -= count as u64;
-        if *left == 0 {
-            self.file = None;
+    /// Puts what comes next into the output. Returns `None` if nothing comes, `false` if the file has become shorter.
+    fn next_of_rest(&mut self) -> Option<bool> {
+        match self.rest.take()? {
+            Rest::Bytes(bytes, taken) => {
+                (self.output, self.taken) = (bytes, taken);
+                Some(true)
+            }
+            Rest::File(_, 0) => None,
+            Rest::File(file, left) => {
+                let part = left.min(FILE_BYTES as u64);
+                let count = (&file).take(part).read_to_end(&mut self.output).unwrap_or(0);
+                self.rest = Some(Rest::File(file, left - count as u64));
+                Some(count > 0)
+            }
         }
-        Some(count > 0)
     }
 
     /// Adds an answer to the output; only its head if `head` is set.
     fn put(&mut self, answer: Answer, keep_alive: bool, head: bool) {
         let length = answer.length();
-        let Answer { status, kind, headers, body } = answer;
+        let Answer { status, kind, headers, body, taken } = answer;
         let connection = if keep_alive { "keep-alive" } else { "close" };
         // Writing to a vector can't fail.
         let _ = write!(
@@ -315,8 +351,9 @@ impl Connection {
         );
         match body {
             _ if head => {}
-            Body::Bytes(bytes) => self.output.extend_from_slice(&bytes),
-            Body::File(file, length) => self.file = Some((file, length)),
+            Body::Bytes(bytes) if bytes.len() <= MOST_OUTPUT => self.output.extend_from_slice(&bytes),
+            Body::Bytes(bytes) => self.rest = Some(Rest::Bytes(bytes, taken)),
+            Body::File(file, length) => self.rest = Some(Rest::File(file, length)),
         }
         self.last = !keep_alive;
     }

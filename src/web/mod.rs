@@ -1,11 +1,12 @@
 //! A small HTTP server: a few threads with many connections each. It does not know what it serves.
 //!
 //! [`server`] waits for all connections at once, [`connection`] reads requests and writes answers, [`request`] parses,
-//! and [`forwarded`] finds the client behind a proxy.
+//! and [`forwarded`] finds the client behind a proxy. [`bodies`] and [`chunks`] gather what comes after a request.
 //! What a request means is decided by one function, a [`Service`](service::Service), at once or [later](promise).
 
 pub mod answer;
 pub mod bodies;
+pub mod chunks;
 pub mod connection;
 pub mod forwarded;
 pub mod promise;

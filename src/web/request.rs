@@ -19,8 +19,10 @@ pub struct Request<'a> {
     pub target: &'a str,
     /// `GET`, `HEAD`, `POST` or `OPTIONS`. The answer to HEAD has no body.
     pub method: &'a str,
-    /// How long the body is, in bytes.
+    /// How long the body is, in bytes; 0 if it comes in chunks.
     pub length: u64,
+    /// The body comes in chunks, each with its length.
+    pub is_chunked: bool,
     /// The body, once all of it has come.
     pub body: Option<&'a [u8]>,
     /// The connection stays open for another request.
@@ -35,6 +37,11 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
+    /// Whether a body follows the head.
+    pub fn has_body(&self) -> bool {
+        self.length > 0 || self.is_chunked
+    }
+
     /// The first header of this name, which is given in lower case.
     pub fn header(&self, name: &str) -> Option<&'a [u8]> {
         self.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
@@ -76,12 +83,17 @@ pub fn parse(bytes: &[u8], most_body: u64) -> Parsed<'_> {
     let (Some(method), Some(target)) = (request.method, request.path) else { return Parsed::Wrong("400 Bad Request") };
     let mut keep_alive = request.version == Some(1);
     let (mut forwarded, mut agent, mut host, mut body) = (Forwarded::default(), &b""[..], "", None);
+    let (mut is_chunked, mut has_host) = (false, false);
     for header in request.headers.iter() {
         if header.name.eq_ignore_ascii_case("connection") {
             let says =
                 |word: &[u8]| header.value.split(|&b| b == b',').any(|v| v.trim_ascii().eq_ignore_ascii_case(word));
             keep_alive = !says(b"close") && (keep_alive || says(b"keep-alive"));
         } else if header.name.eq_ignore_ascii_case("host") {
+            // A proxy may believe the other one (RFC 9112, section 3.2).
+            if std::mem::replace(&mut has_host, true) {
+                return Parsed::Wrong("400 Bad Request");
+            }
             let good = |byte: &u8| byte.is_ascii_alphanumeric() || b".:-[]_".contains(byte);
             host = str::from_utf8(header.value).ok().filter(|host| host.bytes().all(|b| good(&b))).unwrap_or("");
         } else if header.name.eq_ignore_ascii_case("user-agent") {
@@ -94,10 +106,21 @@ pub fn parse(bytes: &[u8], most_body: u64) -> Parsed<'_> {
             };
             body = Some(length);
         } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
-            return Parsed::Wrong(if most_body == 0 { "413 Content Too Large" } else { "411 Length Required" });
+            let is_known = header.value.trim_ascii().eq_ignore_ascii_case(b"chunked");
+            match is_known {
+                _ if most_body == 0 => return Parsed::Wrong("413 Content Too Large"),
+                false => return Parsed::Wrong("501 Not Implemented"),
+                // HTTP/1.0 has no chunks.
+                true if is_chunked || request.version != Some(1) => return Parsed::Wrong("400 Bad Request"),
+                true => is_chunked = true,
+            }
         } else {
             forwarded.note(header.name, header.value);
         }
+    }
+    if is_chunked && body.is_some() {
+        // To a proxy it may mean another request (RFC 9112, section 6.1).
+        return Parsed::Wrong("400 Bad Request");
     }
     let body = body.unwrap_or(0);
     if body > most_body {
@@ -108,8 +131,19 @@ pub fn parse(bytes: &[u8], most_body: u64) -> Parsed<'_> {
         return Parsed::Wrong("405 Method Not Allowed");
     }
     let line = first_line(bytes);
-    let request =
-        Request { line, target, method, length: body, body: None, keep_alive, forwarded, host, agent, headers };
+    let request = Request {
+        line,
+        target,
+        method,
+        length: body,
+        is_chunked,
+        body: None,
+        keep_alive,
+        forwarded,
+        host,
+        agent,
+        headers,
+    };
     Parsed::Whole(request, length)
 }
 
@@ -178,6 +212,7 @@ mod tests {
     #[test]
     fn a_body_is_announced_with_its_length_and_nothing_else() {
         let post = |headers: &str| match parse(format!("POST / HTTP/1.1\r\n{headers}\r\n").as_bytes(), 10) {
+            Parsed::Whole(request, _) if request.is_chunked => Err("chunked".into()),
             Parsed::Whole(request, _) => Ok((request.length, request.header("x-a").map(<[u8]>::to_vec))),
             Parsed::Wrong(status) => Err(status[..3].to_string()),
             Parsed::Partial => Err("partial".into()),
@@ -189,6 +224,14 @@ mod tests {
             assert_eq!(post(&format!("Content-Length: {wrong}\r\n")), Err("400".into()), "{wrong}");
         }
         assert_eq!(post("Content-Length: 1\r\nContent-Length: 1\r\n"), Err("400".into()));
-        assert_eq!(post("Transfer-Encoding: chunked\r\n"), Err("411".into()));
+        assert_eq!(post("Transfer-Encoding: Chunked\r\n"), Err("chunked".into()));
+        for (wrong, status) in [
+            ("Transfer-Encoding: gzip, chunked\r\n", "501"),
+            ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "400"),
+            ("Transfer-Encoding: chunked\r\nContent-Length: 1\r\n", "400"),
+            ("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", "400"),
+        ] {
+            assert_eq!(post(wrong), Err(status.into()), "{wrong}");
+        }
     }
 }

@@ -14,6 +14,8 @@
 mod common;
 
 mod aquatic;
+mod boxed;
+mod boxed_programs;
 mod builds;
 mod crowd;
 mod dht;
@@ -37,6 +39,7 @@ mod serve;
 mod size;
 mod source;
 mod speed;
+mod thousands;
 mod tracker;
 mod web;
 
@@ -51,7 +54,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// The sections, each with the programs that it needs.
-const SECTIONS: [(&str, &[Tool]); 17] = [
+const SECTIONS: [(&str, &[Tool]); 19] = [
     ("speed", &[Tool::Aria2, Tool::Libtorrent, Tool::Opentracker]),
     ("serve", &[Tool::Aria2, Tool::Rtorrent, Tool::Libtorrent, Tool::Opentracker]),
     ("web", &[Tool::Aria2, Tool::Libtorrent, Tool::Opentracker, Tool::Nginx]),
@@ -67,6 +70,8 @@ const SECTIONS: [(&str, &[Tool]); 17] = [
     ("magnet", &[Tool::Libtorrent]),
     ("dht", &[Tool::Libtorrent]),
     ("many", &[]),
+    ("five-thousand", &[]),
+    ("box", &[Tool::Aria2, Tool::Libtorrent, Tool::Transmission]),
     ("tracker", &[Tool::Opentracker, Tool::Wrk]),
     ("size", &[]),
 ];
@@ -190,6 +195,8 @@ fn without_source(section: &str, rounds: usize, report: &mut Report, builds: &Bu
         "magnet" => magnet::measure(report, builds, rounds),
         "dht" => dht::measure(report, builds),
         "many" => many::measure(report, builds),
+        "five-thousand" => thousands::measure(report, builds),
+        "box" => boxed::measure(report, builds),
         "tracker" => {
             aquatic::measure(report, &builds.default, rounds);
             tracker::measure(report, &builds.default, rounds);

@@ -121,7 +121,7 @@ fn mib(bytes: u64) -> f64 {
 }
 
 /// The same command in a group.
-fn within(group: &Group, command: &Command) -> Command {
+pub fn within(group: &Group, command: &Command) -> Command {
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("{}; exec \"$@\"", group.join()), "sh"]);
     shell.arg(command.get_program()).args(command.get_args());

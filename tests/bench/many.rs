@@ -226,7 +226,7 @@ fn searches(id: u32) -> bool {
 }
 
 /// Waits until no thread has run for `time`. (One of them looks at the folder every few seconds.)
-fn quiet(process: &mut Process, time: Duration) {
+pub fn quiet(process: &mut Process, time: Duration) {
     let (mut last, mut since) = (0, Instant::now());
     wait_until("many has nothing to do", DEADLINE.max(PATIENCE), || {
         process.must_run();

@@ -65,6 +65,7 @@ impl Repeated {
     }
 }
 
-fn dict<const N: usize>(entries: [(&'static str, Value); N]) -> Value {
+/// A dictionary of these entries.
+pub fn dict<const N: usize>(entries: [(&'static str, Value); N]) -> Value {
     Value::Dict(entries.into())
 }

@@ -1,9 +1,10 @@
 //! A `swarmlet daemon`, as a user starts it, and the questions of programs to it.
 
+use super::http::request;
 use super::ports::free_port;
 use super::process::Process;
 use super::swarmlet::{alone, program};
-use super::transmission::ask;
+use super::transmission::{answer, ask};
 use super::wait::{PATIENCE, wait_until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -39,8 +40,18 @@ impl Daemon {
 
     /// Kills it without a warning, and starts it again.
     pub fn kill_and_start(&mut self) {
+        self.kill();
+        self.start_again();
+    }
+
+    /// Kills it without a warning.
+    pub fn kill(&mut self) {
         self.process.signal(Signal::KILL);
         self.process.wait(PATIENCE);
+    }
+
+    /// Starts it again.
+    pub fn start_again(&mut self) {
         self.process = run(&self.scratch, &self.dir, (self.port, self.rpc), &self.options);
         self.answers();
     }
@@ -56,9 +67,31 @@ impl Daemon {
         self.process.wait(PATIENCE).code()
     }
 
+    /// Waits until it ends by itself. Returns its exit code.
+    pub fn wait(mut self) -> Option<i32> {
+        self.process.wait(PATIENCE).code()
+    }
+
     /// The answer to a question; `None`: it failed.
     pub fn try_to(&self, method: &str, arguments: &Value) -> Option<Value> {
         ask(self.rpc, method, arguments)
+    }
+
+    /// Why a question fails.
+    pub fn refuses(&self, method: &str, arguments: &Value) -> String {
+        let answer = answer(self.rpc, method, arguments).expect("it answers");
+        assert_ne!(answer["result"], "success", "{method} {arguments}");
+        answer["result"].as_str().expect("a text").into()
+    }
+
+    /// Its log of this run.
+    pub fn log(&self) -> String {
+        self.process.stderr()
+    }
+
+    /// A file of its state, by the end of its name.
+    pub fn state_file(&self, hash: &str, end: &str) -> PathBuf {
+        self.scratch.join("state").join(format!("{hash}{end}"))
     }
 
     /// The answer to a question that must not fail.
@@ -81,6 +114,13 @@ impl Daemon {
         });
     }
 
+    /// Waits until a setting has this value.
+    pub fn wait_for_setting(&self, key: &str, value: &Value) {
+        wait_until(&format!("{key} is {value}"), PATIENCE, || {
+            self.ask("session-get", &json!({ "fields": [key] }))[key] == *value
+        });
+    }
+
     /// What transmission-remote prints.
     pub fn remote(&self, arguments: &[&str]) -> String {
         let mut remote = Command::new("transmission-remote");
@@ -91,7 +131,8 @@ impl Daemon {
     fn answers(&mut self) {
         wait_until("the daemon answers", PATIENCE, || {
             self.process.must_run();
-            self.try_to("session-get", &json!({ "fields": ["version"] })).is_some()
+            // It asks for a password, or for the session id.
+            request(self.rpc, "/transmission/rpc", "", None).is_ok()
         });
     }
 }

@@ -9,6 +9,8 @@ pub mod actor;
 pub mod aria2;
 pub mod asker;
 pub mod bencode;
+#[allow(dead_code)] // Only its stories use it.
+pub mod browser;
 pub mod content;
 #[allow(dead_code)] // Only its stories use it.
 pub mod daemon;

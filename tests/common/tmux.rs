@@ -45,7 +45,7 @@ impl Tmux {
 
     /// Types a command and Enter.
     pub fn type_line(&self, line: &str) {
-        self.run(self.command().args(["send-keys", "-l", line]));
+        self.run(self.command().args(["send-keys", "-l", "--", line]));
         self.press("Enter");
     }
 

@@ -5,6 +5,9 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::Command;
 
+/// Where Debian 12 has the web page of transmission.
+pub const TRANSMISSION_PAGE: &str = "/usr/share/transmission/web";
+
 /// A program by other people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tool {
@@ -55,8 +58,18 @@ pub enum Tool {
     NpmTracker,
     /// bittorrent-dht from npm, a node of the DHT.
     NpmDht,
+    /// Chromium, and playwright-core from npm, which drives it.
+    Browser,
+    /// The web page of transmission 3.00.
+    TransmissionPage,
+    /// Flood, a web page for many clients.
+    Flood,
     /// tmux, a terminal whose screen can be read.
     Tmux,
+    /// transmission-rpc from PyPI, which controls daemons from Python.
+    TransmissionRpc,
+    /// tremc, which controls daemons on a terminal: tremcf from PyPI, because Debian 12 has no package of it.
+    Tremc,
     /// File systems in a process: /dev/fuse, and fusepy from PyPI.
     #[allow(dead_code)] // Only the stories that run alone use it.
     Fuse,
@@ -87,14 +100,25 @@ impl Tool {
             Tool::Wrk => ("wrk", "apt-get install wrk"),
             Tool::NpmTracker => ("npm's bittorrent-tracker", "npm install -g --ignore-scripts bittorrent-tracker@9"),
             Tool::NpmDht => ("npm's bittorrent-dht", "npm install -g --ignore-scripts bittorrent-dht@11"),
+            Tool::Browser => (
+                "chromium or npm's playwright-core",
+                "apt-get install chromium; npm install -g --ignore-scripts playwright-core@1.60",
+            ),
+            Tool::TransmissionPage => (TRANSMISSION_PAGE, "apt-get install transmission-common of Debian 12"),
+            Tool::Flood => ("flood", "npm install -g --ignore-scripts flood@4.11"),
             Tool::Tmux => ("tmux", "apt-get install tmux"),
+            Tool::TransmissionRpc => ("transmission-rpc for python3", "pip install transmission-rpc"),
+            Tool::Tremc => ("tremcf", "pip install tremcf"),
             Tool::Fuse => ("/dev/fuse or fusepy", "apt-get install fuse3 libfuse2; pip install fusepy"),
         }
     }
 
     fn is_here(self) -> bool {
         match self {
-            Tool::Libtorrent | Tool::NpmTracker | Tool::NpmDht => !self.version().is_empty(),
+            Tool::Libtorrent | Tool::NpmTracker | Tool::NpmDht | Tool::Browser | Tool::TransmissionRpc => {
+                !self.version().is_empty()
+            }
+            Tool::TransmissionPage => Path::new(TRANSMISSION_PAGE).join("javascript/main.js").is_file(),
             Tool::Fuse => {
                 let library = Command::new("python3").args(["-c", "import fuse"]).output();
                 Path::new("/dev/fuse").exists() && library.is_ok_and(|output| output.status.success())
@@ -113,24 +137,34 @@ impl Tool {
             // The first line has the name and the version.
             Tool::Miniupnpd => Command::new("miniupnpd"),
             Tool::TransmissionCreate => return Tool::Transmission.version(),
-            Tool::Libtorrent => Command::new("python3"),
+            Tool::Libtorrent | Tool::TransmissionRpc => Command::new("python3"),
+            Tool::Tremc => Command::new("tremcf"),
             Tool::NpmTracker => npm_tracker(),
             Tool::NpmDht => npm_dht(),
+            Tool::Browser => browser(),
+            Tool::Flood => Command::new("flood"),
             Tool::Aquatic | Tool::AquaticLoadTest => return String::new(),
-            Tool::Microsocks | Tool::Dante | Tool::Nft | Tool::Openssl => return String::new(),
+            Tool::TransmissionPage | Tool::Microsocks | Tool::Dante | Tool::Nft | Tool::Openssl => {
+                return String::new();
+            }
             Tool::Mktorrent | Tool::Opentracker | Tool::Strace | Tool::Tmux | Tool::Fuse | Tool::Wrk | Tool::Nginx => {
                 return String::new();
             }
         };
         match self {
             Tool::Libtorrent => command.args(["-c", "import libtorrent; print('libtorrent', libtorrent.__version__)"]),
-            Tool::NpmTracker | Tool::NpmDht => command.arg("version"),
+            Tool::TransmissionRpc => {
+                command.args(["-c", "import transmission_rpc, importlib.metadata as m; print('transmission-rpc', m.version('transmission-rpc'))"])
+            }
+            Tool::NpmTracker | Tool::NpmDht | Tool::Browser => command.arg("version"),
             Tool::Rtorrent => command.arg("-h"),
             Tool::Tinyproxy => command.arg("-v"),
             _ => command.arg("--version"),
         };
         let Ok(output) = command.output() else { return String::new() };
-        if !output.status.success() && matches!(self, Tool::Libtorrent | Tool::NpmTracker | Tool::NpmDht) {
+        let is_script =
+            matches!(self, Tool::Libtorrent | Tool::NpmTracker | Tool::NpmDht | Tool::Browser | Tool::TransmissionRpc);
+        if is_script && !output.status.success() {
             return String::new();
         }
         // transmission prints it on standard error.
@@ -147,6 +181,11 @@ pub fn npm_tracker() -> Command {
 /// node with the script that uses npm's bittorrent-dht. Arguments say what it does.
 pub fn npm_dht() -> Command {
     node("npm_dht.js")
+}
+
+/// node with the script that drives Chromium.
+pub fn browser() -> Command {
+    node("browser.js")
 }
 
 fn node(script: &str) -> Command {

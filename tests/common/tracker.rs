@@ -93,6 +93,12 @@ impl Tracker {
         self.announces(info_hash).into_iter().filter(|announce| announce.port == port).collect()
     }
 
+    /// How many announces have come so far.
+    #[allow(dead_code)] // Only the bench counts them.
+    pub fn count(&self) -> usize {
+        self.state().announces.len()
+    }
+
     /// How many peers of `info_hash` lack nothing.
     pub fn seeds(&self, info_hash: &[u8; 20]) -> usize {
         let state = self.state();

@@ -53,6 +53,14 @@ pub fn in_a_lan(plan: &Plan) -> Command {
     daemon(plan, settings)
 }
 
+/// The command line of a transmission that has places for so many active torrents.
+#[allow(dead_code)] // Only the bench has many torrents.
+pub fn with_places(plan: &Plan, places: usize) -> Command {
+    let mut settings = settings(plan);
+    settings["download-queue-size"] = places.into();
+    daemon(plan, settings)
+}
+
 fn settings(plan: &Plan) -> Value {
     let encryption = match plan.encryption {
         None | Some(Encryption::Never) => 0,
@@ -102,11 +110,16 @@ pub fn from_pex(rpc: SocketAddr) -> u64 {
 
 /// The arguments of its answer, if it answers with success. (Our own daemon answers as it does.)
 pub fn ask(rpc: SocketAddr, method: &str, arguments: &Value) -> Option<Value> {
+    let answer = answer(rpc, method, arguments)?;
+    (answer["result"] == "success").then(|| answer["arguments"].clone())
+}
+
+/// The whole answer.
+pub fn answer(rpc: SocketAddr, method: &str, arguments: &Value) -> Option<Value> {
     let question = json!({ "method": method, "arguments": arguments }).to_string();
     // The first answer is a refusal with the token of the session.
     let refusal = request(rpc, "/transmission/rpc", "", Some(&question)).ok()?;
     let token = format!("X-Transmission-Session-Id: {}\r\n", refusal.header("X-Transmission-Session-Id")?);
     let answer = request(rpc, "/transmission/rpc", &token, Some(&question)).ok()?;
-    let answer: Value = serde_json::from_slice(&answer.body).ok()?;
-    (answer["result"] == "success").then(|| answer["arguments"].clone())
+    serde_json::from_slice(&answer.body).ok()
 }

@@ -1,17 +1,19 @@
 //! Stories of the daemon: unchanged programs by other people control it, as they control transmission.
 
 use crate::common::content::Content;
-use crate::common::daemon::{Daemon, command};
+use crate::common::daemon::{Daemon, base64, command};
 use crate::common::folder::Folder;
 use crate::common::process::Process;
 use crate::common::swarmlet::program;
 use crate::common::tools::{Tool, here};
+use crate::common::transmission::answer;
 use crate::common::wait::{PATIENCE, wait_until};
 use rustix::process::Signal;
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
+use std::thread;
 
 const SIZE: usize = 1 << 20;
 
@@ -191,4 +193,42 @@ fn content_goes_only_below_the_folder_and_rpc_is_not_open_to_all() {
         assert!(process.stderr().contains("name another folder with --state"), "{}", process.stderr());
     }
     assert!(!daemon.dir.join("state").exists());
+}
+
+/// A list that is too long for the daemon's loop is written by a helper. Few programs may wait for it.
+#[test]
+fn long_lists_are_whole_or_refused_while_others_are_answered() {
+    const FILES: usize = 2_500;
+    if !cfg!(feature = "daemon") {
+        return;
+    }
+    let folder = Folder::new();
+    let names: Vec<String> = (0..FILES).map(|number| format!("{number}")).collect();
+    let files: Vec<(&str, usize)> = names.iter().map(|name| (name.as_str(), 3)).collect();
+    let torrent = folder.make_of(&Content::folder("many", &files), "many");
+    let mut daemon = Daemon::start(folder.path(), &[]);
+    let metainfo = base64(&fs::read(&torrent.file).unwrap());
+    daemon.ask("torrent-add", &json!({ "metainfo": metainfo, "files-unwanted": [1] }));
+    daemon.wait_for("status", &json!(4));
+    let asked = json!({ "ids": "recently-active", "fields": ["files", "wanted", "hashString"] });
+    let programs: Vec<_> = (0..40)
+        .map(|_| {
+            let (rpc, asked) = (daemon.rpc, asked.clone());
+            thread::spawn(move || answer(rpc, "torrent-get", &asked))
+        })
+        .collect();
+    let answers = programs.into_iter().map(|program| program.join().unwrap().expect("each is answered"));
+    let (good, refused): (Vec<_>, Vec<_>) = answers.partition(|answer| answer["result"] == "success");
+    assert!(!good.is_empty());
+    for answer in good {
+        assert_eq!(answer["arguments"]["removed"], json!([]));
+        let torrents = answer["arguments"]["torrents"].as_array().unwrap();
+        assert_eq!(torrents.len(), 1);
+        let (files, wanted) = (torrents[0]["files"].as_array().unwrap(), torrents[0]["wanted"].as_array().unwrap());
+        assert_eq!((files.len(), wanted.len(), &wanted[..3]), (FILES, FILES, &[json!(1), json!(0), json!(1)][..]));
+        assert!(files.iter().all(|file| file["length"] == 3 && file["name"].as_str().unwrap().starts_with("many/")));
+    }
+    for answer in refused {
+        assert!(answer["result"].as_str().unwrap().starts_with("too many programs ask for long lists"), "{answer}");
+    }
 }

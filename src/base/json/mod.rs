@@ -86,6 +86,13 @@ pub fn string(text: &str) -> String {
 /// Appends a [JSON string](string).
 pub fn push_string(out: &mut String, text: &str) {
     out.push('"');
+    // Most texts are like this, and lists have thousands of them.
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+    if text.bytes().all(is_plain) {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     for character in text.chars() {
         match character {
             '"' => out.push_str("\\\""),

@@ -6,7 +6,7 @@ use super::choice::numbered;
 use super::command::{Part, Section};
 use super::typed::{self, WRONG_PORT};
 use crate::base::gzip::unpacked;
-use crate::base::path::for_terminal;
+use crate::base::path::{self, for_terminal};
 use crate::base::units;
 use crate::base::url;
 use crate::cli::exit::{Exit, Failure};
@@ -191,15 +191,8 @@ pub fn shared_path(one: &Metainfo, other: &Metainfo) -> Option<String> {
         return Some(one.name.clone());
     }
     let theirs: BTreeSet<Cow<str>> = numbered(other).map(|(_, file)| file.inside()).collect();
-    let is_shared = |path: &str| {
-        let folder = format!("{path}/");
-        let next = theirs.range(Cow::Borrowed(folder.as_str())..).next();
-        let mut above = path.match_indices('/').map(|(end, _)| &path[..end]);
-        theirs.contains(path)
-            || next.is_some_and(|next| next.starts_with(&folder))
-            || above.any(|it| theirs.contains(it))
-    };
-    numbered(one).find(|(_, file)| is_shared(&file.inside())).map(|(_, file)| file.path())
+    let shared = path::first_shared(numbered(one).map(|(_, file)| file.inside()), &theirs)?;
+    Some(format!("{}/{shared}", one.name))
 }
 
 fn same_path(a: &OsStr, b: &OsStr, path: &str) -> Failure {

@@ -130,7 +130,7 @@ pub fn run_all(
     let watcher = Watcher::start(watched.folder, watched.blocklist, work.plan)?;
     let person = Person::listen(view.is_live(), watcher.can_rescan)?;
     let mut run = Run {
-        session: Session::new(engine.port),
+        session: Session::new(engine.port()),
         engine,
         view,
         person,

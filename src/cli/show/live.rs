@@ -200,10 +200,7 @@ impl Screen {
                     Some(why) => {
                         rows.extend(reason(&why, room).into_iter().map(|text| plain(format!("  {text}"), room)))
                     }
-                    None => {
-                        let paused = entry.running().is_some_and(|status| status.paused);
-                        rows.extend(peers::draw(peers, paused, room, room.rows.saturating_sub(rows.len())));
-                    }
+                    None => rows.extend(peers::draw(peers, room, room.rows.saturating_sub(rows.len()))),
                 }
                 rows.truncate(room.rows);
                 rows

@@ -36,22 +36,21 @@ const WIDE: usize = 74;
 /// With at least this many, a row has the progress and the download rate; otherwise only the address and the flags.
 const NARROW: usize = 36;
 
-/// At most `room` rows: one for each peer, and one with the number of the others. A paused torrent neither requests nor
-/// sends, so it has no flags except how each peer is connected and where it is from.
-pub fn draw(peers: &[PeerStatus], paused: bool, look: Look, room: usize) -> Vec<Row> {
+/// At most `room` rows: one for each peer, and one with the number of the others.
+pub fn draw(peers: &[PeerStatus], look: Look, room: usize) -> Vec<Row> {
     if peers.is_empty() {
         return vec![plain("  no peers".into(), look)];
     }
     let most = if peers.len() <= room { room } else { room.saturating_sub(1) };
-    let mut rows: Vec<Row> = peers.iter().take(most).map(|peer| plain(row(peer, paused, look), look)).collect();
+    let mut rows: Vec<Row> = peers.iter().take(most).map(|peer| plain(row(peer, look), look)).collect();
     if peers.len() > most {
         rows.push(plain(format!("  ... and {} more", peers.len() - most), look));
     }
     rows
 }
 
-fn row(peer: &PeerStatus, paused: bool, look: Look) -> String {
-    let flags = flags(peer, paused);
+fn row(peer: &PeerStatus, look: Look) -> String {
+    let flags = flags(peer);
     let percent = format!("{} %", peer.per_mille / 10);
     let down = if peer.down_rate > 0 { rate(peer.down_rate) } else { String::new() };
     let up = if peer.up_rate > 0 { rate(peer.up_rate) } else { String::new() };
@@ -76,7 +75,7 @@ fn row(peer: &PeerStatus, paused: bool, look: Look) -> String {
     format!("  {addr}  {client}  {flags:<FLAG_COLUMNS$}  {percent:>PERCENT$}  {down:>RATE$}  {up:>RATE$}")
 }
 
-fn flags(peer: &PeerStatus, paused: bool) -> String {
+fn flags(peer: &PeerStatus) -> String {
     let down = match (peer.we_are_interested, peer.chokes_us) {
         (true, false) => "D",
         (true, true) => "d",
@@ -102,10 +101,7 @@ fn flags(peer: &PeerStatus, paused: bool) -> String {
         Cover::Handshake => "e",
         Cover::Rc4 => "E",
     };
-    match paused {
-        true => [cover, source].concat(),
-        false => [down, up, if peer.snubbed { "S" } else { "" }, cover, source].concat(),
-    }
+    [down, up, if peer.snubbed { "S" } else { "" }, cover, source].concat()
 }
 
 #[cfg(test)]
@@ -117,7 +113,7 @@ mod tests {
     #[test]
     fn a_peer_is_a_row_at_80_columns_and_at_40() {
         let look = |columns| Look { columns, rows: 23, utf8: true };
-        let row = |addr: &str, columns| draw(&[peer(addr)], false, look(columns), 9)[0].text.clone();
+        let row = |addr: &str, columns| draw(&[peer(addr)], look(columns), 9)[0].text.clone();
         assert_eq!(row("10.0.0.1:6881", 79), "  10.0.0.1:6881        Transmission 4.0.6  DuI     62 %  5.21 MiB/s");
         assert_eq!(row("10.0.0.1:6881", 39), "  10.0.0.1:6881   DuI   62 % 5.21 MiB/s");
         assert_eq!(row("10.0.0.1:6881", 20), "  10.0.0.1:6881  DuI");
@@ -129,7 +125,7 @@ mod tests {
         let look = Look { columns: 79, rows: 23, utf8: true };
         let mut it = peer("0.0.0.0:0");
         (it.web_host, it.source, it.is_interested) = (Some("mirror.example:8080".into()), Source::WebSeed, false);
-        let row = draw(&[it], false, look, 9)[0].text.clone();
+        let row = draw(&[it], look, 9)[0].text.clone();
         assert_eq!(row, "  mirror.example:8080  web seed            DW      62 %  5.21 MiB/s");
     }
 
@@ -137,25 +133,24 @@ mod tests {
     fn peers_without_room_are_counted() {
         let look = Look { columns: 79, rows: 23, utf8: false };
         let peers: Vec<PeerStatus> = (0..5).map(|_| peer("10.0.0.1:1")).collect();
-        let rows = draw(&peers, false, look, 3);
+        let rows = draw(&peers, look, 3);
         assert_eq!((rows.len(), rows[2].text.as_str()), (3, "  ... and 3 more"));
-        assert_eq!(draw(&peers, false, look, 5).len(), 5);
-        assert_eq!(draw(&[], false, look, 3)[0].text, "  no peers");
+        assert_eq!(draw(&peers, look, 5).len(), 5);
+        assert_eq!(draw(&[], look, 3)[0].text, "  no peers");
     }
 
     #[test]
     fn flags_show_interest_and_choking() {
         let mut it = peer("10.0.0.1:1");
         (it.snubbed, it.we_choke, it.source) = (true, false, Source::Tracker);
-        assert_eq!(flags(&it, false), "DUST");
-        assert_eq!(flags(&it, true), "T", "a paused torrent does nothing with its peers");
+        assert_eq!(flags(&it), "DUST");
         (it.we_are_interested, it.is_interested, it.snubbed) = (false, false, false);
-        assert_eq!(flags(&it, false), "KT");
+        assert_eq!(flags(&it), "KT");
         it.chokes_us = true;
-        assert_eq!(flags(&it, false), "T");
+        assert_eq!(flags(&it), "T");
         it.cover = Cover::Rc4;
-        assert_eq!([flags(&it, false), flags(&it, true)], ["ET", "ET"]);
+        assert_eq!(flags(&it), "ET");
         it.cover = Cover::Handshake;
-        assert_eq!(flags(&it, false), "eT");
+        assert_eq!(flags(&it), "eT");
     }
 }

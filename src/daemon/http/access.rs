@@ -56,10 +56,15 @@ impl Access {
     /// Whether we may be called so. `host` is a name or an address, and maybe a port.
     pub fn allows_host(&self, host: &str) -> bool {
         let Some(names) = self.names.as_ref().filter(|_| self.login.is_none()) else { return true };
-        let name = match host.strip_prefix('[') {
-            Some(address) => address.split_once(']').map_or("", |(address, _)| address),
-            None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+        let (name, port) = match host.strip_prefix('[') {
+            Some(address) => address.split_once(']').unwrap_or(("", "")),
+            None => host.split_at(host.find(':').unwrap_or(host.len())),
         };
+        if !port.is_empty()
+            && !port.strip_prefix(':').is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
+        {
+            return false;
+        }
         let name = name.to_ascii_lowercase();
         let is_address = name.parse::<IpAddr>().is_ok();
         is_address
@@ -69,10 +74,11 @@ impl Access {
 }
 
 /// Whether settings that let other machines in are closed enough: RPC listens on this machine alone, needs a password,
-/// or has a whitelist. A pattern without any digit, such as `*.*.*.*`, keeps nobody out.
+/// or has a whitelist. A pattern that does not begin as an address does, such as `*.*.*.*`, keeps nobody out.
 pub fn is_guarded(settings: &Settings) -> bool {
     let is_here = settings.rpc_bind_address.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback());
     let mut items = settings.rpc_whitelist.split([',', ' ']).filter(|item| !item.is_empty());
-    let is_listed = settings.rpc_whitelist_enabled && items.all(|item| item.chars().any(|c| c.is_ascii_hexdigit()));
+    let is_listed = settings.rpc_whitelist_enabled
+        && items.all(|item| item.starts_with(|c: char| c == ':' || c.is_ascii_hexdigit()));
     is_here || settings.rpc_authentication_required || is_listed
 }

@@ -24,6 +24,7 @@ pub fn answer(folder: Option<&Folder>, request: &Request, path: &str) -> Answer 
         headers: "X-Content-Type-Options: nosniff\r\nX-Frame-Options: SAMEORIGIN\r\nCache-Control: max-age=3600\r\n"
             .into(),
         body: Body::File(file, length),
+        taken: None,
     }
 }
 

@@ -1,3 +1,5 @@
+mod attacks;
+
 use super::access::is_guarded;
 use super::login::{Login, is_hash, salted};
 use super::*;
@@ -17,18 +19,19 @@ fn serve(settings: &Settings, web_home: Option<Folder>) -> (u16, Arc<Door>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     server::start(vec![listener], &service(&door), Bounds { connections: 64, body: MOST_BODY }).unwrap();
-    thread::spawn(move || run(&receiver));
+    let answers = door.answers.clone();
+    thread::spawn(move || run(&receiver, &answers));
     (port, door)
 }
 
-fn run(asks: &Receiver<Ask>) {
+fn run(asks: &Receiver<Ask>, answers: &Bodies) {
     for ask in asks {
         match ask {
             Ask::Rpc(mut conversation, promise) => {
                 while conversation.next_call().is_some() {
                     conversation.answer(|_, _| Ok(()));
                 }
-                promise.keep(rpc_answer(conversation.finish()));
+                promise.keep(rpc_answer(conversation.finish(), answers));
             }
             Ask::Metrics(promise) => promise.keep(Answer::words("200 OK", "figures")),
             Ask::Health(promise) => promise.keep(Answer::words("200 OK", "ok")),
@@ -105,7 +108,7 @@ fn one_connection_carries_many_requests() {
     stream.read_exact(&mut buffer).unwrap();
     assert_eq!(&buffer, b"HTTP/1.1 409");
     stream.write_all((after.to_string() + &post(&session) + &post(&session)).as_bytes()).unwrap();
-    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    stream.write_all(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
     let mut rest = String::new();
     stream.read_to_string(&mut rest).unwrap();
     assert_eq!(rest.matches("HTTP/1.1 200 OK").count(), 2, "{rest}");
@@ -127,6 +130,31 @@ fn a_long_body_arrives_whole_and_only_from_those_who_may_send_it() {
     assert_eq!(huge(&session), "413");
     let head = format!("POST {RPC} HTTP/1.1\r\nHost: localhost:9091\r\nContent-Length: 30000000\r\n\r\n");
     assert_eq!(status(&exchange(port, head.as_bytes())), "409");
+}
+
+#[test]
+fn long_answers_arrive_whole_and_in_order() {
+    let home = tempfile::tempdir().unwrap();
+    let long = "long ".repeat(25_000);
+    fs::write(home.path().join("long"), &long).unwrap();
+    fs::write(home.path().join("empty"), "").unwrap();
+    let (port, door) = serve(&Settings::default(), Some(Folder::open(home.path()).unwrap()));
+    let tag = "t".repeat(60_000);
+    let call = format!("{{\"method\":\"session-stats\",\"tag\":\"{tag}\"}}");
+    let (session, length) = (door.session_id(), call.len());
+    let post = format!(
+        "POST {RPC} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\nX-Transmission-Session-Id: {session}\r\n\r\n{call}"
+    );
+    let get =
+        |name: &str, more: &str| format!("GET /transmission/web/{name} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n");
+    let rest = get("nothing", "Connection: close\r\n");
+    let all = [post.clone(), get("long", ""), get("empty", ""), post, rest];
+    let answers = exchange(port, all.concat().as_bytes());
+    let found: Vec<&str> = answers.split("HTTP/1.1 ").skip(1).collect();
+    assert_eq!(found.len(), 5, "{} bytes", answers.len());
+    assert!(found[0].ends_with(&format!("{tag}\"}}")) && found[3].ends_with(&format!("{tag}\"}}")));
+    assert!(found[1].ends_with(&format!("\r\n\r\n{long}")) && found[2].ends_with("\r\n\r\n"));
+    assert!(found[4].starts_with("404"));
 }
 
 #[test]
@@ -161,6 +189,9 @@ fn the_name_of_the_host_is_checked_unless_there_is_a_password() {
     let (port, door) = serve(&settings, None);
     let headers = format!("Host: evil.example\r\nX-Transmission-Session-Id: {}\r\n", door.session_id());
     assert_eq!(status(&ask(port, "POST", RPC, &headers, CALL)), "421");
+    for (path, expected) in [("/metrics", "421"), ("/transmission/web/", "421"), ("/healthz", "200")] {
+        assert_eq!(status(&ask(port, "GET", path, &headers, "")), expected, "{path}");
+    }
     (settings.rpc_authentication_required, settings.rpc_password) = (true, "p".into());
     assert!(Access::new(&settings).unwrap().allows_host("evil.example"));
 }

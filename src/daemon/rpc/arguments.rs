@@ -80,7 +80,7 @@ impl<'a> Arguments<'a> {
         Ok(self.number(name, 0, i64::from(u32::MAX))?.map(|count| count as u64))
     }
 
-    /// A number that is not negative.
+    /// A number that is not negative, and not larger than a count.
     pub fn real(&self, name: &str) -> Result<Option<f64>, Failure> {
         self.typed(name, "a number that is not negative", |value| {
             match value {
@@ -88,7 +88,7 @@ impl<'a> Arguments<'a> {
                 Value::Real(number) => Some(*number),
                 _ => None,
             }
-            .filter(|number| *number >= 0.0)
+            .filter(|number| (0.0..=f64::from(u32::MAX)).contains(number))
         })
     }
 

@@ -7,6 +7,7 @@ use super::adding::AddTorrent;
 use super::arguments::{Arguments, whole};
 use super::changing::ChangeTorrents;
 use super::field::{Field, fields};
+use super::fixed;
 use super::{Failure, Kind};
 use crate::base::hex::from_hex;
 use crate::base::json::read::Value;
@@ -72,14 +73,12 @@ pub enum Call {
     SessionClose,
     /// How much space a folder has. [`session::write_space`](super::session::write_space) answers.
     FreeSpace(String),
-    /// Whether peers can reach our port. [`session::write_port`](super::session::write_port) answers.
-    PortTest,
+    /// Whether peers can reach our port, by this protocol or by either. [`session::write_port`] answers.
+    PortTest(Option<Protocol>),
     /// The blocklist is fetched. [`session::write_blocklist`](super::session::write_blocklist) answers.
     BlocklistUpdate,
     /// The bandwidth groups. (There are none: [`session::write_groups`](super::session::write_groups).)
     GroupGet,
-    /// Changes a bandwidth group. It is accepted and ignored.
-    GroupSet,
 }
 
 /// Which torrents are meant.
@@ -118,6 +117,40 @@ impl GetTorrents {
     pub fn needs_details(&self) -> bool {
         self.fields.iter().any(|(_, field)| field.is_detail())
     }
+
+    /// What is asked of each file.
+    pub fn of_files(&self) -> OfFiles {
+        match self.fields.iter().map(|(_, field)| field.least_of_file()).max() {
+            Some(least) if least >= Field::Files.least_of_file() => OfFiles::Names,
+            Some(1..) => OfFiles::Figures,
+            _ => OfFiles::Nothing,
+        }
+    }
+
+    /// The least number of bytes that the answer has for each file.
+    pub fn least_of_file(&self) -> usize {
+        self.fields.iter().map(|(_, field)| field.least_of_file()).sum()
+    }
+}
+
+/// What is asked of each file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OfFiles {
+    /// Nothing.
+    Nothing,
+    /// Its figures.
+    Figures,
+    /// Its name, too.
+    Names,
+}
+
+/// A protocol by which peers may reach us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
 }
 
 /// Where torrents go in the queue.
@@ -142,7 +175,20 @@ enum Owned {
     Flag(bool),
     Number(f64),
     Text(String),
+    Texts(Vec<String>),
     Other,
+}
+
+impl Owned {
+    /// Whether it is what a setting that can't be changed is.
+    fn is(&self, value: fixed::Value) -> bool {
+        match (self, value) {
+            (Owned::Flag(flag), fixed::Value::Flag(other)) => *flag == other,
+            (Owned::Number(number), fixed::Value::Number(other)) => *number == f64::from(other),
+            (Owned::Texts(texts), fixed::Value::One(text)) => *texts == [text],
+            _ => false,
+        }
+    }
 }
 
 impl Changes {
@@ -152,20 +198,24 @@ impl Changes {
             Value::Whole(number) => Owned::Number(*number as f64),
             Value::Real(number) => Owned::Number(*number),
             Value::Text(text) => Owned::Text(text.to_string()),
-            Value::Null | Value::List(_) | Value::Object(_) => Owned::Other,
+            Value::List(list) => Owned::Texts(list.iter().filter_map(Value::text).map(String::from).collect()),
+            Value::Null | Value::Object(_) => Owned::Other,
         };
-        Changes(arguments.pairs().map(|(name, value)| (name.into(), owned(value))).collect())
+        // tremc writes null beside the flag that a limit does not hold.
+        let given = arguments.pairs().filter(|(_, value)| **value != Value::Null);
+        Changes(given.map(|(name, value)| (name.into(), owned(value))).collect())
     }
 
     /// `before` with the changes. All are good, or none is made. Names that are not known are ignored.
     pub fn applied(&self, before: &Settings) -> Result<Settings, Failure> {
         let mut after = before.clone();
         for (name, value) in &self.0 {
+            fixed::check(name, |only| value.is(only)).map_err(Failure::params)?;
             let given = match value {
                 Owned::Flag(flag) => Given::Flag(*flag),
                 Owned::Number(number) => Given::Number(*number),
                 Owned::Text(text) => Given::Text(text),
-                Owned::Other => Given::Other,
+                Owned::Texts(_) | Owned::Other => Given::Other,
             };
             after.set(name, &given, Source::Rpc).map_err(Failure::params)?;
         }
@@ -237,10 +287,15 @@ pub fn read(method: &str, arguments: Option<&Value>) -> Result<Call, Failure> {
             }
             Call::FreeSpace(path.into())
         }
-        "port_test" => Call::PortTest,
+        "port_test" => Call::PortTest(match arguments.text("ip_protocol")? {
+            None => None,
+            Some("ipv4") => Some(Protocol::V4),
+            Some("ipv6") => Some(Protocol::V6),
+            Some(_) => return Err(Failure::params("ip_protocol: expected ipv4 or ipv6")),
+        }),
         "blocklist_update" => Call::BlocklistUpdate,
         "group_get" => Call::GroupGet,
-        "group_set" => Call::GroupSet,
+        "group_set" => return Err(Failure::no_groups()),
         _ => return Err(Failure::new(Kind::Method, "method name not recognized")),
     })
 }

@@ -11,6 +11,8 @@ use crate::daemon::record::{Mode, TrackerRecord, Wishes};
 const MOST_LABELS: usize = 100;
 /// Most trackers of a torrent.
 const MOST_TRACKERS: usize = 1000;
+/// Longest URL of a tracker, in bytes. (The engine's own limit is not smaller.)
+const LONGEST_URL: usize = 2000;
 
 /// What a program changes about torrents. `None`: it stays.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -42,7 +44,6 @@ struct WishChange {
     seed_idle_limit: Option<u64>,
     seed_idle_mode: Option<Mode>,
     sequential_download: Option<bool>,
-    group: Option<String>,
 }
 
 impl ChangeTorrents {
@@ -66,8 +67,10 @@ impl ChangeTorrents {
             seed_idle_limit: arguments.count("seed_idle_limit")?,
             seed_idle_mode: mode("seed_idle_mode")?,
             sequential_download: arguments.flag("sequential_download")?,
-            group: arguments.text("group")?.map(String::from),
         };
+        if arguments.text("group")?.is_some_and(|group| !group.is_empty()) {
+            return Err(Failure::no_groups());
+        }
         let location = arguments.text("location")?.map(String::from);
         if location.as_ref().is_some_and(|location| !location.starts_with('/')) {
             return Err(Failure::new(Kind::PathNotAbsolute, "new location path is not absolute"));
@@ -107,7 +110,6 @@ impl ChangeTorrents {
         put(&mut wishes.seed_idle_limit, change.seed_idle_limit);
         put(&mut wishes.seed_idle_mode, change.seed_idle_mode);
         put(&mut wishes.sequential_download, change.sequential_download);
-        put(&mut wishes.group, change.group);
     }
 }
 
@@ -263,6 +265,7 @@ pub fn read_tiers(text: &str) -> Result<Vec<Vec<String>>, Failure> {
 fn is_announce(url: &str) -> bool {
     let begins = |scheme: &str| url.get(..scheme.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(scheme));
     ["http://", "https://", "udp://"].into_iter().any(begins)
+        && url.len() <= LONGEST_URL
         && !url.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 

@@ -7,8 +7,21 @@ use super::pairs::{Dialect, Pairs, Style, push_flag, push_list, push_number, pus
 use crate::base::hex::to_base64;
 use crate::base::json::push_string;
 use crate::base::url;
-use crate::daemon::record::{Details, FileDetail, PeerDetail, Sources, TrackerRecord};
+use crate::daemon::record::{Details, FileDetail, PeerDetail, Record, Sources, TrackerRecord};
+use crate::proto::magnet::Magnet;
 use core::net::IpAddr;
+
+/// The link to a torrent whose description is known.
+pub fn link(record: &Record) -> Magnet {
+    Magnet {
+        info_hash: record.about.hash,
+        info_hash_v2: record.about.hash_v2.as_deref().copied(),
+        name: Some(record.about.name.clone()),
+        trackers: record.trackers.iter().map(|tracker| tracker.announce.clone()).collect(),
+        web_seeds: record.about.web_seeds.clone(),
+        ..Magnet::default()
+    }
+}
 
 /// Writes a list of objects.
 fn push_objects<T>(out: &mut String, dialect: Dialect, items: &[T], push: impl Fn(&mut Pairs, &T)) {
@@ -200,7 +213,7 @@ pub fn push_tracker_stats(out: &mut String, dialect: Dialect, trackers: &[Tracke
         pairs.flag("is_backup", tracker.is_backup);
         pairs.size("last_announce_peer_count", tracker.peers.into());
         pairs.text("last_announce_result", if tracker.succeeded { "Success" } else { &tracker.result });
-        pairs.number("last_announce_start_time", tracker.last_announce);
+        pairs.number("last_announce_start_time", tracker.asked);
         pairs.flag("last_announce_succeeded", tracker.succeeded);
         pairs.number("last_announce_time", tracker.last_announce);
         pairs.flag("last_announce_timed_out", false);

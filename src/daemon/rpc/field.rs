@@ -181,6 +181,23 @@ impl Field {
         Some(NAMES[at].1)
     }
 
+    /// The least number of bytes that the value has for each file of a torrent.
+    pub fn least_of_file(self) -> usize {
+        match self {
+            // {"beginPiece":0,"bytesCompleted":0,"endPiece":1,"length":0,"name":""}
+            Field::Files => 69,
+            // {"bytesCompleted":0,"priority":0,"wanted":true}
+            Field::FileStats => 47,
+            Field::BytesCompleted | Field::Priorities | Field::Wanted => 2,
+            _ => 0,
+        }
+    }
+
+    /// Whether the time that has passed counts for it.
+    pub fn is_counted(self) -> bool {
+        matches!(self, Field::SecondsDownloading | Field::SecondsSeeding)
+    }
+
     /// Whether the engine must be asked for it.
     pub fn is_detail(self) -> bool {
         matches!(

@@ -10,7 +10,7 @@
 //! | text to calls, answers to text | [`conversation`] |
 //! | arguments of a call | [`arguments`], [`call`], [`adding`], [`changing`] |
 //! | `torrent-get` | [`field`], [`torrents`], [`details`] |
-//! | the settings and sums of the session | [`session`] |
+//! | the settings and sums of the session | [`session`], [`fixed`] |
 //! | the keys of an object in either dialect | [`pairs`] |
 
 pub mod adding;
@@ -20,6 +20,7 @@ pub mod changing;
 pub mod conversation;
 pub mod details;
 pub mod field;
+pub mod fixed;
 pub mod pairs;
 pub mod session;
 #[cfg(test)]
@@ -103,6 +104,11 @@ impl Failure {
     /// A failure of this kind.
     pub fn new(kind: Kind, text: impl Into<String>) -> Failure {
         Failure { kind, text: text.into() }
+    }
+
+    /// Nothing is done with bandwidth groups.
+    fn no_groups() -> Failure {
+        Failure::new(Kind::Internal, "swarmlet has no bandwidth groups: limit each torrent, or all of them together")
     }
 
     /// An argument is wrong.

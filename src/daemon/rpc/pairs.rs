@@ -116,8 +116,8 @@ pub fn push_flag(out: &mut String, flag: bool) {
 /// Appends a number with at most four digits behind the point, as transmission does. JSON has no infinity: it becomes
 /// 0.
 pub fn push_real(out: &mut String, real: f64) {
-    let rounded = if real.is_finite() { (real * 10_000.0).round() / 10_000.0 } else { 0.0 };
-    let _ = write!(out, "{rounded}");
+    let rounded = (real * 10_000.0).round() / 10_000.0;
+    let _ = write!(out, "{}", if rounded.is_finite() { rounded } else { 0.0 });
 }
 
 /// Appends the items of a list, separated; the caller writes the brackets.

@@ -2,6 +2,8 @@
 //!
 //! Floor 4. Pure.
 
+use super::call::Protocol;
+use super::fixed::{FIXED, Fixed, Value};
 use super::pairs::{Dialect, Pairs, Style, push_flag, push_list, push_number, push_real, push_size};
 use crate::base::json::push_string;
 use crate::daemon::settings::table::{Place, TABLE, snake};
@@ -61,18 +63,21 @@ pub fn write_settings(
     if is_asked("blocklist_size") {
         pairs.size("blocklist_size", session.blocklist_size);
     }
-    if is_asked("cache_size_mib") || is_asked("cache_size_mb") {
-        // We have no such cache. Programs show the number, so there must be one.
-        push_number(pairs.key_as("cache_size_mib", "cache-size-mb"), 4);
+    for Fixed { name, old_name, value, .. } in &FIXED {
+        if is_asked(name) || is_asked(&snake(old_name)) {
+            let out = pairs.key_as(name, old_name);
+            match value {
+                Value::Flag(flag) => push_flag(out, *flag),
+                Value::Number(number) => push_number(out, (*number).into()),
+                Value::One(text) => out.push_str(&format!("[\"{text}\"]")),
+            }
+        }
     }
     if is_asked("config_dir") {
         pairs.text("config_dir", &session.config_dir);
     }
     if is_asked("download_dir_free_space") {
         pairs.number("download_dir_free_space", session.free_space.map_or(-1, |space| space as i64));
-    }
-    if is_asked("preferred_transports") && dialect == Dialect::JsonRpc {
-        pairs.key("preferred_transports").push_str("[\"tcp\"]");
     }
     if is_asked("rpc_version") {
         pairs.number("rpc_version", rpc_version);
@@ -86,16 +91,10 @@ pub fn write_settings(
     if is_asked("session_id") {
         pairs.text("session_id", &session.session_id);
     }
-    if is_asked("tcp_enabled") {
-        pairs.flag("tcp_enabled", true);
-    }
     if is_asked("units") {
         pairs.key("units").push('{');
         push_units(pairs.out, dialect);
         pairs.out.push('}');
-    }
-    if is_asked("utp_enabled") {
-        pairs.flag("utp_enabled", false);
     }
     if is_asked("version") {
         pairs.text("version", VERSION);
@@ -188,9 +187,13 @@ pub fn write_space(out: &mut String, dialect: Dialect, path: &str, free: u64, wh
     push_size(pairs.key_as("total_size", "total_size"), whole);
 }
 
-/// Writes whether peers can reach our port.
-pub fn write_port(out: &mut String, dialect: Dialect, is_open: bool) {
-    Pairs::new(out, dialect, Style::Kebab).flag("port_is_open", is_open);
+/// Writes whether peers can reach our port, by the protocol that was asked for.
+pub fn write_port(out: &mut String, dialect: Dialect, protocol: Option<Protocol>, is_open: bool) {
+    let mut pairs = Pairs::new(out, dialect, Style::Kebab);
+    pairs.flag("port_is_open", is_open);
+    if let Some(protocol) = protocol {
+        pairs.text("ip_protocol", if protocol == Protocol::V4 { "ipv4" } else { "ipv6" });
+    }
 }
 
 /// Writes how many ranges the blocklist has.

@@ -195,6 +195,34 @@ fn torrent_get_answers_what_is_known_and_leaves_out_the_rest() {
 }
 
 #[test]
+fn the_link_of_a_torrent_follows_from_the_rest_or_is_the_one_by_which_it_was_added() {
+    let mut records = library();
+    let one = records.get_mut(1).unwrap();
+    let tracker = TrackerRecord { announce: "udp://a:1".into(), ..TrackerRecord::default() };
+    one.trackers = vec![tracker];
+    std::sync::Arc::make_mut(&mut one.about).torrent_file = Some(std::path::Path::new("/state/01.torrent").into());
+    let link = "magnet:?xt=urn:btih:02&x.pe=1.2.3.4:5";
+    std::sync::Arc::make_mut(&mut records.get_mut(2).unwrap().about).link = Some(link.into());
+    let asked = r#"{"ids":[1,2],"format":"table","fields":["magnetLink","torrentFile"]}"#;
+    let [answer, _] = get(asked, &records, &Details::default());
+    let first = format!(
+        r#"["magnet:?xt=urn:btih:{}&dn=torrent%20%221%22&tr=udp%3A%2F%2Fa%3A1","/state/01.torrent"],["{link}",""]"#,
+        InfoHash([1; 20])
+    );
+    assert!(answer.contains(&first), "{answer}");
+}
+
+#[test]
+fn what_depends_on_the_time_is_right_long_after_the_last_report() {
+    let mut records = library();
+    let one = records.get_mut(1).unwrap();
+    (one.state, one.dates.active, one.now.idle_stop) = (State::Seed, NOW - 1801, NOW + 40);
+    records.get_mut(2).unwrap().dates.added = NOW - 1800;
+    let [answer, _] = get(r#"{"format":"table","fields":["isStalled","etaIdle"]}"#, &records, &Details::default());
+    assert!(answer.contains("[true,40],[false,-1],[true,-1]"), "{answer}");
+}
+
+#[test]
 fn each_field_of_the_specification_is_answered() {
     let specification = "activity_date added_date availability bandwidth_priority bytes_completed comment corrupt_ever \
         creator date_created desired_available done_date download_dir downloaded_ever download_limit download_limited \

@@ -10,12 +10,14 @@ use super::field::Field;
 use super::pairs::{Dialect, Pairs, Style, push_flag, push_list, push_number, push_real, push_size};
 use super::{Failure, Kind};
 use crate::base::json::push_string;
-use crate::daemon::record::{Details, Mode, Record, State, Trouble};
+use crate::daemon::record::{Details, Record, State, Trouble};
 use crate::daemon::records::Records;
 use crate::daemon::settings::Settings;
 
 /// No end in sight, as `eta` has it.
 const ETA_UNKNOWN: i64 = -2;
+/// So many bytes more than the first torrent may the others have.
+const SPARE: usize = 32;
 /// There is nothing to wait for.
 const ETA_NONE: i64 = -1;
 
@@ -28,7 +30,7 @@ pub fn write(
     mut details: impl FnMut(&Record) -> Option<Details>,
     now: i64,
 ) -> Result<(), Failure> {
-    let needs_details = get.needs_details();
+    let (needs_details, least_of_file) = (get.needs_details(), get.least_of_file());
     if let Some(removed) = records.removed(&get.ids, now) {
         out.push_str("\"removed\":[");
         push_list(out, removed, |out, id| push_size(out, u64::from(id)));
@@ -42,8 +44,15 @@ pub fn write(
         out.push(']');
         is_first = false;
     }
-    for id in records.select(&get.ids, now) {
-        let Some(record) = records.get(id) else { continue };
+    let ids = records.select(&get.ids, now);
+    for (at, id) in ids.iter().enumerate() {
+        let Some(record) = records.get(*id) else { continue };
+        let begin = out.len();
+        // The engine is not even asked for a list that can't be sent.
+        let least = least_of_file.saturating_mul(record.about.file_count);
+        if begin.saturating_add(least) > MOST_ANSWER {
+            return Err(too_long());
+        }
         let details = if needs_details { details(record).unwrap_or_default() } else { Details::default() };
         if !is_first {
             out.push(',');
@@ -58,9 +67,13 @@ pub fn write(
                 out.push_str(name);
                 out.push_str("\":");
             }
-            push_field(out, dialect, *field, record, &details, settings);
+            push_field(out, dialect, *field, record, &details, (settings, now));
         });
         out.push(close);
+        if at == 0 {
+            // The others are about as long. A text that grows again and again leaves holes in the memory.
+            out.reserve((out.len() - begin + SPARE).saturating_mul(ids.len()).min(MOST_ANSWER));
+        }
         if out.len() > MOST_ANSWER {
             return Err(too_long());
         }
@@ -75,7 +88,7 @@ fn push_field(
     field: Field,
     record: &Record,
     details: &Details,
-    settings: &Settings,
+    (settings, moment): (&Settings, i64),
 ) {
     let Record { about, wishes, dates, totals, now, .. } = record;
     match field {
@@ -98,11 +111,12 @@ fn push_field(
         Field::Error => push_number(out, trouble(record).0),
         Field::ErrorString => push_string(out, trouble(record).1),
         Field::Eta => push_number(out, eta(record, settings)),
-        Field::EtaIdle => push_number(out, now.idle_left.map_or(ETA_NONE, |left| left as i64)),
+        Field::EtaIdle => push_number(out, if now.idle_stop > 0 { (now.idle_stop - moment).max(0) } else { ETA_NONE }),
         Field::FileCount => push_size(out, about.file_count as u64),
         Field::FileStats => details::push_file_stats(out, dialect, details),
         Field::Files => details::push_files(out, dialect, details),
-        Field::Group => push_string(out, &wishes.group),
+        // There are no bandwidth groups.
+        Field::Group => push_string(out, ""),
         Field::HashString => push_string(out, &about.hash.map(|hash| hash.to_string()).unwrap_or_default()),
         Field::HaveUnchecked => push_size(out, now.have_unchecked),
         Field::HaveValid => push_size(out, now.have_valid),
@@ -110,14 +124,17 @@ fn push_field(
         Field::Id => push_number(out, record.id.into()),
         Field::IsFinished => push_flag(out, record.is_finished),
         Field::IsPrivate => push_flag(out, about.is_private),
-        Field::IsStalled => push_flag(out, record.is_stalled),
+        Field::IsStalled => push_flag(out, is_stalled(record, settings, moment)),
         Field::Labels => {
             out.push('[');
             push_list(out, &record.labels, |out, label| push_string(out, label));
             out.push(']');
         }
         Field::LeftUntilDone => push_size(out, now.left),
-        Field::MagnetLink => push_string(out, &about.magnet_link),
+        Field::MagnetLink => match &about.link {
+            Some(link) => push_string(out, link),
+            None => push_string(out, &details::link(record).to_string()),
+        },
         Field::ManualAnnounceTime => push_number(out, -1),
         Field::MaxConnectedPeers | Field::PeerLimit => push_size(out, wishes.peer_limit),
         Field::MetadataPercentComplete => push_real(out, now.metadata),
@@ -148,7 +165,9 @@ fn push_field(
         Field::SizeWhenDone => push_size(out, now.size_when_done),
         Field::StartDate => push_number(out, dates.started),
         Field::Status => push_number(out, record.state as i64),
-        Field::TorrentFile => push_string(out, &about.torrent_file),
+        Field::TorrentFile => {
+            push_string(out, &about.torrent_file.as_ref().map_or("".into(), |path| path.to_string_lossy()));
+        }
         Field::TotalSize => push_size(out, about.total_size),
         Field::TrackerList => details::push_tracker_list(out, &record.trackers),
         Field::TrackerStats => details::push_tracker_stats(out, dialect, &record.trackers),
@@ -178,6 +197,14 @@ fn trouble(record: &Record) -> (i64, &str) {
     }
 }
 
+/// Whether it made no progress for so long that it does not count in its queue.
+fn is_stalled(record: &Record, settings: &Settings, now: i64) -> bool {
+    let works = matches!(record.state, State::Download | State::Seed);
+    let last = record.dates.active.max(record.dates.started).max(record.dates.added);
+    let patience = settings.queue_stalled_minutes.saturating_mul(60) as i64;
+    works && settings.queue_stalled_enabled && now - last > patience
+}
+
 /// Seconds until a download is complete, or until a seed has reached its ratio.
 fn eta(record: &Record, settings: &Settings) -> i64 {
     let at_rate = |bytes: u64, rate: u64| bytes.checked_div(rate).map_or(ETA_UNKNOWN, |seconds| seconds as i64);
@@ -185,12 +212,7 @@ fn eta(record: &Record, settings: &Settings) -> i64 {
     match record.state {
         State::Download => at_rate(now.left, now.down_rate),
         State::Seed => {
-            let limit = match wishes.seed_ratio_mode {
-                Mode::Global => settings.seed_ratio_limited.then_some(settings.seed_ratio_limit),
-                Mode::Single => Some(wishes.seed_ratio_limit),
-                Mode::Unlimited => None,
-            };
-            let goal = limit.map(|limit| (limit * now.size_when_done as f64) as u64);
+            let goal = wishes.ratio_limit(settings).map(|limit| (limit * now.have_valid as f64) as u64);
             goal.map_or(ETA_NONE, |goal| at_rate(goal.saturating_sub(totals.uploaded), now.up_rate))
         }
         State::Stopped | State::CheckWait | State::Check | State::DownloadWait | State::SeedWait => ETA_NONE,

@@ -108,7 +108,7 @@ pub const TABLE: [Row; 64] = [
     row("port_forwarding_enabled", Rpc::Change, |s| Place::Flag(&mut s.port_forwarding_enabled)),
     row("queue_stalled_enabled", Rpc::Change, |s| Place::Flag(&mut s.queue_stalled_enabled)),
     row("queue_stalled_minutes", Rpc::Change, |s| Place::Number(&mut s.queue_stalled_minutes, MOST)),
-    row("rename_partial_files", Rpc::Change, |s| Place::Flag(&mut s.rename_partial_files)),
+    row("rename_partial_files", Rpc::Show, |s| Place::Flag(&mut s.rename_partial_files)),
     row("rpc_authentication_required", Rpc::Hide, |s| Place::Flag(&mut s.rpc_authentication_required)),
     row("rpc_bind_address", Rpc::Hide, |s| Place::Text(&mut s.rpc_bind_address)),
     row("rpc_host_whitelist", Rpc::Hide, |s| Place::Text(&mut s.rpc_host_whitelist)),

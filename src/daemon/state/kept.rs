@@ -25,6 +25,10 @@ pub struct Kept {
     pub moving: Option<(Box<str>, bool)>,
     /// It is being removed with its content.
     pub is_leaving: bool,
+    /// Nobody knows where its content is, because its record was damaged. It does not start before somebody says it.
+    pub is_lost: bool,
+    /// It lacked something that is wanted. When it is complete, the program for complete torrents is started, once.
+    pub awaits_done: bool,
     /// Its announce URLs, if a person changed them.
     pub tiers: Option<Vec<Vec<String>>>,
 }

@@ -7,9 +7,11 @@
 //! * A file is written beside the old one and renamed over it, so after kill -9 it is the old one or the new one.
 //! * What a program was told is done was written before that. Figures, which change all the time, are written at most
 //!   once a minute, and only those of torrents whose figures changed: flash wears out.
-//! * A torrent whose `HASH.daemon` is damaged is not lost: its .torrent file is there. It is stopped, because nobody
-//!   knows what was wished for it.
-//! * Files are not synced, so a loss of power may cost the last seconds.
+//! * Files are not synced, so a loss of power may cost the last seconds, and damage the files that were written then.
+//!   So the version before each file stays beside it (`HASH.daemon.before`).
+//! * A damaged file is kept aside (`HASH.daemon.damaged`) and the version before it holds. If that is damaged too, the
+//!   [resume states](crate::storage::resume) may still say where the content is. The torrent is stopped, because nobody
+//!   knows what else was wished for it; if nobody knows the folder either, it does not start before somebody names it.
 
 pub mod kept;
 pub mod saved;
@@ -22,9 +24,11 @@ use crate::storage::resume::StateDir;
 use crate::sys::in_words;
 use kept::Kept;
 use rustix::fs::{FlockOperation, flock};
+use saved::unsealed;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -32,10 +36,16 @@ use std::sync::Arc;
 const END: &str = ".daemon";
 /// The file of the daemon's own.
 const SESSION: &str = "daemon.session";
+/// The end of the name of the version before a file.
+const BEFORE: &str = ".before";
+/// The end of the name under which a damaged file is kept.
+const DAMAGED: &str = ".damaged";
 /// The file by which only one daemon uses the folder.
 const LOCK: &str = "daemon.lock";
 /// The largest file that is read, in bytes: the names of 100,000 files, each renamed.
 const MOST_BYTES: u64 = 48 << 20;
+/// The bits of the mode that let the group and others in.
+const OTHERS: u32 = 0o077;
 
 /// The folder.
 pub struct State {
@@ -51,6 +61,16 @@ pub struct Found {
     pub hash: InfoHash,
     /// What is known of it. An error says why it can't be read.
     pub saved: Result<Box<(Record, Kept)>, String>,
+    /// Its file is damaged, so this is the version before.
+    pub is_older: bool,
+}
+
+/// The bytes of a file that has a digest.
+pub struct Whole {
+    /// All of it.
+    pub bytes: Vec<u8>,
+    /// The file is damaged or gone, so this is the version before.
+    pub is_older: bool,
 }
 
 impl State {
@@ -58,6 +78,9 @@ impl State {
     pub fn open(path: &Path) -> Result<State, String> {
         let failed = |error: io::Error| format!("can't keep the state in {}: {}", path.display(), in_words(&error));
         let dir = StateDir::open(path).map_err(failed)?;
+        if fs::metadata(path).map_err(failed)?.mode() & OTHERS != 0 {
+            log::warn!("{} may be read by others, and has passkeys: chmod 700 helps", path.display());
+        }
         let lock = File::options().create(true).append(true).open(path.join(LOCK)).map_err(failed)?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(State { dir: Arc::new(dir), _lock: lock }),
@@ -74,12 +97,15 @@ impl State {
         let mut hashes = BTreeSet::new();
         for entry in fs::read_dir(&self.dir.path).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
-            hashes.extend(name.to_str().and_then(|name| from_hex(name.strip_suffix(END)?)).map(InfoHash));
+            let name = name.to_str().unwrap_or_default();
+            // The file itself may be missing: it was damaged, and the process was killed right after it was kept aside.
+            let name = [BEFORE, DAMAGED].into_iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+            hashes.extend(name.strip_suffix(END).and_then(from_hex).map(InfoHash));
         }
-        let found = hashes.into_iter().map(|hash| {
-            let bytes = self.read(&name_of(hash)).map_err(|error| in_words(&error));
-            let saved = bytes.and_then(|bytes| saved::decode(&bytes)).map(Box::new);
-            Found { hash, saved }
+        let found = hashes.into_iter().map(|hash| match self.whole(&name_of(hash), "torrent") {
+            Ok(Some(Whole { bytes, is_older })) => Found { hash, saved: saved::decode(&bytes).map(Box::new), is_older },
+            Ok(None) => Found { hash, saved: Err("its record is gone".into()), is_older: false },
+            Err(why) => Found { hash, saved: Err(why), is_older: false },
         });
         Ok(found.collect())
     }
@@ -90,9 +116,25 @@ impl State {
         self.write(&name_of(hash), &saved::encode(record, kept))
     }
 
+    /// Keeps a damaged .torrent file aside.
+    pub fn keep_torrent_aside(&self, hash: InfoHash) {
+        let path = self.dir.path_of_torrent(hash);
+        let mut aside = path.as_os_str().to_owned();
+        aside.push(DAMAGED);
+        log::warn!("{} is damaged; it is kept as {}", path.display(), Path::new(&aside).display());
+        if let Err(error) = fs::rename(&path, aside) {
+            log::warn!("it can't be kept: {}", in_words(&error));
+        }
+    }
+
     /// Forgets a torrent.
     pub fn forget(&self, hash: InfoHash) -> Result<(), String> {
-        for path in [self.dir.path.join(name_of(hash)), self.dir.path_of_torrent(hash).to_path_buf()] {
+        let name = name_of(hash);
+        // The file itself comes last: while any of them is there, the torrent is known.
+        let all = [format!("{name}{DAMAGED}"), format!("{name}{BEFORE}"), name].map(|name| self.dir.path.join(name));
+        let of_torrent = self.dir.path_of_torrent(hash).to_path_buf();
+        let damaged = of_torrent.with_extension("torrent.damaged");
+        for path in all.into_iter().chain([damaged, of_torrent]) {
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
                     return Err(format!("can't remove {}: {}", path.display(), in_words(&error)));
@@ -103,12 +145,34 @@ impl State {
         Ok(())
     }
 
-    /// The bytes of the daemon's own file; `None`: there is none.
-    pub fn session(&self) -> Result<Option<Vec<u8>>, String> {
-        match self.read(SESSION) {
-            Ok(bytes) => Ok(Some(bytes)),
+    /// The daemon's own file; `None`: there is none.
+    pub fn session(&self) -> Result<Option<Whole>, String> {
+        self.whole(SESSION, "session")
+    }
+
+    /// Reads a file that has a digest of its value `key`. A damaged one is kept aside, and the version before it is
+    /// read. An error says what is wrong, if that is no better.
+    fn whole(&self, name: &str, key: &str) -> Result<Option<Whole>, String> {
+        let read = |name: &str| match self.read(name) {
+            Ok(bytes) => unsealed(key, &bytes).map(drop).map(|()| Some(bytes)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(in_words(&error)),
+        };
+        let found = read(name);
+        if let Ok(Some(bytes)) = found {
+            return Ok(Some(Whole { bytes, is_older: false }));
+        }
+        if let Err(why) = &found {
+            let (damaged, aside) = (self.dir.path.join(name), format!("{name}{DAMAGED}"));
+            log::warn!("{} is damaged ({why}); it is kept as {aside}", damaged.display());
+            if let Err(error) = fs::rename(&damaged, self.dir.path.join(&aside)) {
+                log::warn!("it can't be kept: {}", in_words(&error));
+            }
+        }
+        match (read(&format!("{name}{BEFORE}")), found) {
+            (Ok(Some(bytes)), _) => Ok(Some(Whole { bytes, is_older: true })),
+            (Ok(None), found) => found.map(|_| None),
+            (Err(why), _) => Err(why),
         }
     }
 
@@ -127,7 +191,16 @@ impl State {
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), String> {
-        let failed = |error| format!("can't save {}: {}", self.dir.path.join(name).display(), in_words(&error));
+        let path = self.dir.path.join(name);
+        let failed = |error| format!("can't save {}: {}", path.display(), in_words(&error));
+        let before = self.dir.path.join(format!("{name}{BEFORE}"));
+        // With a second name the old file stays until the new one takes its first name. FAT has no second names.
+        if path.exists() {
+            let _ = fs::remove_file(&before);
+            if fs::hard_link(&path, &before).is_err() {
+                let _ = fs::rename(&path, &before);
+            }
+        }
         self.dir.write(name, bytes, false).map_err(failed)
     }
 }
@@ -146,21 +219,47 @@ mod tests {
     }
 
     #[test]
-    fn a_torrent_is_found_until_it_is_forgotten_and_a_damaged_one_is_named() {
+    fn a_torrent_is_found_until_it_is_forgotten() {
         let temp = tempfile::tempdir().unwrap();
         let state = State::open(temp.path()).unwrap();
-        let (good, bad) = (InfoHash([1; 20]), InfoHash([2; 20]));
-        for hash in [good, bad] {
-            state.save(&record(hash), &Kept { paused: true, ..Kept::default() }).unwrap();
+        let hash = InfoHash([1; 20]);
+        for paused in [false, true] {
+            state.save(&record(hash), &Kept { paused, ..Kept::default() }).unwrap();
         }
-        fs::write(temp.path().join(name_of(bad)), "d").unwrap();
         fs::write(temp.path().join("other"), "x").unwrap();
         let found = state.torrents().unwrap();
-        assert_eq!(found.iter().map(|found| found.hash).collect::<Vec<_>>(), [good, bad]);
-        assert!(found[0].saved.as_ref().is_ok_and(|saved| saved.1.paused) && found[1].saved.is_err());
-        state.forget(bad).unwrap();
-        state.forget(bad).unwrap();
-        assert_eq!(state.torrents().unwrap().len(), 1);
+        assert_eq!((found.len(), found[0].hash, found[0].is_older), (1, hash, false));
+        assert!(found[0].saved.as_ref().is_ok_and(|saved| saved.1.paused));
+        state.forget(hash).unwrap();
+        state.forget(hash).unwrap();
+        assert!(state.torrents().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_damaged_file_is_kept_aside_and_the_version_before_holds() {
+        let temp = tempfile::tempdir().unwrap();
+        let state = State::open(temp.path()).unwrap();
+        let (hash, at) = (InfoHash([2; 20]), |end: &str| temp.path().join(name_of(InfoHash([2; 20])) + end));
+        for place in [1, 2, 3] {
+            state.save(&record(hash), &Kept { place, ..Kept::default() }).unwrap();
+        }
+        let found = || state.torrents().unwrap().remove(0);
+        let place = |found: &Found| found.saved.as_ref().map(|saved| saved.1.place).map_err(String::clone);
+        assert_eq!(place(&found()), Ok(3));
+        fs::write(at(""), "d").unwrap();
+        let older = found();
+        assert_eq!((place(&older), older.is_older), (Ok(2), true));
+        assert_eq!(fs::read(at(DAMAGED)).unwrap(), b"d");
+        assert!(!at("").exists());
+        assert_eq!(place(&found()), Ok(2), "after the next kill, too");
+        fs::write(at(BEFORE), "").unwrap();
+        assert!(place(&found()).is_err());
+        fs::remove_file(at(BEFORE)).unwrap();
+        assert!(place(&found()).is_err(), "its name is known");
+        state.save(&record(hash), &Kept { place: 4, ..Kept::default() }).unwrap();
+        assert_eq!(place(&found()), Ok(4));
+        state.forget(hash).unwrap();
+        assert!(state.torrents().unwrap().is_empty());
     }
 
     #[test]

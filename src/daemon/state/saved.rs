@@ -10,7 +10,7 @@
 
 use super::kept::Kept;
 use crate::base::sha1::sha1;
-use crate::daemon::record::{Dates, Mode, Record, Totals, Wishes};
+use crate::daemon::record::{Dates, Mode, Now, Record, Totals, Wishes};
 use crate::engine::Priority;
 use crate::proto::bencode::{self, Bencode, Value};
 use std::ffi::OsStr;
@@ -35,6 +35,7 @@ pub fn encode(record: &Record, kept: &Kept) -> Vec<u8> {
     let flag = |flag: bool| Bencode::Int(flag.into());
     put("active", dates.active == 0, dates.active.into());
     put("at", kept.at.is_none(), kept.at.as_deref().unwrap_or_default().into());
+    put("awaits done", !kept.awaits_done, flag(true));
     put("bandwidth priority", wishes.bandwidth_priority == 0, i64::from(wishes.bandwidth_priority).into());
     put("corrupt", totals.corrupt == 0, totals.corrupt.into());
     put("done", dates.done == 0, dates.done.into());
@@ -46,12 +47,13 @@ pub fn encode(record: &Record, kept: &Kept) -> Vec<u8> {
     let files: Vec<u8> = kept.files.iter().flatten().map(priority).collect();
     put("files", kept.files.is_none(), files.into());
     put("finished", !is_finished, flag(true));
-    put("group", wishes.group.is_empty(), wishes.group.as_str().into());
     put("idle limit", wishes.seed_idle_limit == usual.seed_idle_limit, wishes.seed_idle_limit.into());
     put("idle mode", wishes.seed_idle_mode == usual.seed_idle_mode, (wishes.seed_idle_mode as i64).into());
     put("labels", labels.is_empty(), Bencode::list(labels.iter().map(String::as_str)));
     put("leaving", !kept.is_leaving, flag(true));
+    put("left", record.now.left == 0, record.now.left.into());
     put("link", kept.link.is_none(), kept.link.as_deref().unwrap_or_default().into());
+    put("lost", !kept.is_lost, flag(true));
     let (to, carry) = kept.moving.as_ref().map_or(("", false), |(to, carry)| (&**to, *carry));
     put("move carries", !carry, flag(true));
     put("move to", kept.moving.is_none(), to.into());
@@ -99,7 +101,6 @@ pub fn decode(bytes: &[u8]) -> Result<(Record, Kept), String> {
         seed_idle_limit: number("idle limit").unwrap_or(usual.seed_idle_limit),
         seed_idle_mode: mode(number("idle mode")),
         sequential_download: has("sequential"),
-        group: text("group").unwrap_or_default().into(),
     };
     let total = |key| number(key).unwrap_or(0);
     let record = Record {
@@ -122,6 +123,7 @@ pub fn decode(bytes: &[u8]) -> Result<(Record, Kept), String> {
             seconds_downloading: total("seconds down"),
             seconds_seeding: total("seconds up"),
         },
+        now: Now { left: total("left"), ..Now::default() },
         ..Record::default()
     };
     let kept = Kept {
@@ -133,6 +135,8 @@ pub fn decode(bytes: &[u8]) -> Result<(Record, Kept), String> {
         renamed: get("renamed").and_then(Value::items).into_iter().flatten().filter_map(renamed).collect(),
         moving: text("move to").map(|to| (to.into(), has("move carries"))),
         is_leaving: has("leaving"),
+        is_lost: has("lost"),
+        awaits_done: has("awaits done"),
         tiers: get("tiers").and_then(Value::items).map(|tiers| tiers.filter_map(|tier| texts(Some(tier))).collect()),
     };
     Ok((record, kept))
@@ -196,7 +200,6 @@ mod tests {
             seed_idle_limit: 10,
             seed_idle_mode: Mode::Unlimited,
             sequential_download: true,
-            group: "g".into(),
         };
         let record = Record {
             download_dir: "/srv/ü".into(),
@@ -205,6 +208,7 @@ mod tests {
             wishes,
             dates: Dates { added: 1, done: 2, active: 3, started: 4, edited: 5, changed: 0 },
             totals: Totals { downloaded: 6, uploaded: 7, corrupt: 8, seconds_downloading: 9, seconds_seeding: 10 },
+            now: Now { left: 11, ..Now::default() },
             ..Record::default()
         };
         let kept = Kept {
@@ -216,6 +220,8 @@ mod tests {
             renamed: vec![(OsStr::from_bytes(b"a/\xff").into(), "new".into())],
             moving: Some(("/to".into(), true)),
             is_leaving: true,
+            is_lost: true,
+            awaits_done: true,
             tiers: Some(vec![vec!["http://a".into(), "http://b".into()], vec!["udp://c".into()]]),
         };
         (record, kept)

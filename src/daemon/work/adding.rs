@@ -3,8 +3,9 @@
 //! Floor 4, part of the [loop](super). A torrent is written to the [state](crate::daemon::state) before the engine gets
 //! it, so it is not lost when the process is killed right after a program was told that it was added.
 
+use super::portable::portable_names;
 use super::wished::{choice_of_link, named, numbered, of_files, options_of, with_padding};
-use super::{Asked, Daemon, Heard, Known, now};
+use super::{Asked, Daemon, Heard, Known, NONE, now};
 use crate::base::gzip::unpacked;
 use crate::base::path::for_terminal;
 use crate::base::sha256::sha256;
@@ -25,6 +26,10 @@ use crate::storage::resume::saved_torrents;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// So many times as large may a .torrent file be as it is when it is compressed. Its hashes do not become shorter, and
+/// to unpack a bomb takes the loop's time.
+const MOST_PACKED: usize = 50;
 
 impl Daemon {
     /// A program adds a torrent. `None`: the answer comes later.
@@ -75,16 +80,23 @@ impl Daemon {
             log::warn!("a torrent is refused: {why}");
             Failure::of(Kind::CorruptTorrent)
         };
-        let bytes = unpacked(bytes, MAX_METAINFO_BYTES).ok_or_else(|| damaged("compressed, and damaged".into()))?;
+        let most = MAX_METAINFO_BYTES.min(bytes.len().saturating_mul(MOST_PACKED));
+        let bytes = unpacked(bytes, most).ok_or_else(|| damaged("compressed, and damaged".into()))?;
         let metainfo = Metainfo::parse(&bytes).map_err(damaged)?;
         if part_file::is_name(&metainfo.name) {
             return Err(damaged(format!("{} is a name of swarmlet's own files", for_terminal(&metainfo.name))));
         }
         if let Some(id) = self.records.with_hash(&metainfo.info_hash) {
+            if self.known.get(&id).is_some_and(|known| !known.is_described()) {
+                self.describe_again(id, Box::new(metainfo), &bytes)?;
+            }
             return Ok((id, true));
         }
+        self.refuse_leaving(metainfo.info_hash)?;
         let (mut record, mut kept) = self.wished(add)?;
         kept.files = chosen(&metainfo, add)?;
+        kept.renamed = portable_names(&metainfo);
+        self.overlap_of_new(&record, &kept, &metainfo)?;
         let dir = Path::new(kept.dir(&record.download_dir)).into();
         let saved = self.state.dir.save_torrent(metainfo.info_hash, &bytes);
         saved.map_err(|error| Failure::new(Kind::System, crate::sys::in_words(&error)))?;
@@ -95,6 +107,28 @@ impl Daemon {
         Ok((id, false))
     }
 
+    /// A torrent whose .torrent file was damaged has it again.
+    fn describe_again(&mut self, id: u32, metainfo: Box<Metainfo>, bytes: &[u8]) -> Result<(), Failure> {
+        let (Some(record), Some(known)) = (self.records.get(id), self.known.get(&id)) else { return Ok(()) };
+        self.overlap_of_new(record, &known.kept, &metainfo)?;
+        let (mut record, kept) = (record.clone(), known.kept.clone());
+        let saved = self.state.dir.save_torrent(metainfo.info_hash, bytes);
+        saved.map_err(|error| Failure::new(Kind::System, crate::sys::in_words(&error)))?;
+        let dir = Path::new(kept.dir(&record.download_dir)).into();
+        let job = self.job(metainfo, bytes, dir, &mut record, &kept);
+        record.dates.changed = now();
+        record.trouble = Trouble::None;
+        record.state = if kept.paused { State::Stopped } else { State::CheckWait };
+        if let Some((place, known)) = self.both(id) {
+            *place = record;
+            known.obstacle = None;
+        }
+        self.place(id);
+        self.know(id, self.engine.add(job));
+        self.tell_order(id);
+        Ok(())
+    }
+
     /// Adds the torrent of a link.
     pub(super) fn add_link(&mut self, add: &AddTorrent, link: &str) -> Result<(u32, bool), Failure> {
         let unusable = |why: String| Failure::new(Kind::UnrecognizedInfo, why);
@@ -103,6 +137,7 @@ impl Daemon {
         if let Some(id) = self.records.with_hash(&job.info_hash()) {
             return Ok((id, true));
         }
+        self.refuse_leaving(job.info_hash())?;
         let (mut record, mut kept) = self.wished(add)?;
         kept.link = Some(job.link.to_string().into());
         kept.files = choice_of_link(None, &add.files)?;
@@ -177,16 +212,21 @@ impl Daemon {
     pub(super) fn list(&mut self, id: u32, kept: Kept) {
         let before = self.records.get(id).map_or_else(Default::default, |record| record.totals);
         let known = Known {
-            torrent: TorrentId(u64::MAX),
+            torrent: NONE,
             kept,
+            is_checked: false,
             is_changed: false,
             is_counted: false,
             before,
             counted: Instant::now(),
+            places: Box::default(),
+            obstacle: None,
+            learned: None,
             owes_script: false,
             waits_for_space: false,
         };
         self.known.insert(id, Box::new(known));
+        self.place(id);
     }
 
     fn after_adding(&mut self, id: u32) {
@@ -195,6 +235,10 @@ impl Daemon {
             self.sums.files_added += record.about.file_count as u64;
         }
         self.tell_order(id);
+        if self.settings.min_free_space > 0 {
+            // It must not fill up the disk until the next minute.
+            self.measure();
+        }
         self.run_script(Event::Added, id);
     }
 
@@ -216,7 +260,7 @@ impl Daemon {
             metainfo.tiers.extend(more);
         }
         let path = self.state.dir.path_of_torrent(metainfo.info_hash);
-        record.about = Arc::new(named(of_metainfo(&metainfo, &path), &metainfo.name, &kept.renamed));
+        record.about = Arc::new(named(of_metainfo(&metainfo, Arc::clone(&path)), &metainfo.name, &kept.renamed));
         record.trackers = numbered(metainfo.tiers.iter().cloned());
         let choice = kept.files.as_ref().and_then(|files| Choice::new(&metainfo, files.to_vec()));
         record.now = Now {
@@ -229,7 +273,11 @@ impl Daemon {
         // The rest is in the record.
         let about = metainfo.about.take().unwrap_or_default();
         metainfo.about = About { nodes: about.nodes, web_seeds: about.web_seeds, ..About::default() }.boxed();
+        // What has been downloaded must not begin again in an empty folder.
+        let is_new = record.totals.downloaded == 0 && record.dates.done == 0;
+        let root = self.settings.root_of(&dir).filter(|_| is_new);
         Job {
+            make_below: root.map(Arc::from),
             choice: choice.map(Arc::new),
             description,
             renamed: kept.renamed.clone(),
@@ -247,6 +295,8 @@ impl Daemon {
         {
             log::warn!("{}: {why}", for_terminal(&record.about.name));
             known.is(record, State::Stopped);
+            known.obstacle = Some(why.as_str().into());
+            known.learned = Some(info.into());
             record.note(Trouble::Local(why));
             self.engine.send(Command::Change(torrent, Change::Paused(true)));
         }
@@ -261,10 +311,18 @@ impl Daemon {
         }
         let bytes = link.torrent_file(info);
         let metainfo = Metainfo::parse(&bytes).map_err(|why| format!("the description can't be used: {why}"))?;
+        let (dir, at) = (record.download_dir.as_str(), known.kept.at.as_deref());
+        self.overlap(
+            Some(id),
+            &metainfo,
+            &known.kept.renamed,
+            &[Some(dir), at].into_iter().flatten().collect::<Vec<_>>(),
+        )?;
         let saved = self.state.dir.save_torrent(metainfo.info_hash, &bytes);
         saved.map_err(|error| format!("the .torrent file can't be saved: {}", crate::sys::in_words(&error)))?;
         let files = known.kept.files.as_ref().map(|chosen| of_files(&metainfo, chosen));
-        let (mut record, kept) = (record.clone(), Kept { link: None, files, ..known.kept.clone() });
+        let renamed = portable_names(&metainfo);
+        let (mut record, kept) = (record.clone(), Kept { link: None, files, renamed, ..known.kept.clone() });
         let dir = Path::new(kept.dir(&record.download_dir)).into();
         let job = self.job(Box::new(metainfo), &bytes, dir, &mut record, &kept);
         self.state.save(&record, &kept)?;
@@ -274,6 +332,7 @@ impl Daemon {
             known.is(place, State::CheckWait);
             place.dates.changed = now();
         }
+        self.place(id);
         self.engine.begin(torrent, job);
         self.tell_order(id);
         Ok(())
@@ -281,12 +340,13 @@ impl Daemon {
 }
 
 /// What a record says of a torrent.
-fn of_metainfo(metainfo: &Metainfo, path: &Path) -> Shown {
+fn of_metainfo(metainfo: &Metainfo, path: Arc<Path>) -> Shown {
     let about = metainfo.about();
     Shown {
         hash: Some(metainfo.info_hash),
         name: metainfo.name.clone(),
-        magnet_link: Magnet { length: None, ..Magnet::of(metainfo) }.to_string(),
+        hash_v2: about.info_hash_v2.clone(),
+        link: None,
         comment: about.comment.clone().unwrap_or_default(),
         creator: about.created_by.clone().unwrap_or_default(),
         created: about.creation_date.unwrap_or(0),
@@ -295,7 +355,7 @@ fn of_metainfo(metainfo: &Metainfo, path: &Path) -> Shown {
         file_count: metainfo.files.iter().filter(|file| !file.padding).count(),
         piece_count: metainfo.piece_count(),
         piece_size: metainfo.piece_length.into(),
-        torrent_file: path.to_string_lossy().into_owned(),
+        torrent_file: Some(path),
         web_seeds: about.web_seeds.clone(),
     }
 }
@@ -305,7 +365,7 @@ pub(super) fn of_link(link: &Magnet, hash: InfoHash) -> Shown {
     Shown {
         hash: Some(hash),
         name: link.name.clone().unwrap_or_else(|| hash.to_string()),
-        magnet_link: link.to_string(),
+        link: Some(link.to_string().into()),
         web_seeds: link.web_seeds.clone(),
         ..Shown::default()
     }

@@ -7,7 +7,7 @@
 use super::{Asked, Daemon, Heard, now};
 use crate::daemon::chores::{blocklist, space, start};
 use crate::daemon::record::State;
-use crate::daemon::rpc::call::{Call, Ids};
+use crate::daemon::rpc::call::{Call, Ids, Protocol};
 use crate::daemon::rpc::session::{Stats, Sums, write_blocklist, write_groups, write_port, write_settings};
 use crate::daemon::rpc::session::{write_space, write_stats};
 use crate::daemon::rpc::{Failure, Kind, torrents};
@@ -24,7 +24,7 @@ impl Daemon {
                 None => return,
             }
         }
-        asked.finish();
+        asked.finish(&self.door.answers);
     }
 
     /// Carries out one call, and answers it; `None`: the answer comes later.
@@ -33,9 +33,16 @@ impl Daemon {
         let moment = now();
         match call {
             Call::TorrentGet(get) => {
-                self.count_seconds();
+                if get.fields.iter().any(|(_, field)| field.is_counted()) {
+                    for id in self.records.select(&get.ids, moment) {
+                        self.both(id).into_iter().for_each(|(record, known)| known.count(record));
+                    }
+                }
+                if self.is_long(&get, moment) {
+                    return self.write_apart(asked, get);
+                }
                 let (records, settings) = (&self.records, &self.settings);
-                let details = |record: &_| self.details(record);
+                let details = |record: &_| self.details(record, get.of_files());
                 talk.answer(|out, dialect| torrents::write(out, dialect, &get, (records, settings), details, moment));
             }
             Call::TorrentAdd(add) => return self.add(asked, *add),
@@ -44,22 +51,29 @@ impl Daemon {
                 talk.answer(|_, _| done);
             }
             Call::TorrentStart(ids) => {
-                let done = self.each(&ids, |daemon, id| daemon.pause(id, false));
+                let done = self.each(&ids, |daemon, id| daemon.start(id));
                 talk.answer(|_, _| done);
             }
             Call::TorrentStartNow(ids) => {
                 let done = self.each(&ids, |daemon, id| {
-                    daemon.pause(id, false);
+                    daemon.start(id)?;
                     daemon.change(id, Change::StartNow);
+                    Ok(())
                 });
                 talk.answer(|_, _| done);
             }
             Call::TorrentStop(ids) => {
-                let done = self.each(&ids, |daemon, id| daemon.pause(id, true));
+                let done = self.each(&ids, |daemon, id| {
+                    daemon.pause(id, true);
+                    Ok(())
+                });
                 talk.answer(|_, _| done);
             }
             Call::TorrentVerify(ids) => {
-                let done = self.each(&ids, |daemon, id| daemon.change(id, Change::Verify));
+                let done = self.each(&ids, |daemon, id| {
+                    daemon.change(id, Change::Verify);
+                    Ok(())
+                });
                 talk.answer(|_, _| done);
             }
             Call::TorrentReannounce(ids) => {
@@ -67,6 +81,7 @@ impl Daemon {
                     if let Some(known) = daemon.known.get(&id) {
                         daemon.engine.send(Command::Announce(Some(known.torrent)));
                     }
+                    Ok(())
                 });
                 talk.answer(|_, _| done);
             }
@@ -94,6 +109,7 @@ impl Daemon {
                 talk.answer(|_, _| done);
             }
             Call::SessionGet(names) => talk.answer(|out, dialect| {
+                self.session.session_id = self.door.session_id();
                 write_settings(out, dialect, names.as_deref(), &self.settings, &self.session);
                 Ok(())
             }),
@@ -120,10 +136,14 @@ impl Daemon {
                 });
                 return None;
             }
-            Call::PortTest => {
-                let is_open = self.router.reached || self.router.v4.open().is_some() || self.router.v6.open().is_some();
+            Call::PortTest(protocol) => {
+                let is_meant = |other| protocol.is_none_or(|protocol| protocol == other);
+                // By which protocol a peer reached us is not noted.
+                let is_open = self.router.reached
+                    || is_meant(Protocol::V4) && self.router.v4.open().is_some()
+                    || is_meant(Protocol::V6) && self.router.v6.open().is_some();
                 talk.answer(|out, dialect| {
-                    write_port(out, dialect, is_open);
+                    write_port(out, dialect, protocol, is_open);
                     Ok(())
                 });
             }
@@ -135,17 +155,21 @@ impl Daemon {
                 write_groups(out);
                 Ok(())
             }),
-            Call::GroupSet => talk.answer(|_, _| Ok(())),
         }
         Some(asked)
     }
 
-    /// Does something with each torrent, and writes what changed.
-    fn each(&mut self, ids: &Ids, mut work: impl FnMut(&mut Daemon, u32)) -> Result<(), Failure> {
+    /// Does something with each torrent, and writes what changed. The first failure is returned.
+    pub(super) fn each(
+        &mut self,
+        ids: &Ids,
+        mut work: impl FnMut(&mut Daemon, u32) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut result = Ok(());
         for id in self.records.select(ids, now()) {
-            work(self, id);
+            result = result.and(work(self, id));
         }
-        self.save_changed()
+        self.save_changed().and(result)
     }
 
     /// Writes what changed.

@@ -3,16 +3,16 @@
 //! Floor 4, part of the [loop](super). Each change is noted here, carried out by the engine, and written before the
 //! program hears that it is done.
 
-use super::wished::{limits_of, named, numbered, seed_until};
+use super::wished::{limits_of, named, numbered, seed_until, weight_of};
 use super::{Asked, Daemon, Known, Renaming, now};
 use crate::base::path::for_terminal;
-use crate::daemon::chores::scripts::Event;
-use crate::daemon::record::{Record, State, Trouble};
+use crate::daemon::record::{Mode, Record, State, Trouble};
 use crate::daemon::rpc::call::Ids;
 use crate::daemon::rpc::changing::{ChangeTorrents, tiers};
 use crate::daemon::rpc::torrents::write_renamed;
 use crate::daemon::rpc::{Failure, Kind};
 use crate::engine::{Change, Command, Names, TorrentId};
+use crate::proto::id::InfoHash;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,19 +27,57 @@ impl Daemon {
 
     /// Stops or starts a torrent.
     pub(super) fn pause(&mut self, id: u32, paused: bool) {
+        if !paused {
+            self.seeds_again(id);
+        }
         let Some((record, known)) = self.both(id) else { return };
         known.is_changed |= known.kept.paused != paused || record.is_finished;
         known.kept.paused = paused;
-        known.waits_for_space = false;
+        if std::mem::take(&mut known.waits_for_space) {
+            known.obstacle = None;
+        }
         let torrent = known.torrent;
         if paused {
             known.is(record, State::Stopped);
         } else {
             record.is_finished = false;
             record.dates.started = now();
+            known.obstacle = None;
         }
         record.dates.changed = now();
         self.engine.send(Command::Change(torrent, Change::Paused(paused)));
+    }
+
+    /// If a torrent that is started was stopped and has reached its ratio, the ratio does not stop it again.
+    /// (Transmission does the same: otherwise it would stop at once.)
+    fn seeds_again(&mut self, id: u32) {
+        let (Some(record), Some(known)) = (self.records.get_mut(id), self.known.get(&id)) else { return };
+        let limit = record.wishes.ratio_limit(&self.settings).filter(|_| known.kept.paused && record.now.left == 0);
+        let reached = |limit: f64| record.totals.uploaded as f64 >= limit * record.now.have_valid as f64;
+        if record.now.have_valid > 0 && limit.is_some_and(reached) {
+            record.wishes.seed_ratio_mode = Mode::Unlimited;
+            log::info!("{}: started again, so its ratio does not stop it", for_terminal(&record.about.name));
+            let until = seed_until(&record.wishes, &self.settings);
+            self.change(id, Change::SeedUntil(until));
+        }
+    }
+
+    /// Starts a torrent, unless something keeps it from that.
+    pub(super) fn start(&mut self, id: u32) -> Result<(), Failure> {
+        if self.known.get(&id).is_some_and(|known| known.kept.is_lost) {
+            let why = "nobody knows where its content is, because its record was damaged: set its location first";
+            return Err(Failure::params(why));
+        }
+        if let Some(known) = self.known.get(&id).filter(|known| !known.is_described()) {
+            return Err(Failure::params(known.obstacle.as_deref().unwrap_or_default()));
+        }
+        self.overlap_of(id, None)?;
+        self.pause(id, false);
+        let learned = self.known.get_mut(&id).and_then(|known| Some((known.torrent, known.learned.take()?)));
+        if let Some((torrent, info)) = learned {
+            self.learned(torrent, &info);
+        }
+        Ok(())
     }
 
     /// Tells the engine what is wished for a torrent.
@@ -50,6 +88,7 @@ impl Daemon {
         self.change(id, Change::SharesLimits(wishes.honors_session_limits));
         self.change(id, Change::MaxPeers(wishes.peer_limit as usize));
         self.change(id, Change::Sequential(wishes.sequential_download));
+        self.change(id, Change::Weight(weight_of(wishes)));
         self.change(id, Change::SeedUntil(seed_until(wishes, &self.settings)));
     }
 
@@ -65,6 +104,7 @@ impl Daemon {
         let ids = self.records.select(ids, now());
         let location = change.location.as_ref().map(|dir| self.settings.allowed_dir(dir));
         let location = location.transpose().map_err(Failure::params)?;
+        let mut result = Ok(());
         for id in &ids {
             let Some((record, known)) = self.both(*id) else { continue };
             known.is_changed = true;
@@ -83,14 +123,14 @@ impl Daemon {
                 self.change_trackers(*id, change)?;
             }
             if let Some(dir) = &location {
-                self.carry(*id, dir, true);
+                result = result.and(self.carry(*id, dir, true));
             }
         }
         if let Some(position) = change.queue_position {
             let moved = ids.iter().enumerate().flat_map(|(at, id)| self.queue.put(*id, position + at)).collect();
             self.queue_changed(moved)?;
         }
-        self.save_changed()
+        self.save_changed().and(result)
     }
 
     fn change_trackers(&mut self, id: u32, change: &ChangeTorrents) -> Result<(), Failure> {
@@ -106,26 +146,28 @@ impl Daemon {
     /// The content of torrents is in another folder from now on.
     pub(super) fn set_location(&mut self, ids: &Ids, location: &str, carry: bool) -> Result<(), Failure> {
         let dir = self.settings.allowed_dir(location).map_err(Failure::params)?;
-        for id in self.records.select(ids, now()) {
-            self.carry(id, &dir, carry);
-        }
-        self.save_changed()
+        self.each(ids, |daemon, id| daemon.carry(id, &dir, carry))
     }
 
-    fn carry(&mut self, id: u32, dir: &Path, carry: bool) {
-        let Some((record, known)) = self.both(id) else { return };
+    fn carry(&mut self, id: u32, dir: &Path, mut carry: bool) -> Result<(), Failure> {
         // It came from a text.
         let to = dir.to_string_lossy().into_owned();
+        self.overlap_of(id, Some(&to))?;
+        let Some((record, known)) = self.both(id) else { return Ok(()) };
+        // Nobody knows from where it could be moved.
+        carry &= !std::mem::take(&mut known.kept.is_lost);
         record.dates.changed = now();
         known.is_changed = true;
-        if known.kept.link.is_some() {
+        if known.kept.link.is_some() || !known.is_described() {
             // There is nothing to move yet.
             known.kept.at = None;
             record.download_dir = to;
-            return;
+            return Ok(());
         }
         known.kept.moving = Some((to.into(), carry));
+        self.place(id);
         self.change(id, Change::Move { to: dir.into(), carry });
+        Ok(())
     }
 
     /// The content of a torrent was moved, or could not be.
@@ -147,9 +189,10 @@ impl Daemon {
             }
         }
         let (id, owes_script) = (record.id, std::mem::take(&mut known.owes_script));
-        self.save_quietly(id);
-        if owes_script {
-            self.run_script(Event::Done, id);
+        self.place(id);
+        match owes_script {
+            true => self.tell_done(id),
+            false => self.save_quietly(id),
         }
     }
 
@@ -159,6 +202,9 @@ impl Daemon {
         let Some(known) = self.known.get(&id).filter(|_| is_component) else {
             return Err((asked, Failure::params("the new name must be one component of a path")));
         };
+        if let Err(failure) = self.overlap_of_name(id, &path, &name) {
+            return Err((asked, failure));
+        }
         let change = Change::Rename { path: path.clone().into(), name: name.clone() };
         self.engine.send(Command::Change(known.torrent, change));
         self.renaming.entry(known.torrent).or_default().push_back(Renaming { asked, path, name });
@@ -179,6 +225,7 @@ impl Daemon {
                     known.kept.renamed = names;
                     known.is_changed = true;
                     record.dates.changed = now();
+                    self.place(id);
                     self.save_changed().map(|()| id)
                 }
                 Err(why) => {
@@ -205,13 +252,17 @@ impl Daemon {
     }
 
     /// A torrent leaves the list now. If its content is deleted, its file says so until that is done, so that it is
-    /// done even if the process is killed.
-    fn remove(&mut self, id: u32, delete: bool) -> Result<(), String> {
+    /// done even if the process is killed. Only files that are known to be the torrent's are deleted, so the first
+    /// check of its content ends before.
+    pub(super) fn remove(&mut self, id: u32, delete: bool) -> Result<(), String> {
         let (Some(record), Some(known)) = (self.records.get(id), self.known.get_mut(&id)) else { return Ok(()) };
-        if delete && known.kept.link.is_none() {
+        if delete && known.kept.link.is_none() && !known.kept.is_lost && known.is_described() {
             known.kept.is_leaving = true;
             self.state.save(record, &known.kept)?;
-            self.engine.send(Command::Delete(known.torrent));
+            self.engine.send(match known.is_checked {
+                true => Command::Delete(known.torrent),
+                false => Command::Change(known.torrent, Change::Paused(true)),
+            });
         } else {
             record.about.hash.map_or(Ok(()), |hash| self.state.forget(hash))?;
             self.engine.send(Command::Remove(known.torrent));
@@ -222,24 +273,41 @@ impl Daemon {
         if let (Some(known), Some(record)) = (self.known.remove(&id), gone) {
             self.sums.uploaded += record.totals.uploaded.saturating_sub(known.before.uploaded);
             self.sums.downloaded += record.totals.downloaded.saturating_sub(known.before.downloaded);
-            match known.kept.is_leaving {
-                true => drop(self.leaving.insert(known.torrent, record)),
-                false => drop(self.ids.remove(&known.torrent)),
+            if known.kept.is_leaving {
+                self.leaving.insert(known.torrent, (record, known));
+            } else {
+                self.ids.remove(&known.torrent);
+                self.places.change(id, &known.places, &[]);
             }
         }
         Ok(())
     }
 
+    /// The content of a torrent was checked for the first time, or can't be.
+    pub(super) fn was_checked(&mut self, torrent: TorrentId) {
+        if let Some((_, known)) = self.of_engine(torrent) {
+            known.is_checked = true;
+        } else if self.leaving.contains_key(&torrent) {
+            self.engine.send(Command::Delete(torrent));
+        }
+    }
+
     /// The engine has removed a torrent.
     pub(super) fn removed(&mut self, torrent: TorrentId) {
         self.ids.remove(&torrent);
-        let Some(hash) = self.leaving.remove(&torrent).and_then(|record| record.about.hash) else { return };
-        // It may have been added again meanwhile.
-        if self.records.with_hash(&hash).is_none()
-            && let Err(why) = self.state.forget(hash)
-        {
+        let Some((record, known)) = self.leaving.remove(&torrent) else { return };
+        self.places.change(record.id, &known.places, &[]);
+        let Some(hash) = record.about.hash else { return };
+        if let Err(why) = self.state.forget(hash) {
             log::error!("{why}");
         }
+    }
+
+    /// A torrent can't be added again before the content of the one that was removed is deleted.
+    pub(super) fn refuse_leaving(&self, hash: InfoHash) -> Result<(), Failure> {
+        let is_leaving = self.leaving.values().any(|(record, _)| record.about.hash == Some(hash));
+        let words = "its content is being deleted, because it was just removed; add it again in a moment";
+        if is_leaving { Err(Failure::params(words)) } else { Ok(()) }
     }
 
     /// The places of torrents have changed.

@@ -102,7 +102,7 @@ impl Daemon {
     }
 
     /// Has the disks looked at.
-    fn measure(&mut self) {
+    pub(super) fn measure(&mut self) {
         if std::mem::replace(&mut self.minute.is_measuring, true) {
             // A disk does not answer.
             return;
@@ -131,9 +131,11 @@ impl Daemon {
                 continue;
             }
             known.waits_for_space = is_short;
+            known.obstacle = None;
             if is_short {
                 let words = format!("{dir} has less free space than {}: the download waits", units::size(least));
                 log::warn!("{}: {words}", for_terminal(&record.about.name));
+                known.obstacle = Some(words.as_str().into());
                 record.note(Trouble::Local(words));
                 known.is(record, State::DownloadWait);
             }

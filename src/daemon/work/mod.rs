@@ -9,8 +9,10 @@
 //! | the daemon starts: torrents of earlier runs come back | [`starting`] |
 //! | the engine tells something | [`notices`] |
 //! | a program asks | [`calls`] |
-//! | a torrent is added, or its description arrives | [`adding`] |
+//! | a program asks for more than the loop has time for | [`long`] |
+//! | a torrent is added, or its description arrives | [`adding`], [`portable`] |
 //! | a torrent is changed | [`changing`] |
+//! | two torrents would write one file, or one the daemon's own | [`overlap`], [`own_folder`] |
 //! | a setting is changed | [`settings`] |
 //! | a minute has passed | [`minutes`] |
 
@@ -18,8 +20,12 @@ mod adding;
 mod calls;
 mod changing;
 mod details;
+mod long;
 mod minutes;
 mod notices;
+mod overlap;
+mod own_folder;
+pub mod portable;
 mod queue;
 mod settings;
 pub mod starting;
@@ -42,10 +48,13 @@ use super::state::kept::Kept;
 use crate::engine::{Command, Engine, Notice, Router, Subscription, TorrentId};
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::web::answer::Answer;
+use crate::web::bodies::Bodies;
 use crate::web::promise::Promise;
 use crossbeam_channel::{Receiver, Select, Sender};
+use overlap::Places;
 use queue::Queue;
 use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -57,6 +66,8 @@ pub enum Heard {
     Measured(Asked, String, Result<(u64, u64), String>),
     /// The free space of all folders.
     Space(Space),
+    /// A long answer was written.
+    Written(Asked),
     /// Something is in the watched folder.
     Watched(watch::Seen),
     /// A blocklist was read; a program may wait for it.
@@ -85,6 +96,8 @@ struct Renaming {
 struct Known {
     torrent: TorrentId,
     kept: Kept,
+    /// The engine has checked its content, or could not.
+    is_checked: bool,
     /// Its file is older than what is known of it: programs were not told yet.
     is_changed: bool,
     /// Its figures are newer than its file.
@@ -93,6 +106,12 @@ struct Known {
     before: Totals,
     /// Until when its seconds are counted.
     counted: Instant,
+    /// Where its content is, or will be.
+    places: Box<[Arc<Path>]>,
+    /// Why it does not run, until somebody starts it or there is space.
+    obstacle: Option<Box<str>>,
+    /// The description of its link, if it could not begin with it. It is tried again when somebody starts it.
+    learned: Option<Box<[u8]>>,
     /// The program for complete torrents is started when its content was moved.
     owes_script: bool,
     /// It is paused until there is more free space.
@@ -102,7 +121,7 @@ struct Known {
 /// The daemon at work.
 pub struct Daemon {
     options: Options,
-    engine: Engine,
+    engine: Arc<Engine>,
     state: State,
     /// The settings of the configuration, and those that hold.
     configured: Settings,
@@ -112,6 +131,7 @@ pub struct Daemon {
     /// Our numbers of the engine's torrents.
     ids: BTreeMap<TorrentId, u32>,
     queue: Queue,
+    places: Places,
     session: Session,
     /// Sums of this run, without what torrents that are here transferred.
     sums: Sums,
@@ -125,11 +145,16 @@ pub struct Daemon {
     scripts: Scripts,
     minute: minutes::Minute,
     /// Torrents whose content is being deleted.
-    leaving: BTreeMap<TorrentId, Record>,
+    leaving: BTreeMap<TorrentId, (Box<Record>, Box<Known>)>,
     /// Programs that wait until a file or folder has its new name.
     renaming: BTreeMap<TorrentId, VecDeque<Renaming>>,
+    /// Programs that wait for long answers.
+    long: long::Long,
     is_stopping: bool,
 }
+
+/// The number of a torrent that the engine does not have.
+const NONE: TorrentId = TorrentId(u64::MAX);
 
 fn ended() -> DaemonError {
     DaemonError::Io("the engine ended unexpectedly; start the daemon again".into())
@@ -140,9 +165,16 @@ fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs() as i64)
 }
 
+impl Known {
+    /// Whether the engine has it. It has all but those whose .torrent file is damaged.
+    fn is_described(&self) -> bool {
+        self.torrent != NONE
+    }
+}
+
 impl Asked {
-    fn finish(self) {
-        self.promise.keep(rpc_answer(self.conversation.finish()));
+    fn finish(self, memory: &Bodies) {
+        self.promise.keep(rpc_answer(self.conversation.finish(), memory));
     }
 }
 
@@ -195,6 +227,7 @@ impl Daemon {
             Heard::Fetched(asked, add, bytes) => self.fetched(asked, *add, bytes),
             Heard::Measured(asked, path, space) => self.measured(asked, &path, space),
             Heard::Space(space) => self.space_is(space),
+            Heard::Written(asked) => self.written(asked),
             Heard::Watched(seen) => self.watched(seen),
             Heard::Blocklist(asked, list) => self.blocklist_came(asked, list),
             Heard::Reload => self.reload(),

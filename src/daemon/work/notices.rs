@@ -20,15 +20,13 @@ impl Daemon {
             Notice::Status { reports, .. } => self.renew(reports),
             Notice::Learned { torrent, info } => self.learned(torrent, &info),
             Notice::Joined { torrent, is_complete, .. } => {
-                if is_complete {
-                    self.is_complete(torrent, false);
-                }
+                self.was_checked(torrent);
+                if is_complete { self.is_complete(torrent) } else { self.awaits_done(torrent) }
             }
             Notice::Complete { torrent, status } => {
                 // It is told again after its content was checked or moved.
-                let is_news = self.of_engine(torrent).is_some_and(|(record, _)| record.state == State::Download);
                 self.runs(torrent, &status);
-                self.is_complete(torrent, is_news);
+                self.is_complete(torrent);
             }
             Notice::Waiting { torrent, trouble, status } => {
                 if status.work.is_none() {
@@ -51,6 +49,7 @@ impl Daemon {
                     self.runs(torrent, &status);
                 }
                 self.tell(torrent, &problem.text);
+                self.was_checked(torrent);
                 self.failed(torrent, problem.text);
             }
             Notice::Tracker { torrent, problem, warning, .. } => {
@@ -103,58 +102,65 @@ impl Daemon {
         let is_paused = status.paused || known.kept.paused;
         known.is(record, if is_paused { State::Stopped } else { State::Download });
         let size = status.size.unwrap_or(0);
-        record.now.metadata = if size == 0 { 0.0 } else { status.bytes.min(size) as f64 / size as f64 };
-        record.now.peers = status.peers;
-        record.now.sending = status.asked;
-        record.now.sources = sources(&status.sources);
+        record.stands(Now {
+            metadata: if size == 0 { 0.0 } else { status.bytes.min(size) as f64 / size as f64 },
+            peers: status.peers,
+            sending: status.asked,
+            sources: sources(&status.sources),
+            ..record.now.clone()
+        });
         follow(&mut record.trackers, &status.trackers);
         record.note(trouble_of(&record.trackers));
-        record.dates.changed = now();
     }
 
     fn is_checked(&mut self, torrent: TorrentId, bytes: u64) {
         let Some((record, known)) = self.of_engine(torrent) else { return };
-        let size = record.about.total_size;
-        record.now.check_progress = part(bytes, size);
+        let check_progress = part(bytes, record.about.total_size);
+        record.stands(Now { check_progress, ..record.now.clone() });
         known.is(record, if bytes == 0 { State::CheckWait } else { State::Check });
-        record.dates.changed = now();
     }
 
     fn runs(&mut self, torrent: TorrentId, status: &Arc<Status>) {
-        let patience = self.settings.queue_stalled_enabled.then_some(self.settings.queue_stalled_minutes * 60);
         let Some((record, known)) = self.of_engine(torrent) else { return };
         let before = (record.state, record.now.left, record.totals);
-        known.is(record, state_of(status));
-        record.now = Now {
+        let state = match state_of(status) {
+            State::Stopped if known.waits_for_space => State::DownloadWait,
+            state => state,
+        };
+        known.is(record, state);
+        let moment = now();
+        let idle_stop = status.idle_stop_in.map_or(0, |time| moment.saturating_add(time.as_secs() as i64));
+        record.stands(Now {
             size_when_done: record.now.size_when_done,
             left: status.left,
-            have_valid: record.now.size_when_done.saturating_sub(status.left),
+            have_valid: status.verified,
             have_unchecked: status.under_way,
-            desired_available: if status.useful > 0 { status.left } else { 0 },
+            desired_available: status.available,
             check_progress: status.work.as_ref().map_or(0.0, |work| part(work.done, record.about.total_size)),
             metadata: 1.0,
             down_rate: status.down_rate,
             up_rate: status.up_rate,
             peers: status.peers,
-            sending: status.asked.min(status.peers),
-            getting: usize::from(status.up_rate > 0),
+            sending: status.sending,
+            getting: status.served,
             web_seeds_sending: status.web_seeds,
             sources: sources(&status.sources),
-            idle_left: None,
-        };
+            idle_stop,
+        });
         record.totals = Totals {
             downloaded: known.before.downloaded.saturating_add(status.downloaded),
             uploaded: known.before.uploaded.saturating_add(status.uploaded),
-            corrupt: known.before.corrupt.saturating_add(status.wasted),
+            corrupt: known.before.corrupt.saturating_add(status.corrupt),
             ..record.totals
         };
-        let moment = now();
         if status.down_rate > 0 || status.up_rate > 0 {
             record.dates.active = moment;
         }
-        let last = record.dates.active.max(record.dates.started).max(record.dates.added);
-        let works = matches!(record.state, State::Download | State::Seed);
-        record.is_stalled = works && patience.is_some_and(|patience| moment - last > patience as i64);
+        if record.state == State::Download && !known.kept.awaits_done {
+            // Files that were not wanted before are, or something was damaged.
+            known.kept.awaits_done = true;
+            known.is_changed = true;
+        }
         follow(&mut record.trackers, &status.trackers);
         let trouble = match &status.standing {
             // What a person wants done with the content is no trouble.
@@ -163,6 +169,7 @@ impl Daemon {
             Standing::Failed(problem) => Trouble::Local(problem.text.clone()),
             Standing::Downloading | Standing::Seeding => trouble_of(&record.trackers),
         };
+        let trouble = known.obstacle.as_ref().map_or(trouble, |why| Trouble::Local(why.to_string()));
         record.note(trouble);
         if before != (record.state, record.now.left, record.totals) {
             known.is_counted = true;
@@ -170,21 +177,47 @@ impl Daemon {
         }
     }
 
-    fn is_complete(&mut self, torrent: TorrentId, is_news: bool) {
+    /// Something that is wanted is missing: the program for complete torrents will be started. This is written at once,
+    /// because the torrent may be complete, and the process killed, before anything else is written.
+    fn awaits_done(&mut self, torrent: TorrentId) {
         let Some((record, known)) = self.of_engine(torrent) else { return };
+        known.is_changed |= !std::mem::replace(&mut known.kept.awaits_done, true);
+        let id = record.id;
+        self.save_quietly(id);
+    }
+
+    /// Everything that is wanted is there. If it was there when the torrent was added, this is no news.
+    fn is_complete(&mut self, torrent: TorrentId) {
+        let Some((record, known)) = self.of_engine(torrent) else { return };
+        // For the engine it is complete when it lacks no wanted file. If none is wanted, nothing was downloaded.
+        if record.now.size_when_done == 0 && record.about.total_size > 0 {
+            return;
+        }
+        // What is saved now must not say that something is missing.
+        record.now.left = 0;
         if record.dates.done == 0 {
             record.dates.done = now();
             known.is_changed = true;
         }
-        let id = record.id;
-        if is_news {
-            log::info!("{}: complete", for_terminal(&record.about.name));
-            // If the content is moved now, the program is started when it is there.
-            known.owes_script = known.kept.at.is_some();
-            if !known.owes_script {
-                self.run_script(Event::Done, id);
-            }
+        // If the content is moved now, the program is started when it is there.
+        let is_news = known.kept.awaits_done;
+        known.owes_script = is_news && known.kept.at.is_some();
+        let (id, tells) = (record.id, is_news && !known.owes_script);
+        match tells {
+            true => self.tell_done(id),
+            false => self.save_quietly(id),
         }
+    }
+
+    /// A download is complete and its content is where it belongs: the program for that is started. That it is done is
+    /// written afterwards: if the process is killed between the two, the program is started again, but it is never
+    /// forgotten.
+    pub(super) fn tell_done(&mut self, id: u32) {
+        self.run_script(Event::Done, id);
+        let Some((record, known)) = self.both(id) else { return };
+        log::info!("{}: complete", for_terminal(&record.about.name));
+        known.kept.awaits_done = false;
+        known.is_changed = true;
         self.save_quietly(id);
     }
 
@@ -236,6 +269,16 @@ impl Known {
 }
 
 impl Record {
+    /// Notes how it stands.
+    fn stands(&mut self, now: Now) {
+        // When it may stop is counted from now on, so that moment is a little different each time.
+        let before = Now { idle_stop: now.idle_stop, ..std::mem::take(&mut self.now) };
+        if before != now {
+            self.dates.changed = super::now();
+        }
+        self.now = now;
+    }
+
     /// Notes what is wrong.
     pub(super) fn note(&mut self, trouble: Trouble) {
         if self.trouble != trouble {
@@ -285,9 +328,14 @@ fn sources(counts: &[usize; Source::ALL.len()]) -> Sources {
 fn follow(records: &mut [TrackerRecord], trackers: &[Tracker]) {
     let moment = now();
     for (record, tracker) in records.iter_mut().zip(trackers) {
-        if record.is_asked && !tracker.asking {
-            record.last_announce = moment;
+        for (place, ago) in [(&mut record.asked, tracker.asked), (&mut record.last_announce, tracker.ended)] {
+            let then = ago.map_or(0, |ago| moment - ago.as_secs() as i64);
+            // Both clocks cut off fractions.
+            if place.abs_diff(then) > 1 {
+                *place = then;
+            }
         }
+        record.peers = u32::try_from(tracker.named).unwrap_or(u32::MAX);
         record.is_asked = tracker.asking;
         record.succeeded = tracker.problem.is_none() && tracker.knows_us;
         record.is_backup = tracker.next_in.is_none() && !tracker.asking && !tracker.knows_us;
@@ -302,12 +350,45 @@ fn follow(records: &mut [TrackerRecord], trackers: &[Tracker]) {
 
 /// What the trackers say is wrong. One that works is enough.
 fn trouble_of(trackers: &[TrackerRecord]) -> Trouble {
-    let mut said = trackers.iter().filter(|tracker| !tracker.result.is_empty());
-    let Some(first) = said.next() else { return Trouble::None };
-    let works = |tracker: &TrackerRecord| tracker.succeeded;
-    match trackers.iter().any(works) {
-        true if works(first) => Trouble::TrackerWarning(first.result.clone()),
-        true => Trouble::None,
-        false => Trouble::TrackerError(first.result.clone()),
+    let works = trackers.iter().any(|tracker| tracker.succeeded);
+    let said = trackers.iter().find(|tracker| tracker.succeeded == works && !tracker.result.is_empty());
+    match said.map(|tracker| tracker.result.clone()) {
+        None => Trouble::None,
+        Some(words) if works => Trouble::TrackerWarning(words),
+        Some(words) => Trouble::TrackerError(words),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tracker(succeeded: bool, result: &str) -> TrackerRecord {
+        TrackerRecord { succeeded, result: result.into(), ..TrackerRecord::default() }
+    }
+
+    #[test]
+    fn one_tracker_that_works_is_enough_and_its_warning_is_shown() {
+        let warns = || Trouble::TrackerWarning("slow down".into());
+        for (trackers, trouble) in [
+            (vec![], Trouble::None),
+            (vec![tracker(true, "")], Trouble::None),
+            (vec![tracker(true, "slow down")], warns()),
+            (vec![tracker(false, "refused")], Trouble::TrackerError("refused".into())),
+            (vec![tracker(false, "refused"), tracker(true, "")], Trouble::None),
+            (vec![tracker(false, "refused"), tracker(true, "slow down")], warns()),
+            (vec![tracker(false, ""), tracker(false, "no answer")], Trouble::TrackerError("no answer".into())),
+        ] {
+            assert_eq!(trouble_of(&trackers), trouble, "{trackers:?}");
+        }
+    }
+
+    #[test]
+    fn a_torrent_has_changed_only_if_its_figures_are_others() {
+        let mut record = Record::default();
+        record.stands(Now { idle_stop: 9, ..Now::default() });
+        assert_eq!((record.dates.changed, record.now.idle_stop), (0, 9));
+        record.stands(Now { idle_stop: 10, peers: 1, ..Now::default() });
+        assert!(record.dates.changed > 0);
     }
 }

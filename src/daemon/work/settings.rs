@@ -1,7 +1,7 @@
 //! Settings change: by a program, or because the configuration is read again.
 //!
-//! Floor 4, part of the [loop](super). What the engine takes only at its start (ports, encryption, where peers are
-//! searched) holds from the next start on; the log says so.
+//! Floor 4, part of the [loop](super). Each setting holds at once, but the address of RPC, the watched folder and the
+//! umask, which only the file can change, hold from the next start on.
 
 use super::{Daemon, Heard};
 use crate::base::time::Time;
@@ -14,23 +14,42 @@ use crate::swarm::meeting::blocklist::Blocklist;
 
 impl Daemon {
     /// A program changed settings.
-    pub(super) fn change_settings(&mut self, settings: Settings) -> Result<(), Failure> {
+    pub(super) fn change_settings(&mut self, mut settings: Settings) -> Result<(), Failure> {
+        self.listen(&mut settings).map_err(|why| Failure::new(Kind::System, why))?;
         let before = std::mem::replace(&mut self.settings, settings);
         self.settings_changed(Some(&before));
+        self.save_changed()?;
         self.save_session().map_err(|why| Failure::new(Kind::System, why))
+    }
+
+    /// Listens for peers on the port of `settings`. If that can't be, the error says why, and the old port stays.
+    fn listen(&mut self, settings: &mut Settings) -> Result<(), String> {
+        if settings.peer_port != self.settings.peer_port {
+            // It is at most 65,535.
+            let port = self.engine.listen(settings.peer_port as u16, settings.dht_enabled)?;
+            settings.peer_port = port.into();
+        }
+        Ok(())
     }
 
     /// The configuration is read again. If it is wrong, the old one stays.
     pub(super) fn reload(&mut self) {
-        let configured = match self.options.configured() {
+        let mut configured = match self.options.configured() {
             Ok(configured) => configured,
             Err(error) => {
                 log::error!("{error}; the configuration that was read before stays in force");
                 return;
             }
         };
+        if self.options.has_port || configured.peer_port_random_on_start {
+            configured.peer_port = self.configured.peer_port;
+        }
         let changed = changes(&self.configured, &self.settings);
-        let settings = with_changes(&configured, &changed);
+        let mut settings = with_changes(&configured, &changed);
+        if let Err(why) = self.listen(&mut settings) {
+            log::error!("{why}; the port stays as it was");
+            settings.peer_port = self.settings.peer_port;
+        }
         self.configured = configured;
         let before = std::mem::replace(&mut self.settings, settings);
         self.settings_changed(Some(&before));
@@ -56,7 +75,12 @@ impl Daemon {
         }
         let blocked = |settings: &Settings| (settings.blocklist_enabled, settings.blocklist_url.clone());
         if is_new(&|before| blocked(before) != blocked(now)) {
-            if now.blocklist_enabled {
+            let is_other = before.is_some_and(|before| before.blocklist_url != now.blocklist_url);
+            let has_one = !is_other && blocklist::age(&self.state.dir.path).is_some();
+            let is_fetched = now.blocklist_updates_enabled && !now.blocklist_url.is_empty();
+            if now.blocklist_enabled && before.is_some() && is_fetched && !has_one {
+                self.fetch_blocklist(None);
+            } else if now.blocklist_enabled {
                 let helpers = self.helpers.clone();
                 let then = move |list| drop(helpers.send(Heard::Blocklist(None, list)));
                 blocklist::saved(self.state.dir.path.clone(), then);
@@ -73,13 +97,34 @@ impl Daemon {
                 self.change(id, Change::SeedUntil(super::wished::seed_until(&record.wishes, now)));
             }
         }
-        let at_start = |settings: &Settings| {
+        let network = |settings: &Settings| {
             let finding = (settings.dht_enabled, settings.lpd_enabled, settings.pex_enabled);
-            (finding, settings.encryption, settings.peer_port, settings.port_forwarding_enabled)
+            (finding, settings.encryption, settings.port_forwarding_enabled)
         };
-        if before.is_some_and(|before| at_start(before) != at_start(now)) {
-            log::warn!("the port, encryption, and where peers are searched hold from the next start on");
+        if before.is_some_and(|before| network(before) != network(now)) {
+            self.engine.send(Command::Network(Box::new(self.options.network(now))));
         }
+        if is_new(&|before| before.peer_limit_global != now.peer_limit_global) {
+            self.engine.send(Command::MostPeers(now.peer_limit_global as usize));
+        }
+        if let Some(before) = before {
+            self.limit_peers(before.peer_limit_per_torrent, now.peer_limit_per_torrent);
+        }
+    }
+
+    /// The limit of peers for torrents that have none of their own is not `before` any more, but `now`.
+    fn limit_peers(&mut self, before: u64, now: u64) {
+        let mut changed = Vec::new();
+        for (id, known) in &mut self.known {
+            let record = self.records.get_mut(*id).filter(|record| record.wishes.peer_limit == before && before != now);
+            if let Some(record) = record {
+                record.wishes.peer_limit = now;
+                record.dates.changed = super::now();
+                known.is_changed = true;
+                changed.push(*id);
+            }
+        }
+        changed.into_iter().for_each(|id| self.change(id, Change::MaxPeers(now as usize)));
     }
 
     /// Writes the daemon's own file.

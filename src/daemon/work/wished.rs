@@ -8,7 +8,7 @@ use crate::daemon::rpc::changing::Files;
 use crate::daemon::rpc::{Failure, Kind};
 use crate::daemon::settings::Settings;
 use crate::daemon::state::kept::Kept;
-use crate::engine::{Options, Priority, RateLimits, SeedUntil};
+use crate::engine::{Options, Priority, RateLimits, SeedUntil, Weight};
 use crate::proto::metainfo::Metainfo;
 use std::path::{Path, PathBuf};
 
@@ -32,6 +32,7 @@ pub fn options_of(record: &Record, kept: &Kept, settings: &Settings) -> Options 
         shares_limits: wishes.honors_session_limits,
         max_peers: Some(wishes.peer_limit as usize),
         seed_until: seed_until(wishes, settings),
+        weight: weight_of(wishes),
         transferred: Some((totals.uploaded, totals.downloaded)),
     }
 }
@@ -45,13 +46,17 @@ pub fn limits_of(wishes: &Wishes) -> RateLimits {
     }
 }
 
+/// How much of the limits that all torrents share a torrent gets.
+pub fn weight_of(wishes: &Wishes) -> Weight {
+    match wishes.bandwidth_priority {
+        ..0 => Weight::Low,
+        0 => Weight::Normal,
+        1.. => Weight::High,
+    }
+}
+
 /// When a torrent has seeded enough.
 pub fn seed_until(wishes: &Wishes, settings: &Settings) -> SeedUntil {
-    let ratio = match wishes.seed_ratio_mode {
-        Mode::Global => settings.seed_ratio_limited.then_some(settings.seed_ratio_limit),
-        Mode::Single => Some(wishes.seed_ratio_limit),
-        Mode::Unlimited => None,
-    };
     let minutes = match wishes.seed_idle_mode {
         Mode::Global => settings.idle_seeding_limit_enabled.then_some(settings.idle_seeding_limit),
         Mode::Single => Some(wishes.seed_idle_limit),
@@ -59,7 +64,7 @@ pub fn seed_until(wishes: &Wishes, settings: &Settings) -> SeedUntil {
     };
     SeedUntil {
         // Hundredths; what is not a number becomes 0.
-        ratio: ratio.map(|ratio| (ratio * 100.0).round() as u64),
+        ratio: wishes.ratio_limit(settings).map(|ratio| (ratio * 100.0).round() as u64),
         idle: minutes.map(|minutes| Time::from_secs(minutes.saturating_mul(60))),
     }
 }
@@ -68,7 +73,10 @@ pub fn seed_until(wishes: &Wishes, settings: &Settings) -> SeedUntil {
 pub fn numbered(tiers: impl Iterator<Item = Vec<String>>) -> Vec<TrackerRecord> {
     let urls = tiers.enumerate().flat_map(|(tier, urls)| urls.into_iter().map(move |url| (tier, url)));
     let one = |(id, (tier, announce))| TrackerRecord { id, tier, announce, ..TrackerRecord::default() };
-    (0u32..).zip(urls).map(one).collect()
+    let mut records: Vec<TrackerRecord> = (0u32..).zip(urls).map(one).collect();
+    // Most torrents have one or two, and there may be thousands of torrents.
+    records.shrink_to_fit();
+    records
 }
 
 /// The priority of each file, padding included.

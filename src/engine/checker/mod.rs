@@ -27,11 +27,10 @@ use crate::sys::mounts::Mounts;
 use crossbeam_channel::{Receiver, Sender};
 pub use outcome::{Done, Ended, Refused, Retry};
 use std::collections::{BTreeMap, VecDeque};
-use std::io;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
+use std::{fs, io, thread};
 pub use task::{Check, Task};
 
 /// Most threads at once. If more folders than this are on disks that hang, all later torrents wait for them.
@@ -39,6 +38,13 @@ const MOST_THREADS: usize = 64;
 /// How long a thread waits for another torrent of its folder: to start it again costs as much as to check a small
 /// torrent, and they come in quick succession.
 const LINGER: Duration = Duration::from_millis(10);
+
+/// Makes the folder of a job if it is missing and may be made.
+fn make_dir(job: &Job) -> Result<(), ContentError> {
+    let Some(below) = job.make_below.as_ref().filter(|_| !job.dir.exists()) else { return Ok(()) };
+    let made = fs::metadata(below).and_then(|_| fs::create_dir_all(&job.dir));
+    made.map_err(|error| ContentError { doing: Doing::Making, path: job.dir.to_path_buf(), error })
+}
 
 /// The queue in which something waits.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -176,7 +182,11 @@ impl Checker {
         let wrong =
             |why| ContentError { doing: Doing::Using, path: job.dir.to_path_buf(), error: io::Error::other(why) };
         let place = Renamed::new(&job.renamed, &job.metainfo).map_err(wrong);
-        let place = match place.and_then(|renamed| Place::open(&self.files, &job.dir, renamed)) {
+        let open = |renamed| {
+            make_dir(&job)?;
+            Place::open(&self.files, &job.dir, renamed)
+        };
+        let place = match place.and_then(open) {
             Ok(place) => place,
             Err(error) => return Err(Box::new(Refused { error, again: Retry::Job(job) })),
         };

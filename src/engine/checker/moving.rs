@@ -88,8 +88,9 @@ impl Checker {
         }
     }
 
-    /// The content is in another folder already.
+    /// The content is in another folder already, or is to be downloaded to one.
     fn find_in(&self, old: &Content, dir: &Path, progress: &Progress) -> Result<CheckedContent, String> {
+        make(dir)?;
         let place = old.place(dir, old.renamed.clone()).map_err(|error| error.to_string())?;
         let found = self.begin(old.open_at(place, false), Trust::State, progress);
         found.map_err(|(error, _)| error.to_string())
@@ -105,7 +106,7 @@ impl Checker {
     ) -> Result<CheckedContent, String> {
         let (states, info_hash) = (self.config.states.as_deref(), old.metainfo.info_hash);
         let Target { dir, renamed, before } = target;
-        fs::create_dir_all(dir).map_err(|error| format!("can't make {}: {error}", dir.display()))?;
+        make(dir)?;
         let mut journal = Journal::new(&old.dir, dir, renamed.list());
         let new = old.open_at(old.place(dir, renamed).map_err(|error| error.to_string())?, true);
         let write = |journal: &Journal| states.map_or(Ok(()), |states| states.write_journal(info_hash, journal));
@@ -203,4 +204,9 @@ impl Checker {
     ) -> Result<CheckedContent, (ContentError, Arc<Content>)> {
         check::begin(content, self.config.states.as_deref(), trust, Arc::clone(&self.warn), progress)
     }
+}
+
+/// Makes a folder, if it does not exist.
+fn make(dir: &Path) -> Result<(), String> {
+    fs::create_dir_all(dir).map_err(|error| format!("can't make {}: {error}", dir.display()))
 }

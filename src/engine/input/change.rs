@@ -5,6 +5,7 @@
 
 use crate::base::time::Time;
 use crate::proto::choice::Priority;
+pub use crate::swarm::giving::weight::Weight;
 use crate::swarm::settings::RateLimits;
 pub use crate::swarm::settings::SeedUntil;
 use std::path::PathBuf;
@@ -37,6 +38,8 @@ pub enum Change {
     Trackers(Vec<Vec<String>>),
     /// When it has seeded enough.
     SeedUntil(SeedUntil),
+    /// How much of the limits that all torrents share it gets.
+    Weight(Weight),
     /// All content is read and hashed again.
     Verify,
     /// Its content is in another folder from now on. [`Notice::Moved`](crate::engine::Notice::Moved) follows.

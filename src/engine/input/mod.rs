@@ -5,10 +5,10 @@
 pub mod change;
 
 pub use crate::proto::choice::Priority;
-pub use change::{Change, Line, Places, SeedUntil};
+pub use change::{Change, Line, Places, SeedUntil, Weight};
 
 use super::checker::outcome::{Done, Refused};
-use super::config::{Job, LinkJob};
+use super::config::{Job, LinkJob, Network};
 use super::notice::{Details, RateLimits, Router, Watch};
 use super::peer::outbox::Outbox;
 use crate::proto::peer::handshake::Handshake;
@@ -20,6 +20,7 @@ use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::peer::PeerKey;
 use core::net::SocketAddr;
 use crossbeam_channel::Sender;
+use std::net::TcpListener;
 use std::sync::Arc;
 
 /// A message to the manager.
@@ -125,6 +126,13 @@ pub enum Command {
     Places(Places),
     /// Limits what all torrents together transfer. New figures follow at once.
     Limit(RateLimits),
+    /// How many connections all torrents together may have. If there are more, some are closed.
+    MostPeers(usize),
+    /// How connections are hidden, and where peers are found.
+    Network(Box<Network>),
+    /// Listens on these sockets, whose port is this one, and no longer on those before.
+    /// [`Engine::listen`](super::Engine::listen) opens them.
+    Listen(Vec<TcpListener>, u16),
     /// Replaces the blocklist. Connections to addresses on the new one are closed.
     Block(Blocklist),
     /// Announces the end to trackers, within [`FINAL_ANNOUNCE_TIME`](super::config::FINAL_ANNOUNCE_TIME), closes the

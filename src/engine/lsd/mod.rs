@@ -51,6 +51,13 @@ impl Lsd {
         self.search.iter().for_each(|search| thread::add(search, torrent, info_hash, after));
     }
 
+    /// Stops announcing all torrents.
+    pub fn end(&self) {
+        // Feature: lsd.
+        #[cfg(feature = "lsd")]
+        self.search.iter().for_each(|search| search.remove_all());
+    }
+
     /// Stops announcing a torrent, if it was announced.
     pub fn remove(&self, info_hash: &InfoHash) {
         // Feature: lsd.

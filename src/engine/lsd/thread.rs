@@ -86,6 +86,12 @@ impl Search {
         }
     }
 
+    /// Stops announcing all torrents. The thread ends.
+    pub fn remove_all(&self) {
+        lock(&self.plan).schedule = Schedule::default();
+        self.wake.wake();
+    }
+
     fn run(&self) {
         let mut sockets = Sockets::open();
         // We listen before the first packet is sent, because that may have to wait.

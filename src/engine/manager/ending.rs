@@ -84,6 +84,8 @@ impl Manager {
             | Event::Disk(_)
             | Event::Paused(_)
             | Event::Terms(_)
+            | Event::Settings(_)
+            | Event::LetGo(_)
             | Event::AnnounceNow
             | Event::Choose { .. }
             | Event::Sequential(_)

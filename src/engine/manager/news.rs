@@ -141,7 +141,8 @@ fn may_change(phase: &Phase) -> bool {
     match phase {
         Phase::Learning(_) | Phase::Checking(_) => true,
         Phase::Running(status) => {
-            status.standing != Standing::Seeding || status.peers > 0 || status.down_rate > 0 || status.up_rate > 0
+            let rests = status.standing == Standing::Seeding || status.paused || status.queued;
+            !rests || status.work.is_some() || status.peers > 0 || status.down_rate > 0 || status.up_rate > 0
         }
         Phase::Failed(_) => false,
     }

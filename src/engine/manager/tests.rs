@@ -39,7 +39,7 @@ pub(super) fn add(engine: &Engine, metainfo: &Metainfo, dir: &Path) {
 }
 
 pub(super) fn at(engine: &Engine) -> SocketAddr {
-    (Ipv4Addr::LOCALHOST, engine.port).into()
+    (Ipv4Addr::LOCALHOST, engine.port()).into()
 }
 
 /// The reply of a tracker that knows these peers.
@@ -100,7 +100,7 @@ fn a_torrent_is_downloaded_and_the_tracker_is_told_in_order() {
     let (leech, notices) = engine(1 << 20);
     let (sender, announced) = crossbeam_channel::unbounded();
     let (gate, opened) = crossbeam_channel::bounded::<()>(0);
-    let (seed_port, peers) = (format!("port={}&", seed.port), [at(&seed), at(&leech)]);
+    let (seed_port, peers) = (format!("port={}&", seed.port()), [at(&seed), at(&leech)]);
     let addr = serve(move |path, socket| {
         if !path.contains(&seed_port) {
             let _ = sender.send(event_of(path));
@@ -344,9 +344,9 @@ fn a_peer_that_connects_after_its_torrent_failed_is_closed() {
 #[test]
 fn an_error_about_ports_names_them() {
     let (engine, _notices) = engine(1 << 20);
-    let config = Config { ports: engine.port..=engine.port, ..Config::default() };
+    let config = Config { ports: engine.port()..=engine.port(), ..Config::default() };
     let Err(error) = Engine::start(config) else { panic!("it starts") };
-    assert!(error.contains(&format!("can't listen on port {}", engine.port)));
+    assert!(error.contains(&format!("can't listen on port {}", engine.port())));
 }
 
 /// A program that uses the library may ask for anything.

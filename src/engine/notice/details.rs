@@ -7,7 +7,7 @@
 use crate::engine::input::Priority;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::storage::content::Content;
-use crate::swarm::figures::PeerStatus;
+use crate::swarm::figures::{Availability, PeerStatus};
 use crate::swarm::meeting::announcer::Tracker;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,6 +22,8 @@ pub struct Details {
     pub peers: Vec<PeerStatus>,
     /// The trackers.
     pub trackers: Vec<Tracker>,
+    /// How many connected peers have each piece.
+    counts: Availability,
 }
 
 /// One file at one moment.
@@ -47,7 +49,21 @@ impl Details {
         peers: Vec<PeerStatus>,
         trackers: Vec<Tracker>,
     ) -> Details {
-        Details { content, have, peers, trackers }
+        Details { content, have, peers, trackers, counts: Availability::default() }
+    }
+
+    /// The same, and how many connected peers have each piece.
+    pub fn with_counts(self, counts: Availability) -> Details {
+        Details { counts, ..self }
+    }
+
+    /// How many connected peers have each piece; `None`: we have it.
+    pub fn availability(&self) -> impl Iterator<Item = Option<u32>> + '_ {
+        let peers = |piece: u32| {
+            let others = self.counts.others.get(piece as usize).copied().unwrap_or(0);
+            self.counts.seeds + u32::from(others)
+        };
+        (0..self.have.len()).map(move |piece| (!self.have.get(piece)).then(|| peers(piece)))
     }
 
     /// The folder that holds the content; `None`: it was not checked yet.
@@ -60,14 +76,15 @@ impl Details {
         self.content.as_ref().map(|content| content.root().into_owned())
     }
 
-    /// The files in the torrent's order, padding included; none if the content was not checked yet. It takes time in
-    /// proportion to the files and pieces.
-    pub fn files(&self) -> impl Iterator<Item = FileDetails> + '_ {
+    /// The files in the torrent's order, padding included; none if the content was not checked yet. Their paths are
+    /// empty unless `paths` is set. It takes time in proportion to the files and pieces.
+    pub fn files(&self, paths: bool) -> impl Iterator<Item = FileDetails> + '_ {
         let contents = self.content.iter();
-        contents.flat_map(move |content| (0..content.metainfo.files.len()).map(move |file| self.file(content, file)))
+        contents
+            .flat_map(move |content| (0..content.metainfo.files.len()).map(move |file| self.file(content, file, paths)))
     }
 
-    fn file(&self, content: &Content, file: usize) -> FileDetails {
+    fn file(&self, content: &Content, file: usize, paths: bool) -> FileDetails {
         let entry = content.metainfo.files.at(file);
         let in_file = |piece: u32| {
             let begin = content.piece_offset(piece);
@@ -76,7 +93,7 @@ impl Details {
         };
         let pieces = if entry.length == 0 { 0..0 } else { content.metainfo.pieces_of(entry) };
         FileDetails {
-            path: content.path(file),
+            path: if paths { content.path(file) } else { String::new() },
             length: entry.length,
             verified: pieces.filter(|piece| self.have.get(*piece)).map(in_file).sum(),
             priority: content.choice().map_or(Priority::Normal, |choice| choice.priority(file)),
@@ -101,11 +118,11 @@ mod tests {
             have.set(piece);
         });
         let details = Details::new(Some(open(&metainfo, dir.path(), false)), have, Vec::new(), Vec::new());
-        let files: Vec<FileDetails> = details.files().collect();
+        let files: Vec<FileDetails> = details.files(true).collect();
         assert_eq!(files.iter().map(|file| file.verified).collect::<Vec<_>>(), [500, 100, 0, 400, 1000]);
         assert_eq!((&*files[0].path, files[0].length, files[3].padding), ("whole/folder 0/0", 1500, true));
         assert_eq!(details.root().as_deref(), Some("whole"));
         let unknown = Details::new(None, Bitfield::new(0), Vec::new(), Vec::new());
-        assert_eq!((unknown.files().count(), unknown.dir()), (0, None));
+        assert_eq!((unknown.files(true).count(), unknown.dir()), (0, None));
     }
 }

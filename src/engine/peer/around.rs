@@ -11,7 +11,7 @@ use crate::proto::peer::handshake::{self, Handshake, Reserved};
 use crate::proto::peer::mse::Policy;
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::settings::Settings;
-use crate::sys::lock_to_read;
+use crate::sys::{lock_to_read, lock_to_write};
 use core::net::IpAddr;
 use crossbeam_channel::Sender;
 use std::sync::{Arc, RwLock};
@@ -35,12 +35,25 @@ pub struct Surroundings {
     pub blocklist: Arc<RwLock<Blocklist>>,
     /// Our own peer id.
     pub peer_id: PeerId,
-    /// The extensions that we speak.
-    pub reserved: Reserved,
-    /// When connections are encrypted.
-    pub encryption: Policy,
-    /// Our numbers for that.
+    /// How we shake hands. The manager may change it.
+    manner: Arc<RwLock<Manner>>,
+    /// Our numbers for encryption.
     pub pairs: Arc<Pairs>,
+}
+
+/// How we shake hands.
+#[derive(Clone, Copy)]
+struct Manner {
+    /// The extensions that we speak.
+    reserved: Reserved,
+    /// When connections are encrypted.
+    encryption: Policy,
+}
+
+impl Manner {
+    fn of(settings: &Settings) -> Manner {
+        Manner { reserved: settings.reserved(), encryption: settings.encryption }
+    }
 }
 
 impl Surroundings {
@@ -52,15 +65,24 @@ impl Surroundings {
             blocks: blocks.clone(),
             blocklist: Arc::new(RwLock::new(blocklist)),
             peer_id: settings.peer_id,
-            reserved: settings.reserved(),
-            encryption: settings.encryption,
+            manner: Arc::new(RwLock::new(Manner::of(settings))),
             pairs: Arc::default(),
         }
     }
 
     /// The bytes of our handshake.
     pub fn handshake(&self, info_hash: InfoHash) -> [u8; handshake::LEN] {
-        Handshake { reserved: self.reserved, info_hash, peer_id: self.peer_id }.emit()
+        Handshake { reserved: lock_to_read(&self.manner).reserved, info_hash, peer_id: self.peer_id }.emit()
+    }
+
+    /// When connections are encrypted.
+    pub fn encryption(&self) -> Policy {
+        lock_to_read(&self.manner).encryption
+    }
+
+    /// From now on we shake hands as `settings` say.
+    pub fn change(&self, settings: &Settings) {
+        *lock_to_write(&self.manner) = Manner::of(settings);
     }
 
     /// Whether a peer at `ip` is on the blocklist.

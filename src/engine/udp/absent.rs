@@ -3,7 +3,7 @@
 #[path = "order.rs"]
 mod order;
 
-use super::config::Config;
+use super::config::Dht as Options;
 use super::input::Input;
 use crate::swarm::dht::Figures;
 use crossbeam_channel::Sender;
@@ -15,7 +15,7 @@ pub struct Dht;
 
 #[expect(missing_docs, reason = "they are those of the other build")]
 impl Dht {
-    pub fn prepare(_: &Config, _: u16, _: &Sender<Input>) -> io::Result<Dht> {
+    pub fn prepare(_: Option<Options>, _: u16, _: &Sender<Input>) -> io::Result<Dht> {
         Ok(Dht)
     }
 

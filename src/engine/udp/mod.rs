@@ -14,7 +14,7 @@ mod thread;
 
 pub use self::order::Order;
 use self::thread::{Orders, Shown, Thread};
-use crate::engine::config::Config;
+use crate::engine::config::Dht as Options;
 use crate::engine::input::Input;
 use crate::swarm::dht::Figures;
 use crate::sys::wake::Wake;
@@ -42,15 +42,14 @@ pub struct Dht {
 }
 
 impl Dht {
-    /// Prepares the DHT, if `config` wants it. Peers that it finds go to `manager`. We announce `port`.
-    pub fn prepare(config: &Config, port: u16, manager: &Sender<Input>) -> io::Result<Dht> {
+    /// Prepares the DHT, if there are `options` for it. Peers that it finds go to `manager`. We announce `port`.
+    pub fn prepare(options: Option<Options>, port: u16, manager: &Sender<Input>) -> io::Result<Dht> {
         let ((sender, inbox), (ends, ended)) = (crossbeam_channel::unbounded(), crossbeam_channel::bounded(0));
         let orders = Orders { sender, wake: Wake::new()? };
         let (manager, figures) = (manager.clone(), Shown::default());
-        let thread = config.dht.clone().map(|options| {
-            let states = options.folder.clone().or_else(|| config.states.clone());
+        let thread = options.map(|options| {
             let (orders, figures) = (orders.clone(), figures.clone());
-            Box::new(Thread { options, port, states, manager, orders, inbox, figures, _ends: ends })
+            Box::new(Thread { options, port, manager, orders, inbox, figures, _ends: ends })
         });
         Ok(Dht { orders, figures, thread, ended })
     }
@@ -82,7 +81,7 @@ impl Dht {
         lock(&self.figures).clone()
     }
 
-    /// The process ends: the thread saves the nodes. Waits a moment for that.
+    /// The DHT is not used any more: the thread saves the nodes. Waits a moment for that.
     pub fn end(&mut self) {
         self.order(Order::End);
         // If it was never started, there is nothing to wait for.

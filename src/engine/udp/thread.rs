@@ -12,7 +12,6 @@ use crate::engine::config::Dht as Options;
 use crate::engine::input::Input;
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
-use crate::storage::resume::StateDir;
 use crate::swarm::dht::{self, Announce, Figures, Goal, Outcome, Progress, Step};
 use crate::swarm::event::Event;
 use crate::swarm::meeting::source::Source;
@@ -50,8 +49,6 @@ pub struct Thread {
     pub options: Options,
     /// The port that we listen on for peers.
     pub port: u16,
-    /// Where the nodes are saved.
-    pub states: Option<Arc<StateDir>>,
     pub manager: Sender<Input>,
     pub orders: Orders,
     pub inbox: Receiver<Order>,
@@ -76,7 +73,8 @@ struct Work {
 impl Thread {
     /// Follows orders, until the process ends. Fails if it gets no socket.
     pub fn run(self) -> io::Result<()> {
-        let saved = self.states.as_ref().map_or_else(Saved::default, |states| Saved::load(&states.path, &self.options));
+        let states = self.options.folder.as_ref();
+        let saved = states.map_or_else(Saved::default, |states| Saved::load(&states.path, &self.options));
         let mut nodes = Nodes::open(self.port, &self.options, &saved)?;
         nodes.meet(saved.nodes.clone(), false);
         let mut work = Work {
@@ -189,7 +187,7 @@ impl Work {
 
     /// Saves the nodes. If there are few now, a file with more of them stays.
     fn save(&mut self) {
-        let Some(states) = &self.thread.states else { return };
+        let Some(states) = &self.thread.options.folder else { return };
         let saved = self.nodes.saved();
         if saved.nodes.len() < FEW.min(self.known.max(1)) {
             return;

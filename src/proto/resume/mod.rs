@@ -135,12 +135,7 @@ impl Resume {
     /// it.
     pub fn decode(bytes: &[u8], metainfo: &Metainfo, folder: impl Into<Arc<[u8]>>) -> Result<Resume, String> {
         let folder = folder.into();
-        let outer = bencode::decode(bytes).map_err(|error| error.to_string())?;
-        let [digest, state] = outer.get_all([b"digest", b"state"]).unwrap_or_default();
-        let state = state.ok_or("it has no state")?;
-        if digest.and_then(Value::as_bytes) != Some(sha1(state.raw()).as_slice()) {
-            return Err("its digest is wrong".into());
-        }
+        let state = whole(bytes)?;
         let keys: [&[u8]; 8] =
             [b"version", b"info hash", b"folder", b"boot", b"have", b"files", b"uploaded", b"downloaded"];
         let [version, info_hash, found_folder, boot, have, files, uploaded, downloaded] =
@@ -181,6 +176,20 @@ impl Resume {
         let never_left = then.mount != 0 && then.mount == now.mount && !boot.is_empty() && *self.boot == *boot;
         then.stamp == now.stamp && (then.on_disk || never_left)
     }
+}
+
+/// The folder that a state is of; `None`: the state is damaged.
+pub fn folder(bytes: &[u8]) -> Option<Vec<u8>> {
+    Some(whole(bytes).ok()?.get(b"folder")?.as_bytes()?.to_vec())
+}
+
+/// The value of `state`, if its digest is right.
+fn whole(bytes: &[u8]) -> Result<Value<'_>, String> {
+    let outer = bencode::decode(bytes).map_err(|error| error.to_string())?;
+    let [digest, state] = outer.get_all([b"digest", b"state"]).unwrap_or_default();
+    let state = state.ok_or("it has no state")?;
+    let is_whole = digest.and_then(Value::as_bytes) == Some(sha1(state.raw()).as_slice());
+    if is_whole { Ok(state) } else { Err("its digest is wrong".into()) }
 }
 
 fn record_bytes(file: &FileState) -> [u8; RECORD_BYTES] {

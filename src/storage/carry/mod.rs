@@ -171,7 +171,11 @@ impl Way<'_> {
     fn survey(&self, placed: &BTreeSet<usize>) -> Result<(Vec<Item>, Vec<Item>), ContentError> {
         let (mut near, mut far) = (Vec::new(), Vec::new());
         let same_folder = self.old.folder().identity() == self.new.folder().identity();
-        for (number, from, to) in self.paths().filter(|(number, ..)| !placed.contains(number)) {
+        let files = self.old.metainfo.files.len();
+        // What came after the check, and not from us, is another program's.
+        let is_foreign = |number: usize| number < files && self.old.is_absent(number);
+        let paths = self.paths().filter(|(number, ..)| !placed.contains(number) && !is_foreign(*number));
+        for (number, from, to) in paths {
             let found = match self.old.folder().file(&from, For::Reading).and_then(|file| file.metadata()) {
                 Ok(found) => found,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -184,7 +188,7 @@ impl Way<'_> {
                 let words = "there is another file of this name; swarmlet does not overwrite it";
                 return Err(self.error(&to, io::Error::new(io::ErrorKind::AlreadyExists, words)));
             }
-            let is_part = number == self.old.metainfo.files.len();
+            let is_part = number == files;
             let device = if is_part { self.new.folder().identity().0 } else { self.new.device() };
             // `st_blocks` is in units of 512 bytes, whatever the file system's own are (stat(2)).
             let item = Item { number, from, to, length: found.len(), takes: found.blocks() * 512 };

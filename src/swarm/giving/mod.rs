@@ -6,3 +6,4 @@ pub mod grant;
 pub mod piece_set;
 pub mod spreading;
 pub mod super_seeding;
+pub mod weight;

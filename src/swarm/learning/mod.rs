@@ -161,6 +161,7 @@ impl Learning {
             Event::Peer(key, event) => self.peer_did(key, event, turn),
             Event::Paused(paused) => self.pause(paused, turn),
             Event::Terms(term) => self.set(term),
+            Event::Settings(settings) => self.follow(settings),
             Event::AnnounceNow => self.meeting.announcer.announce_now(turn.now),
             Event::Trackers(tiers) => self.meeting.announcer.change(&tiers, turn.now, &mut turn.shared.rng),
             Event::AnnounceAgain => self.meeting.announcer.announce_again(turn.now),
@@ -168,6 +169,8 @@ impl Learning {
             Event::BudgetFreed | Event::DescriptionGone | Event::Disk(_) => {}
             // The manager repeats it when the torrent joins its swarm.
             Event::Choose { .. } | Event::Sequential(_) => {}
+            // A link has few peers, and not for long.
+            Event::LetGo(_) => {}
             // It has no web seeds yet.
             Event::Online | Event::WebSeedFailed { .. } => {}
         }
@@ -250,7 +253,15 @@ impl Learning {
     fn set(&mut self, term: Term) {
         match term {
             Term::MaxPeers(most) => Arc::make_mut(&mut self.settings).max_peers = most,
-            Term::Limits(_) | Term::SharesLimits(_) | Term::SeedUntil(_) => {}
+            Term::Limits(_) | Term::SharesLimits(_) | Term::SeedUntil(_) | Term::Weight(_) => {}
+        }
+    }
+
+    /// All torrents run by these settings from now on. What was set for this one alone stays.
+    fn follow(&mut self, settings: Arc<Settings>) {
+        let before = core::mem::replace(&mut self.settings, settings);
+        if before.max_peers != self.settings.max_peers {
+            Arc::make_mut(&mut self.settings).max_peers = before.max_peers;
         }
     }
 

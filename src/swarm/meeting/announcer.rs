@@ -99,6 +99,12 @@ pub struct Tracker {
     pub warning: Option<String>,
     /// An announce to it is under way.
     pub asking: bool,
+    /// How many peers its last answer named.
+    pub named: usize,
+    /// When the last announce to it began, and when it ended. ([`Announcer::shown`] gives how long ago that was.)
+    pub asked: Option<Time>,
+    /// See `asked`.
+    pub ended: Option<Time>,
     /// How long until it is asked; `None`: another one of its tier is asked, or it wants no announce. (This and what
     /// follows is filled in by [`Announcer::shown`].)
     pub next_in: Option<Time>,
@@ -156,6 +162,7 @@ impl Announcer {
             tier.in_flight += 1;
             tier.impatient_at = now + PATIENCE;
             (tracker.asking, tier.held, tier.again) = (true, false, false);
+            tracker.asked = Some(now);
             announcements.push(tracker.announcement(template, event));
         }
         for tracker in &mut self.trackers {
@@ -203,12 +210,13 @@ impl Announcer {
         }
         let Some(tier) = self.tiers.iter_mut().find(|tier| tier.order.contains(&number)) else { return };
         tier.in_flight = tier.in_flight.saturating_sub(1);
-        tracker.asking = false;
+        (tracker.asking, tracker.ended) = (false, Some(now));
         match outcome {
             Ok(reply) => {
                 (tracker.problem, tracker.silent_until) = (None, Time::ZERO);
                 tracker.warning = reply.warning.as_deref().and_then(tidy).map(str::to_string);
                 tracker.knows_us = true;
+                tracker.named = reply.peers.len();
                 tracker.count(reply);
                 if !tracker.no_scrape && [reply.seeds, reply.leechers, reply.downloaded].contains(&None) {
                     tracker.scrape_at = Some(now);
@@ -279,6 +287,8 @@ impl Announcer {
     /// The trackers as a person sees them at `now`. `hungry`: more peers are wanted than there are.
     pub fn shown(&self, now: Time, hungry: bool) -> Vec<Tracker> {
         let mut shown = self.trackers.clone();
+        let ago = |at: Option<Time>| at.map(|at| now.saturating_sub(at));
+        shown.iter_mut().for_each(|tracker| (tracker.asked, tracker.ended) = (ago(tracker.asked), ago(tracker.ended)));
         for tier in self.tiers.iter().filter(|_| !self.stopping) {
             let (Some(at), Some(order)) = (tier.next(hungry), tier.order.get(tier.turn..)) else { continue };
             if let Some(&next) = order.iter().find(|number| shown[**number].silent_until <= at) {

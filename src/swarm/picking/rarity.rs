@@ -61,6 +61,16 @@ impl Rarity {
         self.availability.get(piece as usize).copied().unwrap_or(0)
     }
 
+    /// How many peers (of those that do not have all) have each piece. Empty: none has any.
+    pub fn all(&self) -> &[u16] {
+        &self.availability
+    }
+
+    /// How many pieces are in the order although no peer (of those that do not have all) has them.
+    pub fn unavailable(&self) -> usize {
+        (0..RANKS).map(|rank| self.in_order(rank).len() - self.in_order_from(rank, 1).len()).sum()
+    }
+
     /// The rank of `piece`: the lower it is, the more urgent.
     pub fn rank(&self, piece: u32) -> usize {
         match &self.ranks {

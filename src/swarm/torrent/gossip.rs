@@ -42,6 +42,16 @@ impl Torrent {
         pex::IS_BUILT_IN && self.settings.pex && !self.private
     }
 
+    /// Whether this torrent takes part may have changed.
+    pub(super) fn change_gossip(&mut self, now: Time) {
+        if self.gossips() {
+            self.keys().into_iter().for_each(|key| self.offers_gossip(key, now));
+        } else {
+            self.gossip = None;
+            self.peers.values_mut().for_each(|peer| peer.told = None);
+        }
+    }
+
     /// When to look for something to tell.
     pub(super) fn gossip_at(&self) -> Option<Time> {
         self.gossip.as_ref()?.due.filter(|_| !self.peers.is_empty())

@@ -30,6 +30,11 @@ const MAKE_ROOM_EVERY: Time = Time::from_secs(10);
 const MAKE_ROOM_IN_NEED_EVERY: Time = Time::from_secs(2);
 
 impl Torrent {
+    /// How many peers are connected, web seeds left out: they take no place.
+    pub fn sockets(&self) -> usize {
+        self.peers.len() - self.web.open()
+    }
+
     pub(super) fn has_room_for_peers(&self) -> bool {
         !self.has_failed()
             && !self.is_in_doubt()
@@ -145,19 +150,22 @@ impl Torrent {
         self.peers.values().filter(|peer| idle(peer)).min_by_key(|peer| worth(peer)).map(|peer| peer.key)
     }
 
-    /// From now on there are `most` places. The peers that are missed the least are closed if there are more: first
-    /// those that are not in use.
+    /// From now on there are `most` places. If there are more peers, [some are closed](Torrent::close_some).
     pub(super) fn set_max_peers(&mut self, most: usize, turn: &mut Turn) {
         if most != self.settings.max_peers {
             Arc::make_mut(&mut self.settings).max_peers = most;
         }
+        self.close_some(self.sockets().saturating_sub(most), "there are fewer places now", turn);
+    }
+
+    /// Closes this number of peers: those that are missed the least, and first those that are not in use.
+    pub(super) fn close_some(&mut self, number: usize, reason: &'static str, turn: &mut Turn) {
         let sockets = self.peers.values().filter(|peer| peer.web_seed.is_none());
         let mut peers: Vec<_> =
             sockets.map(|peer| (self.gives_way_at(peer).is_none(), worth(peer), peer.key)).collect();
         peers.sort_unstable();
-        let surplus = peers.len().saturating_sub(most);
-        peers.truncate(surplus);
-        peers.into_iter().for_each(|(_, _, key)| self.close(key, "there are fewer places now", turn));
+        peers.truncate(number);
+        peers.into_iter().for_each(|(_, _, key)| self.close(key, reason, turn));
     }
 }
 

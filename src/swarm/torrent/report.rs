@@ -5,7 +5,7 @@
 use super::Torrent;
 use crate::base::time::Time;
 use crate::proto::peer::mse::Cover;
-use crate::swarm::figures::{PeerStatus, Share, Status};
+use crate::swarm::figures::{Availability, PeerStatus, Share, Status};
 use crate::swarm::meeting::announcer::Tracker;
 use crate::swarm::meeting::source::Source;
 use crate::swarm::peer::Peer;
@@ -101,6 +101,10 @@ impl Torrent {
             downloaded: self.fetching.down.total(),
             uploaded: self.giving.up.total(),
             wasted: self.fetching.wasted,
+            corrupt: self.fetching.corrupt,
+            verified: self.picker.length() - self.lacked_bytes(),
+            available: self.picker.available_bytes(),
+            idle_stop_in: self.enough_at().map(|at| at.saturating_sub(now)),
             down_rate: self.fetching.down.rate(now),
             up_rate: self.giving.up.rate(now),
             peers: self.sockets(),
@@ -108,6 +112,8 @@ impl Torrent {
             encrypted: peers().filter(|peer| peer.identity.cover == Cover::Rc4).count(),
             seeds: sockets().filter(|peer| peer.has.is_full()).count(),
             unchoking: sockets().filter(|peer| !peer.chokes_us).count(),
+            sending: askable().filter(|peer| peer.web_seed.is_none()).count(),
+            served: sockets().filter(|peer| peer.is_interested && !peer.we_choke).count(),
             web_seeds: self.web.open(),
             useful: useful().count(),
             askable: askable().count(),
@@ -148,6 +154,11 @@ impl Torrent {
         let mut peers: Vec<PeerStatus> = self.peers.values().map(peer).collect();
         peers.sort_by_key(|peer| Reverse(peer.down_rate + peer.up_rate));
         peers
+    }
+
+    /// How many connected peers have each piece.
+    pub fn availability(&self) -> Availability {
+        self.picker.availability()
     }
 
     /// The map of the pieces in at most `cells` cells of equal size, the first pieces first.

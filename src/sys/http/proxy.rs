@@ -11,6 +11,7 @@
 //! allow tunnels to port 443 only: the proxy gets the whole URL in the first line (RFC 9112, section 3.2.2). ureq can't
 //! do that, so [`Through`] adds it. SOCKS is spoken by the [`outlet`].
 
+use super::lent::{Lent, Line, Server, Shelf};
 use super::tcp::{Tcp, Waits, with_config};
 use crate::base::hex::to_base64;
 use crate::base::network::Network;
@@ -125,39 +126,57 @@ pub struct Through {
     /// For the connection to a proxy that takes whole requests.
     pub direct: Config,
     waits: Waits,
+    shelf: Shelf,
     #[cfg(feature = "tls")]
     trust: super::trust::Trust,
 }
 
 impl Through {
     /// With the configuration `direct` of requests that go through no proxy. `waits` hears when a connection waits.
-    pub fn new(direct: Config, waits: Waits) -> Through {
+    /// The `shelf` may have one that can be used again.
+    pub fn new(direct: Config, waits: Waits, shelf: Shelf) -> Through {
         Through {
             direct,
             waits,
+            shelf,
             #[cfg(feature = "tls")]
             trust: Default::default(),
         }
     }
 
     /// Connects to a server as the request wants it: secretly, through a tunnel, over SOCKS.
-    fn usual(&self, details: &ConnectionDetails) -> Result<Box<dyn Transport>, Error> {
+    fn usual(&self, details: &ConnectionDetails) -> Result<Line, Error> {
         let line = self.line(details)?;
         #[cfg(feature = "tls")]
-        let line = self.trust.secure(details, line, &|| self.line(details))?;
+        if details.needs_tls() {
+            let again = || self.line(details).map(Line::boxed);
+            return self.trust.secure(details, line.boxed(), &again).map(Line::Other);
+        }
         Ok(line)
     }
 
     /// A connection that is not secret.
-    fn line(&self, details: &ConnectionDetails) -> Result<Box<dyn Transport>, Error> {
+    fn line(&self, details: &ConnectionDetails) -> Result<Line, Error> {
         match ConnectProxyConnector::default().connect(details, None::<()>)? {
-            Some(Either::B(tunnel)) => Ok(tunnel),
+            Some(Either::B(tunnel)) => Ok(Line::Other(tunnel)),
             Some(Either::A(())) | None => {
                 let named = details.config.proxy().and_then(socks);
                 let socks = outlet::get().proxy.as_ref().or(named.as_ref());
-                Ok(Box::new(Tcp::connect(details, socks, &self.waits)?))
+                Ok(Line::Plain(Tcp::connect(details, socks, &self.waits)?))
             }
         }
+    }
+
+    /// A new connection for a request.
+    fn open(&self, details: &ConnectionDetails) -> Result<Line, Error> {
+        let proxy = details.config.proxy().filter(|proxy| takes_whole(proxy, &details.uri.to_string()));
+        let (Some(proxy), Some(server)) = (proxy, details.uri.authority()) else {
+            return self.usual(details);
+        };
+        let addrs = details.resolver.resolve(proxy.uri(), &self.direct, details.timeout)?;
+        let to_proxy = ConnectionDetails { uri: proxy.uri(), addrs, ..with_config(details, &self.direct) };
+        let inner = self.usual(&to_proxy)?.boxed();
+        Ok(Line::Other(Box::new(Whole { inner, front: format!("http://{server}"), is_begun: false })))
     }
 }
 
@@ -178,27 +197,26 @@ fn is_socks(proxy: &Proxy) -> bool {
 }
 
 impl Connector<()> for Through {
-    type Out = Box<dyn Transport>;
+    type Out = Lent;
 
-    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Self::Out>, Error> {
-        let proxy = details.config.proxy().filter(|proxy| takes_whole(proxy, &details.uri.to_string()));
-        let (Some(proxy), Some(server)) = (proxy, details.uri.authority()) else {
-            return self.usual(details).map(Some);
+    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Lent>, Error> {
+        let server = Server::new(details.uri, details.config.proxy().is_some());
+        let line = match self.shelf.kept(&server, details.config.max_idle_age()) {
+            Some(line) => line,
+            None => self.open(details)?,
         };
-        let addrs = details.resolver.resolve(proxy.uri(), &self.direct, details.timeout)?;
-        let to_proxy = ConnectionDetails { uri: proxy.uri(), addrs, ..with_config(details, &self.direct) };
-        let front = Some(format!("http://{server}"));
-        let inner = self.usual(&to_proxy)?;
-        Ok(Some(Box::new(Whole { inner, front })))
+        Ok(Some(self.shelf.lend(server, line)))
     }
 }
 
-/// A connection to a proxy, which puts scheme and host into the first line of the request.
+/// A connection to a proxy, which puts scheme and host into the first line of each request.
 #[derive(Debug)]
 struct Whole {
     inner: Box<dyn Transport>,
-    /// What is put there; `None` when that is done.
-    front: Option<String>,
+    /// What is put there.
+    front: String,
+    /// It is there: the rest of the request follows, and then the answer.
+    is_begun: bool,
 }
 
 impl Transport for Whole {
@@ -208,7 +226,10 @@ impl Transport for Whole {
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         const METHOD: usize = "GET ".len();
-        let Some(front) = self.front.take() else { return self.inner.transmit_output(amount, timeout) };
+        if std::mem::replace(&mut self.is_begun, true) {
+            return self.inner.transmit_output(amount, timeout);
+        }
+        let front = &self.front;
         let longer = amount + front.len();
         let output = self.inner.buffers().output();
         if longer > output.len() || amount < METHOD {
@@ -220,6 +241,7 @@ impl Transport for Whole {
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        self.is_begun = false;
         self.inner.await_input(timeout)
     }
 

@@ -3,9 +3,11 @@
 //! Floor 3, over ureq. The address comes from a stranger (BEP 19: a torrent names it, and a server redirects from it).
 //! So the [`guard`](super::guard) sees each address that a host name stands for, before anything is sent there. (A
 //! proxy looks up names itself, so then the guard sees only what is in the URL.) A user name and password go to the
-//! server for which they were given, and not to where it redirects.
+//! server for which they were given, and not to where it redirects. Bodies whose length is known are read past ureq
+//! (see [`lent`](super::lent)), and their connections are kept there.
 
 use super::guard::{Guard, Net, Origin, Terms};
+use super::lent::{self, Shelf};
 use super::proxy::Through;
 use super::tcp::Waits;
 use super::{
@@ -14,16 +16,16 @@ use super::{
 use crate::base::url;
 use crate::sys::lock;
 use core::net::IpAddr;
-use std::io::{self, Read};
+use std::io::{self, IoSliceMut, Read};
 use std::sync::Mutex;
 use std::time::Duration;
 use ureq::config::Config;
-use ureq::http::Response;
-use ureq::{Agent, BodyReader, Proxy};
+use ureq::http::{Response, Version};
+use ureq::{Agent, BodyReader, Error, Proxy};
 
 /// How long the server may be silent (libtorrent's `urlseed_timeout`).
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
-/// Bytes read from the socket at once: a few blocks.
+/// Bytes read from the socket at once, where ureq reads: a few blocks.
 const INPUT_BYTES: usize = 64 * 1024;
 /// How long an idle connection is kept. Most servers close it sooner (nginx: 75 s).
 const IDLE_TIME: Duration = Duration::from_secs(60);
@@ -32,8 +34,15 @@ const IDLE_TIME: Duration = Duration::from_secs(60);
 pub struct Client {
     guard: Guard,
     waits: Waits,
-    /// The agents, each with its proxy and the terms of its connections.
-    agents: Mutex<Vec<(Option<Proxy>, Terms, Agent)>>,
+    agents: Mutex<Vec<OfProxy>>,
+}
+
+/// An agent, with its proxy and the terms of its connections.
+struct OfProxy {
+    proxy: Option<Proxy>,
+    terms: Terms,
+    agent: Agent,
+    shelf: Shelf,
 }
 
 /// Where to ask. Clones are cheap enough to be kept for each file.
@@ -68,6 +77,7 @@ pub struct Streamed {
     /// Where it came from in the end.
     pub target: Target,
     response: Response<ureq::Body>,
+    shelf: Shelf,
 }
 
 impl Streamed {
@@ -78,24 +88,51 @@ impl Streamed {
 
     /// The body. If it is dropped before its end, the connection is closed.
     pub fn body(self) -> Body {
-        Body { reader: self.response.into_body().into_reader() }
+        match self.response.body().content_length() {
+            Some(length @ 1..) => {
+                let stays = self.keeps_connection();
+                Body::Sized(self.shelf.body(self.response, length, READ_TIMEOUT, stays))
+            }
+            _ => Body::Other(self.response.into_body().into_reader()),
+        }
+    }
+
+    /// Whether the server lets the connection stay open (RFC 9112, section 9.3).
+    fn keeps_connection(&self) -> bool {
+        let options = self.response.headers().get_all("connection").iter().filter_map(|value| value.to_str().ok());
+        let closes = options.flat_map(|list| list.split(',')).any(|word| word.trim().eq_ignore_ascii_case("close"));
+        self.response.version() == Version::HTTP_11 && !closes
     }
 }
 
 /// A body that arrives.
-pub struct Body {
-    reader: BodyReader<'static>,
+pub enum Body {
+    /// Its length is known. It is read past ureq.
+    Sized(lent::Body),
+    /// It comes in chunks, or goes on until the connection ends.
+    Other(BodyReader<'static>),
 }
 
 impl Body {
-    /// Fills `buffer`.
-    pub fn read(&mut self, buffer: &mut [u8]) -> Result<(), HttpError> {
-        self.reader.read_exact(buffer).map_err(unreachable)
+    /// Reads what comes next into `buffers`, one after the other, and returns how many bytes that is, at least one.
+    /// They must have room for no more than what the answer says that it has.
+    pub fn read(&mut self, buffers: &mut [IoSliceMut]) -> Result<usize, HttpError> {
+        let read = match self {
+            Body::Sized(body) => body.read(buffers).map_err(Error::into_io),
+            Body::Other(reader) => reader.read_vectored(buffers),
+        };
+        match read {
+            Ok(0) => Err(unreachable(io::ErrorKind::UnexpectedEof.into())),
+            read => read.map_err(unreachable),
+        }
     }
 
     /// Whether this is the end. If so, the connection can be used again.
-    pub fn is_over(mut self) -> bool {
-        matches!(self.reader.read(&mut [0]), Ok(0))
+    pub fn is_over(self) -> bool {
+        match self {
+            Body::Sized(body) => body.finish(),
+            Body::Other(mut reader) => matches!(reader.read(&mut [0]), Ok(0)),
+        }
     }
 }
 
@@ -119,7 +156,7 @@ impl Client {
     /// Closes all connections, and wakes the threads that wait for them. Later requests fail.
     pub fn shut_down(&self) {
         self.guard.shut();
-        lock(&self.agents).iter().for_each(|(.., agent)| agent.clone().shutdown());
+        lock(&self.agents).iter().for_each(|known| known.agent.clone().shutdown());
     }
 
     /// Asks for the bytes of `range` (RFC 9110, section 14.2), and follows redirects. Every status is an answer.
@@ -127,31 +164,33 @@ impl Client {
         let mut target = target.clone();
         for _ in 0..=MOST_REDIRECTS {
             check_scheme(&target.url)?;
-            let (response, net) = self.ask(&target, range)?;
+            let (response, net, shelf) = self.ask(&target, range)?;
             let status = response.status().as_u16();
             let location = response.headers().get("location").filter(|_| REDIRECTS.contains(&status));
-            let Some(location) = location else { return Ok(Streamed { status, target, response }) };
+            let Some(location) = location else { return Ok(Streamed { status, target, response, shelf }) };
             let next = url::sanitize(&url::join(&target.url, &escaped(location.as_bytes())));
             target = Target { url: with_user_of(&target.url, next), origin: target.origin.then(net) };
         }
         Err(HttpError::Unreachable("too many redirects".into()))
     }
 
-    /// Asks once. Also returns in which network the server is.
-    fn ask(&self, target: &Target, range: &str) -> Result<(Response<ureq::Body>, Net), HttpError> {
+    /// Asks once. Also returns in which network the server is, and where its connection comes back.
+    fn ask(&self, target: &Target, range: &str) -> Result<(Response<ureq::Body>, Net, Shelf), HttpError> {
         let proxy = proxy_for(&target.url)?;
         aim(&self.guard, &target.url, target.origin, proxy.as_ref())?;
-        let agent = self.agent(&proxy).ok_or_else(|| HttpError::Unreachable("it is not asked any more".into()))?;
+        let (agent, shelf) =
+            self.agent(&proxy).ok_or_else(|| HttpError::Unreachable("it is not asked any more".into()))?;
         // The name may have to be looked up, and a connection made.
         self.waits.begin();
         let request = request(&agent, &target.url, proxy.as_ref());
         let request = request.header("Range", range).header("Accept-Encoding", "identity");
-        guarded(&self.guard, request, proxy.as_ref()).inspect_err(|_| self.guard.forget())
+        let answer = guarded(&self.guard, request, proxy.as_ref()).inspect_err(|_| self.guard.forget());
+        answer.map(|(response, net)| (response, net, shelf))
     }
 
     /// The agent for the request that the guard was told of, directly or through a proxy. `None`: the client was shut
     /// down.
-    fn agent(&self, proxy: &Option<Proxy>) -> Option<Agent> {
+    fn agent(&self, proxy: &Option<Proxy>) -> Option<(Agent, Shelf)> {
         // The guard is shut first, and then all agents. So none is made that stays open.
         let mut agents = lock(&self.agents);
         if self.guard.is_shut() {
@@ -159,17 +198,15 @@ impl Client {
         }
         let terms = self.guard.terms();
         // The others keep connections that nothing uses any more.
-        agents.retain(|(_, of, _)| of.forgotten == terms.forgotten);
-        if let Some((.., agent)) = agents.iter().find(|(through, of, _)| through == proxy && *of == terms) {
-            return Some(agent.clone());
+        agents.retain(|agent| agent.terms.forgotten == terms.forgotten);
+        if let Some(known) = agents.iter().find(|known| known.proxy == *proxy && known.terms == terms) {
+            return Some((known.agent.clone(), known.shelf.clone()));
         }
-        let agent = Agent::with_parts(
-            config(proxy.clone()),
-            Through::new(config(None), self.waits.clone()),
-            self.guard.clone(),
-        );
-        agents.push((proxy.clone(), terms, agent.clone()));
-        Some(agent)
+        let shelf = Shelf::default();
+        let through = Through::new(config(None), self.waits.clone(), shelf.clone());
+        let agent = Agent::with_parts(config(proxy.clone()), through, self.guard.clone());
+        agents.push(OfProxy { proxy: proxy.clone(), terms, agent: agent.clone(), shelf: shelf.clone() });
+        Some((agent, shelf))
     }
 }
 

@@ -4,14 +4,14 @@
 
 use crate::sys::outlet::{self, Proxy, Target};
 use rustix::io::{Errno, retry_on_intr};
-use rustix::net::{RecvFlags, recv};
-use std::io::{self, Write};
+use rustix::net::{RecvAncillaryBuffer, RecvFlags, recv, recvmsg};
+use std::io::{self, IoSliceMut, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
-use ureq::Error;
 use ureq::config::Config;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, LazyBuffers, NextTimeout, ShutdownHandle, Transport};
+use ureq::{Error, Timeout};
 
 /// A connection to a server or to a proxy.
 pub struct Tcp {
@@ -56,7 +56,7 @@ impl Tcp {
             Some(proxy) => through(details, proxy, within),
             None => directly(details, within),
         };
-        let stream = connected.map_err(|error| failed(error, details.timeout))?;
+        let stream = connected.map_err(|error| failed(error, details.timeout.reason))?;
         stream.set_nodelay(true)?;
         let stream = Arc::new(stream);
         // An agent that is shut down ends its connections.
@@ -65,6 +65,28 @@ impl Tcp {
         let (input, output) = (details.config.input_buffer_size(), details.config.output_buffer_size());
         Ok(Tcp { stream, buffers: LazyBuffers::new(input, output), waits: waits.clone() })
     }
+
+    /// Reads from the socket into `buffers`, past those for ureq; 0 bytes at the end.
+    pub fn read(&mut self, buffers: &mut [IoSliceMut], within: Duration) -> Result<usize, Error> {
+        receive(&self.stream, &self.waits, buffers, Some(within)).map_err(|error| failed(error, Timeout::PerRead))
+    }
+}
+
+/// Reads what has come, or waits for it.
+fn receive(
+    stream: &TcpStream,
+    waits: &Waits,
+    buffers: &mut [IoSliceMut],
+    within: Option<Duration>,
+) -> io::Result<usize> {
+    let mut read = |flags| recvmsg(stream, buffers, &mut RecvAncillaryBuffer::default(), flags);
+    let mut got = read(RecvFlags::DONTWAIT);
+    if matches!(got, Err(Errno::AGAIN)) {
+        waits.begin();
+        stream.set_read_timeout(within)?;
+        got = retry_on_intr(|| read(RecvFlags::empty()));
+    }
+    Ok(got?.bytes)
 }
 
 /// Asks a proxy for a connection to the host. It looks up the name, unless that was done already.
@@ -124,20 +146,14 @@ impl Transport for Tcp {
         let timeout = timeout.for_write();
         self.stream.set_write_timeout(left(timeout)?)?;
         let output = &self.buffers.output()[..amount];
-        (&*self.stream).write_all(output).map_err(|error| failed(error, timeout))
+        (&*self.stream).write_all(output).map_err(|error| failed(error, timeout.reason))
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         let timeout = timeout.for_read();
-        let within = left(timeout)?;
         let buffer = self.buffers.input_append_buf();
-        let mut got = recv(&self.stream, &mut *buffer, RecvFlags::DONTWAIT).map(|(_, amount)| amount);
-        if got == Err(Errno::AGAIN) {
-            self.waits.begin();
-            self.stream.set_read_timeout(within)?;
-            got = retry_on_intr(|| recv(&self.stream, &mut *buffer, RecvFlags::empty())).map(|(_, amount)| amount);
-        }
-        let amount = got.map_err(|error| failed(error.into(), timeout))?;
+        let got = receive(&self.stream, &self.waits, &mut [IoSliceMut::new(buffer)], left(timeout)?);
+        let amount = got.map_err(|error| failed(error, timeout.reason))?;
         self.buffers.input_appended(amount);
         Ok(amount > 0)
     }
@@ -157,9 +173,9 @@ fn left(timeout: NextTimeout) -> Result<Option<Duration>, Error> {
     Ok(timeout.not_zero().map(|left| *left))
 }
 
-fn failed(error: io::Error, timeout: NextTimeout) -> Error {
+fn failed(error: io::Error, reason: Timeout) -> Error {
     match error.kind() {
-        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Error::Timeout(timeout.reason),
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Error::Timeout(reason),
         _ => Error::Io(error),
     }
 }

@@ -262,6 +262,7 @@ fn send_file(path: &std::path::Path) -> Answer {
             kind: "application/x-bittorrent",
             headers: "X-Content-Type-Options: nosniff\r\nContent-Disposition: attachment\r\n".into(),
             body: Body::File(file, length),
+            taken: None,
         },
         Err(_) => no_torrent(),
     }

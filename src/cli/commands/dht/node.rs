@@ -10,7 +10,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::run::request::UserRequest;
 use crate::cli::run::{log, signals};
 use crate::cli::say;
-use crate::engine::config::{Config, Dht as Options};
+use crate::engine::config::Dht as Options;
 use crate::engine::udp::Dht;
 use crate::swarm::dht::Figures;
 use crate::sys::in_words;
@@ -27,11 +27,10 @@ pub fn run(options: Options, port: u16, is_json: bool) -> Result<Exit, Failure> 
     log::begin_at(LevelFilter::Warn);
     let (requests, inbox) = crossbeam_channel::unbounded();
     signals::listen(&requests, false, false)?;
-    let config = Config { dht: Some(options), ..Config::default() };
     // It finds no peers, because no torrent is added.
     let (finds, _) = crossbeam_channel::unbounded();
     let unavailable = |error| Failure::new(Exit::Unavailable, in_words(&error));
-    let mut dht = Dht::prepare(&config, port, &finds).map_err(unavailable)?;
+    let mut dht = Dht::prepare(Some(options), port, &finds).map_err(unavailable)?;
     let began = Instant::now();
     dht.start();
     let text = |figures: Figures| {

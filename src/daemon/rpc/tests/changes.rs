@@ -1,5 +1,5 @@
 use super::adding::TorrentSource;
-use super::call::QueueMove;
+use super::call::{Protocol, QueueMove};
 use super::changing::{TrackerChange, tiers};
 use super::session::{Session, Stats};
 use super::*;
@@ -122,12 +122,47 @@ fn the_settings_are_shown_in_both_dialects_and_changed() {
         changes.applied(&before).map_err(|failure| failure.text)
     };
     let after =
-        set(r#""speed-limit-up":7,"seedRatioLimit":1,"dht_enabled":false,"cache-size-mb":9,"unknown":[1]"#).unwrap();
+        set(r#""speed-limit-up":7,"seedRatioLimit":1,"dht_enabled":false,"cache-size-mb":4,"unknown":[1]"#).unwrap();
     assert_eq!((after.speed_limit_up, after.seed_ratio_limit, after.dht_enabled), (7, 1.0, false));
     assert_eq!(set(r#""download-dir":"/srv/a/""#).unwrap().download_dir, "/srv/a");
     assert!(set(r#""speed-limit-up":7,"download-dir":"/etc""#).unwrap_err().contains("not below a folder"));
     assert!(set(r#""script-torrent-done-filename":"/tmp/x""#).unwrap_err().contains("configuration file"));
     assert!(set(r#""peer-port":65536"#).unwrap_err().contains("from 0 to 65535"));
+    assert_eq!(set(r#""speed-limit-up":null,"speed-limit-up-enabled":true"#).unwrap().speed_limit_up, 100);
+    // What has one value here can be sent back, but not changed.
+    assert!(set(r#""utp-enabled":false,"preferred_transports":["tcp"],"tcp-enabled":true,"reqq":2000"#).is_ok());
+    for (wrong, why) in [
+        (r#""utp-enabled":true"#, "utp-enabled can't be changed: swarmlet speaks TCP with peers, and no uTP"),
+        (r#""preferred_transports":["utp","tcp"]"#, "preferred-transports can't be changed: swarmlet speaks TCP"),
+        (r#""cache-size-mb":9"#, "cache-size-mb can't be changed: swarmlet has no such cache"),
+        (r#""cache_size_mib":"4""#, "cache-size-mb can't be changed: swarmlet has no such cache"),
+    ] {
+        let said = set(wrong).unwrap_err();
+        assert!(said.starts_with(why), "{said}");
+    }
+}
+
+#[test]
+fn bandwidth_groups_are_refused_and_the_port_is_tested_by_one_protocol() {
+    let refused = |text: &str| {
+        let mut conversation = Conversation::new(text.as_bytes());
+        assert_eq!(conversation.next_call(), None, "{text}");
+        conversation.finish().unwrap()
+    };
+    for text in [
+        r#"{"method":"group-set","arguments":{"name":"a","speed-limit-down":9}}"#,
+        r#"{"method":"torrent-set","arguments":{"group":"a"}}"#,
+    ] {
+        assert!(refused(text).contains("swarmlet has no bandwidth groups"), "{text}");
+    }
+    assert!(matches!(call(r#"{"method":"torrent-set","arguments":{"group":""}}"#), Call::TorrentSet(..)));
+    assert_eq!(call(r#"{"method":"port-test"}"#), Call::PortTest(None));
+    let v6 = r#"{"jsonrpc":"2.0","method":"port_test","params":{"ip_protocol":"ipv6"},"id":1}"#;
+    assert_eq!(call(v6), Call::PortTest(Some(Protocol::V6)));
+    assert!(refused(r#"{"method":"port-test","arguments":{"ip-protocol":"ipx"}}"#).contains("expected ipv4 or ipv6"));
+    let mut out = String::new();
+    session::write_port(&mut out, Dialect::JsonRpc, Some(Protocol::V6), true);
+    assert_eq!(out, r#""port_is_open":true,"ip_protocol":"ipv6""#);
 }
 
 #[test]

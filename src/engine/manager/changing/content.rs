@@ -166,7 +166,8 @@ impl Manager {
             match &slot.state {
                 State::Running(torrent, content) => {
                     let (content, have) = (Some(Arc::clone(content)), torrent.have().clone());
-                    Details::new(content, have, torrent.peer_list(now), trackers)
+                    let details = Details::new(content, have, torrent.peer_list(now), trackers);
+                    details.with_counts(torrent.availability())
                 }
                 State::Learning(stage, _) => Details::new(None, Bitfield::new(0), stage.learning.peer_list(), trackers),
                 State::Checking(_) => Details::new(None, Bitfield::new(0), Vec::new(), trackers),

@@ -5,6 +5,7 @@
 mod choosing;
 pub mod content;
 pub mod later;
+mod network;
 
 use super::Manager;
 use super::queue::places::allowed;
@@ -38,6 +39,9 @@ impl Manager {
             Command::Delete(torrent) => self.delete(torrent, now),
             Command::Change(torrent, change) => self.change(torrent, change, now),
             Command::Places(places) => self.places_are(places, now),
+            Command::MostPeers(most) => self.most_peers_are(most, now),
+            Command::Network(network) => self.network_is(*network, now),
+            Command::Listen(listeners, port) => self.listen(listeners, port, now),
             Command::Block(list) => self.peers.block(list),
             Command::Stop => self.stop(now),
         }
@@ -59,6 +63,7 @@ impl Manager {
             Change::StartNow => self.start_now(torrent, now),
             Change::Place(before) => self.place(torrent, before),
             Change::SeedUntil(until) => self.agree(torrent, Term::SeedUntil(until), now),
+            Change::Weight(weight) => self.agree(torrent, Term::Weight(weight), now),
             Change::Limits(limits) => self.agree(torrent, Term::Limits(limits), now),
             Change::SharesLimits(shares) => self.agree(torrent, Term::SharesLimits(shares), now),
             Change::MaxPeers(most) => self.agree(torrent, Term::MaxPeers(most), now),

@@ -151,7 +151,7 @@ fn a_seed_and_a_download_are_moved_to_another_device_and_go_on() {
     seed.add(job(&metainfo, &here));
     assert!(joined(&seed_notices).0);
     let [begin, end] = other.dirs();
-    let peers = vec![format!("127.0.0.1:{}", seed.port)].into_boxed_slice();
+    let peers = vec![format!("127.0.0.1:{}", seed.port())].into_boxed_slice();
     leech.add(Job { peers, ..job(&metainfo, &begin) });
     joined(&notices);
     let has_some = |notice: &Notice| match notice {
@@ -220,10 +220,10 @@ fn a_verification_finds_what_others_damaged() {
     change(&engine, Change::Verify);
     assert_eq!(resumed(&notices), PIECE as u64);
     let details = engine.ask(ONE).unwrap();
-    let verified: Vec<u64> = details.files().map(|file| file.verified).collect();
+    let verified: Vec<u64> = details.files(true).map(|file| file.verified).collect();
     assert_eq!(verified, [3 * PIECE as u64, 5 * PIECE as u64]);
     assert_eq!(details.have.count(), 8);
-    assert!(details.files().all(|file| file.priority == Priority::Normal));
+    assert!(details.files(true).all(|file| file.priority == Priority::Normal));
     put(&here, &files);
     change(&engine, Change::Verify);
     assert_eq!(resumed(&notices), 0);
@@ -262,7 +262,7 @@ fn a_complete_download_goes_to_its_last_folder() {
     seed.add(job(&metainfo, &here));
     joined(&seed_notices);
     let (leech, notices) = other.engine(None);
-    let peers = vec![format!("127.0.0.1:{}", seed.port)].into_boxed_slice();
+    let peers = vec![format!("127.0.0.1:{}", seed.port())].into_boxed_slice();
     let finally = Some(complete.as_path().into());
     leech.add(Job { peers, finally: finally.clone(), ..job(&metainfo, &incomplete) });
     next(&notices, "it is complete", |notice| matches!(notice, Notice::Complete { .. }).then_some(()));
@@ -303,7 +303,7 @@ fn a_new_name_is_on_the_disk_and_survives() {
     let names = rename("album", "the album").unwrap();
     assert_eq!(names, [("album".into(), "the album".into()), ("album/a".into(), "first".to_string())]);
     assert!(fs::read(here.join("the album/first")).unwrap() == files[0] && !here.join("album").exists());
-    let paths: Vec<String> = engine.ask(ONE).unwrap().files().map(|file| file.path).collect();
+    let paths: Vec<String> = engine.ask(ONE).unwrap().files(true).map(|file| file.path).collect();
     assert_eq!(paths, ["the album/first", "the album/b"]);
     engine.send(Command::Stop);
     next(&notices, "it has stopped", |notice| matches!(notice, Notice::Stopped(_)).then_some(()));
@@ -318,6 +318,21 @@ fn a_new_name_is_on_the_disk_and_survives() {
     let (hostile, notices) = stage.engine(None);
     hostile.add(Job { renamed: vec![("album/a".into(), "../../x".into())], ..job(&metainfo, &here) });
     assert!(failed(&notices).contains("a name with a / in it"));
+}
+
+#[test]
+fn a_missing_folder_is_made_below_another_one_that_exists() {
+    let (stage, (metainfo, _)) = (Stage::new(), album(9 * PIECE));
+    let [here, _] = stage.dirs();
+    let below = |root: &Path| Job { make_below: Some(root.into()), ..job(&metainfo, &root.join("tv/new")) };
+    let (engine, notices) = stage.engine(None);
+    engine.add(below(&here));
+    joined(&notices);
+    assert!(here.join("tv/new").is_dir());
+    let (engine, notices) = stage.engine(None);
+    engine.add(below(&here.join("not mounted")));
+    assert!(failed(&notices).starts_with("can't make "));
+    assert!(!here.join("not mounted").exists());
 }
 
 #[test]
@@ -338,4 +353,19 @@ fn a_deletion_takes_the_files_and_the_state() {
     }
     assert!(fs::read_dir(&here).unwrap().next().is_none());
     assert_eq!(stage.saved(), 0);
+}
+
+#[test]
+fn what_is_not_moved_may_go_to_a_folder_that_does_not_exist_yet() {
+    let (stage, (metainfo, files)) = (Stage::new(), album(9 * PIECE));
+    let [here, there] = stage.dirs();
+    put(&here, &files);
+    let (engine, notices) = stage.engine(None);
+    engine.add(job(&metainfo, &here));
+    assert!(joined(&notices).0);
+    let new = there.join("a/new/one");
+    change(&engine, Change::Move { to: new.as_path().into(), carry: false });
+    assert_eq!(moved(&notices), Ok(new.clone()));
+    assert_eq!(resumed(&notices), metainfo.length);
+    assert!(new.is_dir() && is_in(&here, &files));
 }

@@ -8,12 +8,13 @@ mod watch;
 use super::around::{STACK_BYTES, Surroundings};
 use super::reader;
 use super::shaking::places::Places;
-use crate::sys::{in_words, outlet};
+use crate::sys::{in_words, lock, outlet};
 use core::net::SocketAddr;
+use rustix::net::Shutdown;
 use std::io;
 use std::net::TcpListener;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ pub fn bind(ports: &RangeInclusive<u16>, with_udp: bool) -> Result<(Vec<TcpListe
     }
     let (first, end) = (ports.start(), ports.end());
     let which = if first == end { format!("port {first}") } else { format!("any port from {first} to {end}") };
-    Err(format!("can't listen on {which}: {}; name another with --port", in_words(&last)))
+    Err(format!("can't listen on {which}: {}", in_words(&last)))
 }
 
 fn is_free_for_udp(port: u16) -> bool {
@@ -44,11 +45,45 @@ fn is_free_for_udp(port: u16) -> bool {
     outlet.udp(!outlet.has(false), port).is_ok()
 }
 
+/// The sockets on which we listen. (If we are bound to an address or interface, a thread watches that, and may replace
+/// them.)
+#[derive(Clone, Default)]
+pub struct Listening(Arc<Mutex<Sockets>>);
+
+#[derive(Default)]
+struct Sockets {
+    listeners: Vec<Arc<TcpListener>>,
+    port: u16,
+}
+
 /// Starts a thread for each listener. If we are bound to an address or interface, another one watches that.
-pub fn start(listeners: Vec<TcpListener>, around: &Surroundings) -> io::Result<()> {
-    let port = listeners.first().map_or(Ok(0), |listener| listener.local_addr().map(|addr| addr.port()))?;
-    let listeners = accept_on(listeners, around)?;
-    outlet::get().bound.as_ref().map_or(Ok(()), |bound| watch::start(bound, listeners, port, around))
+pub fn start(listeners: Vec<TcpListener>, around: &Surroundings) -> io::Result<Listening> {
+    let listening = Listening::default();
+    listening.change(listeners, around)?;
+    outlet::get().bound.as_ref().map_or(Ok(()), |bound| watch::start(bound, listening.clone(), around))?;
+    Ok(listening)
+}
+
+impl Listening {
+    /// From now on connections are taken in on these sockets, and no longer on those before. Connections that are open
+    /// stay.
+    pub fn change(&self, listeners: Vec<TcpListener>, around: &Surroundings) -> io::Result<()> {
+        let port = listeners.first().map_or(Ok(0), |listener| listener.local_addr().map(|addr| addr.port()))?;
+        let listeners = accept_on(listeners, around)?;
+        let mut sockets = lock(&self.0);
+        sockets.close();
+        *sockets = Sockets { listeners, port };
+        Ok(())
+    }
+}
+
+impl Sockets {
+    fn close(&mut self) {
+        for listener in self.listeners.drain(..) {
+            // Its thread ends.
+            let _ = rustix::net::shutdown(&listener, Shutdown::Both);
+        }
+    }
 }
 
 fn accept_on(listeners: Vec<TcpListener>, around: &Surroundings) -> io::Result<Vec<Arc<TcpListener>>> {

@@ -3,40 +3,31 @@
 //! Floor 3, part of [`listener`](super). While it is away, the sockets reach nobody. If the interface was made again,
 //! as those of a VPN are, it is another one for the kernel, and the old sockets stay deaf.
 
-use super::{STACK_BYTES, Surroundings, accept_on, outlet};
+use super::{Listening, STACK_BYTES, Surroundings, accept_on, lock, outlet};
 use crate::engine::input::Input;
 use crate::sys::outlet::Bound;
 use crate::sys::{in_words, interfaces};
-use rustix::net::Shutdown;
 use std::io::{self, ErrorKind};
-use std::net::TcpListener;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::thread;
 
 /// What is watched.
 struct Watch {
     bound: &'static Bound,
     around: Surroundings,
-    listeners: Vec<Arc<TcpListener>>,
-    port: u16,
+    listening: Listening,
     /// The number that the interface had last.
     interface: u32,
     /// It is away, and the manager knows that.
     is_away: bool,
 }
 
-/// Starts the thread that watches. It works with the `listeners` on `port`.
-pub fn start(
-    bound: &'static Bound,
-    listeners: Vec<Arc<TcpListener>>,
-    port: u16,
-    around: &Surroundings,
-) -> io::Result<()> {
+/// Starts the thread that watches. It works with the sockets of `listening`.
+pub fn start(bound: &'static Bound, listening: Listening, around: &Surroundings) -> io::Result<()> {
     // What changes from now on is reported.
     let changes = interfaces::changes()?;
     let interface = bound.interface()?;
-    let mut watch = Watch { bound, around: around.clone(), listeners, port, interface, is_away: false };
+    let mut watch = Watch { bound, around: around.clone(), listening, interface, is_away: false };
     let run = move || watch.run(&changes);
     thread::Builder::new().name("interfaces".into()).stack_size(STACK_BYTES).spawn(run)?;
     Ok(())
@@ -58,19 +49,18 @@ impl Watch {
     }
 
     fn is_back(&mut self, interface: u32) {
-        for listener in self.listeners.drain(..) {
-            // Its thread ends.
-            let _ = rustix::net::shutdown(&listener, Shutdown::Both);
-        }
-        match outlet::get().listen(self.port) {
+        let mut sockets = lock(&self.listening.0);
+        sockets.close();
+        match outlet::get().listen(sockets.port) {
             Ok((listeners, _)) => match accept_on(listeners, &self.around) {
-                Ok(listeners) => self.listeners = listeners,
+                Ok(listeners) => sockets.listeners = listeners,
                 Err(error) => log::warn!("can't start a thread to listen: {error}"),
             },
             // A new IPv6 address is of no use until the kernel knows that nobody else has it. That is a change, too.
             Err(error) if error.kind() == ErrorKind::AddrNotAvailable => return,
-            Err(error) => log::warn!("can't listen on port {} again: {}", self.port, in_words(&error)),
+            Err(error) => log::warn!("can't listen on port {} again: {}", sockets.port, in_words(&error)),
         }
+        drop(sockets);
         let is_new = std::mem::replace(&mut self.interface, interface) != interface;
         self.is_away = false;
         self.tell(Input::Online { is_new });

@@ -10,6 +10,7 @@ use crate::proto::peer::handshake::{self, Handshake, Reserved};
 use crate::proto::peer::message::Message;
 use crate::proto::peer::mse::Policy;
 use crate::swarm::event::{PeerEvent, PeerOrder};
+use crate::swarm::settings::Settings;
 use crossbeam_channel::Receiver;
 use rustix::net::{AddressFamily, SocketType};
 use std::io::{IoSliceMut, Read, Write};
@@ -214,9 +215,9 @@ fn connect_to(around: &Surroundings, inbox: &Receiver<Input>, ours: InfoHash, an
 
 #[test]
 fn every_connection_we_open_is_reported_once_as_open_or_as_failed() {
-    let (mut around, inbox, metainfo, dir) = one_torrent();
+    let (around, inbox, metainfo, dir) = one_torrent();
     // One handshake each.
-    around.encryption = Policy::Off;
+    around.change(&Settings { encryption: Policy::Off, ..Settings::default() });
     let ours = metainfo.info_hash;
     assert!(!connect_to(&around, &inbox, ours, &handshake(ours, 2).emit()));
     assert!(connect_to(&around, &inbox, ours, &handshake(InfoHash([9; 20]), 2).emit()), "another torrent");

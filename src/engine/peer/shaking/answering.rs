@@ -21,12 +21,12 @@ pub fn greeted(around: &Surroundings, line: Line, deadline: Instant) -> io::Resu
         read_within(&line, &mut early, room, deadline)?;
     }
     if early.starts_with(&PROTOCOL) {
-        if !around.encryption.takes_plain() {
+        if !around.encryption().takes_plain() {
             return Err(io::Error::other("its handshake is plain, and encryption is required"));
         }
         return Ok(Greeted { line, cover: Cover::Plain, early, info_hash: None });
     }
-    if !around.encryption.hides() {
+    if !around.encryption().hides() {
         return Err(io::Error::other(format!("not a BitTorrent handshake: it begins \"{}\"", early.escape_ascii())));
     }
     hidden::accept(around, line, &early, deadline)

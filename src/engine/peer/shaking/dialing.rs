@@ -37,7 +37,7 @@ enum Failure {
 /// Connects to `addr` for a torrent and shakes hands. Ends early if the torrent ends. `hidden`: whether the last
 /// handshake there was hidden, or others say that the peer prefers that.
 pub fn dial(around: &Surroundings, info_hash: InfoHash, addr: SocketAddr, hidden: Option<bool>) -> io::Result<Met> {
-    let mut left = around.encryption.tries(hidden);
+    let mut left = around.encryption().tries(hidden);
     loop {
         let (hides, others) = left.split_first().map_or((false, left), |(hides, others)| (*hides, others));
         match shake_first(around, info_hash, addr, hides) {
@@ -84,7 +84,7 @@ fn shake_on(
 fn greet(around: &Surroundings, line: Line, info_hash: InfoHash, hides: bool) -> io::Result<Met> {
     let (deadline, mut ours) = (Instant::now() + HANDSHAKE_DEADLINE, around.handshake(info_hash));
     let greeted = if hides {
-        hidden::initiate(line, info_hash, around.encryption.offers(), ours, deadline)?
+        hidden::initiate(line, info_hash, around.encryption().offers(), ours, deadline)?
     } else {
         line.send_all(&mut ours, false, HANDSHAKE_DEADLINE)?;
         Greeted { line, cover: Cover::Plain, early: Vec::new(), info_hash: None }

@@ -18,7 +18,7 @@ use std::time::Instant;
 
 /// Answers a peer that connected to us and began with the bytes `came`.
 pub fn accept(around: &Surroundings, line: Line, came: &[u8], deadline: Instant) -> io::Result<Greeted> {
-    let mut exchange = Accepting::new(around.encryption, chance(around.pairs.begin(new_pair)));
+    let mut exchange = Accepting::new(around.encryption(), chance(around.pairs.begin(new_pair)));
     let advance = |bytes: &[u8]| exchange.advance(bytes, |name| around.directory.find_hidden(name));
     let greeted = carry_out(line, came, deadline, advance);
     around.pairs.end(exchange.unused());

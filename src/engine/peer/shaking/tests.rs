@@ -9,6 +9,7 @@ use crate::engine::testkit::{PATIENCE, open, surroundings, torrent};
 use crate::proto::peer::mse::{IS_BUILT_IN, Policy};
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
+use crate::swarm::settings::Settings;
 use crossbeam_channel::Receiver;
 use std::net::{Ipv4Addr, TcpListener};
 use std::thread;
@@ -16,9 +17,9 @@ use std::thread;
 /// A process with one torrent and this policy.
 fn ours(id: u8, policy: Policy, dir: &std::path::Path) -> (Surroundings, Receiver<Input>, InfoHash) {
     let (metainfo, _) = torrent(50_000, &[], 16384, &[]);
-    let (mut around, inbox) = surroundings(id);
+    let (around, inbox) = surroundings(id);
     around.directory.add(open(&metainfo, dir, false));
-    around.encryption = policy;
+    around.change(&Settings { encryption: policy, ..Settings::default() });
     (around, inbox, metainfo.info_hash)
 }
 

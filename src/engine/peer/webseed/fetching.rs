@@ -2,6 +2,8 @@
 //!
 //! Floor 3, part of [`webseed`](super). One answer is read at a time. As long as the next block is the next part of it,
 //! no other request is made. Where a server redirects a file is remembered, because some servers redirect each request.
+//! The kernel puts the bytes straight into the buffers of their blocks: the next one, and up to [`MOST_AHEAD`] that are
+//! to come.
 
 use super::reports::Reports;
 use crate::proto::metainfo::Metainfo;
@@ -11,13 +13,15 @@ use crate::swarm::event::WebEvent;
 use crate::sys::http::HttpError;
 use crate::sys::http::stream::{Body, Client, Streamed, Target};
 use core::ops::Range;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::io::IoSliceMut;
 use std::sync::Arc;
 
 /// Redirects that are remembered: those of this many files.
 const MOST_REMEMBERED: usize = 256;
-/// Bytes of a whole file that are read and thrown away at once. They are on the stack of the thread.
-const SKIPPED_AT_ONCE: usize = 16 * 1024;
+/// Most blocks that are read before their turn. Reading four blocks at once was seen to take half of the kernel's time
+/// of reading each alone.
+const MOST_AHEAD: usize = 3;
 
 /// What failed.
 pub struct Trouble {
@@ -68,6 +72,19 @@ struct Answer {
     /// The server sends the whole file, whatever part it is asked for. So what is not needed of it is skipped.
     is_whole: bool,
     body: Body,
+    ahead: Ahead,
+}
+
+/// The beginning of the rest of an answer, which was read together with the block before it. Its buffers become the
+/// next blocks, so no byte is copied.
+#[derive(Default)]
+struct Ahead {
+    /// Each has the size of a block. The bytes begin in the first one ...
+    buffers: VecDeque<Vec<u8>>,
+    /// ... here ...
+    from: usize,
+    /// ... and are so many.
+    bytes: usize,
 }
 
 impl Fetching {
@@ -82,17 +99,17 @@ impl Fetching {
         &mut self,
         metainfo: &Metainfo,
         begin: u64,
-        data: &mut [u8],
+        data: &mut Vec<u8>,
         reach: impl Fn() -> u64,
     ) -> Result<(), Trouble> {
-        let mut rest = data;
-        for part in parts(&metainfo.files, begin, rest.len() as u64) {
+        let mut at = 0;
+        for part in parts(&metainfo.files, begin, data.len() as u64) {
             // The parts together are as long as the buffer, which is at most a block.
-            let (now, later) = rest.split_at_mut(part.asked.length as usize);
-            rest = later;
+            let place = at..at + part.asked.length as usize;
+            at = place.end;
             match part.file {
-                None => now.fill(0),
-                Some(file) => self.fill_part(metainfo, file, part, now, &reach)?,
+                None => data[place].fill(0),
+                Some(file) => self.fill_part(metainfo, file, part, (data, place), &reach)?,
             }
         }
         Ok(())
@@ -103,7 +120,7 @@ impl Fetching {
         metainfo: &Metainfo,
         file: usize,
         part: Part,
-        data: &mut [u8],
+        (data, within): (&mut Vec<u8>, Range<usize>),
         reach: &impl Fn() -> u64,
     ) -> Result<(), Trouble> {
         let place = metainfo.files.at(file);
@@ -120,7 +137,7 @@ impl Fetching {
             };
             let read = answer.and_then(|mut answer| {
                 self.skip(&mut answer, part.asked.begin).map_err(Failed::Http)?;
-                answer.read(data).map(|()| answer).map_err(Failed::Http)
+                answer.read(data, within.clone()).map(|()| answer).map_err(Failed::Http)
             });
             match read {
                 Ok(answer) => {
@@ -173,15 +190,16 @@ impl Fetching {
         }
         log::debug!("web seed {}: {} of file {file}", answer.target.shown(), asked.range());
         let is_whole = answer.status == 200;
-        Ok(Answer { file, at: comes.begin, left: comes.length, is_whole, body: answer.body() })
+        Ok(Answer { file, at: comes.begin, left: comes.length, is_whole, body: answer.body(), ahead: Ahead::default() })
     }
 
     /// Reads what the answer has before byte `begin` of the file.
     fn skip(&self, answer: &mut Answer, begin: u64) -> Result<(), HttpError> {
-        let mut vain = [0; SKIPPED_AT_ONCE];
+        let mut vain = Vec::new();
         while answer.at < begin {
-            let length = (begin - answer.at).min(vain.len() as u64);
-            answer.read(&mut vain[..length as usize])?;
+            let length = (begin - answer.at).min(u64::from(BLOCK_BYTES));
+            vain.resize(length as usize, 0);
+            answer.read(&mut vain, 0..length as usize)?;
             self.reports.did(WebEvent::Skipped { bytes: length });
         }
         Ok(())
@@ -203,12 +221,62 @@ impl Answer {
         begins && part.begin + part.length <= self.at + self.left
     }
 
-    /// Fills `buffer` with the beginning of the rest, which is at least as long.
-    fn read(&mut self, buffer: &mut [u8]) -> Result<(), HttpError> {
-        self.body.read(buffer)?;
-        self.at += buffer.len() as u64;
-        self.left -= buffer.len() as u64;
+    /// Fills a part of `data` with the beginning of the rest, which is at least as long.
+    fn read(&mut self, data: &mut Vec<u8>, within: Range<usize>) -> Result<(), HttpError> {
+        let length = within.len() as u64;
+        let mut missing = self.ahead.take(data, within);
+        while !missing.is_empty() {
+            // Nothing is ahead any more. What comes after the missing bytes is read with them, if the answer has it.
+            let mut later = self.left - length;
+            let mut buffers = vec![IoSliceMut::new(&mut data[missing.clone()])];
+            for buffer in self.ahead.buffers_for(later) {
+                let room = later.min(u64::from(BLOCK_BYTES));
+                later -= room;
+                buffers.push(IoSliceMut::new(&mut buffer[..room as usize]));
+            }
+            let count = self.body.read(&mut buffers)?;
+            self.ahead.bytes = count.saturating_sub(missing.len());
+            missing.start += count - self.ahead.bytes;
+        }
+        self.at += length;
+        self.left -= length;
         Ok(())
+    }
+}
+
+impl Ahead {
+    /// Moves what is ahead into a part of `data`, and returns the part of it for which there was not enough.
+    fn take(&mut self, data: &mut Vec<u8>, mut within: Range<usize>) -> Range<usize> {
+        while self.bytes > 0
+            && !within.is_empty()
+            && let Some(first) = self.buffers.front_mut()
+        {
+            let is_block = self.from == 0 && within == (0..first.len()) && data.len() == first.len();
+            let count = self.bytes.min(within.len()).min(first.len() - self.from);
+            if is_block {
+                std::mem::swap(data, first);
+            } else {
+                data[within.start..][..count].copy_from_slice(&first[self.from..][..count]);
+            }
+            within.start += count;
+            self.from += count;
+            self.bytes -= count;
+            if is_block || self.from == first.len() {
+                self.from = 0;
+                self.buffers.rotate_left(1);
+            }
+        }
+        within
+    }
+
+    /// The buffers for up to `bytes` that come after the next block. Nothing is in them.
+    fn buffers_for(&mut self, bytes: u64) -> impl Iterator<Item = &mut Vec<u8>> {
+        let count = bytes.div_ceil(u64::from(BLOCK_BYTES)).min(MOST_AHEAD as u64) as usize;
+        while self.buffers.len() < count {
+            self.buffers.push_back(vec![0; BLOCK_BYTES as usize]);
+        }
+        self.from = 0;
+        self.buffers.iter_mut().take(count)
     }
 }
 

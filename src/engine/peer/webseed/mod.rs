@@ -2,8 +2,8 @@
 //!
 //! Floor 3. The manager sends it requests for blocks, as to every peer, and gets blocks back. The thread makes of them
 //! as few HTTP requests as it can: when the manager says that its requests will go on to the end of a gap, one request
-//! asks for all of it, up to 4 MiB. What was not requested yet stays in the socket. So the memory budget and the limits
-//! hold, and the server sends no faster than we read.
+//! asks for all of it, up to 4 MiB. What was not requested yet stays in the socket, except for a few blocks. So the
+//! memory budget and the limits hold, and the server sends no faster than we read.
 //!
 //! [`fetching`] asks for files and checks the answers; [`inbox`] holds the requests, [`reports`] what came of them.
 //! What is done about a failure is decided in `swarm/torrent/downloading/web_seeds`.

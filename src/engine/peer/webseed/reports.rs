@@ -10,8 +10,8 @@ use crate::sys::lock;
 use crossbeam_channel::Sender;
 use std::sync::Mutex;
 
-/// Most events that are handed over together.
-const BATCH: usize = 8;
+/// Most events that are handed over together: as many blocks as a disk thread is woken for.
+const BATCH: usize = 16;
 
 /// The events of a web seed that the manager did not get yet.
 pub struct Reports {

@@ -99,6 +99,42 @@ fn a_small_file_comes_whole_whatever_part_of_it_is_asked_for() {
     );
 }
 
+/// What comes together with a block becomes the next blocks, also when those are shorter, or in another file.
+#[test]
+fn blocks_are_right_however_the_bytes_of_an_answer_arrive() {
+    const BLOCK: usize = BLOCK_BYTES as usize;
+    let parts = [(BLOCK / 3, false), (20 * BLOCK + 777, false), (1000, true), (7 * BLOCK, false), (1, false)];
+    for (piece_length, bursts) in [(4 * BLOCK, [1 << 20, 1]), (4 * BLOCK, [20_000, 9]), (3 * BLOCK / 2, [65_000, 31])] {
+        let (metainfo, content) = torrent(0, &parts, piece_length, &[]);
+        let bytes = content.clone();
+        let addr = serve(move |path, socket| {
+            // The files are named by their numbers.
+            let file: usize = path.rsplit('/').next().unwrap().parse().unwrap();
+            let begin: usize = parts[..file].iter().map(|(length, _)| length).sum();
+            let answer = http("200 OK", &bytes[begin..][..parts[file].0]);
+            let (mut rest, mut burst) = (&answer[..], bursts.into_iter().cycle());
+            while let Some(most) = burst.next().filter(|_| !rest.is_empty()) {
+                let (now, later) = rest.split_at(most.min(rest.len()));
+                let _ = socket.write_all(now);
+                rest = later;
+            }
+        });
+        let (around, _inbox) = surroundings(1);
+        let reports = Arc::new(Reports::new(&around.manager, around.directory.name_peer()));
+        let client = Arc::new(Client::new(|_| false, || ()));
+        let mut fetching = Fetching::new(client, &format!("http://{addr}/"), &reports);
+        for begin in (0..content.len()).step_by(piece_length) {
+            for block in content[begin..content.len().min(begin + piece_length)].chunks(BLOCK) {
+                let at = block.as_ptr() as usize - content.as_ptr() as usize;
+                let mut data = vec![0; block.len()];
+                let result = fetching.fill(&metainfo, at as u64, &mut data, || content.len() as u64);
+                assert!(result.is_ok(), "{:?}", result.err().map(|trouble| trouble.why));
+                assert!(data == block, "the block at {at} of pieces of {piece_length}, {bursts:?}");
+            }
+        }
+    }
+}
+
 /// Whether the manager gets `wanted` blocks of the two that a server is asked for, long before the server's time is
 /// over.
 fn are_handed_over(wanted: usize, answer: impl Fn(&[u8], &mut TcpStream) + Clone + Send + 'static) -> bool {

@@ -390,3 +390,11 @@ fn a_torrent_with_enough_peers_waits_for_each_tracker() {
     announcer.answered(&first[0], &failure(None), secs(30));
     assert_eq!(announcer.due(secs(30), false, &template()).len(), 1);
 }
+
+#[test]
+fn it_is_shown_how_long_ago_a_tracker_was_asked() {
+    let mut announcer = Announcer::new(&tiers(&[&["a"]]), Time::ZERO, &mut Rng::new(1));
+    ask(&mut announcer, secs(5), &reply(1800));
+    let shown = announcer.shown(secs(8), false).swap_remove(0);
+    assert_eq!((shown.asked, shown.ended), (Some(secs(3)), Some(secs(3))));
+}

@@ -6,6 +6,7 @@
 use super::{BegunPieces, Picker};
 use crate::base::rng::Rng;
 use crate::proto::peer::bitfield::Bitfield;
+use crate::swarm::figures::Availability;
 
 impl Picker {
     /// Bytes of all pieces.
@@ -21,6 +22,24 @@ impl Picker {
     /// Bytes of the wanted pieces that are not verified yet.
     pub fn missing_bytes(&self) -> u64 {
         self.length - self.bytes_of(self.settled())
+    }
+
+    /// Bytes of the wanted pieces that are not verified yet and that a connected peer has.
+    pub fn available_bytes(&self) -> u64 {
+        if self.seeds > 0 {
+            return self.missing_bytes();
+        }
+        let begun = self.begun().filter(|piece| self.rarity.availability(*piece) == 0);
+        let nowhere = self.rarity.unavailable() + begun.count();
+        let last = self.have.len().saturating_sub(1);
+        let counts_last = self.rarity.availability(last) == 0 && (self.rarity.is_in_order(last) || self.is_begun(last));
+        let short = if counts_last { self.piece_length - self.piece_size(last) } else { 0 };
+        self.missing_bytes().saturating_sub(nowhere as u64 * self.piece_length as u64 - u64::from(short))
+    }
+
+    /// How many peers have each piece.
+    pub fn availability(&self) -> Availability {
+        Availability { seeds: self.seeds, others: self.rarity.all().to_vec() }
     }
 
     /// Bytes of these pieces: the last one of the torrent may be shorter.

@@ -14,7 +14,9 @@ pub(in crate::swarm::torrent) const MOST_DEPARTED: usize = 256;
 impl Torrent {
     /// The hash of a piece is wrong. If one peer sent all of it, that peer lied.
     pub(in crate::swarm::torrent) fn piece_failed(&mut self, piece: u32, turn: &mut Turn) {
-        self.fetching.wasted += self.picker.piece_size(piece) as u64;
+        let bytes = u64::from(self.picker.piece_size(piece));
+        self.fetching.wasted += bytes;
+        self.fetching.corrupt += bytes;
         if !self.picker.is_begun(piece) {
             // Nobody wants it any more.
             return;

@@ -4,9 +4,12 @@
 //! the program that set them does that.
 
 use crate::base::time::Time;
+use crate::proto::peer::mse::Cover;
 use crate::swarm::event::{Action, News};
-use crate::swarm::settings::{Enough, SeedUntil, Term};
+use crate::swarm::peer::Peer;
+use crate::swarm::settings::{Enough, SeedUntil, Settings, Term};
 use crate::swarm::torrent::{Torrent, Turn};
+use std::sync::Arc;
 
 /// When a torrent has seeded enough.
 pub(in crate::swarm::torrent) struct SeedLimit {
@@ -46,11 +49,32 @@ impl Torrent {
                 (self.fetching.limit.shares, self.giving.limit.shares) = (shares, shares);
             }
             Term::MaxPeers(most) => self.set_max_peers(most, turn),
+            Term::Weight(weight) => (self.fetching.limit.weight, self.giving.limit.weight) = (weight, weight),
             Term::SeedUntil(until) => {
                 let limit = SeedLimit { until, from: 0, reached: None };
                 self.seed_limit = (until != SeedUntil::default()).then(|| Box::new(limit));
             }
         }
+    }
+
+    /// All torrents run by these settings from now on. What was set for this one alone stays.
+    pub(in crate::swarm::torrent) fn follow(&mut self, settings: Arc<Settings>, turn: &mut Turn) {
+        let before = core::mem::replace(&mut self.settings, settings);
+        if before.max_peers != self.settings.max_peers {
+            Arc::make_mut(&mut self.settings).max_peers = before.max_peers;
+        }
+        let is_refused =
+            |peer: &Peer| peer.identity.cover == Cover::Plain && peer.web_seed.is_none() && !self.takes_plain();
+        for key in self.keys_of(is_refused) {
+            self.close(key, "it is not encrypted, and that is required now", turn);
+        }
+        self.change_gossip(turn.now);
+        // A second handshake of the extension protocol replaces what the first one offered (BEP 10).
+        self.keys().into_iter().for_each(|key| self.introduce(key, turn));
+    }
+
+    fn takes_plain(&self) -> bool {
+        self.settings.encryption.takes_plain()
     }
 
     /// Bytes of content that were sent in all runs.

@@ -14,7 +14,7 @@ impl Stage {
     }
 
     /// A block comes from connection `number`.
-    fn bring(&mut self, number: u32, BlockSpec { piece, begin, length }: BlockSpec) {
+    pub(super) fn bring(&mut self, number: u32, BlockSpec { piece, begin, length }: BlockSpec) {
         let data = vec![0; length as usize];
         self.happen(Event::Peer(key(number), PeerEvent::Block { piece, begin, data }));
     }

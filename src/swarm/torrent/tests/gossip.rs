@@ -343,3 +343,37 @@ fn a_torrent_at_rest_needs_no_timer_for_it() {
     stage.happen(Event::Peer(key(2), PeerEvent::Gone));
     assert_eq!(stage.torrent.gossip_at(), None, "nobody is there");
 }
+
+#[test]
+fn peer_exchange_is_switched_off_and_on_while_it_runs() {
+    let mut stage = stage();
+    let set = |stage: &mut Stage, pex| {
+        let settings = Settings { peer_id: crate::proto::id::PeerId([1; 20]), pex, ..Settings::default() };
+        stage.happen(Event::Settings(settings.into()));
+    };
+    comes(&mut stage, 1, [8, 8, 8, 1], true);
+    comes(&mut stage, 2, [8, 8, 8, 2], true);
+    stage.told.clear();
+    set(&mut stage, false);
+    let offers = |stage: &mut Stage| {
+        let sent = stage.told.drain(..).filter_map(|(to, message)| match message {
+            Message::Extended(message) => match message.parse()? {
+                Incoming::Handshake(ours) => Some((to, ours.ids.message(Extension::Pex, Vec::new()).is_some())),
+                _ => None,
+            },
+            _ => None,
+        });
+        sent.collect::<Vec<_>>()
+    };
+    assert_eq!(offers(&mut stage), [(1, false), (2, false)]);
+    stage.hear(1, pex(&names(&[public(9, 9)])));
+    stage.pass(seconds(200));
+    assert_eq!((told(&mut stage), &stage.connecting[..]), (vec![], &[][..]));
+    set(&mut stage, true);
+    assert_eq!(offers(&mut stage), [(1, true), (2, true)]);
+    stage.pass(seconds(20));
+    assert_eq!(told(&mut stage).len(), 2, "each hears of the other");
+    stage.hear(1, pex(&names(&[public(9, 9)])));
+    stage.pass(seconds(2));
+    assert_eq!(stage.connecting, [public(9, 9)]);
+}

@@ -3,9 +3,11 @@
 use super::spoilt;
 use crate::base::time::Time;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
+use crate::proto::peer::mse::{self, Policy};
 use crate::swarm::event::{DiskEvent, Event, PeerEvent};
 use crate::swarm::meeting::MOST_CONNECTING;
 use crate::swarm::meeting::source::Source;
+use crate::swarm::settings::{Settings, Term};
 use crate::swarm::simulation::parts::{connected, key};
 use crate::swarm::simulation::stage::Stage;
 
@@ -214,4 +216,29 @@ fn sixteen_connections_are_opened_at_once_and_no_more() {
     }
     stage.pass(Time::from_secs(5));
     assert_eq!((stage.connecting.len(), stage.shared.connecting), (2 * MOST_CONNECTING, MOST_CONNECTING));
+}
+
+#[test]
+fn if_the_process_may_have_fewer_connections_the_least_useful_peers_go() {
+    let mut stage = full(6);
+    stage.hear(3, Message::HaveAll);
+    stage.hear(4, Message::Interested);
+    stage.happen(Event::LetGo(3));
+    let gone: Vec<u32> = stage.closed.drain(..).map(|(peer, _)| peer.0.get()).collect();
+    assert_eq!(gone, [2, 5, 6]);
+    assert_eq!((stage.torrent.sockets(), stage.shared.connected), (3, 3));
+}
+
+#[test]
+fn new_settings_of_all_torrents_leave_what_was_set_for_this_one() {
+    let mut stage = full(4);
+    stage.happen(Event::Terms(Term::MaxPeers(3)));
+    stage.closed.clear();
+    let before = stage.torrent.status(stage.now).max_peers;
+    let settings = Settings { port: 4, encryption: Policy::Require, ..Settings::default() };
+    stage.happen(Event::Settings(settings.into()));
+    assert_eq!((before, stage.torrent.status(stage.now).max_peers), (3, 3));
+    // They are all plain.
+    let gone = if mse::IS_BUILT_IN { 3 } else { 0 };
+    assert_eq!((stage.closed.len(), stage.torrent.sockets()), (gone, 3 - gone));
 }

@@ -24,9 +24,9 @@ fn wait_for(notices: &Subscription, wanted: impl Fn(&Notice) -> bool) {
 #[test]
 fn a_seed_that_has_reached_its_ratio_tells_its_tracker_and_comes_back_when_a_person_wants_that() {
     let ((seed, seed_notices), (leech, notices)) = (engine(), engine());
-    let peers = [&seed, &leech].map(|engine| SocketAddr::from((Ipv4Addr::LOCALHOST, engine.port)));
+    let peers = [&seed, &leech].map(|engine| SocketAddr::from((Ipv4Addr::LOCALHOST, engine.port())));
     let (sender, announced) = crossbeam_channel::unbounded();
-    let seed_port = format!("port={}&", seed.port);
+    let seed_port = format!("port={}&", seed.port());
     let addr = serve(move |path, socket| {
         if path.contains(&seed_port) {
             let _ = sender.send(event_of(path));

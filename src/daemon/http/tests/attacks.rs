@@ -1,0 +1,149 @@
+//! What somebody tries that may reach the server: many passwords, bodies without a length, deep ones, long answers.
+
+use super::*;
+use crate::web::request::{Parsed, parse};
+
+fn session(door: &Door) -> String {
+    format!("X-Transmission-Session-Id: {}\r\n", door.session_id())
+}
+
+/// A request whose body comes in chunks of `step` bytes.
+fn chunked(headers: &str, body: &[u8], step: usize) -> Vec<u8> {
+    let head = format!("POST {RPC} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n{headers}\r\n");
+    let chunks =
+        body.chunks(step).flat_map(|part| [format!("{:x}\r\n", part.len()).as_bytes(), part, b"\r\n"].concat());
+    [head.into_bytes(), chunks.collect(), b"0\r\n\r\n".to_vec()].concat()
+}
+
+#[test]
+fn a_body_without_a_length_comes_in_chunks() {
+    let (port, door) = serve(&Settings::default(), None);
+    let session = session(&door);
+    let good = chunked(&session, CALL.as_bytes(), 5);
+    // Two on one connection, which arrive in pieces.
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    for part in [&good[..], &good].concat().chunks(31) {
+        stream.write_all(part).unwrap();
+        thread::sleep(Duration::from_millis(1));
+    }
+    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).unwrap();
+    assert_eq!(answers.matches(r#"{"arguments":{},"result":"success"}"#).count(), 2, "{answers}");
+    let long = format!("{{\"method\":\"session-stats\",\"x\":\"{}\"}}", "a".repeat(3 << 20));
+    let waits = format!("{session}Connection: close\r\nExpect: 100-continue\r\n");
+    assert!(exchange(port, &chunked(&waits, long.as_bytes(), 50_000)).contains("\"result\":\"success\""));
+    // A program that does not know the session id learns it, and the rest of its body means nothing.
+    let refused = exchange(port, &[&chunked("", CALL.as_bytes(), 5)[..], b"GET /healthz HTTP/1.1\r\n\r\n"].concat());
+    assert_eq!(refused.matches("HTTP/1.1 ").count(), 1, "{refused}");
+    assert!(status(&refused) == "409" && refused.contains("Connection: close"), "{refused}");
+    // Nobody can send more than that, or something else.
+    let huge = vec![b' '; MOST_BODY as usize + 1];
+    assert_eq!(status(&exchange(port, &chunked(&session, &huge, 1 << 20))), "413");
+    let head = format!("POST {RPC} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n{session}\r\n");
+    assert_eq!(status(&exchange(port, (head + "5\r\nabcdefg\r\n").as_bytes())), "400");
+}
+
+#[test]
+fn a_body_that_is_too_deep_is_refused_with_words() {
+    let (port, door) = serve(&Settings::default(), None);
+    let headers = session(&door) + "Connection: close\r\n";
+    for (open, words) in [("[", "nest too deep"), ("{\"jsonrpc\":", "nest too deep")] {
+        let answer = ask(port, "POST", RPC, &headers, &(open.repeat(100_000) + "\"jsonrpc\""));
+        assert!(status(&answer) == "200" && answer.contains(words), "{answer}");
+    }
+}
+
+#[test]
+fn wrong_passwords_are_slow_from_here_and_come_to_an_end_from_elsewhere() {
+    let settings = Settings {
+        rpc_authentication_required: true,
+        rpc_username: "me".into(),
+        rpc_password: "right".into(),
+        rpc_whitelist_enabled: false,
+        anti_brute_force_enabled: true,
+        anti_brute_force_threshold: 100,
+        ..Settings::default()
+    };
+    let door = Door::new(&settings, None, unbounded().0).unwrap();
+    let try_it = |from: &str, password: &str| {
+        let basic = to_base64(format!("me:{password}").as_bytes());
+        let text = format!("POST {RPC} HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {basic}\r\n\r\n");
+        let Parsed::Whole(request, _) = parse(text.as_bytes(), MOST_BODY) else { panic!("{text}") };
+        match reply(&door, &request, from.parse().unwrap()) {
+            Reply::Now(answer) => (answer.status_code(), Duration::ZERO),
+            Reply::Slow(answer, pause) => (answer.status_code(), pause),
+            Reply::Body | Reply::Later(_) => panic!("not without the session id"),
+        }
+    };
+    for _ in 0..100 {
+        assert_eq!(try_it("10.0.0.1", "wrong"), (401, PAUSE));
+    }
+    assert_eq!(try_it("10.0.0.1", "wrong"), (403, Duration::ZERO));
+    assert_eq!(try_it("::ffff:10.0.0.1", "right"), (403, Duration::ZERO), "the right one is not told apart any more");
+    assert_eq!(try_it("10.0.0.2", "right"), (409, Duration::ZERO));
+    // A proxy on this machine stands for everybody, so its users do not lock each other out.
+    for _ in 0..10_000 {
+        assert_eq!(try_it("127.0.0.1", "wrong"), (401, PAUSE));
+    }
+    assert_eq!(try_it("127.0.0.1", "right"), (409, Duration::ZERO));
+    for host in 0..100 {
+        assert_eq!(try_it(&format!("2001:db8::{host:x}"), "wrong"), (401, PAUSE));
+    }
+    assert_eq!(try_it("2001:db8::ffff", "wrong").0, 403, "a home has many addresses");
+}
+
+#[test]
+fn long_answers_share_a_bound_until_they_are_sent() {
+    let memory = Bodies::new(100_000);
+    let long = || rpc_answer(Some("x".repeat(90_000)), &memory);
+    let (first, second) = (long(), long());
+    assert_eq!([&first, &second].map(|answer| answer.status_code()), [200, 200]);
+    let refused = long();
+    assert!(refused.status_code() == 503 && refused.headers.contains("Retry-After: 1\r\n"));
+    assert_eq!(rpc_answer(Some("short".into()), &memory).status_code(), 200);
+    assert_eq!(rpc_answer(None, &memory).status_code(), 204);
+    drop(first);
+    assert_eq!(long().status_code(), 200);
+}
+
+/// Clients that ask for long answers and do not read them.
+#[test]
+fn answers_that_nobody_reads_take_bounded_memory() {
+    const LONG: usize = 8 << 20;
+    let (asks, receiver) = unbounded();
+    let door =
+        Arc::new(Door { answers: Bodies::new(LONG as u64), ..Door::new(&Settings::default(), None, asks).unwrap() });
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    server::start(vec![listener], &service(&door), Bounds { connections: 64, body: MOST_BODY }).unwrap();
+    let answers = door.answers.clone();
+    let (sender, statuses) = unbounded();
+    thread::spawn(move || {
+        for ask in receiver {
+            let Ask::Rpc(_, promise) = ask else { continue };
+            let answer = rpc_answer(Some("x".repeat(LONG - 1)), &answers);
+            sender.send(answer.status_code()).unwrap();
+            promise.keep(answer);
+        }
+    });
+    let post = |length: &str| {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let session = session(&door);
+        write!(stream, "POST {RPC} HTTP/1.1\r\nHost: localhost\r\n{session}Content-Length: {length}\r\n\r\n{{}}")
+            .unwrap();
+        (stream, statuses.recv_timeout(Duration::from_secs(20)).unwrap())
+    };
+    let mut clients: Vec<(TcpStream, u16)> = (0..10).map(|_| post("2")).collect();
+    assert_eq!(clients.iter().filter(|(_, status)| *status == 200).count(), 2);
+    // One of them reads after all, and makes room.
+    let (mut reader, _) = clients.remove(0);
+    reader.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut all = vec![0; LONG];
+    reader.read_exact(&mut all).unwrap();
+    drop(reader);
+    let begin = Instant::now();
+    while post("2").1 != 200 {
+        assert!(begin.elapsed() < Duration::from_secs(20), "the memory is given back");
+    }
+}
