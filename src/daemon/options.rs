@@ -105,8 +105,7 @@ impl Options {
             log::warn!("rename-partial-files has no effect; incomplete-dir keeps apart what is not complete");
         }
         settings.fix_roots();
-        let roots = settings.download_roots.split(':').filter(|root| !root.is_empty());
-        if let Some(root) = roots.map(Path::new).find(|root| is_in(&self.state, root)) {
+        if let Some(root) = folder_around(&self.state, &settings) {
             let why = format!(
                 "{} is in {}, so a torrent could write into it what the daemon believes: name another folder with --state",
                 self.state.display(),
@@ -164,6 +163,12 @@ impl Options {
         config.states = Some(Arc::clone(&states.dir));
         config
     }
+}
+
+/// A folder for content in which `state` is.
+fn folder_around<'a>(state: &Path, settings: &'a Settings) -> Option<&'a Path> {
+    let folders = settings.download_roots.split(':').chain([&*settings.download_dir, &settings.incomplete_dir]);
+    folders.filter(|folder| !folder.is_empty()).map(Path::new).find(|folder| is_in(state, folder))
 }
 
 /// Whether `folder` is `root` or below it, also by a link.

@@ -27,8 +27,9 @@ pub struct Status {
     pub last_piece: Option<u32>,
     /// Bytes that were received and are not verified yet.
     pub under_way: u64,
-    /// The person paused it, or it has seeded enough: it is not in its swarm. (The engine sets this and the next
-    /// three.)
+    /// How many [changes](crate::engine::Change) were made. (The engine sets this and the next four.)
+    pub changes: u32,
+    /// The person paused it, or it has seeded enough: it is not in its swarm.
     pub paused: bool,
     /// It has paused by itself, because it has seeded enough.
     pub enough: Option<Enough>,

@@ -4,7 +4,7 @@
 rpc_calls.py RPC_PORT TORRENT URL DIR    the .torrent file of a folder with two files or more, where it can be
                                          fetched, and the folder of the daemon's content
 """
-import secrets, sys, time
+import secrets, socket, sys, time
 import transmission_rpc
 from transmission_rpc import Client
 
@@ -30,6 +30,12 @@ def wait(what, is_so):
             return
         time.sleep(0.1)
     raise SystemExit(f"not so after 10 s: {what}")
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("", 0))
+        return listener.getsockname()[1]
 
 
 def add(**options):
@@ -114,10 +120,10 @@ settings = dict(
     blocklist_url="http://127.0.0.1:1/list", dht_enabled=False, default_trackers=["http://127.0.0.1:1/announce"],
     download_dir=home + "/more", download_queue_enabled=False, download_queue_size=6, encryption="required",
     idle_seeding_limit=40, idle_seeding_limit_enabled=True, incomplete_dir=home + "/half",
-    incomplete_dir_enabled=True, lpd_enabled=False, peer_limit_global=100, peer_limit_per_torrent=20, peer_port=50000,
-    peer_port_random_on_start=False, pex_enabled=False, port_forwarding_enabled=False, queue_stalled_enabled=False,
-    queue_stalled_minutes=9, rename_partial_files=False, script_torrent_done_enabled=False, seed_queue_enabled=True,
-    seed_queue_size=3, seed_ratio_limit=1.5, seed_ratio_limited=True, speed_limit_down=500,
+    incomplete_dir_enabled=True, lpd_enabled=False, peer_limit_global=100, peer_limit_per_torrent=20,
+    peer_port=free_port(), peer_port_random_on_start=False, pex_enabled=False, port_forwarding_enabled=False,
+    queue_stalled_enabled=False, queue_stalled_minutes=9, rename_partial_files=False, script_torrent_done_enabled=False,
+    seed_queue_enabled=True, seed_queue_size=3, seed_ratio_limit=1.5, seed_ratio_limited=True, speed_limit_down=500,
     speed_limit_down_enabled=True, speed_limit_up=400, speed_limit_up_enabled=True, start_added_torrents=False,
     trash_original_torrent_files=True, utp_enabled=False)
 client.set_session(**settings)

@@ -73,12 +73,37 @@ impl Access {
     }
 }
 
+/// Whether the first group of a pattern for addresses is written out: `10.*` and `fd00:*`, but not `*.1` or `1*`.
+fn is_narrow(pattern: &str) -> bool {
+    // `::1` begins with two empty groups.
+    let group = pattern.strip_prefix("::").unwrap_or(pattern).split(['.', ':']).next().unwrap_or_default();
+    !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// Whether settings that let other machines in are closed enough: RPC listens on this machine alone, needs a password,
-/// or has a whitelist. A pattern that does not begin as an address does, such as `*.*.*.*`, keeps nobody out.
+/// or has a whitelist. A pattern whose first group is not written out, such as `*.*.*.*`, keeps nobody out.
 pub fn is_guarded(settings: &Settings) -> bool {
     let is_here = settings.rpc_bind_address.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback());
     let mut items = settings.rpc_whitelist.split([',', ' ']).filter(|item| !item.is_empty());
-    let is_listed = settings.rpc_whitelist_enabled
-        && items.all(|item| item.starts_with(|c: char| c == ':' || c.is_ascii_hexdigit()));
+    let is_listed = settings.rpc_whitelist_enabled && items.all(is_narrow);
     is_here || settings.rpc_authentication_required || is_listed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whitelist_guards_if_each_pattern_begins_with_a_whole_group() {
+        let guards = |list: &str| {
+            let (rpc_bind_address, rpc_whitelist) = ("0.0.0.0".into(), list.into());
+            is_guarded(&Settings { rpc_bind_address, rpc_whitelist, ..Settings::default() })
+        };
+        for list in ["127.*.*.*,::1", "10.*", "fd00:*", "192.168.1.7"] {
+            assert!(guards(list), "{list}");
+        }
+        for list in ["*.*.*.*", "*a*,*[0-9]*", "1*", "*.1", "[0-9]*.*", "::*", "10.*,*"] {
+            assert!(!guards(list), "{list}");
+        }
+    }
 }

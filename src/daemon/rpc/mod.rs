@@ -53,6 +53,8 @@ pub enum Kind {
     Params = -32602,
     /// The daemon can't do it.
     Internal = -32603,
+    /// The content of that torrent is being deleted. (A number for errors of our own.)
+    Leaving = -32000,
     /// The list of trackers can't be changed like that.
     AnnounceList = 1,
     /// That is no list of trackers.
@@ -82,6 +84,7 @@ impl Kind {
             Kind::Method => "Method not found",
             Kind::Params => "Invalid params",
             Kind::Internal => "Internal error",
+            Kind::Leaving => "its content is being deleted, because it was just removed",
             Kind::AnnounceList => "error setting announce list",
             Kind::TrackerList => "Invalid tracker list",
             Kind::PathNotAbsolute => "path is not absolute",

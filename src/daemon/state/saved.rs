@@ -96,7 +96,10 @@ pub fn decode(bytes: &[u8]) -> Result<(Record, Kept), String> {
         upload_limited: has("up limited"),
         honors_session_limits: !has("unshared"),
         peer_limit: number("peers").unwrap_or(usual.peer_limit),
-        seed_ratio_limit: text("ratio limit").and_then(|text| text.parse().ok()).unwrap_or(usual.seed_ratio_limit),
+        seed_ratio_limit: text("ratio limit")
+            .and_then(|text| text.parse().ok())
+            .filter(|ratio| (0.0..=f64::from(u32::MAX)).contains(ratio))
+            .unwrap_or(usual.seed_ratio_limit),
         seed_ratio_mode: mode(number("ratio mode")),
         seed_idle_limit: number("idle limit").unwrap_or(usual.seed_idle_limit),
         seed_idle_mode: mode(number("idle mode")),

@@ -16,7 +16,7 @@ use crate::daemon::rpc::adding::{AddTorrent, TorrentSource};
 use crate::daemon::rpc::changing::read_tiers;
 use crate::daemon::rpc::{Failure, Kind, torrents};
 use crate::daemon::state::kept::Kept;
-use crate::engine::{Change, Command, Job, LinkJob, Priority, TorrentId};
+use crate::engine::{Change, Job, LinkJob, Priority, TorrentId};
 use crate::proto::choice::Choice;
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
@@ -47,19 +47,34 @@ impl Daemon {
                 return None;
             }
         };
+        if matches!(&result, Err(failure) if failure.kind == Kind::Leaving) {
+            self.adding_again.push((asked, add));
+            return None;
+        }
         self.answer_added(&mut asked, result);
         Some(asked)
     }
 
+    /// A program adds a torrent, and is answered.
+    pub(super) fn add_and_answer(&mut self, asked: Asked, add: AddTorrent) {
+        if let Some(asked) = self.add(asked, add) {
+            self.answer(asked);
+        }
+    }
+
     /// The .torrent file that a program named by its URL has arrived.
     pub(super) fn fetched(&mut self, mut asked: Asked, add: AddTorrent, bytes: Result<Vec<u8>, String>) {
-        let result = match bytes {
-            Ok(bytes) if bytes.starts_with(b"magnet:") => self.add_link(&add, &String::from_utf8_lossy(&bytes)),
-            Ok(bytes) => self.add_torrent(&add, bytes),
-            Err(why) => Err(Failure::new(Kind::Http, why)),
+        let source = match bytes {
+            Ok(bytes) if bytes.starts_with(b"magnet:") => {
+                TorrentSource::Magnet(String::from_utf8_lossy(&bytes).into_owned())
+            }
+            Ok(bytes) => TorrentSource::Metainfo(bytes),
+            Err(why) => {
+                self.answer_added(&mut asked, Err(Failure::new(Kind::Http, why)));
+                return self.answer(asked);
+            }
         };
-        self.answer_added(&mut asked, result);
-        self.answer(asked);
+        self.add_and_answer(asked, AddTorrent { source, ..add });
     }
 
     fn answer_added(&mut self, asked: &mut Asked, result: Result<(u32, bool), Failure>) {
@@ -203,7 +218,7 @@ impl Daemon {
     /// The engine knows a torrent by this number.
     pub(super) fn know(&mut self, id: u32, torrent: TorrentId) {
         if let Some(known) = self.known.get_mut(&id) {
-            known.torrent = torrent;
+            (known.torrent, known.changes) = (torrent, 0);
             self.ids.insert(torrent, id);
         }
     }
@@ -224,6 +239,7 @@ impl Daemon {
             learned: None,
             owes_script: false,
             waits_for_space: false,
+            changes: 0,
         };
         self.known.insert(id, Box::new(known));
         self.place(id);
@@ -298,7 +314,7 @@ impl Daemon {
             known.obstacle = Some(why.as_str().into());
             known.learned = Some(info.into());
             record.note(Trouble::Local(why));
-            self.engine.send(Command::Change(torrent, Change::Paused(true)));
+            self.change(id, Change::Paused(true));
         }
     }
 

@@ -19,9 +19,9 @@ use std::sync::Arc;
 
 impl Daemon {
     /// Sends a change to the engine.
-    pub(super) fn change(&self, id: u32, change: Change) {
-        if let Some(known) = self.known.get(&id) {
-            self.engine.send(Command::Change(known.torrent, change));
+    pub(super) fn change(&mut self, id: u32, change: Change) {
+        if let Some(known) = self.known.get_mut(&id) {
+            known.change(&self.engine, change);
         }
     }
 
@@ -36,7 +36,6 @@ impl Daemon {
         if std::mem::take(&mut known.waits_for_space) {
             known.obstacle = None;
         }
-        let torrent = known.torrent;
         if paused {
             known.is(record, State::Stopped);
         } else {
@@ -45,7 +44,7 @@ impl Daemon {
             known.obstacle = None;
         }
         record.dates.changed = now();
-        self.engine.send(Command::Change(torrent, Change::Paused(paused)));
+        self.change(id, Change::Paused(paused));
     }
 
     /// If a torrent that is started was stopped and has reached its ratio, the ratio does not stop it again.
@@ -81,19 +80,22 @@ impl Daemon {
     }
 
     /// Tells the engine what is wished for a torrent.
-    fn tell_wishes(&self, id: u32) {
+    fn tell_wishes(&mut self, id: u32) {
         let Some(record) = self.records.get(id) else { return };
         let wishes = &record.wishes;
-        self.change(id, Change::Limits(limits_of(wishes)));
-        self.change(id, Change::SharesLimits(wishes.honors_session_limits));
-        self.change(id, Change::MaxPeers(wishes.peer_limit as usize));
-        self.change(id, Change::Sequential(wishes.sequential_download));
-        self.change(id, Change::Weight(weight_of(wishes)));
-        self.change(id, Change::SeedUntil(seed_until(wishes, &self.settings)));
+        let changes = [
+            Change::Limits(limits_of(wishes)),
+            Change::SharesLimits(wishes.honors_session_limits),
+            Change::MaxPeers(wishes.peer_limit as usize),
+            Change::Sequential(wishes.sequential_download),
+            Change::Weight(weight_of(wishes)),
+            Change::SeedUntil(seed_until(wishes, &self.settings)),
+        ];
+        changes.into_iter().for_each(|change| self.change(id, change));
     }
 
     /// Tells the engine if the pieces of a torrent that was just added are downloaded first to last.
-    pub(super) fn tell_order(&self, id: u32) {
+    pub(super) fn tell_order(&mut self, id: u32) {
         if self.records.get(id).is_some_and(|record| record.wishes.sequential_download) {
             self.change(id, Change::Sequential(true));
         }
@@ -178,13 +180,16 @@ impl Daemon {
         known.kept.moving = None;
         match result {
             Ok(dir) => {
-                known.kept.at = None;
+                (known.kept.at, known.obstacle) = (None, None);
                 // It came from a text.
                 record.download_dir = dir.to_string_lossy().into_owned();
                 log::info!("{}: its content is in {}", for_terminal(&record.about.name), record.download_dir);
             }
             Err(why) => {
                 log::warn!("{}: can't be moved: {why}", for_terminal(&record.about.name));
+                // The next figures must not hide it. The program for complete torrents is not started either.
+                known.obstacle = Some(why.as_str().into());
+                known.owes_script = false;
                 record.note(Trouble::Local(why));
             }
         }
@@ -199,15 +204,15 @@ impl Daemon {
     /// A file or folder of a torrent gets another name. The program hears when it has it.
     pub(super) fn rename(&mut self, asked: Asked, id: u32, path: String, name: String) -> Result<(), (Asked, Failure)> {
         let is_component = !name.contains(['/', '\0']) && ![".", ".."].contains(&name.as_str());
-        let Some(known) = self.known.get(&id).filter(|_| is_component) else {
+        let Some(torrent) = self.known.get(&id).filter(|_| is_component).map(|known| known.torrent) else {
             return Err((asked, Failure::params("the new name must be one component of a path")));
         };
         if let Err(failure) = self.overlap_of_name(id, &path, &name) {
             return Err((asked, failure));
         }
         let change = Change::Rename { path: path.clone().into(), name: name.clone() };
-        self.engine.send(Command::Change(known.torrent, change));
-        self.renaming.entry(known.torrent).or_default().push_back(Renaming { asked, path, name });
+        self.change(id, change);
+        self.renaming.entry(torrent).or_default().push_back(Renaming { asked, path, name });
         Ok(())
     }
 
@@ -301,13 +306,15 @@ impl Daemon {
         if let Err(why) = self.state.forget(hash) {
             log::error!("{why}");
         }
+        for (asked, add) in std::mem::take(&mut self.adding_again) {
+            self.add_and_answer(asked, add);
+        }
     }
 
     /// A torrent can't be added again before the content of the one that was removed is deleted.
     pub(super) fn refuse_leaving(&self, hash: InfoHash) -> Result<(), Failure> {
         let is_leaving = self.leaving.values().any(|(record, _)| record.about.hash == Some(hash));
-        let words = "its content is being deleted, because it was just removed; add it again in a moment";
-        if is_leaving { Err(Failure::params(words)) } else { Ok(()) }
+        if is_leaving { Err(Failure::of(Kind::Leaving)) } else { Ok(()) }
     }
 
     /// The places of torrents have changed.

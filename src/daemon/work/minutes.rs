@@ -13,7 +13,7 @@ use crate::daemon::record::{State, Trouble};
 use crate::daemon::rpc::adding::{AddTorrent, TorrentSource};
 use crate::daemon::rpc::changing::Files;
 use crate::daemon::rpc::session::Sums;
-use crate::engine::{Change, Command};
+use crate::engine::Change;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -122,7 +122,6 @@ impl Daemon {
         self.minute.is_measuring = false;
         self.session.free_space = space.get(&self.settings.download_dir).copied();
         let least = self.settings.min_free_space.saturating_mul(MEGABYTE);
-        let mut changes = Vec::new();
         for (id, known) in &mut self.known {
             let Some(record) = self.records.get_mut(*id) else { continue };
             let dir = known.kept.dir(&record.download_dir);
@@ -139,10 +138,7 @@ impl Daemon {
                 record.note(Trouble::Local(words));
                 known.is(record, State::DownloadWait);
             }
-            changes.push((known.torrent, is_short));
-        }
-        for (torrent, paused) in changes {
-            self.engine.send(Command::Change(torrent, Change::Paused(paused)));
+            known.change(&self.engine, Change::Paused(is_short));
         }
     }
 

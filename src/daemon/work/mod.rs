@@ -12,7 +12,7 @@
 //! | a program asks for more than the loop has time for | [`long`] |
 //! | a torrent is added, or its description arrives | [`adding`], [`portable`] |
 //! | a torrent is changed | [`changing`] |
-//! | two torrents would write one file, or one the daemon's own | [`overlap`], [`own_folder`] |
+//! | two torrents would write one file | [`overlap`] |
 //! | a setting is changed | [`settings`] |
 //! | a minute has passed | [`minutes`] |
 
@@ -24,7 +24,6 @@ mod long;
 mod minutes;
 mod notices;
 mod overlap;
-mod own_folder;
 pub mod portable;
 mod queue;
 mod settings;
@@ -45,7 +44,7 @@ use super::rpc::session::{Session, Sums};
 use super::settings::Settings;
 use super::state::State;
 use super::state::kept::Kept;
-use crate::engine::{Command, Engine, Notice, Router, Subscription, TorrentId};
+use crate::engine::{Change, Command, Engine, Notice, Router, Subscription, TorrentId};
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::web::answer::Answer;
 use crate::web::bodies::Bodies;
@@ -116,6 +115,8 @@ struct Known {
     owes_script: bool,
     /// It is paused until there is more free space.
     waits_for_space: bool,
+    /// How many changes were sent to the engine. Its figures are news only if it had made them all.
+    changes: u32,
 }
 
 /// The daemon at work.
@@ -148,6 +149,8 @@ pub struct Daemon {
     leaving: BTreeMap<TorrentId, (Box<Record>, Box<Known>)>,
     /// Programs that wait until a file or folder has its new name.
     renaming: BTreeMap<TorrentId, VecDeque<Renaming>>,
+    /// Programs that add again what is being deleted. They wait until that is done.
+    adding_again: Vec<(Asked, AddTorrent)>,
     /// Programs that wait for long answers.
     long: long::Long,
     is_stopping: bool,
@@ -166,6 +169,12 @@ fn now() -> i64 {
 }
 
 impl Known {
+    /// Sends a change to the engine.
+    fn change(&mut self, engine: &Engine, change: Change) {
+        self.changes = self.changes.wrapping_add(1);
+        engine.send(Command::Change(self.torrent, change));
+    }
+
     /// Whether the engine has it. It has all but those whose .torrent file is damaged.
     fn is_described(&self) -> bool {
         self.torrent != NONE

@@ -122,6 +122,10 @@ impl Daemon {
 
     fn runs(&mut self, torrent: TorrentId, status: &Arc<Status>) {
         let Some((record, known)) = self.of_engine(torrent) else { return };
+        if status.changes != known.changes {
+            // They are older than what somebody has just changed. Newer figures come as soon as that is done.
+            return;
+        }
         let before = (record.state, record.now.left, record.totals);
         let state = match state_of(status) {
             State::Stopped if known.waits_for_space => State::DownloadWait,

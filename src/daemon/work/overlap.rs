@@ -85,7 +85,6 @@ impl Daemon {
         dirs_of_it: &[&str],
     ) -> Result<(), String> {
         let renamed = Renamed::new(names, metainfo);
-        self.in_own_folder(metainfo, renamed.as_ref().unwrap_or(&Renamed::default()), dirs_of_it)?;
         // If a name can't be used, the engine says so.
         let Ok(renamed) = renamed else { return Ok(()) };
         let root = renamed.path(&metainfo.name);
@@ -122,8 +121,7 @@ impl Daemon {
     pub(super) fn overlap_of(&self, id: u32, to: Option<&str>) -> Result<(), Failure> {
         let (Some(record), Some(known)) = (self.records.get(id), self.known.get(&id)) else { return Ok(()) };
         let dirs = to.map_or_else(|| dirs(record, &known.kept), |to| vec![to]);
-        let is_near = dirs.iter().any(|dir| self.is_near_another(id, dir, &record.about.name));
-        if !is_near && !self.may_reach_own_folder(&dirs) {
+        if !dirs.iter().any(|dir| self.is_near_another(id, dir, &record.about.name)) {
             return Ok(());
         }
         let Some(metainfo) = self.metainfo(record) else { return Ok(()) };

@@ -93,8 +93,10 @@ impl Daemon {
             (ratio, settings.idle_seeding_limit_enabled, settings.idle_seeding_limit)
         };
         if before.is_some_and(|before| until(before) != until(now)) {
-            for (id, record) in self.known.keys().filter_map(|id| Some((*id, self.records.get(*id)?))) {
-                self.change(id, Change::SeedUntil(super::wished::seed_until(&record.wishes, now)));
+            for (id, known) in &mut self.known {
+                if let Some(record) = self.records.get(*id) {
+                    known.change(&self.engine, Change::SeedUntil(super::wished::seed_until(&record.wishes, now)));
+                }
             }
         }
         let network = |settings: &Settings| {
@@ -114,17 +116,15 @@ impl Daemon {
 
     /// The limit of peers for torrents that have none of their own is not `before` any more, but `now`.
     fn limit_peers(&mut self, before: u64, now: u64) {
-        let mut changed = Vec::new();
         for (id, known) in &mut self.known {
             let record = self.records.get_mut(*id).filter(|record| record.wishes.peer_limit == before && before != now);
             if let Some(record) = record {
                 record.wishes.peer_limit = now;
                 record.dates.changed = super::now();
                 known.is_changed = true;
-                changed.push(*id);
+                known.change(&self.engine, Change::MaxPeers(now as usize));
             }
         }
-        changed.into_iter().for_each(|id| self.change(id, Change::MaxPeers(now as usize)));
     }
 
     /// Writes the daemon's own file.

@@ -98,6 +98,7 @@ impl Daemon {
             minute: Minute::new(),
             leaving: BTreeMap::new(),
             renaming: BTreeMap::new(),
+            adding_again: Vec::new(),
             long: Default::default(),
             is_stopping: false,
         };

@@ -67,6 +67,8 @@ pub struct Slot {
     pub moved: bool,
     /// A person wants it to be deleted as soon as it is known where its content is.
     pub doomed: bool,
+    /// How many [changes](crate::engine::Change) a person has made.
+    pub changes: u32,
 }
 
 /// What the last saved state said.
@@ -131,6 +133,7 @@ impl Slot {
             finally: None,
             moved: false,
             doomed: false,
+            changes: 0,
         }
     }
 
@@ -208,6 +211,7 @@ impl Slot {
     pub fn status(&self, id: TorrentId, torrent: &Torrent, now: Time, watch: Watch) -> Arc<Status> {
         let mut status = torrent.status(now);
         (status.paused, status.enough, status.queued) = (self.paused, self.enough, self.queued);
+        status.changes = self.changes;
         status.has_place = Line::ALL.iter().any(|line| self.plan.takes(*line));
         status.work = self.work.as_ref().map(|work| work.figures());
         if status.left > 0 {

@@ -21,7 +21,6 @@ impl Content {
 
     /// Opens the file for reading, and remembers what it is like. `None`: it does not exist or cannot be read.
     pub fn find(&self, file: usize) -> Option<(File, Metadata)> {
-        let was_absent = self.is_absent(file);
         let opened = self.open_file(file);
         let is_absent = opened.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound);
         // A file of length 0 is never written to, so it does not matter which program made it.
@@ -29,10 +28,6 @@ impl Content {
         let opened = opened.ok()?;
         let found = opened.metadata().ok()?;
         self.known.note(file, &found);
-        if was_absent {
-            // Another program made it.
-            self.mark(file, Mark::Changed, true);
-        }
         Some((opened, found))
     }
 

@@ -85,7 +85,8 @@ impl Torrent {
             pieces_missing,
             last_piece,
             under_way: self.picker.under_way(),
-            // The engine knows why it is paused.
+            // The engine knows what was changed, and why it is paused.
+            changes: 0,
             paused: false,
             enough: None,
             queued: false,

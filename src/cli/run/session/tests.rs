@@ -22,6 +22,7 @@ pub fn status(left: u64) -> Status {
         under_way: 0,
         queued: false,
         has_place: true,
+        changes: 0,
         paused: false,
         enough: None,
         limits: RateLimits::default(),

@@ -54,6 +54,10 @@ impl Manager {
 
     /// Changes a torrent. One that is gone is not missed.
     pub(super) fn change(&mut self, torrent: TorrentId, change: Change, now: Time) {
+        if let Some(slot) = self.torrents.get_mut(&torrent) {
+            slot.changes = slot.changes.wrapping_add(1);
+            self.news.touched(torrent);
+        }
         match change {
             // A torrent that ended by itself is tried again.
             Change::Paused(false) | Change::StartNow if self.has_failed(torrent) => {
