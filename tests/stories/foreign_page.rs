@@ -187,7 +187,7 @@ impl Closed {
         let (user, password) = USER.split_once(':').expect("it has both");
         let login = format!("rpc-username = {user}\nrpc-password = {password}\n");
         fs::write(&config, format!("rpc-authentication-required = yes\n{login}")).unwrap();
-        let mut command = command(scratch, scratch);
+        let mut command = command(scratch, &scratch.join("content"));
         command.arg("--port=0").arg("--rpc").arg(rpc.to_string()).args(["--web-home", home]);
         let mut process = Process::start("closed daemon", command.arg("--config").arg(&config), scratch);
         wait_until("the daemon answers", PATIENCE, || {
