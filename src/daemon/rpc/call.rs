@@ -73,7 +73,8 @@ pub enum Call {
     SessionClose,
     /// How much space a folder has. [`session::write_space`](super::session::write_space) answers.
     FreeSpace(String),
-    /// Whether peers can reach our port, by this protocol or by either. [`session::write_port`] answers.
+    /// Whether peers can reach our port, by this protocol or by either.
+    /// [`session::write_port`](super::session::write_port) answers.
     PortTest(Option<Protocol>),
     /// The blocklist is fetched. [`session::write_blocklist`](super::session::write_blocklist) answers.
     BlocklistUpdate,

@@ -4,7 +4,7 @@
 //! So the [`guard`](super::guard) sees each address that a host name stands for, before anything is sent there. (A
 //! proxy looks up names itself, so then the guard sees only what is in the URL.) A user name and password go to the
 //! server for which they were given, and not to where it redirects. Bodies whose length is known are read past ureq
-//! (see [`lent`](super::lent)), and their connections are kept there.
+//! (see [`lent`]), and their connections are kept there.
 
 use super::guard::{Guard, Net, Origin, Terms};
 use super::lent::{self, Shelf};
