@@ -20,7 +20,9 @@ impl NodeId {
     /// How far the two are apart: the bits in which they differ, read as a number. The first byte weighs most, so
     /// distances compare as arrays.
     pub fn distance(mut self, other: NodeId) -> [u8; 20] {
-        self.0.iter_mut().zip(other.0).for_each(|(byte, other)| *byte ^= other);
+        for (byte, other) in self.0.iter_mut().zip(&other.0) {
+            *byte ^= other;
+        }
         self.0
     }
 

@@ -64,7 +64,7 @@ impl Table {
     /// The `count` nodes next to `target`, nearest first. Those that have been silent come last.
     pub fn nearest(&self, target: NodeId, count: usize) -> Vec<Contact> {
         let mut all: Vec<&Entry> = self.entries.iter().collect();
-        all.sort_unstable_by_key(|entry| (entry.silent > 0, entry.contact.id.distance(target)));
+        all.sort_by_cached_key(|entry| (entry.silent > 0, entry.contact.id.distance(target)));
         all.into_iter().take(count).map(|entry| entry.contact).collect()
     }
 
