@@ -15,6 +15,7 @@ mod daemon_figures;
 mod daemon_kill;
 mod daemon_live;
 mod daemon_records;
+mod daemon_turns;
 mod dht;
 mod dht_command;
 mod dht_others;

@@ -230,6 +230,23 @@ fn a_torrent_that_has_seeded_enough_pauses_and_goes_on_when_a_person_wants_that(
     assert_eq!(stage.enough(), [(1, Enough::Idle)]);
 }
 
+#[test]
+fn a_paused_torrent_that_was_changed_before_its_check_tells_no_tracker() {
+    let mut stage = Stage::new(Places::default());
+    let (metainfo, _) = torrent(20_000, &[], 16_384, &["http://127.0.0.1:1/announce".into()]);
+    let options = Options { paused: true, ..Options::default() };
+    let job = Job { options: Some(Box::new(options)), ..Job::new(metainfo, stage.dir.path()) };
+    stage.manager.step(Some(Input::Add(TorrentId(0), Box::new(job))), stage.now);
+    stage.change(0, Change::Sequential(true));
+    while !stage.manager.is_running(TorrentId(0)) {
+        let checked = stage.manager.inbox.recv_timeout(PATIENCE).unwrap();
+        stage.manager.step(Some(checked), stage.now);
+    }
+    assert!(stage.manager.trackers.is_idle());
+    stage.change(0, Change::Paused(false));
+    assert!(!stage.manager.trackers.is_idle());
+}
+
 /// Counts how many torrents are looked at.
 #[test]
 fn what_happens_to_one_torrent_costs_no_look_at_the_others() {
