@@ -70,6 +70,7 @@ mod serving;
 mod serving_info;
 mod show;
 mod stamps;
+mod stig;
 mod super_seed;
 mod track;
 mod track_addresses;

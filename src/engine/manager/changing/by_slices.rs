@@ -1,5 +1,5 @@
-//! What is changed for all torrents at once: each hears of it soon, a few hundred in each step of the manager. Otherwise
-//! thousands of torrents would keep peers and programs waiting.
+//! What is changed for all torrents at once: each hears of it soon, a few hundred in each step of the manager.
+//! Otherwise thousands of torrents would keep peers and programs waiting.
 //!
 //! Floor 3, part of the [`manager`](super::super).
 
