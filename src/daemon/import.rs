@@ -19,8 +19,9 @@ use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
 use crate::sys::in_words;
 use crate::sys::replace::{Sync, replace};
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -72,7 +73,8 @@ pub fn settings(from: &Path, state: &Path) -> Result<(), String> {
             false => lines += &format!("{} = \"{text}\"\n", row.file_name()),
         }
     }
-    fs::create_dir_all(state).map_err(|error| failed(state, &error))?;
+    // For our eyes only, as the folder is made without an import.
+    DirBuilder::new().recursive(true).mode(0o700).create(state).map_err(|error| failed(state, &error))?;
     replace(&made, Sync::First, |file| file.write_all(lines.as_bytes())).map_err(|error| failed(&made, &error))
 }
 

@@ -64,8 +64,11 @@ pub fn run(options: Options, signals: Receiver<Signal>, ready: impl FnOnce(&str)
     let before = Before::read(&options)?;
     let settings = before.settings.clone();
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(settings.umask));
-    fs::create_dir_all(&settings.download_dir)
-        .map_err(|error| DaemonError::NoInput(format!("{}: {}", settings.download_dir, in_words(&error))))?;
+    let incomplete = Some(&settings.incomplete_dir).filter(|dir| settings.incomplete_dir_enabled && !dir.is_empty());
+    for dir in [&settings.download_dir].into_iter().chain(incomplete) {
+        fs::create_dir_all(dir)
+            .map_err(|error| DaemonError::NoInput(format!("can't make {dir}: {}", in_words(&error))))?;
+    }
     let web_home = options.web_home.as_ref().map(|path| {
         Folder::open(path).map_err(|error| DaemonError::NoInput(format!("{}: {}", path.display(), in_words(&error))))
     });
@@ -98,6 +101,9 @@ pub fn run(options: Options, signals: Receiver<Signal>, ready: impl FnOnce(&str)
     thread::Builder::new().name("told".into()).stack_size(64 << 10).spawn(listen).map_err(cant_start)?;
     if settings.watch_dir_enabled && !settings.watch_dir.is_empty() {
         let dir = PathBuf::from(&settings.watch_dir);
+        if !dir.is_dir() {
+            log::warn!("the watched folder {} is not there yet", dir.display());
+        }
         let look = move || {
             let (mut watch, mut is_heard) = (Watch::default(), true);
             while is_heard {

@@ -41,6 +41,7 @@ use crate::swarm::settings::Settings;
 use crate::swarm::shared::{Shared, Turn};
 use crate::sys::{memory, random};
 use agenda::Agenda;
+use changing::by_slices::Untold;
 use crossbeam_channel::{Receiver, Sender};
 use disks::Disks;
 use lull::Lull;
@@ -88,6 +89,8 @@ struct Manager {
     /// The results of actions that could not even be tried. They are handled when the batch is over. (They can't go
     /// through the inbox, because the thread that would wait for room there is the one that makes room.)
     undone: Vec<(TorrentId, Event)>,
+    /// Torrents that have yet to hear of a change for all.
+    untold: Untold,
     /// Torrents that are added are paused.
     paused: bool,
     /// The budget may grow into free memory, and that was last looked at then; `None`: it may not.
@@ -157,6 +160,7 @@ fn prepare(
         lull: Lull::default(),
         actions: Vec::new(),
         undone: Vec::new(),
+        untold: Untold::default(),
         paused: false,
         memory_seen: config.memory_grows.then_some(Time::ZERO),
         order: Order::default(),
@@ -197,6 +201,7 @@ impl Manager {
         self.wake_torrents(now);
         self.look_at_memory(now);
         self.share_memory(now);
+        self.tell_next(now);
         self.give_places(now);
         while let Some((torrent, event)) = self.undone.pop() {
             self.take(Input::Torrent { torrent, event }, now);
@@ -209,9 +214,8 @@ impl Manager {
 
     /// Waits for the next input, or until something is due: `Some(None)`. `None`: nothing will come any more.
     fn wait(&self) -> Option<Option<Input>> {
-        let due = [self.agenda.next(), self.news.due, self.end_at, self.peers.collect_at(), self.disks.disk.send_at()]
-            .into_iter()
-            .fold(None, sooner);
+        let others = [self.peers.collect_at(), self.disks.disk.send_at(), self.untold.due()];
+        let due = [self.agenda.next(), self.news.due, self.end_at].into_iter().chain(others).fold(None, sooner);
         // A time that the clock can't show never comes.
         match due.and_then(|at| self.started.checked_add(at)) {
             None => self.inbox.recv().ok().map(Some),

@@ -48,9 +48,13 @@
 //! | command | steps |
 //! |---|---|
 //! | `Change::Place(n)` | the smaller of n and t - n; O(t log t) if no gap is left there (after 32 moves to it) |
-//! | `Command::Places` | O(t log t), and the event `Paused` for each torrent that gets a free place |
+//! | `Command::Places` | a look at each torrent, and the event `Paused` for each that gets a free place |
 //! | `PauseOrResume(None)`, which pauses or resumes all | O(t log t), and the event `Paused` for each |
-//! | `Command::Limit`, `Network`, `Listen`, `MostPeers`, `Announce(None)` | O(t log t), and an event for each torrent |
+//! | `Command::Limit` | a look at each connection |
+//! | `MostPeers`, `Announce(None)` | O(t log t), and an event for each torrent |
+//!
+//! `Network`, `Listen`, `Limit`, and `Places` if another time or another line is limited, are events for many torrents,
+//! too. Those hear of them in slices: 500 in each step of the manager.
 
 #![expect(missing_docs, reason = "the text of each variant explains its fields")]
 

@@ -70,6 +70,8 @@ pub enum Tool {
     TransmissionRpc,
     /// tremc, which controls daemons on a terminal: tremcf from PyPI, because Debian 12 has no package of it.
     Tremc,
+    /// stig from PyPI, which controls daemons from a terminal or by commands. 0.15 is the first to speak JSON-RPC 2.0.
+    Stig,
     /// File systems in a process: /dev/fuse, and fusepy from PyPI.
     #[allow(dead_code)] // Only the stories that run alone use it.
     Fuse,
@@ -109,6 +111,7 @@ impl Tool {
             Tool::Tmux => ("tmux", "apt-get install tmux"),
             Tool::TransmissionRpc => ("transmission-rpc for python3", "pip install transmission-rpc"),
             Tool::Tremc => ("tremcf", "pip install tremcf"),
+            Tool::Stig => ("stig", "pip install stig==0.15.0a0"),
             Tool::Fuse => ("/dev/fuse or fusepy", "apt-get install fuse3 libfuse2; pip install fusepy"),
         }
     }
@@ -138,7 +141,7 @@ impl Tool {
             Tool::Miniupnpd => Command::new("miniupnpd"),
             Tool::TransmissionCreate => return Tool::Transmission.version(),
             Tool::Libtorrent | Tool::TransmissionRpc => Command::new("python3"),
-            Tool::Tremc => Command::new("tremcf"),
+            Tool::Tremc | Tool::Stig => Command::new(self.program_and_source().0),
             Tool::NpmTracker => npm_tracker(),
             Tool::NpmDht => npm_dht(),
             Tool::Browser => browser(),

@@ -3,10 +3,10 @@
 //! Floor 4, part of the [loop](super). Each change is noted here, carried out by the engine, and written before the
 //! program hears that it is done.
 
-use super::wished::{limits_of, named, numbered, seed_until, weight_of};
+use super::wished::{changes_of, named, numbered, seed_until};
 use super::{Asked, Daemon, Known, Renaming, now};
 use crate::base::path::for_terminal;
-use crate::daemon::record::{Mode, Record, State, Trouble};
+use crate::daemon::record::{Mode, Record, State, Trouble, Wishes};
 use crate::daemon::rpc::call::Ids;
 use crate::daemon::rpc::changing::{ChangeTorrents, tiers};
 use crate::daemon::rpc::torrents::write_renamed;
@@ -79,19 +79,12 @@ impl Daemon {
         Ok(())
     }
 
-    /// Tells the engine what is wished for a torrent.
-    fn tell_wishes(&mut self, id: u32) {
+    /// Tells the engine what is wished for a torrent and was not wished `before`.
+    fn tell_wishes(&mut self, id: u32, before: &Wishes) {
         let Some(record) = self.records.get(id) else { return };
-        let wishes = &record.wishes;
-        let changes = [
-            Change::Limits(limits_of(wishes)),
-            Change::SharesLimits(wishes.honors_session_limits),
-            Change::MaxPeers(wishes.peer_limit as usize),
-            Change::Sequential(wishes.sequential_download),
-            Change::Weight(weight_of(wishes)),
-            Change::SeedUntil(seed_until(wishes, &self.settings)),
-        ];
-        changes.into_iter().for_each(|change| self.change(id, change));
+        let [before, now] = [before, &record.wishes].map(|wishes| changes_of(wishes, &self.settings));
+        let changed = now.into_iter().zip(before).filter(|(now, before)| now != before);
+        changed.for_each(|(change, _)| self.change(id, change));
     }
 
     /// Tells the engine if the pieces of a torrent that was just added are downloaded first to last.
@@ -115,8 +108,9 @@ impl Daemon {
                 record.labels.clone_from(labels);
             }
             if change.changes_wishes() {
+                let before = record.wishes.clone();
                 change.apply(&mut record.wishes);
-                self.tell_wishes(*id);
+                self.tell_wishes(*id, &before);
             }
             if !change.files.is_empty() {
                 self.choose(*id, change)?;

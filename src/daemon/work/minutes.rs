@@ -86,7 +86,7 @@ impl Daemon {
 
     /// The clock switches the alternative limits on and off, when a time of the schedule begins or ends. Between,
     /// people may switch them as they like.
-    fn follow_schedule(&mut self) {
+    pub(super) fn follow_schedule(&mut self) {
         if !self.settings.alt_speed_time_enabled {
             self.minute.was_wanted = None;
             return;

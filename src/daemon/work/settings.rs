@@ -18,6 +18,7 @@ impl Daemon {
         self.listen(&mut settings).map_err(|why| Failure::new(Kind::System, why))?;
         let before = std::mem::replace(&mut self.settings, settings);
         self.settings_changed(Some(&before));
+        self.follow_schedule();
         self.save_changed()?;
         self.save_session().map_err(|why| Failure::new(Kind::System, why))
     }
@@ -53,6 +54,7 @@ impl Daemon {
         self.configured = configured;
         let before = std::mem::replace(&mut self.settings, settings);
         self.settings_changed(Some(&before));
+        self.follow_schedule();
         if let Err(why) = self.save_session() {
             log::error!("{why}");
         }

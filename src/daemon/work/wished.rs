@@ -8,7 +8,7 @@ use crate::daemon::rpc::changing::Files;
 use crate::daemon::rpc::{Failure, Kind};
 use crate::daemon::settings::Settings;
 use crate::daemon::state::kept::Kept;
-use crate::engine::{Options, Priority, RateLimits, SeedUntil, Weight};
+use crate::engine::{Change, Options, Priority, RateLimits, SeedUntil, Weight};
 use crate::proto::metainfo::Metainfo;
 use std::path::{Path, PathBuf};
 
@@ -35,6 +35,18 @@ pub fn options_of(record: &Record, kept: &Kept, settings: &Settings) -> Options 
         weight: weight_of(wishes),
         transferred: Some((totals.uploaded, totals.downloaded)),
     }
+}
+
+/// The changes that make the engine run a torrent as it is wished.
+pub fn changes_of(wishes: &Wishes, settings: &Settings) -> [Change; 6] {
+    [
+        Change::Limits(limits_of(wishes)),
+        Change::SharesLimits(wishes.honors_session_limits),
+        Change::MaxPeers(wishes.peer_limit as usize),
+        Change::Sequential(wishes.sequential_download),
+        Change::Weight(weight_of(wishes)),
+        Change::SeedUntil(seed_until(wishes, settings)),
+    ]
 }
 
 /// The limits of a torrent alone, in bytes a second.

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A change to one torrent. New figures follow at once.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// It pauses, or goes on. A paused torrent is not in its swarm: it has no connections, and trackers are told
     /// `stopped`. A torrent that paused because it [has seeded enough](SeedUntil) goes on, too, until the ratio or the

@@ -102,6 +102,11 @@ impl Connections {
         self.connections.get(&peer).map(|connection| connection.torrent)
     }
 
+    /// The torrents that have connections, each at least once.
+    pub fn torrents(&self) -> impl Iterator<Item = TorrentId> {
+        self.connections.values().map(|connection| connection.torrent)
+    }
+
     /// A peer is connected.
     pub fn connected(&mut self, peer: PeerKey, torrent: TorrentId, outbox: Arc<Outbox>) {
         self.connections.insert(peer, Connection { torrent, mailbox: Mailbox::Peer(outbox), orders: Vec::new() });

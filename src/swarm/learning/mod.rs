@@ -161,7 +161,7 @@ impl Learning {
             Event::Peer(key, event) => self.peer_did(key, event, turn),
             Event::Paused(paused) => self.pause(paused, turn),
             Event::Terms(term) => self.set(term),
-            Event::Settings(settings) => self.follow(settings),
+            Event::Settings(settings) => self.follow(settings, turn.now),
             Event::AnnounceNow => self.meeting.announcer.announce_now(turn.now),
             Event::Trackers(tiers) => self.meeting.announcer.change(&tiers, turn.now, &mut turn.shared.rng),
             Event::AnnounceAgain => self.meeting.announcer.announce_again(turn.now),
@@ -258,10 +258,13 @@ impl Learning {
     }
 
     /// All torrents run by these settings from now on. What was set for this one alone stays.
-    fn follow(&mut self, settings: Arc<Settings>) {
+    fn follow(&mut self, settings: Arc<Settings>, now: Time) {
         let before = core::mem::replace(&mut self.settings, settings);
         if before.max_peers != self.settings.max_peers {
             Arc::make_mut(&mut self.settings).max_peers = before.max_peers;
+        }
+        if before.port != self.settings.port {
+            self.meeting.announcer.announce_again(now);
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Floor 3, part of the [`manager`](super).
 
+pub mod by_slices;
 mod choosing;
 pub mod content;
 pub mod later;
@@ -33,7 +34,8 @@ impl Manager {
             Command::Limit(limits) => {
                 self.shared.upload.set_rate(limits.upload, now);
                 self.shared.download.set_rate(limits.download, now);
-                self.ids().into_iter().for_each(|torrent| self.handle(torrent, Event::Timer, now));
+                // The others send and request nothing.
+                self.untold.limits(self.peers.torrents());
                 self.news.hurry(now);
             }
             Command::Delete(torrent) => self.delete(torrent, now),

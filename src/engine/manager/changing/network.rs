@@ -23,10 +23,7 @@ impl Manager {
         let (pex, encryption, has_dht) = (network.pex, network.encryption, network.dht.is_some());
         if (before.pex, before.encryption, before.dht.is_some()) != (pex, encryption, has_dht) {
             (self.searches.network.pex, self.searches.network.encryption) = (pex, encryption);
-            self.set_all(
-                |settings| (settings.pex, settings.encryption, settings.dht) = (pex, encryption, has_dht),
-                now,
-            );
+            self.set_all(|settings| (settings.pex, settings.encryption, settings.dht) = (pex, encryption, has_dht));
         }
         let port = self.settings.port;
         if before.lsd != network.lsd {
@@ -49,12 +46,11 @@ impl Manager {
             return self.warn(format!("can't listen on port {port}: {error}"));
         }
         log::info!("we listen on port {port} now");
-        self.set_all(|settings| settings.port = port, now);
+        // Their trackers hear of it.
+        self.set_all(|settings| settings.port = port);
         let done = self.searches.use_port(port);
         self.search_again(done, "the local network and the DHT");
         self.map_ports(self.searches.network.port_mapping, now);
-        // Otherwise peers would knock at the old port until the next announce.
-        self.announce_again(now);
         self.news.hurry(now);
     }
 
@@ -74,12 +70,10 @@ impl Manager {
     }
 
     /// Changes the settings of all torrents, and those of later ones.
-    fn set_all(&mut self, change: impl Fn(&mut Settings), now: Time) {
+    fn set_all(&mut self, change: impl Fn(&mut Settings)) {
         change(Arc::make_mut(&mut self.settings));
         self.peers.around.change(&self.settings);
-        for torrent in self.ids() {
-            self.handle(torrent, Event::Settings(Arc::clone(&self.settings)), now);
-        }
+        self.untold.settings(self.torrents.keys().copied());
     }
 
     fn map_ports(&mut self, wanted: bool, now: Time) {

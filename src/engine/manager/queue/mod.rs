@@ -132,6 +132,8 @@ impl Manager {
         slot.state = State::Running(Box::new(torrent), Arc::clone(&content));
         self.peers.around.directory.add(content);
         self.news.tell(Notice::Joined { torrent: id, had_bytes, hashed_bytes, is_complete });
+        // If it is paused, its trackers must not hear of it while it takes in what was changed.
+        self.rest_or_go_on(id, now);
         self.catch_up(id, now);
         // It may have to wait for a place. Then its trackers need not hear of it yet.
         self.carry_out(id, now);

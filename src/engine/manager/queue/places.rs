@@ -20,8 +20,9 @@ pub fn allowed(term: Term) -> Term {
 impl Manager {
     /// Lets torrents begin for which there is a place, and others wait.
     pub(in super::super) fn give_places(&mut self, now: Time) {
+        // Until all have heard of other places, it is not known which of them have stalled.
         // A torrent that goes on may find that it has seeded enough, and leave its place.
-        while self.place_left || !self.newcomers.is_empty() || !self.goes_on.is_empty() {
+        while self.untold.is_empty() && self.place_left || !self.newcomers.is_empty() || !self.goes_on.is_empty() {
             self.give_places_once(now);
         }
     }
@@ -39,7 +40,7 @@ impl Manager {
                 changed.push(id);
             }
         }
-        if std::mem::take(&mut self.place_left) {
+        if self.untold.is_empty() && std::mem::take(&mut self.place_left) {
             Line::ALL.into_iter().for_each(|line| self.give_places_of(line, now, &mut changed));
         }
         changed.into_iter().for_each(|id| self.rest_or_go_on(id, now));
@@ -93,9 +94,12 @@ impl Manager {
 
     /// A person says how many torrents may be in their swarms.
     pub(in super::super) fn places_are(&mut self, places: Places, now: Time) {
-        self.places = places;
-        // Which of them have stalled depends on that.
-        self.ids().into_iter().for_each(|torrent| self.carry_out(torrent, now));
+        let before = std::mem::replace(&mut self.places, places);
+        // Whether a torrent has stalled is known only where places are limited, and depends on the time that is set.
+        let is_other =
+            |line| before.stalled != places.stalled || before.most(line).is_some() != places.most(line).is_some();
+        let in_swarm = self.torrents.iter().filter(|(_, slot)| !slot.queued && slot.plan.line.is_some_and(is_other));
+        self.untold.limits(in_swarm.map(|(torrent, _)| *torrent));
         self.place_left = true;
         self.news.hurry(now);
     }

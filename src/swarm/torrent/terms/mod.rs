@@ -63,6 +63,10 @@ impl Torrent {
         if before.max_peers != self.settings.max_peers {
             Arc::make_mut(&mut self.settings).max_peers = before.max_peers;
         }
+        if before.port != self.settings.port {
+            // Otherwise peers would knock at the old port until the next announce.
+            self.meeting.announcer.announce_again(turn.now);
+        }
         let is_refused =
             |peer: &Peer| peer.identity.cover == Cover::Plain && peer.web_seed.is_none() && !self.takes_plain();
         for key in self.keys_of(is_refused) {

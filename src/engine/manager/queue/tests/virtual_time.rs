@@ -4,11 +4,13 @@ use super::standing;
 use crate::base::steps;
 use crate::base::time::Time;
 use crate::engine::input::{Change, Input, SeedUntil};
+use crate::engine::manager::changing::by_slices::SLICE;
 use crate::engine::manager::{Manager, prepare};
 use crate::engine::notice::Notices;
 use crate::engine::testkit::{PATIENCE, torrent};
 use crate::engine::{
-    Command, Config, Enough, Job, Notice, Options, Phase, Places, RateLimits, Settings, Subscription, TorrentId, Watch,
+    Command, Config, Enough, Job, Network, Notice, Options, Phase, Places, RateLimits, Settings, Subscription,
+    TorrentId, Watch,
 };
 use crate::swarm::figures::Status;
 use std::fs;
@@ -228,6 +230,23 @@ fn a_torrent_that_has_seeded_enough_pauses_and_goes_on_when_a_person_wants_that(
     assert_eq!(stage.enough(), [(1, Enough::Idle)]);
 }
 
+#[test]
+fn a_paused_torrent_that_was_changed_before_its_check_tells_no_tracker() {
+    let mut stage = Stage::new(Places::default());
+    let (metainfo, _) = torrent(20_000, &[], 16_384, &["http://127.0.0.1:1/announce".into()]);
+    let options = Options { paused: true, ..Options::default() };
+    let job = Job { options: Some(Box::new(options)), ..Job::new(metainfo, stage.dir.path()) };
+    stage.manager.step(Some(Input::Add(TorrentId(0), Box::new(job))), stage.now);
+    stage.change(0, Change::Sequential(true));
+    while !stage.manager.is_running(TorrentId(0)) {
+        let checked = stage.manager.inbox.recv_timeout(PATIENCE).unwrap();
+        stage.manager.step(Some(checked), stage.now);
+    }
+    assert!(stage.manager.trackers.is_idle());
+    stage.change(0, Change::Paused(false));
+    assert!(!stage.manager.trackers.is_idle());
+}
+
 /// Counts how many torrents are looked at.
 #[test]
 fn what_happens_to_one_torrent_costs_no_look_at_the_others() {
@@ -240,4 +259,24 @@ fn what_happens_to_one_torrent_costs_no_look_at_the_others() {
     });
     costs.iter_mut().for_each(|costs| costs.iter().for_each(|steps| assert!(*steps <= 8, "{steps}")));
     assert_eq!(costs[0], costs[1]);
+}
+
+/// Counts how many torrents are looked at in each step.
+#[test]
+fn many_torrents_hear_of_a_change_in_slices() {
+    const REST: u64 = 20;
+    let mut stage = Stage::new(Places::default());
+    let count = SLICE as u64 + REST;
+    (0..count).for_each(|number| assert_eq!(stage.add(false, None), number));
+    stage.manager.step(None, stage.now);
+    let mut heard = |command: Command| {
+        let first = steps::of(|| stage.send(command));
+        [first, steps::of(|| stage.manager.step(None, stage.now)), steps::of(|| stage.manager.step(None, stage.now))]
+    };
+    let slices = [SLICE as u64, REST, 0];
+    assert_eq!(heard(Command::Places(downloads(9))), slices, "now it matters which of them stalled");
+    assert_eq!(heard(Command::Places(downloads(10))), [0; 3]);
+    let network = Network { pex: false, ..Config::default().network() };
+    assert_eq!(heard(Command::Network(Box::new(network))), slices);
+    assert_eq!(heard(Command::Limit(RateLimits::default())), [0; 3], "none has a connection");
 }
