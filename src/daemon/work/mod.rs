@@ -115,7 +115,8 @@ struct Known {
     owes_script: bool,
     /// It is paused until there is more free space.
     waits_for_space: bool,
-    /// How many changes were sent to the engine. Its figures are news only if it had made them all.
+    /// How many changes were sent to the engine. What it reports is news only if it had made them all: otherwise it
+    /// could take back what a program was just told.
     changes: u32,
 }
 

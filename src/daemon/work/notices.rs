@@ -21,25 +21,18 @@ impl Daemon {
             Notice::Learned { torrent, info } => self.learned(torrent, &info),
             Notice::Joined { torrent, is_complete, .. } => {
                 self.was_checked(torrent);
-                if is_complete { self.is_complete(torrent) } else { self.awaits_done(torrent) }
+                if !is_complete {
+                    self.awaits_done(torrent);
+                }
             }
-            Notice::Complete { torrent, status } => {
-                // It is told again after its content was checked or moved.
-                self.runs(torrent, &status);
-                self.is_complete(torrent);
-            }
+            Notice::Complete { torrent, status }
+            | Notice::Resumed { torrent, status }
+            | Notice::SeededEnough { torrent, status, .. } => self.runs(torrent, &status),
             Notice::Waiting { torrent, trouble, status } => {
                 if status.work.is_none() {
                     self.tell(torrent, &format!("waits for its disk: {}", trouble.text));
                 }
                 self.runs(torrent, &status);
-            }
-            Notice::Resumed { torrent, status } => {
-                self.runs(torrent, &status);
-            }
-            Notice::SeededEnough { torrent, status, .. } => {
-                self.runs(torrent, &status);
-                self.has_seeded_enough(torrent);
             }
             Notice::Removed { torrent } => self.removed(torrent),
             Notice::Moved { torrent, result } => self.moved(torrent, result),
@@ -49,8 +42,8 @@ impl Daemon {
                     self.runs(torrent, &status);
                 }
                 self.tell(torrent, &problem.text);
+                // Its next report shows it, unless somebody has started it again.
                 self.was_checked(torrent);
-                self.failed(torrent, problem.text);
             }
             Notice::Tracker { torrent, problem, warning, .. } => {
                 if let Some(words) = problem.or(warning) {
@@ -70,7 +63,11 @@ impl Daemon {
 
     /// Takes in new figures.
     pub(super) fn renew(&mut self, reports: Vec<Report>) {
-        for Report { torrent, phase, .. } in reports {
+        for Report { torrent, changes, phase, .. } in reports {
+            if self.of_engine(torrent).is_none_or(|(_, known)| known.changes != changes) {
+                // It is older than what somebody has just changed. A newer one comes as soon as that is done.
+                continue;
+            }
             match phase {
                 Phase::Learning(status) => self.learns(torrent, &status),
                 Phase::Checking(bytes) => self.is_checked(torrent, bytes),
@@ -121,11 +118,9 @@ impl Daemon {
     }
 
     fn runs(&mut self, torrent: TorrentId, status: &Arc<Status>) {
-        let Some((record, known)) = self.of_engine(torrent) else { return };
-        if status.changes != known.changes {
-            // They are older than what somebody has just changed. Newer figures come as soon as that is done.
+        let Some((record, known)) = self.of_engine(torrent).filter(|(_, known)| known.changes == status.changes) else {
             return;
-        }
+        };
         let before = (record.state, record.now.left, record.totals);
         let state = match state_of(status) {
             State::Stopped if known.waits_for_space => State::DownloadWait,
@@ -178,6 +173,14 @@ impl Daemon {
         if before != (record.state, record.now.left, record.totals) {
             known.is_counted = true;
             record.dates.changed = moment;
+        }
+        let is_complete = status.left == 0 && (known.kept.awaits_done || record.dates.done == 0);
+        let has_seeded_enough = status.paused && status.enough.is_some() && !known.kept.paused;
+        if is_complete {
+            self.is_complete(torrent);
+        }
+        if has_seeded_enough {
+            self.has_seeded_enough(torrent);
         }
     }
 

@@ -10,6 +10,7 @@ use crate::engine::udp::Dht;
 use crate::storage::TorrentId;
 use crate::swarm::dht::Figures;
 use crate::swarm::event::News;
+use crate::swarm::figures::Status;
 use crate::swarm::shared::Shared;
 use crate::swarm::standing::Standing;
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,7 +83,8 @@ impl Reporter {
             News::Resumed => self.tell(Notice::Resumed { torrent, status: status() }),
             News::Failed { problem, status } => {
                 log::error!("{}: {}", content.metainfo.name, problem.text);
-                let (told, status) = (problem.clone(), Some(Arc::new(*status)));
+                let told = problem.clone();
+                let status = Some(Arc::new(Status { changes: slot.changes, ..*status }));
                 self.tell(Notice::Failed { torrent, problem: told, status, learning: None });
                 return Some(problem);
             }

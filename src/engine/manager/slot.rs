@@ -233,7 +233,7 @@ impl Slot {
             State::Checking(check) => check.phase(),
             State::Learning(stage, _) => {
                 if let Some(check) = &stage.check {
-                    return Report { torrent: id, place: self.rank, phase: check.phase() };
+                    return Report { torrent: id, place: self.rank, changes: self.changes, phase: check.phase() };
                 }
                 let mut status = stage.learning.status(now);
                 status.paused = self.paused;
@@ -245,7 +245,7 @@ impl Slot {
             State::Running(torrent, _) => Phase::Running(self.status(id, torrent, now, watch)),
             State::Failed(ended) => Phase::Failed(ended.problem.clone()),
         };
-        Report { torrent: id, place: self.rank, phase }
+        Report { torrent: id, place: self.rank, changes: self.changes, phase }
     }
 }
 

@@ -214,6 +214,8 @@ pub struct Report {
     pub torrent: TorrentId,
     /// Its place in the order of all torrents: those with a lower number get a free place first. The numbers have gaps.
     pub place: u64,
+    /// How many [changes](super::Change) were made.
+    pub changes: u32,
     /// What it is doing.
     pub phase: Phase,
 }

@@ -221,6 +221,7 @@ mod tests {
         let report = |(torrent, bytes): &(u64, u64)| Report {
             torrent: TorrentId(*torrent),
             place: 0,
+            changes: 0,
             phase: Phase::Checking(*bytes),
         };
         Notice::Status { reports: of.iter().map(report).collect(), limits: RateLimits::default(), dht: None }

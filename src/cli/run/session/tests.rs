@@ -172,7 +172,7 @@ fn a_torrent_that_was_given_up_keeps_its_last_figures() {
 #[test]
 fn a_report_that_overtakes_the_notice_completes_too() {
     let mut session = two();
-    let report = Report { torrent: TorrentId(0), place: 0, phase: Phase::Running(status(0).into()) };
+    let report = Report { torrent: TorrentId(0), place: 0, changes: 0, phase: Phase::Running(status(0).into()) };
     let updates = session.take_in(figures(vec![report]), Instant::now());
     assert_eq!(updates, [Update::Complete(TorrentId(0)), Update::Ticked]);
     assert_eq!(session.at(0).had(), 100);
@@ -183,7 +183,7 @@ fn a_report_that_overtakes_the_notice_completes_too() {
 fn a_torrent_that_lost_a_file_is_no_longer_complete() {
     let (mut session, now) = (two(), Instant::now());
     session.take_in(complete(0), now);
-    let report = Report { torrent: TorrentId(0), place: 0, phase: Phase::Running(status(40).into()) };
+    let report = Report { torrent: TorrentId(0), place: 0, changes: 0, phase: Phase::Running(status(40).into()) };
     session.take_in(figures(vec![report]), now);
     assert_eq!((session.complete_count(), session.at(0).had()), (0, 60));
     assert_eq!(session.take_in(complete(0), now), [Update::Complete(TorrentId(0))], "and told again");
@@ -193,7 +193,7 @@ fn a_torrent_that_lost_a_file_is_no_longer_complete() {
 fn impossible_figures_and_unknown_torrents_are_harmless() {
     let mut session = two();
     assert_eq!(session.take_in(complete(9), Instant::now()), []);
-    let report = Report { torrent: TorrentId(0), place: 0, phase: Phase::Running(status(1000).into()) };
+    let report = Report { torrent: TorrentId(0), place: 0, changes: 0, phase: Phase::Running(status(1000).into()) };
     session.take_in(figures(vec![report.clone(), report.clone(), report]), Instant::now());
     assert_eq!(session.at(0).had(), 0);
 }
