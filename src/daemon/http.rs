@@ -137,6 +137,13 @@ fn reply(door: &Door, request: &Request, from: IpAddr) -> Reply {
     if path == "/healthz" {
         return later(door, Ask::Health);
     }
+    if access.login.is_none() && request.forwarded.is_proxied() {
+        // Everybody whom the proxy lets in would seem to be on this machine.
+        return refused(
+            "403 Forbidden",
+            "a proxy needs a password here (rpc-authentication-required and rpc-password)",
+        );
+    }
     let cross_origin = cross_origin(&access, request);
     if request.method == "OPTIONS" {
         return Reply::Now(Answer::of("200 OK", "text/plain", Vec::new()).with(&cross_origin));

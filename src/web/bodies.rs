@@ -33,6 +33,11 @@ impl Bodies {
         self.longest
     }
 
+    /// Memory for a body of which nothing has come yet.
+    fn nothing(&self) -> Taken {
+        Taken { bytes: 0, from: Arc::clone(&self.left) }
+    }
+
     /// Takes memory for a body of this length; `None`: there is not enough.
     pub fn take(&self, length: u64) -> Option<Taken> {
         let bytes = usize::try_from(length).ok()?;
@@ -68,15 +73,16 @@ pub struct Arriving {
 }
 
 impl Arriving {
-    /// A body of known length, for which memory was taken. It ends at this byte of the input.
-    pub fn of_length(taken: Taken, end: usize) -> Arriving {
-        Arriving { taken, end, chunks: None }
+    /// A body of known length. It ends at this byte of the input. It takes memory as it comes, because a length is
+    /// easily claimed.
+    pub fn of_length(bodies: &Bodies, end: usize) -> Arriving {
+        Arriving { taken: bodies.nothing(), end, chunks: None }
     }
 
-    /// A body that comes in chunks after a head of this length. `None`: there is no memory for any body.
-    pub fn in_chunks(bodies: &Bodies, head: usize) -> Option<Arriving> {
+    /// A body that comes in chunks after a head of this length.
+    pub fn in_chunks(bodies: &Bodies, head: usize) -> Arriving {
         let most = usize::try_from(bodies.longest).unwrap_or(usize::MAX);
-        Some(Arriving { taken: bodies.take(0)?, end: head, chunks: Some(Chunks::new(most)) })
+        Arriving { taken: bodies.nothing(), end: head, chunks: Some(Chunks::new(most)) }
     }
 
     /// The bytes of input that may be in memory.
@@ -84,11 +90,14 @@ impl Arriving {
         self.end + if self.chunks.is_some() { MOST_BYTES } else { 0 }
     }
 
-    /// Takes chunks from the input, in which the request begins at the byte `begin`. Returns whether the body is whole,
+    /// Takes memory for what has come, and chunks from the input, in which the request begins at the byte `begin`. Returns whether the body is whole,
     /// or the status with which it is refused.
     pub fn gather(&mut self, input: &mut Vec<u8>, begin: usize) -> Result<bool, &'static str> {
         let from = begin + self.end;
-        let Some(chunks) = &mut self.chunks else { return Ok(input.len() >= from) };
+        let Some(chunks) = &mut self.chunks else {
+            let is_there = self.taken.grow(input.len().min(from) - begin.min(input.len()));
+            return if is_there { Ok(input.len() >= from) } else { Err("503 Service Unavailable") };
+        };
         let used = chunks.take(&input[from..]).map_err(|wrong| match wrong {
             Wrong::Malformed => "400 Bad Request",
             Wrong::TooLong => "413 Content Too Large",
@@ -98,6 +107,11 @@ impl Arriving {
             return Err("503 Service Unavailable");
         }
         Ok(chunks.is_whole())
+    }
+
+    /// The memory of the body, for as long as what was read from it lives.
+    pub fn into_taken(self) -> Taken {
+        self.taken
     }
 
     /// The body, if the request with its head of this length is at the beginning of `input`.

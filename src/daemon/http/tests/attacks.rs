@@ -107,6 +107,39 @@ fn long_answers_share_a_bound_until_they_are_sent() {
     assert_eq!(long().status_code(), 200);
 }
 
+#[test]
+fn a_length_that_is_only_claimed_takes_no_memory_and_little_time() {
+    let (port, door) = serve(&Settings::default(), None);
+    let head = format!("POST {RPC} HTTP/1.1\r\nHost: localhost\r\n{}", session(&door));
+    let mut claims: Vec<TcpStream> = (0..3).map(|_| TcpStream::connect(("127.0.0.1", port)).unwrap()).collect();
+    for claim in &mut claims {
+        write!(claim, "{head}Content-Length: {MOST_BODY}\r\n\r\n{{").unwrap();
+    }
+    thread::sleep(Duration::from_millis(200));
+    let long = format!("{{\"method\":\"session-stats\",\"x\":\"{}\"}}", "a".repeat(3 << 20));
+    let waits = format!("{}Expect: 100-continue\r\n", session(&door));
+    assert!(ask(port, "POST", RPC, &waits, &long).contains("\"result\":\"success\""));
+    // A byte now and then does not keep them.
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(8) {
+        thread::sleep(Duration::from_secs(1));
+        claims.iter_mut().for_each(|claim| drop(claim.write_all(b" ")));
+    }
+    assert!(claims.iter_mut().all(|claim| claim.write_all(b" ").is_err()), "a claim still lives");
+}
+
+#[test]
+fn a_proxy_needs_a_password() {
+    let (port, _) = serve(&Settings::default(), None);
+    for header in ["X-Forwarded-For: 9.9.9.9\r\n", "Forwarded: for=9.9.9.9\r\n"] {
+        let answer = ask(port, "POST", RPC, header, CALL);
+        assert!(status(&answer) == "403" && answer.contains("a proxy needs a password here"), "{answer}");
+    }
+    let settings = Settings { rpc_authentication_required: true, rpc_password: "p".into(), ..Settings::default() };
+    let (port, _) = serve(&settings, None);
+    assert_eq!(status(&ask(port, "POST", RPC, "X-Forwarded-For: 9.9.9.9\r\n", CALL)), "401");
+}
+
 /// Clients that ask for long answers and do not read them.
 #[test]
 fn answers_that_nobody_reads_take_bounded_memory() {
