@@ -183,6 +183,9 @@ fn the_name_of_the_host_is_checked_unless_there_is_a_password() {
     ] {
         assert!(access.allows_host(good), "{good}");
     }
+    for wrong in ["[::1]evil.example", "localhost:evil.example", "[::1]:evil", "[::1", "a.lan:80x"] {
+        assert!(!access.allows_host(wrong), "{wrong}");
+    }
     for wrong in ["evil.example", "", "localhost.evil.example", "127.0.0.1.evil.example", "nas.example.evil", "lan"] {
         assert!(!access.allows_host(wrong), "{wrong}");
     }
