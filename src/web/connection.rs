@@ -28,11 +28,11 @@ const MOST_OUTPUT: usize = 16 << 10;
 const FILE_BYTES: usize = 64 << 10;
 /// Longest time for a body to arrive.
 const BODY_TIME: Duration = Duration::from_secs(300);
-/// A body whose bytes are fewer each second, on average after [`DEADLINE`], only holds memory that others need.
+/// A body must come at this rate on average, in bytes a second, not counting the first [`DEADLINE`]. A slower one only
+/// holds memory that others need. (The slowest lines that people have carry some 30 kB/s.)
 const LEAST_RATE: u32 = 4 << 10;
-/// The memory of a long body grows by at least so many bytes.
-const GROWTH: usize = 64 << 10;
-/// The time in which an answer that was held back must be taken over by its worker.
+/// Longest time between the moment in which an answer that was held back is due, and the moment in which its worker
+/// looks for it.
 const SLACK: Duration = Duration::from_secs(1);
 /// Longest time for an answer that was promised. (A web server may have to be asked first.)
 const PROMISE_TIME: Duration = Duration::from_secs(180);
@@ -204,15 +204,9 @@ impl Connection {
         }
         self.input = input;
         self.input.drain(..answered);
-        match &self.body {
-            // Memory is reserved as the bytes come, and not much more than they need.
-            Some(body) if self.input.capacity() - self.input.len() < MOST_BYTES => {
-                let missing = body.end.saturating_sub(self.input.len());
-                self.input.reserve_exact(missing.min(GROWTH.max(self.input.len() / 4)));
-            }
-            Some(_) => {}
+        if self.body.is_none() {
             // The memory of a long body is given back.
-            None => self.input.shrink_to(MOST_BYTES),
+            self.input.shrink_to(MOST_BYTES);
         }
     }
 
@@ -259,30 +253,25 @@ impl Connection {
             // What is still sent must be read, or the answer would be lost.
             (keep_alive, self.drain, self.dropped) = (false, true, 0);
         }
-        let awaited = match reply {
+        let (awaited, time) = match reply {
             Reply::Now(answer) => {
                 self.put(answer, keep_alive, is_head);
                 self.deadline = now + DEADLINE;
                 return Some(done);
             }
-            Reply::Slow(answer, pause) => {
-                // If there are too many connections, it is closed before those that wait for less time than this.
-                self.deadline = now + pause + SLACK;
-                self.awaited = Some((Awaited::Until(now + pause, Some(answer)), keep_alive, is_head));
-                return Some(done);
-            }
+            // If there are too many connections, the one with the earliest deadline is closed. So wrong passwords do not
+            // push out the others.
+            Reply::Slow(answer, pause) => (Awaited::Until(now + pause, Some(answer)), pause + SLACK),
             Reply::Later(start) => {
                 let (promise, awaited) = Promise::new(&self.waker, arrived.map(Arriving::into_taken));
                 start(promise);
-                awaited
+                (awaited, PROMISE_TIME)
             }
             // The service wants a body that it has got.
-            Reply::Body => Awaited::Until(now, Some(Answer::words("500 Internal Server Error", "no answer"))),
+            Reply::Body => (Awaited::Until(now, Some(Answer::words("500 Internal Server Error", "no answer"))), SLACK),
         };
         self.awaited = Some((awaited, keep_alive, is_head));
-        // Connections are closed by deadline when there are too many, and wrong passwords must not outlive the others.
-        let is_slow = matches!(&self.awaited, Some((Awaited::Until(..), ..)));
-        self.deadline = now + if is_slow { DEADLINE } else { PROMISE_TIME };
+        self.deadline = now + time;
         Some(done)
     }
 

@@ -41,13 +41,13 @@ impl Waker {
 pub struct Promise {
     sender: Sender<Answer>,
     waker: Arc<Waker>,
-    /// The memory of the question's body.
+    /// The memory of the request's body, which is given back with this promise.
     _taken: Option<Taken>,
 }
 
 impl Promise {
-    /// A promise, and where it is kept. The memory that the question takes is given back when it is kept, also if the
-    /// connection has ended before.
+    /// A promise, and where it is kept. It holds the memory of the request's body, also when the connection has ended
+    /// before.
     pub fn new(waker: &Arc<Waker>, taken: Option<Taken>) -> (Promise, Awaited) {
         let (sender, receiver) = bounded(1);
         (Promise { sender, waker: Arc::clone(waker), _taken: taken }, Awaited::Promise(receiver))

@@ -5,7 +5,7 @@
 //! before it is answered.
 
 use super::{Asked, Daemon, Heard, now};
-use crate::daemon::chores::{blocklist, space, start};
+use crate::daemon::chores::{blocklist, space};
 use crate::daemon::record::State;
 use crate::daemon::rpc::call::{Call, Ids, Protocol};
 use crate::daemon::rpc::session::{Stats, Sums, write_blocklist, write_groups, write_port, write_settings};
@@ -130,10 +130,7 @@ impl Daemon {
             }
             Call::FreeSpace(path) => {
                 let helpers = self.helpers.clone();
-                start("space", move || {
-                    let space = space::of(&path);
-                    drop(helpers.send(Heard::Measured(asked, path, space)));
-                });
+                space::ask(path, move |path, space| drop(helpers.send(Heard::Measured(asked, path, space))));
                 return None;
             }
             Call::PortTest(protocol) => {

@@ -55,7 +55,7 @@ fn a_body_that_is_too_deep_is_refused_with_words() {
 }
 
 #[test]
-fn wrong_passwords_are_slow_from_here_and_come_to_an_end_from_elsewhere() {
+fn guesses_of_the_password_come_to_an_end_and_lock_out_nobody_who_was_let_in() {
     let settings = Settings {
         rpc_authentication_required: true,
         rpc_username: "me".into(),
@@ -65,28 +65,40 @@ fn wrong_passwords_are_slow_from_here_and_come_to_an_end_from_elsewhere() {
         anti_brute_force_threshold: 100,
         ..Settings::default()
     };
-    let door = Door::new(&settings, None, unbounded().0).unwrap();
-    let try_it = |from: &str, password: &str| {
+    let door = Door::new(&settings, false, None, unbounded().0).unwrap();
+    let try_with = |session: &str, from: &str, password: &str| {
         let basic = to_base64(format!("me:{password}").as_bytes());
-        let text = format!("POST {RPC} HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {basic}\r\n\r\n");
+        let text = format!("POST {RPC} HTTP/1.1\r\nHost: x\r\n{session}Authorization: Basic {basic}\r\n\r\n");
         let Parsed::Whole(request, _) = parse(text.as_bytes(), MOST_BODY) else { panic!("{text}") };
         match reply(&door, &request, from.parse().unwrap()) {
             Reply::Now(answer) => (answer.status_code(), Duration::ZERO),
             Reply::Slow(answer, pause) => (answer.status_code(), pause),
-            Reply::Body | Reply::Later(_) => panic!("not without the session id"),
+            Reply::Later(_) => (200, Duration::ZERO),
+            Reply::Body => panic!("there is none"),
         }
     };
+    let try_it = |from: &str, password: &str| try_with("", from, password);
     for _ in 0..100 {
         assert_eq!(try_it("10.0.0.1", "wrong"), (401, PAUSE));
     }
     assert_eq!(try_it("10.0.0.1", "wrong"), (403, Duration::ZERO));
     assert_eq!(try_it("::ffff:10.0.0.1", "right"), (403, Duration::ZERO), "the right one is not told apart any more");
     assert_eq!(try_it("10.0.0.2", "right"), (409, Duration::ZERO));
-    // A proxy on this machine stands for everybody, so its users do not lock each other out.
-    for _ in 0..10_000 {
-        assert_eq!(try_it("127.0.0.1", "wrong"), (401, PAUSE));
+    // Another program of this machine guesses, while one that was let in asks all the time.
+    let let_in = session(&door);
+    for host in 0..100 {
+        assert_eq!(try_it(&format!("127.0.0.{host}"), "wrong"), (401, PAUSE));
+        assert_eq!(try_with(&let_in, "127.0.0.1", "right"), (200, Duration::ZERO));
     }
-    assert_eq!(try_it("127.0.0.1", "right"), (409, Duration::ZERO));
+    assert_eq!(try_it("127.0.0.1", "right"), (403, Duration::ZERO));
+    assert_eq!(try_it("::1", "wrong"), (403, Duration::ZERO));
+    assert_eq!(try_with("X-Transmission-Session-Id: \r\n", "127.0.0.1", "right").0, 403);
+    assert_eq!(try_with(&let_in, "127.0.0.1", "right"), (200, Duration::ZERO));
+    // The session id has become another one: the program learns it, but not the one that guesses.
+    lock(&door.session).since -= SESSION_TIME;
+    assert_eq!(try_with(&let_in, "127.0.0.1", "right"), (409, Duration::ZERO));
+    assert_eq!(try_with(&let_in, "127.0.0.1", "right"), (409, Duration::ZERO));
+    assert_eq!(try_it("127.0.0.1", "right").0, 403);
     for host in 0..100 {
         assert_eq!(try_it(&format!("2001:db8::{host:x}"), "wrong"), (401, PAUSE));
     }
@@ -131,13 +143,13 @@ fn a_length_that_is_only_claimed_takes_no_memory_and_little_time() {
 #[test]
 fn a_proxy_needs_a_password() {
     let (port, _) = serve(&Settings::default(), None);
-    for header in ["X-Forwarded-For: 9.9.9.9\r\n", "Forwarded: for=9.9.9.9\r\n"] {
-        let answer = ask(port, "POST", RPC, header, CALL);
-        assert!(status(&answer) == "403" && answer.contains("a proxy needs a password here"), "{answer}");
+    for header in ["X-Forwarded-For: 9.9.9.9\r\n", "Forwarded: for=9.9.9.9\r\n", "Via: 1.1 x\r\n"] {
+        for path in [RPC, "/metrics", "/transmission/web/"] {
+            let answer = ask(port, "GET", path, header, "");
+            assert!(status(&answer) == "403" && answer.contains("came through a proxy"), "{answer}");
+        }
+        assert_eq!(status(&ask(port, "GET", "/healthz", header, "")), "200");
     }
-    let settings = Settings { rpc_authentication_required: true, rpc_password: "p".into(), ..Settings::default() };
-    let (port, _) = serve(&settings, None);
-    assert_eq!(status(&ask(port, "POST", RPC, "X-Forwarded-For: 9.9.9.9\r\n", CALL)), "401");
 }
 
 /// Clients that ask for long answers and do not read them.
@@ -146,7 +158,7 @@ fn answers_that_nobody_reads_take_bounded_memory() {
     const LONG: usize = 8 << 20;
     let (asks, receiver) = unbounded();
     let door =
-        Arc::new(Door { answers: Bodies::new(LONG as u64), ..Door::new(&Settings::default(), None, asks).unwrap() });
+        Arc::new(Door { answers: Bodies::new(LONG as u64), ..Door::new(&Settings::default(), false, None, asks).unwrap() });
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     server::start(vec![listener], &service(&door), Bounds { connections: 64, body: MOST_BODY }).unwrap();
