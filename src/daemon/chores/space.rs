@@ -17,7 +17,10 @@ static PLACES: Places = Places::new(16);
 /// Asks for the space of a folder, as [`of`], and passes it to `then`.
 pub fn ask(folder: String, then: impl FnOnce(String, Result<(u64, u64), String>) + Send + 'static) {
     let Some(place) = PLACES.take() else {
-        return then(folder, Err("too many disks are being asked for their space; ask again when they answered".into()));
+        return then(
+            folder,
+            Err("too many disks are being asked for their space; ask again when they answered".into()),
+        );
     };
     start("space", move || {
         let space = of(&folder);

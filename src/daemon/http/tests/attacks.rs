@@ -157,8 +157,10 @@ fn a_proxy_needs_a_password() {
 fn answers_that_nobody_reads_take_bounded_memory() {
     const LONG: usize = 8 << 20;
     let (asks, receiver) = unbounded();
-    let door =
-        Arc::new(Door { answers: Bodies::new(LONG as u64), ..Door::new(&Settings::default(), false, None, asks).unwrap() });
+    let door = Arc::new(Door {
+        answers: Bodies::new(LONG as u64),
+        ..Door::new(&Settings::default(), false, None, asks).unwrap()
+    });
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     server::start(vec![listener], &service(&door), Bounds { connections: 64, body: MOST_BODY }).unwrap();
