@@ -140,6 +140,67 @@ fn a_length_that_is_only_claimed_takes_no_memory_and_little_time() {
     assert!(claims.iter_mut().all(|claim| claim.write_all(b" ").is_err()), "a claim still lives");
 }
 
+/// A body is made into something larger, and somebody may hang up and ask again at once.
+#[test]
+fn the_memory_of_a_body_is_kept_until_its_answer_also_when_nobody_waits_for_it() {
+    let (promises, kept) = unbounded();
+    let service: Arc<Service> = Arc::new(move |asked: Result<&Request, Wrong>, _| match asked {
+        Ok(request) if request.body.is_some() => {
+            let promises = promises.clone();
+            Reply::Later(Box::new(move |promise| promises.send(promise).unwrap()))
+        }
+        Ok(_) => Reply::Body,
+        Err(wrong) => refused(wrong.status, ""),
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    server::start(vec![listener], &service, Bounds { connections: 64, body: 1000 }).unwrap();
+    let post = || {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        write!(stream, "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 900\r\n\r\n").unwrap();
+        let mut buffer = [0; 25];
+        stream.read_exact(&mut buffer).unwrap();
+        stream.write_all(&[b'x'; 900]).unwrap();
+        stream
+    };
+    let promise = || kept.recv_timeout(Duration::from_secs(20)).unwrap();
+    let clients = [post(), post()];
+    let promises = [promise(), promise()];
+    drop(clients);
+    let mut answer = String::new();
+    post().read_to_string(&mut answer).unwrap();
+    assert_eq!(status(&answer), "503");
+    drop(promises);
+    let _client = post();
+    promise();
+}
+
+#[test]
+fn wrong_passwords_do_not_push_out_those_who_take_their_time() {
+    let settings = Settings { rpc_authentication_required: true, rpc_password: "p".into(), ..Settings::default() };
+    let (port, _) = serve(&settings, None);
+    let connect = || TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let mut waiting: Vec<TcpStream> = (0..10).map(|_| connect()).collect();
+    // Both workers have them before the others come.
+    waiting.iter_mut().for_each(|stream| stream.write_all(b"GET /").unwrap());
+    thread::sleep(Duration::from_millis(200));
+    let wrong = to_base64(b":wrong");
+    let guesses: Vec<TcpStream> = (0..90)
+        .map(|_| {
+            let mut stream = connect();
+            write!(stream, "GET {RPC} HTTP/1.1\r\nHost: a\r\nAuthorization: Basic {wrong}\r\n\r\n").unwrap();
+            stream
+        })
+        .collect();
+    for mut stream in waiting {
+        stream.write_all(b"healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert_eq!(status(&answer), "200");
+    }
+    drop(guesses);
+}
+
 #[test]
 fn a_proxy_needs_a_password() {
     let (port, _) = serve(&Settings::default(), None);
