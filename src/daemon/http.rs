@@ -3,8 +3,8 @@
 //! Floor 4. It decides whether somebody may ask, and passes the question to the daemon's loop ([`Ask`]). These are the
 //! checks, with transmission's answers, because programs know them: the address (403), a proxy (403), too many wrong
 //! passwords (403), the password (401), the name of the host (421), the session id (409). Only what passed all of them
-//! may send a body. (The name is checked for every path but `/healthz`. transmission checks it for RPC alone, but has no
-//! figures.)
+//! may send a body. (The name is checked for every path but `/healthz`. transmission checks it for RPC alone, but has
+//! no figures.)
 //!
 //! A browser runs scripts of any web page, and they can reach 127.0.0.1. A script of another page can't read the
 //! session id, so it can't ask anything (CSRF). A page whose name suddenly means 127.0.0.1 (DNS rebinding) has the
@@ -82,8 +82,8 @@ struct Session {
 }
 
 impl Door {
-    /// A door for these settings. `web_home` holds a web page, such as transmission's. If `is_open`, everybody may ask
-    /// who can reach us.
+    /// A door for these settings. If `is_open`, everybody who can reach it may ask. `web_home` holds a web page, such as
+    /// transmission's.
     pub fn new(
         settings: &Settings,
         is_open: bool,

@@ -259,8 +259,8 @@ impl Connection {
                 self.deadline = now + DEADLINE;
                 return Some(done);
             }
-            // If there are too many connections, the one with the earliest deadline is closed. So wrong passwords do not
-            // push out the others.
+            // If there are too many connections, the one with the earliest deadline is closed. So wrong passwords do
+            // not push out the others.
             Reply::Slow(answer, pause) => (Awaited::Until(now + pause, Some(answer)), pause + SLACK),
             Reply::Later(start) => {
                 let (promise, awaited) = Promise::new(&self.waker, arrived.map(Arriving::into_taken));

@@ -10,8 +10,8 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// From its first wrong password on, an address may send so and so many in this time. Then it is refused for the rest
-/// of it.
+/// From its first wrong password on, an address may send only so many as the settings say in this time. Then it is
+/// refused for the rest of it.
 const COUNTED_TIME: Duration = Duration::from_secs(600);
 /// Most addresses whose wrong passwords are counted.
 const MOST_ADDRESSES: usize = 1000;
@@ -94,7 +94,7 @@ impl Failures {
     }
 }
 
-/// Whether wrong passwords still count of which the first came at this time.
+/// Whether wrong passwords still count if the first of them came at this time.
 fn is_counted(first: Instant, now: Instant) -> bool {
     now.saturating_duration_since(first) < COUNTED_TIME
 }

@@ -48,7 +48,7 @@ impl Daemon {
         self.added(asked, add, result)
     }
 
-    /// A program is answered that adds a torrent. `None`: the answer comes later, because the same torrent is just being
+    /// Answers a program that adds a torrent. `None`: the answer comes later, because the same torrent is just being
     /// deleted.
     pub(super) fn added(
         &mut self,
