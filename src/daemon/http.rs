@@ -1,9 +1,10 @@
 //! The daemon's HTTP server: RPC, the web page, `/healthz` and `/metrics`.
 //!
-//! Floor 4. It decides whether somebody may ask, and passes the question to the daemon's loop ([`Ask`]). The checks
-//! come in transmission's order, because programs know it: too many wrong passwords (403), the address (403), the
-//! password (401), the name of the host (421), the session id (409). Only what passed all of them may send a body. (The
-//! name is checked for every path but `/healthz`. transmission checks it for RPC alone, but has no figures.)
+//! Floor 4. It decides whether somebody may ask, and passes the question to the daemon's loop ([`Ask`]). These are the
+//! checks, with transmission's answers, because programs know them: the address (403), a proxy (403), too many wrong
+//! passwords (403), the password (401), the name of the host (421), the session id (409). Only what passed all of them
+//! may send a body. (The name is checked for every path but `/healthz`. transmission checks it for RPC alone, but has
+//! no figures.)
 //!
 //! A browser runs scripts of any web page, and they can reach 127.0.0.1. A script of another page can't read the
 //! session id, so it can't ask anything (CSRF). A page whose name suddenly means 127.0.0.1 (DNS rebinding) has the
@@ -63,20 +64,37 @@ pub enum Ask {
 pub struct Door {
     access: RwLock<Access>,
     failures: Mutex<Failures>,
-    session: Mutex<(String, Instant)>,
+    session: Mutex<Session>,
+    /// Everybody who can reach us may ask, also without a password.
+    is_open: bool,
     web_home: Option<Folder>,
     asks: Sender<Ask>,
     /// What answers may take in memory until they are sent.
     pub answers: Bodies,
 }
 
+/// The ids by which programs show that they were let in.
+struct Session {
+    id: String,
+    /// The id before this one. A program that still has it was let in, too.
+    before: String,
+    since: Instant,
+}
+
 impl Door {
-    /// A door for these settings. `web_home` holds a web page, such as transmission's.
-    pub fn new(settings: &Settings, web_home: Option<Folder>, asks: Sender<Ask>) -> Result<Door, String> {
+    /// A door for these settings. If `is_open`, everybody who can reach it may ask. `web_home` holds a web page, such as
+    /// transmission's.
+    pub fn new(
+        settings: &Settings,
+        is_open: bool,
+        web_home: Option<Folder>,
+        asks: Sender<Ask>,
+    ) -> Result<Door, String> {
         Ok(Door {
             access: RwLock::new(Access::new(settings)?),
             failures: Mutex::default(),
-            session: Mutex::new((session_id(), Instant::now())),
+            session: Mutex::new(Session { id: new_id(), before: new_id(), since: Instant::now() }),
+            is_open,
             web_home,
             asks,
             answers: Bodies::new((MOST_ANSWER as u64).min(memory::free() / ANSWERS_PART)),
@@ -92,15 +110,27 @@ impl Door {
     /// The session id that requests need now.
     pub fn session_id(&self) -> String {
         let mut session = lock(&self.session);
-        if session.1.elapsed() >= SESSION_TIME {
-            *session = (session_id(), Instant::now());
+        if session.since.elapsed() >= SESSION_TIME {
+            let before = std::mem::replace(&mut session.id, new_id());
+            (session.before, session.since) = (before, Instant::now());
         }
-        session.0.clone()
+        session.id.clone()
+    }
+
+    /// Whether a program that sends this request was let in before: nobody else learns the session id.
+    fn was_let_in(&self, request: &Request) -> bool {
+        let (session, given) = (lock(&self.session), session_of(request));
+        same(given, session.id.as_bytes()) | same(given, session.before.as_bytes())
     }
 }
 
-fn session_id() -> String {
+fn new_id() -> String {
     to_hex(&random::bytes::<24>())
+}
+
+/// The session id that a request gives.
+fn session_of<'a>(request: &Request<'a>) -> &'a [u8] {
+    request.header("x-transmission-session-id").unwrap_or_default()
 }
 
 /// The door as a service of the HTTP server.
@@ -128,20 +158,30 @@ fn reply(door: &Door, request: &Request, from: IpAddr) -> Reply {
     let access = lock_to_read(&door.access);
     let path = request.target.split(['?', '#']).next().unwrap_or_default();
     let now = Instant::now();
-    if access.most_failures.is_some_and(|most| lock(&door.failures).are_too_many(from, most, now)) {
-        return refused("403 Forbidden", "too many wrong passwords came from your address; wait ten minutes");
-    }
     if !access.allows_address(from) {
         return refused("403 Forbidden", "your address is not on the whitelist (rpc-whitelist in the configuration)");
     }
     if path == "/healthz" {
         return later(door, Ask::Health);
     }
+    if access.login.is_none() && !door.is_open && request.forwarded.is_proxied() {
+        // The whitelist sees only the proxy, so it would let in everybody who reaches that.
+        return refused(
+            "403 Forbidden",
+            "your request came through a proxy, which needs a password here: set rpc-username, rpc-password and \
+             rpc-authentication-required. If the proxy itself asks for a password, start the daemon with --rpc-open.",
+        );
+    }
     let cross_origin = cross_origin(&access, request);
     if request.method == "OPTIONS" {
         return Reply::Now(Answer::of("200 OK", "text/plain", Vec::new()).with(&cross_origin));
     }
     if let Some(login) = &access.login {
+        // Another program at the same address may be guessing. It must not lock out those that were let in before.
+        let is_locked = |most| lock(&door.failures).are_too_many(from, most, now) && !door.was_let_in(request);
+        if access.most_failures.is_some_and(is_locked) {
+            return refused("403 Forbidden", "too many wrong passwords came from your address; wait ten minutes");
+        }
         let authorization = request.header("authorization");
         if !authorization.is_some_and(|given| login.accepts(given)) {
             let answer = Answer::words("401 Unauthorized", "a user and a password are needed")
@@ -154,7 +194,6 @@ fn reply(door: &Door, request: &Request, from: IpAddr) -> Reply {
             log::warn!("a wrong user or password came from {from}");
             return Reply::Slow(answer, PAUSE);
         }
-        lock(&door.failures).forget(from);
     }
     if !access.allows_host(request.host) {
         return refused(
@@ -201,8 +240,7 @@ fn cross_origin(access: &Access, request: &Request) -> String {
 
 fn rpc(door: &Door, request: &Request) -> Reply {
     let session_id = door.session_id();
-    let given = request.header("x-transmission-session-id").unwrap_or_default();
-    if !same(given, session_id.as_bytes()) {
+    if !same(session_of(request), session_id.as_bytes()) {
         let words = format!(
             "Your request had an invalid session-id header. Send it again with this one.\n\
              X-Transmission-Session-Id: {session_id}"

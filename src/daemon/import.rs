@@ -17,11 +17,10 @@ use crate::proto::bencode::{self, Value};
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
+use crate::storage::resume::StateDir;
 use crate::sys::in_words;
-use crate::sys::replace::{Sync, replace};
-use std::fs::{self, DirBuilder};
-use std::io::{self, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -73,9 +72,9 @@ pub fn settings(from: &Path, state: &Path) -> Result<(), String> {
             false => lines += &format!("{} = \"{text}\"\n", row.file_name()),
         }
     }
-    // For our eyes only, as the folder is made without an import.
-    DirBuilder::new().recursive(true).mode(0o700).create(state).map_err(|error| failed(state, &error))?;
-    replace(&made, Sync::First, |file| file.write_all(lines.as_bytes())).map_err(|error| failed(&made, &error))
+    // There is a password in it.
+    let state = StateDir::open(state).map_err(|error| failed(state, &error))?;
+    state.write(FILE, lines.as_bytes(), true).map_err(|error| failed(&made, &error))
 }
 
 /// Takes over the torrents of the folder `from` that are not known yet.
@@ -221,18 +220,22 @@ fn dict_get<'a>(dict: Value<'a>, key: &str) -> Option<Value<'a>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::MetadataExt;
 
     #[test]
     fn settings_and_torrents_are_taken_over_once_and_nothing_is_changed_there() {
-        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (from, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let to = state.path().join("daemon");
         let text = r#"{"download-dir": "/srv/media", "ratio-limit": 1.5, "ratio-limit-enabled": true, "umask": 18,
             "rpc-password": "{abc", "unknown": [1], "peer-port": -7}"#;
         fs::write(from.path().join("settings.json"), text).unwrap();
-        settings(from.path(), to.path()).unwrap();
+        settings(from.path(), &to).unwrap();
         fs::write(from.path().join("settings.json"), "{}").unwrap();
-        settings(from.path(), to.path()).unwrap();
+        settings(from.path(), &to).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        assert_eq!((mode(&to), mode(&to.join(FILE))), (0o700, 0o600), "it has a password");
         let mut read = Settings::default();
-        super::super::config::read(&fs::read_to_string(to.path().join(FILE)).unwrap(), &mut read).unwrap();
+        super::super::config::read(&fs::read_to_string(to.join(FILE)).unwrap(), &mut read).unwrap();
         let expected = Settings {
             download_dir: "/srv/media".into(),
             seed_ratio_limit: 1.5,
@@ -251,7 +254,7 @@ mod tests {
             fs::create_dir(from.path().join(folder)).unwrap();
             fs::write(from.path().join(folder).join(name), content).unwrap();
         }
-        let state = State::open(to.path()).unwrap();
+        let state = State::open(&to).unwrap();
         torrents(from.path(), &state, &read).unwrap();
         let found = state.torrents().unwrap();
         let (record, kept) = &**found[0].saved.as_ref().unwrap();

@@ -74,7 +74,7 @@ pub fn run(options: Options, signals: Receiver<Signal>, ready: impl FnOnce(&str)
     });
     let (asks, asked) = crossbeam_channel::unbounded();
     let (helpers, heard) = crossbeam_channel::unbounded();
-    let door = Door::new(&settings, web_home.transpose()?, asks).map_err(DaemonError::Config)?;
+    let door = Door::new(&settings, options.is_open, web_home.transpose()?, asks).map_err(DaemonError::Config)?;
     let door = Arc::new(door);
     let ip: IpAddr = settings.rpc_bind_address.parse().map_err(|_| {
         DaemonError::Config(format!("rpc-bind-address: {:?} is not an address", settings.rpc_bind_address))

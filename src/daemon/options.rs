@@ -100,6 +100,13 @@ impl Options {
             if !dir.is_empty() && !dir.starts_with('/') {
                 return Err(DaemonError::Config(format!("{name}: {dir:?} is not an absolute path")));
             }
+            if dir.contains(':') && name != "watch-dir" && settings.download_roots.is_empty() {
+                let why = format!(
+                    "{name}: {dir:?} has a colon, which stands between two folders in download-roots: name a folder \
+                     above it there"
+                );
+                return Err(DaemonError::Config(why));
+            }
         }
         if std::mem::take(&mut settings.rename_partial_files) {
             log::warn!("rename-partial-files has no effect; incomplete-dir keeps apart what is not complete");

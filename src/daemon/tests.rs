@@ -152,7 +152,7 @@ fn details(record: &Record) -> Details {
 /// A daemon with two torrents, and its port.
 fn made_up(settings: Settings) -> u16 {
     let (asks, receiver) = unbounded();
-    let door = Arc::new(Door::new(&settings, None, asks).unwrap());
+    let door = Arc::new(Door::new(&settings, false, None, asks).unwrap());
     let mut records = Records::default();
     for (number, name, state) in [(1, "first torrent", State::Download), (2, "second torrent", State::Stopped)] {
         let about = About {

@@ -48,10 +48,10 @@ use crate::sys::replace::{Output, Sync, is_unfinished};
 use crate::sys::stamp::{TICK, is_quiet};
 use crate::sys::{in_words, lock};
 use rustix::fs::{Access, Advice, AtFlags, StatxFlags, access, fadvise, statx};
-use std::fs::{self, DirBuilder, File, Metadata};
+use std::fs::{self, DirBuilder, File, Metadata, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -124,11 +124,15 @@ impl StateDir {
         self.remove(&file_name(&content.metainfo.info_hash, folder.as_os_str().as_bytes()));
     }
 
-    /// Replaces the state `name` by `bytes`.
+    /// Replaces the state `name` by `bytes`. Only we may read it, also if others may look into the folder.
     pub fn write(&self, name: &str, bytes: &[u8], sync: bool) -> io::Result<()> {
         let sync = if sync { Sync::First } else { Sync::Later };
         // A symbolic link of this name is replaced: states are not read through links either.
-        Output::Replace(self.path.join(name)).write(sync, |file| file.write_all(bytes))
+        Output::Replace(self.path.join(name)).write(sync, |file| {
+            // FAT has no permissions.
+            let _ = file.set_permissions(Permissions::from_mode(0o600));
+            file.write_all(bytes)
+        })
     }
 }
 

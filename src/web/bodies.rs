@@ -8,6 +8,9 @@ use super::request::MOST_BYTES;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// There is no memory left for a body.
+const FULL: &str = "503 Service Unavailable";
+
 /// What is left for bodies. The connections of a server share it.
 #[derive(Clone)]
 pub struct Bodies {
@@ -31,6 +34,11 @@ impl Bodies {
     /// The longest body, in bytes.
     pub fn longest(&self) -> u64 {
         self.longest
+    }
+
+    /// Memory for a body of which nothing has come yet.
+    fn none(&self) -> Taken {
+        Taken { bytes: 0, from: Arc::clone(&self.left) }
     }
 
     /// Takes memory for a body of this length; `None`: there is not enough.
@@ -68,15 +76,15 @@ pub struct Arriving {
 }
 
 impl Arriving {
-    /// A body of known length, for which memory was taken. It ends at this byte of the input.
-    pub fn of_length(taken: Taken, end: usize) -> Arriving {
-        Arriving { taken, end, chunks: None }
+    /// A body of known length, which ends at this byte of the input.
+    pub fn of_length(bodies: &Bodies, end: usize) -> Arriving {
+        Arriving { taken: bodies.none(), end, chunks: None }
     }
 
-    /// A body that comes in chunks after a head of this length. `None`: there is no memory for any body.
-    pub fn in_chunks(bodies: &Bodies, head: usize) -> Option<Arriving> {
+    /// A body that comes in chunks after a head of this length.
+    pub fn in_chunks(bodies: &Bodies, head: usize) -> Arriving {
         let most = usize::try_from(bodies.longest).unwrap_or(usize::MAX);
-        Some(Arriving { taken: bodies.take(0)?, end: head, chunks: Some(Chunks::new(most)) })
+        Arriving { taken: bodies.none(), end: head, chunks: Some(Chunks::new(most)) }
     }
 
     /// The bytes of input that may be in memory.
@@ -84,20 +92,28 @@ impl Arriving {
         self.end + if self.chunks.is_some() { MOST_BYTES } else { 0 }
     }
 
-    /// Takes chunks from the input, in which the request begins at the byte `begin`. Returns whether the body is whole,
-    /// or the status with which it is refused.
+    /// Takes memory for the bytes that have come, and chunks from the input, in which the request begins at the byte
+    /// `begin`. Returns whether the body is whole, or the status with which it is refused.
     pub fn gather(&mut self, input: &mut Vec<u8>, begin: usize) -> Result<bool, &'static str> {
         let from = begin + self.end;
-        let Some(chunks) = &mut self.chunks else { return Ok(input.len() >= from) };
+        let Some(chunks) = &mut self.chunks else {
+            let is_there = self.taken.grow(input.len().min(from) - begin);
+            return if is_there { Ok(input.len() >= from) } else { Err(FULL) };
+        };
         let used = chunks.take(&input[from..]).map_err(|wrong| match wrong {
             Wrong::Malformed => "400 Bad Request",
             Wrong::TooLong => "413 Content Too Large",
         })?;
         input.drain(from..from + used);
         if !self.taken.grow(chunks.body.len()) {
-            return Err("503 Service Unavailable");
+            return Err(FULL);
         }
         Ok(chunks.is_whole())
+    }
+
+    /// The memory of the body. It is kept as long as something that was made of the body.
+    pub fn into_taken(self) -> Taken {
+        self.taken
     }
 
     /// The body, if the request with its head of this length is at the beginning of `input`.

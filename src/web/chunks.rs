@@ -76,7 +76,8 @@ impl Chunks {
         let Some(end) = input.iter().take(MOST_LINE).position(|byte| *byte == b'\n') else {
             return if input.len() < MOST_LINE { Ok(None) } else { Err(Wrong::Malformed) };
         };
-        let line = input[..end].strip_suffix(b"\r").unwrap_or(&input[..end]);
+        // To a proxy a bare line feed may mean something else (RFC 9112, section 2.2, lets only heads have it).
+        let line = input[..end].strip_suffix(b"\r").ok_or(Wrong::Malformed)?;
         self.next = match self.next {
             Next::Length => match length(line)? {
                 0 => Next::Trailer,
@@ -128,7 +129,9 @@ mod tests {
     fn chunks_become_one_body_and_what_follows_is_left() {
         let text = b"4\r\nWiki\r\n5;name=value\r\npedia\r\n0\r\nX: y\r\n\r\nPOST";
         assert_eq!(body(text, 9), Ok(("Wikipedia".into(), text.len() - 4)));
-        assert_eq!(body(b"0\n\n", 0), Ok((String::new(), 3)));
+        for bare in [&b"0\n\n"[..], b"1;\na\r\n0\r\n\r\n", b"1\r\na\n0\r\n\r\n", b"0\r\n\n"] {
+            assert_eq!(body(bare, 9).unwrap_err(), Wrong::Malformed, "{bare:?}");
+        }
         assert_eq!(body(text, 8), Err(Wrong::TooLong));
         for wrong in ["x\r\n", "-1\r\n", "\r\n", "1\r\nab\r\n", "+1\r\na\r\n", "0x1\r\na\r\n"] {
             assert_eq!(body(wrong.as_bytes(), 9).unwrap_err(), Wrong::Malformed, "{wrong:?}");

@@ -28,6 +28,12 @@ const MOST_OUTPUT: usize = 16 << 10;
 const FILE_BYTES: usize = 64 << 10;
 /// Longest time for a body to arrive.
 const BODY_TIME: Duration = Duration::from_secs(300);
+/// A body must come at this rate on average, in bytes a second, not counting the first [`DEADLINE`]. A slower one only
+/// holds memory that others need. (The slowest lines that people have carry some 30 kB/s.)
+const LEAST_RATE: u32 = 4 << 10;
+/// Longest time between the moment in which an answer that was held back is due, and the moment in which its worker
+/// looks for it.
+const SLACK: Duration = Duration::from_secs(1);
 /// Longest time for an answer that was promised. (A web server may have to be asked first.)
 const PROMISE_TIME: Duration = Duration::from_secs(180);
 /// A body of at most this length, in bytes, that nobody wants is read and dropped. After a longer one the connection
@@ -70,6 +76,8 @@ pub struct Connection {
     taken: Option<Taken>,
     /// The body that is arriving, because it was asked for.
     body: Option<Arriving>,
+    /// Bytes of that body that have come.
+    arrived: u32,
     /// Bytes of a body that nobody wants, which are still to come.
     dropped: u64,
     /// The answer that comes later, whether the connection stays open then, and whether only its head is sent.
@@ -98,6 +106,7 @@ impl Connection {
             rest: None,
             taken: None,
             body: None,
+            arrived: 0,
             dropped: 0,
             awaited: None,
             waker: Arc::clone(waker),
@@ -195,11 +204,9 @@ impl Connection {
         }
         self.input = input;
         self.input.drain(..answered);
-        match &self.body {
-            // The kernel gives the memory as the bytes come.
-            Some(body) => self.input.reserve_exact(body.end.saturating_sub(self.input.len())),
+        if self.body.is_none() {
             // The memory of a long body is given back.
-            None => self.input.shrink_to(MOST_BYTES),
+            self.input.shrink_to(MOST_BYTES);
         }
     }
 
@@ -221,14 +228,12 @@ impl Connection {
         request.body = body;
         let mut reply = service(Ok(&request), self.from);
         if let (Reply::Body, None) = (&reply, request.body) {
-            let arriving = match request.is_chunked {
-                true => Arriving::in_chunks(&self.bodies, head),
-                false if input.len() >= end => None,
-                false => self.bodies.take(request.length).map(|taken| Arriving::of_length(taken, end)),
-            };
-            if let Some(arriving) = arriving {
-                self.body = Some(arriving);
-                self.began = now;
+            if request.is_chunked || input.len() < end {
+                self.body = Some(match request.is_chunked {
+                    true => Arriving::in_chunks(&self.bodies, head),
+                    false => Arriving::of_length(&self.bodies, end),
+                });
+                (self.began, self.arrived) = (now, 0);
                 self.deadline = now + DEADLINE;
                 let waits = request.header("expect").is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"));
                 if waits {
@@ -237,11 +242,8 @@ impl Connection {
                 return None;
             }
             // A short body often comes together with its head. Then it needs no more memory.
-            request.body = input.get(head..end).filter(|_| !request.is_chunked);
-            reply = match request.body {
-                Some(_) => service(Ok(&request), self.from),
-                None => Reply::Now(Answer::words("503 Service Unavailable", "too much is being sent here")),
-            };
+            request.body = input.get(head..end);
+            reply = service(Ok(&request), self.from);
         }
         let done = if request.body.is_some() { end } else { end.min(input.len()) };
         let (mut keep_alive, is_head) = (request.keep_alive, request.method == "HEAD");
@@ -251,25 +253,25 @@ impl Connection {
             // What is still sent must be read, or the answer would be lost.
             (keep_alive, self.drain, self.dropped) = (false, true, 0);
         }
-        let awaited = match reply {
+        let (awaited, time) = match reply {
             Reply::Now(answer) => {
                 self.put(answer, keep_alive, is_head);
                 self.deadline = now + DEADLINE;
                 return Some(done);
             }
-            Reply::Slow(answer, pause) => Awaited::Until(now + pause, Some(answer)),
+            // If there are too many connections, the one with the earliest deadline is closed. So wrong passwords do
+            // not push out the others.
+            Reply::Slow(answer, pause) => (Awaited::Until(now + pause, Some(answer)), pause + SLACK),
             Reply::Later(start) => {
-                let (promise, awaited) = Promise::new(&self.waker);
+                let (promise, awaited) = Promise::new(&self.waker, arrived.map(Arriving::into_taken));
                 start(promise);
-                awaited
+                (awaited, PROMISE_TIME)
             }
             // The service wants a body that it has got.
-            Reply::Body => Awaited::Until(now, Some(Answer::words("500 Internal Server Error", "no answer"))),
+            Reply::Body => (Awaited::Until(now, Some(Answer::words("500 Internal Server Error", "no answer"))), SLACK),
         };
         self.awaited = Some((awaited, keep_alive, is_head));
-        // Connections are closed by deadline when there are too many, and wrong passwords must not outlive the others.
-        let is_slow = matches!(&self.awaited, Some((Awaited::Until(..), ..)));
-        self.deadline = now + if is_slow { DEADLINE } else { PROMISE_TIME };
+        self.deadline = now + time;
         Some(done)
     }
 
@@ -288,7 +290,9 @@ impl Connection {
                     self.input.extend_from_slice(&buffer[dropped as usize..count]);
                 }
                 if self.body.is_some() {
-                    self.deadline = (now + DEADLINE).min(self.began + BODY_TIME);
+                    self.arrived = self.arrived.saturating_add(count as u32);
+                    let at_least = self.began + DEADLINE + Duration::from_secs(1) * self.arrived / LEAST_RATE;
+                    self.deadline = (now + DEADLINE).min(self.began + BODY_TIME).min(at_least);
                 }
                 true
             }

@@ -4,6 +4,7 @@
 //! with its other connections, and is woken when the promise is kept.
 
 use super::answer::Answer;
+use super::bodies::Taken;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::OwnedFd;
@@ -40,13 +41,16 @@ impl Waker {
 pub struct Promise {
     sender: Sender<Answer>,
     waker: Arc<Waker>,
+    /// The memory of the request's body, which is given back with this promise.
+    _taken: Option<Taken>,
 }
 
 impl Promise {
-    /// A promise, and where it is kept.
-    pub fn new(waker: &Arc<Waker>) -> (Promise, Awaited) {
+    /// A promise, and where it is kept. It holds the memory of the request's body, also when the connection has ended
+    /// before.
+    pub fn new(waker: &Arc<Waker>, taken: Option<Taken>) -> (Promise, Awaited) {
         let (sender, receiver) = bounded(1);
-        (Promise { sender, waker: Arc::clone(waker) }, Awaited::Promise(receiver))
+        (Promise { sender, waker: Arc::clone(waker), _taken: taken }, Awaited::Promise(receiver))
     }
 
     /// Answers.

@@ -205,6 +205,7 @@ mod tests {
         assert!(wrong("POST / HTTP/1.1\r\n\r\n").starts_with("405"));
         assert!(wrong("GET / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello").starts_with("413"));
         assert!(wrong("\x16\x03\x01 TLS").starts_with("400"));
+        assert!(wrong("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n").starts_with("400"));
         assert!(wrong(&format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(MOST_BYTES))).starts_with("431"));
         assert!(wrong(&format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(65))).starts_with("431"));
     }

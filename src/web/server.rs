@@ -193,12 +193,13 @@ impl Worker {
     }
 
     fn sweep(&mut self, now: Instant) {
+        // An answer that is there is sent, even if its connection was late.
+        self.ready_with_answers(now);
         for number in 0..self.connections.len() {
             if self.connections[number].as_ref().is_some_and(|connection| connection.is_late(now)) {
                 self.close(number);
             }
         }
-        self.ready_with_answers(now);
         if self.free.len() == self.connections.len() {
             (self.connections, self.free) = (Vec::new(), Vec::new());
         }

@@ -182,6 +182,13 @@ fn content_goes_only_below_the_folder_and_rpc_is_not_open_to_all() {
     fs::write(&config, "peer-port = many\n").unwrap();
     refused(&["--config", &config.to_string_lossy()], 64);
     refused(&["--config", "/no/such"], 66);
+    // A colon stands between two folders, so this one would be two.
+    let colon = folder.path().join("a:b").display().to_string();
+    refused(&["--incomplete-dir", &colon], 64);
+    fs::write(&config, format!("download-roots = {}\nincomplete-dir-enabled = true\n", folder.path().display()))
+        .unwrap();
+    let scratch = Folder::new();
+    Daemon::start(scratch.path(), &["--incomplete-dir", &colon, "--config", &config.to_string_lossy()]);
     refused(&["--rpc", &daemon.rpc.to_string()], 69);
     // In a state below the folder a torrent could bring settings.
     symlink(&daemon.dir, folder.path().join("link")).unwrap();

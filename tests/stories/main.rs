@@ -12,6 +12,7 @@ mod corpus;
 mod daemon;
 mod daemon_chores;
 mod daemon_figures;
+mod daemon_guarded;
 mod daemon_kill;
 mod daemon_live;
 mod daemon_records;

@@ -2,7 +2,7 @@
 //!
 //! Floor 4. The list is kept beside the state, so the next start has it. If the new one is broken, the old one stays.
 
-use super::start;
+use super::{Places, start};
 use crate::base::path::for_terminal;
 use crate::base::url;
 use crate::storage::blocklist;
@@ -26,6 +26,9 @@ const MEMORY_PART: u64 = 4;
 /// A list is fetched again when it is this old.
 pub const MOST_AGE: Duration = Duration::from_secs(24 * 3600);
 
+/// The lists that are fetched at one time: a new URL need not wait for the server of the old one.
+static PLACES: Places = Places::new(2);
+
 /// Reads the list that an earlier run fetched, if there is one.
 pub fn saved(state: PathBuf, then: impl FnOnce(Result<Blocklist, String>) + Send + 'static) {
     if state.join(FILE).exists() {
@@ -41,7 +44,13 @@ pub fn age(state: &Path) -> Option<Duration> {
 
 /// Fetches the list. An error says what is wrong.
 pub fn fetch(address: String, state: PathBuf, then: impl FnOnce(Result<Blocklist, String>) + Send + 'static) {
-    start("blocklist", move || then(get(&address, &state)));
+    let Some(place) = PLACES.take() else {
+        return then(Err("two blocklists are being fetched; ask again when they are here".into()));
+    };
+    start("blocklist", move || {
+        then(get(&address, &state));
+        drop(place);
+    });
 }
 
 fn get(address: &str, state: &Path) -> Result<Blocklist, String> {

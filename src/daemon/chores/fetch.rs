@@ -2,27 +2,23 @@
 //!
 //! Floor 4.
 
-use super::start;
+use super::{Places, start};
 use crate::base::path::for_terminal;
 use crate::base::url;
 use crate::proto::metainfo::MAX_METAINFO_BYTES;
 use crate::sys::http::{self, HttpError};
-use core::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// The time in which a server must send the whole file, even a slow server.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Most files that are fetched at one time: each has a thread, and may have 48 MiB.
-const MOST_AT_ONCE: usize = 16;
-
-/// How many are being fetched.
-static RUNNING: AtomicUsize = AtomicUsize::new(0);
+/// The files that are fetched at one time. Each may have 48 MiB.
+static PLACES: Places = Places::new(16);
 
 /// Gets the .torrent file, or the link that the server leads to, and passes it to `then`. An error names the server and
 /// says what is wrong.
 pub fn torrent(address: String, then: impl FnOnce(Result<Vec<u8>, String>) + Send + 'static) {
-    let Some(turn) = Turn::take() else {
+    let Some(place) = PLACES.take() else {
         return then(Err("too many .torrent files are being fetched; ask again when some are here".into()));
     };
     start("fetch", move || {
@@ -32,38 +28,6 @@ pub fn torrent(address: String, then: impl FnOnce(Result<Vec<u8>, String>) + Sen
             Err(error) => Err(format!("{name}: {}", for_terminal(&error.to_string()))),
             Ok(bytes) => Ok(bytes),
         });
-        drop(turn);
+        drop(place);
     });
-}
-
-/// The right to fetch one, until it is dropped.
-struct Turn;
-
-impl Turn {
-    fn take() -> Option<Turn> {
-        let turn = (RUNNING.fetch_add(1, Ordering::Relaxed) < MOST_AT_ONCE).then(|| Turn);
-        if turn.is_none() {
-            RUNNING.fetch_sub(1, Ordering::Relaxed);
-        }
-        turn
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        RUNNING.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_some_are_fetched_at_one_time() {
-        let turns: Vec<Turn> = std::iter::from_fn(Turn::take).collect();
-        assert!(turns.len() <= MOST_AT_ONCE && Turn::take().is_none());
-        drop(turns);
-        assert!(Turn::take().is_some());
-    }
 }

@@ -2,6 +2,7 @@
 //!
 //! Floor 4. A network disk may take minutes to answer, so a helper asks.
 
+use super::{Places, start};
 use crate::sys::in_words;
 use rustix::fs::statvfs;
 use std::collections::BTreeMap;
@@ -9,6 +10,24 @@ use std::path::Path;
 
 /// The free space of folders, in bytes. A folder that can't be asked is left out.
 pub type Space = BTreeMap<String, u64>;
+
+/// The disks that programs ask at one time.
+static PLACES: Places = Places::new(16);
+
+/// Asks for the space of a folder, as [`of`], and passes it to `then`.
+pub fn ask(folder: String, then: impl FnOnce(String, Result<(u64, u64), String>) + Send + 'static) {
+    let Some(place) = PLACES.take() else {
+        return then(
+            folder,
+            Err("too many disks are being asked for their space; ask again when they answered".into()),
+        );
+    };
+    start("space", move || {
+        let space = of(&folder);
+        then(folder, space);
+        drop(place);
+    });
+}
 
 /// The free space of a folder for us, and all its space, in bytes. If the folder does not exist yet, the one that will
 /// hold it counts.

@@ -6,12 +6,13 @@
 use crate::base::hex::{from_base64, to_hex};
 use crate::base::sha1::Sha1;
 use crate::sys::random;
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// An address that sent too many wrong passwords is refused until it was quiet for this long.
-const BAN_TIME: Duration = Duration::from_secs(600);
+/// From its first wrong password on, an address may send only so many as the settings say in this time. Then it is
+/// refused for the rest of it.
+const COUNTED_TIME: Duration = Duration::from_secs(600);
 /// Most addresses whose wrong passwords are counted.
 const MOST_ADDRESSES: usize = 1000;
 /// Hex digits of a SHA-1.
@@ -66,42 +67,44 @@ pub fn same(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len() && one.iter().zip(other).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
 }
 
-/// How many wrong passwords came from which address, and when the last one came.
+/// How many wrong passwords came from which address, and when the first of them came. A right one does not change that:
+/// another program at the same address may be the one that guesses.
 #[derive(Default)]
 pub struct Failures(BTreeMap<IpAddr, (u64, Instant)>);
 
 impl Failures {
     /// A wrong password came from this address.
     pub fn add(&mut self, from: IpAddr, now: Instant) {
-        let Some(key) = key(from) else { return };
+        let key = key(from);
         if self.0.len() >= MOST_ADDRESSES && !self.0.contains_key(&key) {
-            // The one that has been quiet for longest is forgotten.
-            let quiet = self.0.iter().min_by_key(|(_, (_, last))| *last).map(|(key, _)| *key);
-            quiet.and_then(|key| self.0.remove(&key));
+            // The one that began first is forgotten.
+            let oldest = self.0.iter().min_by_key(|(_, (_, first))| *first).map(|(key, _)| *key);
+            oldest.and_then(|key| self.0.remove(&key));
         }
-        let (count, last) = self.0.entry(key).or_insert((0, now));
-        (*count, *last) = (*count + 1, now);
+        let (count, first) = self.0.entry(key).or_insert((0, now));
+        if !is_counted(*first, now) {
+            (*count, *first) = (0, now);
+        }
+        *count += 1;
     }
 
-    /// A right password came from this address.
-    pub fn forget(&mut self, from: IpAddr) {
-        key(from).and_then(|key| self.0.remove(&key));
-    }
-
-    /// Whether `most` wrong passwords came from this address, and it has not been quiet since.
+    /// Whether `most` wrong passwords came from this address a short time ago.
     pub fn are_too_many(&self, from: IpAddr, most: u64, now: Instant) -> bool {
-        let found = key(from).and_then(|key| self.0.get(&key));
-        found.is_some_and(|(count, last)| *count >= most && now.saturating_duration_since(*last) < BAN_TIME)
+        self.0.get(&key(from)).is_some_and(|(count, first)| *count >= most && is_counted(*first, now))
     }
 }
 
-/// What is counted as one address: of IPv6 the network, because a home has 2^64 addresses. A proxy on this machine
-/// stands for everybody, so this machine is not counted; its wrong passwords only take their time.
-fn key(from: IpAddr) -> Option<IpAddr> {
-    let from = from.to_canonical();
-    match from {
-        _ if from.is_loopback() => None,
-        IpAddr::V4(_) => Some(from),
-        IpAddr::V6(ip) => Some(Ipv6Addr::from(u128::from(ip) >> 64 << 64).into()),
+/// Whether wrong passwords still count if the first of them came at this time.
+fn is_counted(first: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(first) < COUNTED_TIME
+}
+
+/// What is counted as one address: this machine, because it has 2^24 addresses of its own; of IPv6 the network, because
+/// a home has 2^64.
+fn key(from: IpAddr) -> IpAddr {
+    match from.to_canonical() {
+        ip if ip.is_loopback() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) => Ipv6Addr::from(u128::from(ip) >> 64 << 64).into(),
+        ip => ip,
     }
 }

@@ -4,9 +4,9 @@
 //! it, so it is not lost when the process is killed right after a program was told that it was added.
 
 use super::portable::portable_names;
+use super::reading::{Described, is_long};
 use super::wished::{choice_of_link, named, numbered, of_files, options_of, with_padding};
 use super::{Asked, Daemon, Heard, Known, NONE, now};
-use crate::base::gzip::unpacked;
 use crate::base::path::for_terminal;
 use crate::base::sha256::sha256;
 use crate::daemon::chores::fetch;
@@ -20,24 +20,25 @@ use crate::engine::{Change, Job, LinkJob, Priority, TorrentId};
 use crate::proto::choice::Choice;
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
-use crate::proto::metainfo::{About, MAX_METAINFO_BYTES, Metainfo};
-use crate::storage::content::part_file;
+use crate::proto::metainfo::{About, Metainfo};
 use crate::storage::resume::saved_torrents;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// So many times as large may a .torrent file be as it is when it is compressed. Its hashes do not become shorter, and
-/// to unpack a bomb takes the loop's time.
-const MOST_PACKED: usize = 50;
+/// So many programs may wait until content is deleted that they add again. Each holds its .torrent file.
+const MOST_WAITING: usize = 8;
 
 impl Daemon {
     /// A program adds a torrent. `None`: the answer comes later.
-    pub(super) fn add(&mut self, mut asked: Asked, add: AddTorrent) -> Option<Asked> {
+    pub(super) fn add(&mut self, asked: Asked, add: AddTorrent) -> Option<Asked> {
         let result = match &add.source {
-            TorrentSource::Metainfo(bytes) => {
+            TorrentSource::Metainfo(bytes) if is_long(bytes) => {
                 let bytes = bytes.clone();
-                self.add_torrent(&add, bytes)
+                return self.read_apart(asked, add, bytes);
+            }
+            TorrentSource::Metainfo(bytes) => {
+                Described::read(bytes.clone()).and_then(|described| self.add_described(&add, described))
             }
             TorrentSource::Magnet(link) => self.add_link(&add, link),
             TorrentSource::Url(address) => {
@@ -47,7 +48,19 @@ impl Daemon {
                 return None;
             }
         };
-        if matches!(&result, Err(failure) if failure.kind == Kind::Leaving) {
+        self.added(asked, add, result)
+    }
+
+    /// Answers a program that adds a torrent. `None`: the answer comes later, because the same torrent is just being
+    /// deleted.
+    pub(super) fn added(
+        &mut self,
+        mut asked: Asked,
+        add: AddTorrent,
+        result: Result<(u32, bool), Failure>,
+    ) -> Option<Asked> {
+        let is_leaving = matches!(&result, Err(failure) if failure.kind == Kind::Leaving);
+        if is_leaving && self.adding_again.len() < MOST_WAITING {
             self.adding_again.push((asked, add));
             return None;
         }
@@ -62,21 +75,6 @@ impl Daemon {
         }
     }
 
-    /// The .torrent file that a program named by its URL has arrived.
-    pub(super) fn fetched(&mut self, mut asked: Asked, add: AddTorrent, bytes: Result<Vec<u8>, String>) {
-        let source = match bytes {
-            Ok(bytes) if bytes.starts_with(b"magnet:") => {
-                TorrentSource::Magnet(String::from_utf8_lossy(&bytes).into_owned())
-            }
-            Ok(bytes) => TorrentSource::Metainfo(bytes),
-            Err(why) => {
-                self.answer_added(&mut asked, Err(Failure::new(Kind::Http, why)));
-                return self.answer(asked);
-            }
-        };
-        self.add_and_answer(asked, AddTorrent { source, ..add });
-    }
-
     fn answer_added(&mut self, asked: &mut Asked, result: Result<(u32, bool), Failure>) {
         let record = result.and_then(|(id, was_there)| {
             let record = self.records.get(id).ok_or_else(|| Failure::of(Kind::Internal))?;
@@ -89,21 +87,12 @@ impl Daemon {
         });
     }
 
-    /// Adds the torrent whose .torrent file has these bytes. Returns its number, and whether it was there already.
-    pub(super) fn add_torrent(&mut self, add: &AddTorrent, bytes: Vec<u8>) -> Result<(u32, bool), Failure> {
-        let damaged = |why: String| {
-            log::warn!("a torrent is refused: {why}");
-            Failure::of(Kind::CorruptTorrent)
-        };
-        let most = MAX_METAINFO_BYTES.min(bytes.len().saturating_mul(MOST_PACKED));
-        let bytes = unpacked(bytes, most).ok_or_else(|| damaged("compressed, and damaged".into()))?;
-        let metainfo = Metainfo::parse(&bytes).map_err(damaged)?;
-        if part_file::is_name(&metainfo.name) {
-            return Err(damaged(format!("{} is a name of swarmlet's own files", for_terminal(&metainfo.name))));
-        }
+    /// Adds the torrent of a .torrent file. Returns its number, and whether it was there already.
+    pub(super) fn add_described(&mut self, add: &AddTorrent, described: Described) -> Result<(u32, bool), Failure> {
+        let Described { bytes, metainfo } = described;
         if let Some(id) = self.records.with_hash(&metainfo.info_hash) {
             if self.known.get(&id).is_some_and(|known| !known.is_described()) {
-                self.describe_again(id, Box::new(metainfo), &bytes)?;
+                self.describe_again(id, metainfo, &bytes)?;
             }
             return Ok((id, true));
         }
@@ -115,7 +104,7 @@ impl Daemon {
         let dir = Path::new(kept.dir(&record.download_dir)).into();
         let saved = self.state.dir.save_torrent(metainfo.info_hash, &bytes);
         saved.map_err(|error| Failure::new(Kind::System, crate::sys::in_words(&error)))?;
-        let job = self.job(Box::new(metainfo), &bytes, dir, &mut record, &kept);
+        let job = self.job(metainfo, &bytes, dir, &mut record, &kept);
         let id = self.enter(record, kept)?;
         self.know(id, self.engine.add(job));
         self.after_adding(id);
@@ -240,6 +229,7 @@ impl Daemon {
             owes_script: false,
             waits_for_space: false,
             changes: 0,
+            moves: 0,
         };
         self.known.insert(id, Box::new(known));
         self.place(id);

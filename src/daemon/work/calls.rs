@@ -5,7 +5,7 @@
 //! before it is answered.
 
 use super::{Asked, Daemon, Heard, now};
-use crate::daemon::chores::{blocklist, space, start};
+use crate::daemon::chores::{blocklist, space};
 use crate::daemon::record::State;
 use crate::daemon::rpc::call::{Call, Ids, Protocol};
 use crate::daemon::rpc::session::{Stats, Sums, write_blocklist, write_groups, write_port, write_settings};
@@ -71,6 +71,7 @@ impl Daemon {
             }
             Call::TorrentVerify(ids) => {
                 let done = self.each(&ids, |daemon, id| {
+                    daemon.must_be_described(id)?;
                     daemon.change(id, Change::Verify);
                     Ok(())
                 });
@@ -78,6 +79,7 @@ impl Daemon {
             }
             Call::TorrentReannounce(ids) => {
                 let done = self.each(&ids, |daemon, id| {
+                    daemon.must_be_described(id)?;
                     if let Some(known) = daemon.known.get(&id) {
                         daemon.engine.send(Command::Announce(Some(known.torrent)));
                     }
@@ -130,16 +132,13 @@ impl Daemon {
             }
             Call::FreeSpace(path) => {
                 let helpers = self.helpers.clone();
-                start("space", move || {
-                    let space = space::of(&path);
-                    drop(helpers.send(Heard::Measured(asked, path, space)));
-                });
+                space::ask(path, move |path, space| drop(helpers.send(Heard::Measured(asked, path, space))));
                 return None;
             }
             Call::PortTest(protocol) => {
                 let is_meant = |other| protocol.is_none_or(|protocol| protocol == other);
-                // By which protocol a peer reached us is not noted.
-                let is_open = self.router.reached
+                // By which protocol a peer reached us is not noted. Mostly it was IPv4.
+                let is_open = self.router.reached && protocol != Some(Protocol::V6)
                     || is_meant(Protocol::V4) && self.router.v4.open().is_some()
                     || is_meant(Protocol::V6) && self.router.v6.open().is_some();
                 talk.answer(|out, dialect| {

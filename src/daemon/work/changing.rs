@@ -17,6 +17,11 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 
+/// A program waited for something of a torrent that was removed.
+fn gone_failure() -> Failure {
+    Failure::new(Kind::System, "the torrent is gone")
+}
+
 impl Daemon {
     /// Sends a change to the engine.
     pub(super) fn change(&mut self, id: u32, change: Change) {
@@ -67,9 +72,7 @@ impl Daemon {
             let why = "nobody knows where its content is, because its record was damaged: set its location first";
             return Err(Failure::params(why));
         }
-        if let Some(known) = self.known.get(&id).filter(|known| !known.is_described()) {
-            return Err(Failure::params(known.obstacle.as_deref().unwrap_or_default()));
-        }
+        self.must_be_described(id)?;
         self.overlap_of(id, None)?;
         self.pause(id, false);
         let learned = self.known.get_mut(&id).and_then(|known| Some((known.torrent, known.learned.take()?)));
@@ -77,6 +80,14 @@ impl Daemon {
             self.learned(torrent, &info);
         }
         Ok(())
+    }
+
+    /// Refuses a torrent that the engine does not have, because its .torrent file is damaged.
+    pub(super) fn must_be_described(&self, id: u32) -> Result<(), Failure> {
+        match self.known.get(&id).filter(|known| !known.is_described()) {
+            Some(known) => Err(Failure::params(known.obstacle.as_deref().unwrap_or_default())),
+            None => Ok(()),
+        }
     }
 
     /// Tells the engine what is wished for a torrent and was not wished `before`.
@@ -113,10 +124,10 @@ impl Daemon {
                 self.tell_wishes(*id, &before);
             }
             if !change.files.is_empty() {
-                self.choose(*id, change)?;
+                result = result.and(self.choose(*id, change));
             }
             if !change.trackers.is_empty() {
-                self.change_trackers(*id, change)?;
+                result = result.and(self.change_trackers(*id, change));
             }
             if let Some(dir) = &location {
                 result = result.and(self.carry(*id, dir, true));
@@ -124,7 +135,7 @@ impl Daemon {
         }
         if let Some(position) = change.queue_position {
             let moved = ids.iter().enumerate().flat_map(|(at, id)| self.queue.put(*id, position + at)).collect();
-            self.queue_changed(moved)?;
+            result = result.and(self.queue_changed(moved));
         }
         self.save_changed().and(result)
     }
@@ -151,12 +162,12 @@ impl Daemon {
         self.overlap_of(id, Some(&to))?;
         let Some((record, known)) = self.both(id) else { return Ok(()) };
         // Nobody knows from where it could be moved.
-        carry &= !std::mem::take(&mut known.kept.is_lost);
+        carry &= !known.kept.is_lost;
         record.dates.changed = now();
         known.is_changed = true;
         if known.kept.link.is_some() || !known.is_described() {
             // There is nothing to move yet.
-            known.kept.at = None;
+            (known.kept.at, known.kept.is_lost) = (None, false);
             record.download_dir = to;
             return Ok(());
         }
@@ -171,10 +182,16 @@ impl Daemon {
         let Some((record, known)) = self.of_engine(torrent) else { return };
         known.is_changed = true;
         record.dates.changed = now();
-        known.kept.moving = None;
+        // Complete content is moved to its folder without a wish.
+        let is_home = |dir: &Arc<Path>| **dir == *Path::new(&record.download_dir);
+        let is_wish = known.kept.at.is_none() || !result.as_ref().is_ok_and(is_home);
+        known.moves = known.moves.saturating_sub(u32::from(is_wish));
+        if known.moves == 0 {
+            known.kept.moving = None;
+        }
         match result {
             Ok(dir) => {
-                (known.kept.at, known.obstacle) = (None, None);
+                (known.kept.at, known.kept.is_lost, known.obstacle) = (None, false, None);
                 // It came from a text.
                 record.download_dir = dir.to_string_lossy().into_owned();
                 log::info!("{}: its content is in {}", for_terminal(&record.about.name), record.download_dir);
@@ -201,7 +218,8 @@ impl Daemon {
         let Some(torrent) = self.known.get(&id).filter(|_| is_component).map(|known| known.torrent) else {
             return Err((asked, Failure::params("the new name must be one component of a path")));
         };
-        if let Err(failure) = self.overlap_of_name(id, &path, &name) {
+        let refused = self.must_be_described(id).and_then(|()| self.overlap_of_name(id, &path, &name));
+        if let Err(failure) = refused {
             return Err((asked, failure));
         }
         let change = Change::Rename { path: path.clone().into(), name: name.clone() };
@@ -214,7 +232,7 @@ impl Daemon {
     pub(super) fn was_renamed(&mut self, torrent: TorrentId, result: Result<Names, String>) {
         let waiting = self.renaming.get_mut(&torrent).and_then(VecDeque::pop_front);
         self.renaming.retain(|_, waiting| !waiting.is_empty());
-        let mut done = Err(Failure::new(Kind::System, "the torrent is gone"));
+        let mut done = Err(gone_failure());
         if let Some((record, known)) = self.of_engine(torrent) {
             let id = record.id;
             done = match result {
@@ -267,6 +285,7 @@ impl Daemon {
             self.engine.send(Command::Remove(known.torrent));
         }
         log::info!("{}: removed", for_terminal(&record.about.name));
+        let waiting = self.renaming.remove(&known.torrent);
         self.queue.remove(id);
         let gone = self.records.remove(id, now());
         if let (Some(known), Some(record)) = (self.known.remove(&id), gone) {
@@ -278,6 +297,10 @@ impl Daemon {
                 self.ids.remove(&known.torrent);
                 self.places.change(id, &known.places, &[]);
             }
+        }
+        for Renaming { mut asked, .. } in waiting.into_iter().flatten() {
+            asked.conversation.answer(|_, _| Err(gone_failure()));
+            self.answer(asked);
         }
         Ok(())
     }

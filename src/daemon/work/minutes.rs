@@ -2,6 +2,7 @@
 //!
 //! Floor 4, part of the [loop](super).
 
+use super::reading::Described;
 use super::{Daemon, Heard, now};
 use crate::base::path::for_terminal;
 use crate::base::units;
@@ -162,7 +163,7 @@ impl Daemon {
         };
         let added = match &add.source {
             TorrentSource::Magnet(link) => self.add_link(&add, link),
-            _ => self.add_torrent(&add, bytes),
+            _ => Described::read(bytes).and_then(|described| self.add_described(&add, described)),
         };
         match added {
             Ok(_) => {

@@ -10,7 +10,7 @@
 //! | the engine tells something | [`notices`] |
 //! | a program asks | [`calls`] |
 //! | a program asks for more than the loop has time for | [`long`] |
-//! | a torrent is added, or its description arrives | [`adding`], [`portable`] |
+//! | a torrent is added, or its description arrives | [`reading`], [`adding`], [`portable`] |
 //! | a torrent is changed | [`changing`] |
 //! | two torrents would write one file | [`overlap`] |
 //! | a setting is changed | [`settings`] |
@@ -26,6 +26,7 @@ mod notices;
 mod overlap;
 pub mod portable;
 mod queue;
+mod reading;
 mod settings;
 pub mod starting;
 mod wished;
@@ -38,9 +39,9 @@ use super::metrics;
 use super::options::{DaemonError, Options};
 use super::record::{Record, Totals};
 use super::records::Records;
-use super::rpc::Conversation;
 use super::rpc::adding::AddTorrent;
 use super::rpc::session::{Session, Sums};
+use super::rpc::{Conversation, Failure};
 use super::settings::Settings;
 use super::state::State;
 use super::state::kept::Kept;
@@ -52,6 +53,7 @@ use crate::web::promise::Promise;
 use crossbeam_channel::{Receiver, Select, Sender};
 use overlap::Places;
 use queue::Queue;
+use reading::Described;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
@@ -61,6 +63,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 pub enum Heard {
     /// A .torrent file that a program named by its URL has arrived, or has not.
     Fetched(Asked, Box<AddTorrent>, Result<Vec<u8>, String>),
+    /// The .torrent file that a program adds was read.
+    Read(Asked, Box<AddTorrent>, Result<Described, Failure>),
     /// The space of a folder that a program asked for: free and in all.
     Measured(Asked, String, Result<(u64, u64), String>),
     /// The free space of all folders.
@@ -118,6 +122,8 @@ struct Known {
     /// How many changes were sent to the engine. What it reports is news only if it had made them all: otherwise it
     /// could take back what a program was just told.
     changes: u32,
+    /// Wishes to move its content that are not answered yet. The last one is what counts.
+    moves: u32,
 }
 
 /// The daemon at work.
@@ -173,6 +179,7 @@ impl Known {
     /// Sends a change to the engine.
     fn change(&mut self, engine: &Engine, change: Change) {
         self.changes = self.changes.wrapping_add(1);
+        self.moves += u32::from(matches!(change, Change::Move { .. }));
         engine.send(Command::Change(self.torrent, change));
     }
 
@@ -235,6 +242,7 @@ impl Daemon {
     fn hear(&mut self, heard: Heard) {
         match heard {
             Heard::Fetched(asked, add, bytes) => self.fetched(asked, *add, bytes),
+            Heard::Read(asked, add, described) => self.was_read(asked, *add, described),
             Heard::Measured(asked, path, space) => self.measured(asked, &path, space),
             Heard::Space(space) => self.space_is(space),
             Heard::Written(asked) => self.written(asked),
@@ -275,6 +283,17 @@ impl Daemon {
             }
         }
         result
+    }
+
+    /// A torrent's file is written although no program waits for it.
+    fn save_quietly(&mut self, id: u32) {
+        let Some(known) = self.known.get_mut(&id).filter(|known| known.is_changed) else { return };
+        let Some(record) = self.records.get(id) else { return };
+        match self.state.save(record, &known.kept) {
+            Ok(()) => (known.is_changed, known.is_counted) = (false, false),
+            // It is tried again within a minute.
+            Err(error) => log::error!("{error}"),
+        }
     }
 
     /// The record of a torrent, and what else is known of it.

@@ -240,17 +240,6 @@ impl Daemon {
         self.run_script(Event::DoneSeeding, id);
         self.save_quietly(id);
     }
-
-    /// A torrent's file is written although no program waits for it.
-    pub(super) fn save_quietly(&mut self, id: u32) {
-        let Some(known) = self.known.get_mut(&id).filter(|known| known.is_changed) else { return };
-        let Some(record) = self.records.get(id) else { return };
-        match self.state.save(record, &known.kept) {
-            Ok(()) => (known.is_changed, known.is_counted) = (false, false),
-            // It is tried again within a minute.
-            Err(error) => log::error!("{error}"),
-        }
-    }
 }
 
 impl Known {

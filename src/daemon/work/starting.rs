@@ -178,11 +178,9 @@ impl Daemon {
     }
 
     fn learn_again(&mut self, hash: InfoHash, mut record: Record, kept: Kept) -> Result<Option<u32>, String> {
-        let job = Magnet::parse(kept.link.as_deref().unwrap_or_default())?;
-        let job = LinkJob::new(job)?;
+        let mut job = LinkJob::new(Magnet::parse(kept.link.as_deref().unwrap_or_default())?)?;
         record.about = Arc::new(super::adding::of_link(&job.link, hash));
         record.trackers = super::wished::numbered(job.link.trackers.iter().map(|url| vec![url.clone()]));
-        let mut job = job;
         job.options = Some(Box::new(options_of(&record, &kept, &self.settings)));
         let id = self.restore(record, kept);
         self.know(id, self.engine.learn(job));

@@ -266,6 +266,7 @@ fn a_state_is_private_and_replaces_the_last_one() {
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
     states.write("x", b"one", true).unwrap();
     assert_eq!(states.read("x").unwrap().0, b"one");
+    assert_eq!(fs::metadata(path.join("x")).unwrap().mode() & 0o777, 0o600);
     states.write("x", b"two", false).unwrap();
     assert_eq!(states.read("x").unwrap().0, b"two");
     assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
