@@ -82,8 +82,8 @@ struct Session {
 }
 
 impl Door {
-    /// A door for these settings. If `is_open`, everybody who can reach it may ask. `web_home` holds a web page, such as
-    /// transmission's.
+    /// A door for these settings. If `is_open`, everybody who can reach it may ask. `web_home` holds a web page, such
+    /// as transmission's.
     pub fn new(
         settings: &Settings,
         is_open: bool,
