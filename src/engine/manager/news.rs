@@ -203,7 +203,7 @@ mod tests {
         let torrents: BTreeMap<TorrentId, Box<Slot>> =
             (0..count).map(|id| (TorrentId(id), Box::new(Slot::new(failed(), false, id, None)))).collect();
         torrents.keys().for_each(|id| reporter.touched(*id));
-        let mut report = |reporter: &mut Reporter, now: Time| {
+        let report = |reporter: &mut Reporter, now: Time| {
             reporter.report_all(&torrents, &shared, &dht, now);
             let reports = news.try_iter().flat_map(|notice| match notice {
                 Notice::Status { reports, .. } => reports,
