@@ -181,8 +181,8 @@ pub struct Save {
 /// What is known of a torrent's files, from before their check until the end.
 pub struct Known {
     pub(super) resume: Resume,
-    /// The kernel's name for this run of the system; the state may be of an earlier one.
-    boot: Arc<[u8]>,
+    /// The state is of an earlier run of the system.
+    is_older: bool,
     /// Bytes uploaded and downloaded in all runs before this one.
     pub(super) totals: (u64, u64),
     /// When the state was saved, by the clock of its disk.
@@ -217,12 +217,10 @@ impl Known {
             None
         });
         let (mut resume, written, saved) = found.unwrap_or((unknown, None, (0, 0)));
-        if resume.boot == states.boot {
-            resume.boot = Arc::clone(&states.boot);
-        }
+        let is_older = std::mem::replace(&mut resume.boot, Arc::clone(&states.boot)) != states.boot;
         // A state of this run counts what it transferred already.
         let totals = content.before.unwrap_or((resume.uploaded, resume.downloaded));
-        Known { totals, resume, written, saved, lost: None, gone: false, boot: Arc::clone(&states.boot) }
+        Known { totals, resume, written, saved, lost: None, gone: false, is_older }
     }
 
     /// The same, if all runs before this one uploaded and downloaded these bytes.
@@ -233,7 +231,7 @@ impl Known {
     /// Whether the files were on the mount of this number, which another run of the system may use for another mount.
     pub fn was_on(&self, mount: u64) -> bool {
         let mut records = self.resume.files.iter().filter_map(|file| file.record);
-        mount != 0 && self.resume.boot == self.boot && records.any(|record| record.mount == mount)
+        mount != 0 && !self.is_older && records.any(|record| record.mount == mount)
     }
 
     /// Whether swarmlet was making a file. A complete one that was not synced may have lost bytes with the power, but
@@ -246,7 +244,7 @@ impl Known {
 
     /// Whether what is known of a file still holds if it looks like `seen` now.
     pub fn trusts(&self, file: usize, seen: Option<&Record>) -> bool {
-        self.resume.trusts(file, seen, &self.boot)
+        self.resume.trusts(file, seen, self.is_older)
     }
 
     /// The content was checked. Its files looked like `seen` before that; those in `trusted` were not read.
@@ -257,7 +255,7 @@ impl Known {
             FileState { record: seen.map(|seen| Record { on_disk, ..seen }), ..before }
         });
         self.resume.files = records.collect();
-        self.resume.boot = Arc::clone(&self.boot);
+        self.is_older = false;
         // Each save says which pieces there are.
         self.resume.have = Bitfield::new(0);
         self

@@ -62,9 +62,10 @@ use downloading::choosing::Choosing;
 use downloading::web_seeds::WebSeeds;
 use downloading::withdraw;
 use report::Spent;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use terms::SeedLimit;
+use uploading::Turns;
 
 /// One torrent.
 pub struct Torrent {
@@ -134,14 +135,8 @@ struct Giving {
     limit: Limit,
     /// Requests wait for the limits.
     waits_for_tokens: bool,
-    /// Under a limit: the peers that may have a request waiting ...
-    waiting: BTreeSet<PeerKey>,
-    /// ... and those of them that may give.
-    waiting_givers: BTreeSet<PeerKey>,
-    /// The peer whose turn it is under a limit, and how many more bytes it gets.
-    in_turn: (Option<PeerKey>, u64),
-    /// Turns that were given.
-    turns: u32,
+    /// Under a limit, how it is shared out; `None`: no request has waited yet.
+    turns: Option<Box<Turns>>,
     up: Meter,
 }
 
@@ -219,10 +214,7 @@ impl Torrent {
                 next_round: now + ROUND,
                 limit: Limit::new(settings.limits.upload, now),
                 waits_for_tokens: false,
-                waiting: BTreeSet::new(),
-                waiting_givers: BTreeSet::new(),
-                in_turn: (None, 0),
-                turns: 0,
+                turns: None,
                 up: Meter::new(now),
             },
             showing: Showing { spreading: Spreading::default(), super_seeding },

@@ -8,9 +8,8 @@ mod changes;
 mod links;
 
 use super::learn::Described;
-use super::obstacles::{Obstacle, Running};
+use super::obstacles::{Obstacle, Running, Short};
 use crate::base::path::for_terminal;
-use crate::base::sha1::{Digest, sha1};
 use crate::cli::exit::Failure;
 use crate::cli::options::source;
 use crate::engine::{Job, LinkJob};
@@ -53,10 +52,10 @@ pub enum Change {
 
 /// What became of a file.
 enum Fate {
-    /// Its torrent runs. `content` is where its content is, and `trackers` the digest of its trackers.
-    Runs { info_hash: InfoHash, content: Arc<Path>, trackers: Digest },
+    /// Its torrent runs. `content` is the path of its content, and `trackers` are its trackers.
+    Runs { info_hash: InfoHash, content: Short, trackers: Short },
     /// It is a link, and peers are asked for the description of its torrent.
-    Learns { info_hash: InfoHash, link: Digest },
+    Learns { info_hash: InfoHash, link: Short },
     /// It was not a torrent at the last look.
     Unsure,
     /// It can't be used, and that was reported.
@@ -81,8 +80,8 @@ pub struct Folder {
     some_went: bool,
     /// The files of `seen` without a torrent that runs. While no folder changes, only these may need something.
     without_run: BTreeSet<Arc<Path>>,
-    /// The files whose torrents failed, and what was in the place of their content.
-    failed: BTreeMap<Arc<Path>, Box<Place>>,
+    /// The files whose torrents failed, where their content is, and what was in its place.
+    failed: BTreeMap<Arc<Path>, Box<(PathBuf, Place)>>,
 }
 
 /// Device and inode of the folder that holds content, and of the content in it; `None`: it does not exist.
@@ -107,9 +106,12 @@ impl Folder {
     /// The torrent in this file has failed. It starts again when something else is in the place of its content: a disk
     /// was mounted, or a file that was in its way is gone.
     pub fn has_failed(&mut self, path: Arc<Path>) {
-        if let Some((_, Fate::Runs { content, .. })) = self.seen.get(&path).map(|file| &**file) {
-            let place = Box::new(place_of(content));
-            self.failed.insert(path, place);
+        let runs = matches!(self.seen.get(&path).map(|file| &file.1), Some(Fate::Runs { .. }));
+        // Its name is read again, because the names of all torrents would take memory.
+        if runs && let Ok(Found::Torrent(metainfo, ..)) = self.read(&path) {
+            let content = self.place(&path).join(&metainfo.name);
+            let place = place_of(&content);
+            self.failed.insert(path, Box::new((content, place)));
         }
     }
 
@@ -120,10 +122,8 @@ impl Folder {
             let Some((_, fate @ Fate::Runs { .. })) = self.seen.get_mut(&path).map(|file| &mut **file) else {
                 continue;
             };
-            if let Fate::Runs { content, .. } = fate
-                && !all
-                && place_of(content) == *before
-            {
+            let (content, place) = &*before;
+            if !all && place_of(content) == *place {
                 self.failed.insert(path, before);
                 continue;
             }
@@ -235,7 +235,7 @@ impl Folder {
             Err(_) => return self.seen.remove(path).map_or(Fate::Unsure, |file| file.1.unless_bad()),
         };
         let before = self.seen.remove(path).map_or(Fate::Unsure, |file| file.1);
-        let new_trackers = sha1(format!("{:?}", metainfo.tiers).as_bytes());
+        let new_trackers = Short::of(format!("{:?}", metainfo.tiers).as_bytes());
         if let Fate::Runs { info_hash, trackers, .. } = &before
             && (*info_hash, *trackers) == (metainfo.info_hash, new_trackers)
         {
@@ -243,7 +243,7 @@ impl Folder {
         }
         before.leave(path, &mut self.running);
         let (info_hash, dir) = (metainfo.info_hash, self.place(path));
-        let content: Arc<Path> = dir.join(&metainfo.name).into();
+        let content = dir.join(&metainfo.name);
         let obstacle = self.running.in_the_way(path, &content, &metainfo).map(|Obstacle { other, why, is_listed }| {
             let [this, other] = [path, other].map(|path| for_terminal(&path.to_string_lossy()));
             (format!("{this} is not used: {other} {why}"), is_listed)
@@ -275,7 +275,7 @@ impl Folder {
         about.warnings.iter().for_each(|warning| tell(Change::Bad(format!("{shown}: warning: {warning}"))));
         tell(Change::Came(Arc::clone(path), job));
         self.running.add(info_hash, &content, path);
-        Fate::Runs { info_hash, content, trackers: new_trackers }
+        Fate::Runs { info_hash, content: Short::of_path(&content), trackers: new_trackers }
     }
 
     /// The folder that holds the content of the torrent file `path`.
@@ -293,7 +293,7 @@ impl Fate {
     /// If its torrent runs, it does not any more.
     fn leave(&self, path: &Arc<Path>, running: &mut Running) {
         match self {
-            Fate::Runs { info_hash, content, .. } => running.remove(info_hash, content, path),
+            Fate::Runs { info_hash, content, .. } => running.remove(info_hash, *content, path),
             Fate::Learns { info_hash, .. } => running.remove_link(info_hash),
             Fate::Unsure | Fate::Bad | Fate::LeftOut { .. } => {}
         }

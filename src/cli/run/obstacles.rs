@@ -3,10 +3,12 @@
 //! Floor 4. A new torrent is compared with those that may be in its way, and not with all: there may be thousands.
 
 use crate::base::path::for_terminal;
+use crate::base::sha1::sha1;
 use crate::cli::options::source;
 use crate::proto::id::InfoHash;
 use crate::proto::metainfo::Metainfo;
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,20 +22,38 @@ pub struct Obstacle<'a> {
     pub is_listed: bool,
 }
 
+/// Stands for a text of which only has to be known whether it is the same: the beginning of its SHA-1. Thousands of
+/// texts would take much memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Short(u64);
+
+impl Short {
+    /// That of `text`.
+    pub fn of(text: &[u8]) -> Short {
+        let digest = sha1(text);
+        Short(u64::from_be_bytes(std::array::from_fn(|at| digest[at])))
+    }
+
+    /// That of a path.
+    pub fn of_path(path: &Path) -> Short {
+        Short::of(path.as_os_str().as_bytes())
+    }
+}
+
 /// The torrents that run, by what may be in the way of another one.
 #[derive(Default)]
 pub struct Running {
     /// Their files by info-hash.
     by_hash: BTreeMap<InfoHash, Arc<Path>>,
-    /// Where their content is, each with its file.
-    by_content: BTreeSet<(Arc<Path>, Arc<Path>)>,
+    /// The paths of their content, each with its file.
+    by_content: BTreeSet<(Short, Arc<Path>)>,
 }
 
 impl Running {
     /// The torrent in the file `path` runs, with its content at `content`.
-    pub fn add(&mut self, info_hash: InfoHash, content: &Arc<Path>, path: &Arc<Path>) {
+    pub fn add(&mut self, info_hash: InfoHash, content: &Path, path: &Arc<Path>) {
         self.by_hash.insert(info_hash, Arc::clone(path));
-        self.by_content.insert((Arc::clone(content), Arc::clone(path)));
+        self.by_content.insert((Short::of_path(content), Arc::clone(path)));
     }
 
     /// The torrent of the link in the file `path` runs. Its content is not known yet.
@@ -52,16 +72,16 @@ impl Running {
     }
 
     /// It does not run any more.
-    pub fn remove(&mut self, info_hash: &InfoHash, content: &Arc<Path>, path: &Arc<Path>) {
+    pub fn remove(&mut self, info_hash: &InfoHash, content: Short, path: &Arc<Path>) {
         self.by_hash.remove(info_hash);
-        self.by_content.remove(&(Arc::clone(content), Arc::clone(path)));
+        self.by_content.remove(&(content, Arc::clone(path)));
     }
 
     /// The files of the torrents whose content is at `content`.
     fn at(&self, content: &Path) -> impl Iterator<Item = &Arc<Path>> {
-        let (from, first): (Arc<Path>, Arc<Path>) = (content.into(), Path::new("").into());
-        let here = self.by_content.range((Arc::clone(&from), first)..);
-        here.take_while(move |(other, _)| *other == from).map(|(_, path)| path)
+        let content = Short::of_path(content);
+        let here = self.by_content.range((content, Path::new("").into())..);
+        here.take_while(move |(other, _)| *other == content).map(|(_, path)| path)
     }
 
     /// What keeps the torrent file at `path`, whose content is to be at `content`, from being used.

@@ -47,7 +47,7 @@ impl Disks {
         let is_sure = !content.health.is_doubtful();
         // Blocks that are still on their way to the disk must not be written over verified ones.
         content.health.doubt();
-        let task = slot.tasks.pop_front().unwrap_or(Task::Check);
+        let task = slot.wishes.as_mut().and_then(|wishes| wishes.tasks.pop_front()).unwrap_or(Task::Check);
         let work = Work::new(&task, &content.metainfo);
         let have = is_sure.then(|| torrent.have().clone());
         let (content, progress) = (Arc::clone(content), work.progress());

@@ -49,8 +49,8 @@ pub struct Slot {
     pub rank: u64,
     /// How it is to run, until it joins its swarm.
     pub options: Option<Box<Options>>,
-    /// For each tracker, the problem and the warning that the person was told last.
-    pub reported: Vec<[Option<String>; 2]>,
+    /// For each tracker, the problem and the warning that the person was told last. Empty: there were none.
+    pub reported: Box<[[Option<String>; 2]]>,
     /// Its content, if a resume state is kept of it.
     pub kept: Option<Arc<Kept>>,
     /// When its resume state was last saved, and what that said.
@@ -59,16 +59,23 @@ pub struct Slot {
     pub plan: Plan,
     /// What is being done with its content while it waits for that.
     pub work: Option<Box<Work>>,
-    /// What a person wants to be done with its content next.
-    pub tasks: VecDeque<Task>,
-    /// The folder to which the content is moved when it is complete.
-    pub finally: Option<Arc<Path>>,
+    /// What a person wants to be done with its content later; `None`: nothing.
+    pub wishes: Option<Box<Wishes>>,
     /// It was moved or renamed in this run, so there may be a journal of that.
     pub moved: bool,
     /// A person wants it to be deleted as soon as it is known where its content is.
     pub doomed: bool,
     /// How many [changes](crate::engine::Change) a person has made.
     pub changes: u32,
+}
+
+/// What a person wants to be done with some content.
+#[derive(Default)]
+pub struct Wishes {
+    /// One after the other.
+    pub tasks: VecDeque<Task>,
+    /// The folder to which it is moved when it is complete.
+    pub finally: Option<Arc<Path>>,
 }
 
 /// What the last saved state said.
@@ -118,7 +125,7 @@ impl Slot {
             state,
             choice: None,
             later: None,
-            reported: Vec::new(),
+            reported: Box::default(),
             paused,
             enough: None,
             queued: false,
@@ -129,11 +136,17 @@ impl Slot {
             saved: Saved::default(),
             plan: Plan::default(),
             work: None,
-            tasks: VecDeque::new(),
-            finally: None,
+            wishes: None,
             moved: false,
             doomed: false,
             changes: 0,
+        }
+    }
+
+    /// When the content is complete, it is moved to this folder; `None`: it stays where it is.
+    pub fn move_finally(&mut self, to: Option<Arc<Path>>) {
+        if to.is_some() || self.wishes.is_some() {
+            self.wishes.get_or_insert_default().finally = to;
         }
     }
 
@@ -309,6 +322,11 @@ mod tests {
         assert_eq!(planned(&slot, &shared), Some(Time::from_secs(105) + SAVE_TOTALS_EVERY));
         happen(&mut slot, &mut shared, Event::Disk(DiskEvent::Unreadable { piece: 2 }));
         assert_eq!(planned(&slot, &shared), Some(Time::from_secs(105) + EVERY));
+    }
+
+    #[test]
+    fn a_slot_takes_little_memory() {
+        assert!(size_of::<Slot>() <= 184, "thousands are at rest: what few of them need goes in boxes");
     }
 
     #[test]

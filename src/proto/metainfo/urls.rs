@@ -23,7 +23,7 @@ pub(super) fn tiers(
     for tier in announce_list.and_then(Value::items).into_iter().flatten() {
         // Some programs write a plain list of URLs: then each is a tier.
         let tier: Vec<String> = match tier.items() {
-            Some(items) => items.filter_map(|url| urls.take(url)).collect(),
+            Some(items) => items.filter_map(|url| urls.take(url)).collect::<Box<[_]>>().into(),
             None => urls.take(tier).into_iter().collect(),
         };
         if !tier.is_empty() {
@@ -33,6 +33,8 @@ pub(super) fn tiers(
     if tiers.is_empty() {
         tiers.extend(announce.and_then(|url| urls.take(url)).map(|url| vec![url]));
     }
+    // Most torrents have one or two, and there may be thousands of torrents.
+    tiers.shrink_to_fit();
     urls.warn("tracker", warnings);
     let junk = tiers.iter().flatten().filter(|url| !names_a_tracker(url)).count();
     if junk > 0 {

@@ -169,11 +169,11 @@ impl Resume {
         Ok(Resume { boot: text(boot).into(), have, files: files.ok_or("a file's record is none")?, ..resume })
     }
 
-    /// Whether the recorded pieces of a file are still there, if the file is `now` in this state and the system runs
-    /// since `boot`: nothing wrote to it, and what we wrote was not lost on its way to the disk.
-    pub fn trusts(&self, file: usize, now: Option<&Record>, boot: &[u8]) -> bool {
+    /// Whether the recorded pieces of a file are still there, if the file is `now` in this state: nothing wrote to it,
+    /// and what we wrote was not lost on its way to the disk. `is_older`: the state is of an earlier run of the system.
+    pub fn trusts(&self, file: usize, now: Option<&Record>, is_older: bool) -> bool {
         let (Some(then), Some(now)) = (self.files.get(file).and_then(|file| file.record), now) else { return false };
-        let never_left = then.mount != 0 && then.mount == now.mount && !boot.is_empty() && *self.boot == *boot;
+        let never_left = then.mount != 0 && then.mount == now.mount && !self.boot.is_empty() && !is_older;
         then.stamp == now.stamp && (then.on_disk || never_left)
     }
 }

@@ -120,19 +120,19 @@ fn only_an_unchanged_file_is_trusted() {
     let metainfo = metainfo(1);
     let then = Record { stamp: 5, mount: 9, on_disk: false };
     let mut resume = Resume { boot: (*b"b").into(), ..Resume::new(&metainfo, FOLDER.to_vec()) };
-    assert!(!resume.trusts(0, Some(&then), b"b"), "nothing is known of it");
+    assert!(!resume.trusts(0, Some(&then), false), "nothing is known of it");
     resume.files[0].record = Some(then);
-    assert!(resume.trusts(0, Some(&then), b"b"));
-    assert!(!resume.trusts(0, None, b"b"), "it is gone");
-    assert!(!resume.trusts(1, Some(&then), b"b"), "there is no such file");
-    assert!(!resume.trusts(0, Some(&then), b"c"), "the system was started since: the cache may have been lost");
-    assert!(!resume.trusts(0, Some(&Record { mount: 10, ..then }), b"b"), "the disk may have been pulled out");
-    assert!(!resume.trusts(0, Some(&Record { stamp: 6, ..then }), b"b"), "it was written to");
+    assert!(resume.trusts(0, Some(&then), false));
+    assert!(!resume.trusts(0, None, false), "it is gone");
+    assert!(!resume.trusts(1, Some(&then), false), "there is no such file");
+    assert!(!resume.trusts(0, Some(&then), true), "the system was started since: the cache may have been lost");
+    assert!(!resume.trusts(0, Some(&Record { mount: 10, ..then }), false), "the disk may have been pulled out");
+    assert!(!resume.trusts(0, Some(&Record { stamp: 6, ..then }), false), "it was written to");
     resume.files[0].record = Some(Record { mount: 0, ..then });
-    assert!(!resume.trusts(0, Some(&Record { mount: 0, ..then }), b"b"), "it may have been pulled out");
+    assert!(!resume.trusts(0, Some(&Record { mount: 0, ..then }), false), "it may have been pulled out");
     resume.files[0].record = Some(Record { on_disk: true, ..then });
-    assert!(resume.trusts(0, Some(&Record { mount: 10, ..then }), b"c"), "it is on the disk");
-    assert!(!resume.trusts(0, Some(&Record { stamp: 6, ..then }), b"b"));
+    assert!(resume.trusts(0, Some(&Record { mount: 10, ..then }), true), "it is on the disk");
+    assert!(!resume.trusts(0, Some(&Record { stamp: 6, ..then }), false));
 }
 
 /// It may vouch for files that another program has changed since.

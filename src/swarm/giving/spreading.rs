@@ -21,7 +21,7 @@ pub const OFFERS: usize = 2;
 #[derive(Default)]
 pub struct Spreading {
     /// The pieces that are not out; `None` before the first suggestion, so that an idle torrent needs no memory for it.
-    left: Option<PieceSet>,
+    left: Option<Box<PieceSet>>,
     next: u32,
 }
 
@@ -30,7 +30,7 @@ impl Spreading {
     /// first call which pieces a peer has.
     pub fn next(&mut self, have: &Bitfield, is_had: impl Fn(u32) -> bool) -> Option<u32> {
         let left = self.left.get_or_insert_with(|| {
-            let mut left = PieceSet::new(have.len());
+            let mut left = Box::new(PieceSet::new(have.len()));
             have.iter_ones().filter(|&piece| !is_had(piece)).for_each(|piece| left.insert(piece));
             left
         });

@@ -29,6 +29,19 @@ const TURNS_A_SECOND: u64 = 2;
 /// unchoke of a program that shares out its limit by turns.)
 const OPTIMISTIC_TURNS: u32 = 8;
 
+/// The peers that are served by turns under a limit.
+#[derive(Default)]
+pub(super) struct Turns {
+    /// The peers that may have a request waiting ...
+    pub(super) waiting: BTreeSet<PeerKey>,
+    /// ... and those of them that may give.
+    pub(super) waiting_givers: BTreeSet<PeerKey>,
+    /// The peer whose turn it is, and how many more bytes it gets.
+    current: (Option<PeerKey>, u64),
+    /// Turns that were given.
+    given: u32,
+}
+
 impl Torrent {
     /// A newcomer that finds no free slot is told which pieces it may have although it is choked. (One that finds a
     /// slot is not told: the seed of 20 leechers then sent them what they could have had from each other, which took
@@ -117,14 +130,16 @@ impl Torrent {
     pub(super) fn queue(&mut self, key: PeerKey) {
         let ready = self.peers.get(&key).filter(|peer| is_ready(peer));
         let set = |queue: &mut BTreeSet<PeerKey>, is_in| if is_in { queue.insert(key) } else { queue.remove(&key) };
-        set(&mut self.giving.waiting, ready.is_some());
-        set(&mut self.giving.waiting_givers, ready.is_some_and(|peer| peer.gave() > 0));
+        let turns = self.giving.turns.get_or_insert_default();
+        set(&mut turns.waiting, ready.is_some());
+        set(&mut turns.waiting_givers, ready.is_some_and(|peer| peer.gave() > 0));
     }
 
     /// The peer whose turn is next, of all that wait or of those that give.
     fn next_in_turn(&mut self, givers: bool) -> Option<PeerKey> {
-        let queue = if givers { &mut self.giving.waiting_givers } else { &mut self.giving.waiting };
-        let last = self.giving.in_turn.0;
+        let turns = self.giving.turns.as_deref_mut()?;
+        let queue = if givers { &mut turns.waiting_givers } else { &mut turns.waiting };
+        let last = turns.current.0;
         loop {
             step(1);
             let after = last.and_then(|last| queue.range((Bound::Excluded(last), Bound::Unbounded)).next());
@@ -141,9 +156,10 @@ impl Torrent {
     pub(super) fn serve_by_turns(&mut self, turn: &mut Turn) {
         self.giving.waits_for_tokens = false;
         loop {
-            let (last, bytes_left) = self.giving.in_turn;
+            let (last, bytes_left) = self.giving.turns.as_ref().map_or((None, 0), |turns| turns.current);
             let goes_on = last.filter(|key| bytes_left > 0 && self.peers.get(key).is_some_and(is_ready));
-            let to_any = self.is_seeding() || self.giving.turns.is_multiple_of(OPTIMISTIC_TURNS);
+            let given = self.giving.turns.as_ref().map_or(0, |turns| turns.given);
+            let to_any = self.is_seeding() || given.is_multiple_of(OPTIMISTIC_TURNS);
             let giver = if goes_on.is_some() || to_any { goes_on } else { self.next_in_turn(true) };
             let Some(key) = giver.or_else(|| self.next_in_turn(false)) else { return };
             if !self.giving.limit.is_ready(&mut turn.shared.upload, turn.now) {
@@ -152,12 +168,13 @@ impl Torrent {
             }
             let bytes = self.peers.get_mut(&key).map_or(0, |peer| serve_one(peer, turn));
             self.queue(key);
+            let limit = self.upload_limit(turn.shared).unwrap_or(u64::MAX);
+            let turns = self.giving.turns.get_or_insert_default();
             if goes_on.is_none() {
-                let limit = self.upload_limit(turn.shared).unwrap_or(u64::MAX);
-                self.giving.in_turn = (Some(key), TURN_BYTES.min(limit / TURNS_A_SECOND).max(1));
-                self.giving.turns = self.giving.turns.wrapping_add(1);
+                turns.current = (Some(key), TURN_BYTES.min(limit / TURNS_A_SECOND).max(1));
+                turns.given = turns.given.wrapping_add(1);
             }
-            self.giving.in_turn.1 = self.giving.in_turn.1.saturating_sub(bytes);
+            turns.current.1 = turns.current.1.saturating_sub(bytes);
             self.giving.limit.take(&mut turn.shared.upload, bytes);
         }
     }

@@ -19,7 +19,6 @@ use crate::proto::peer::metadata::IS_BUILT_IN;
 use crate::storage::resume::StateDir;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
-use std::sync::Arc;
 
 /// One argument.
 pub struct Wanted {
@@ -153,9 +152,7 @@ pub fn running(all: &[Wanted], dir: &Path) -> Running {
     let mut running = Running::default();
     for wanted in all {
         if let Some(metainfo) = wanted.metainfo() {
-            let (content, path): (Arc<Path>, Arc<Path>) =
-                (dir.join(&metainfo.name).into(), Path::new(&wanted.source).into());
-            running.add(metainfo.info_hash, &content, &path);
+            running.add(metainfo.info_hash, &dir.join(&metainfo.name), &Path::new(&wanted.source).into());
         }
     }
     running

@@ -3,9 +3,8 @@
 //! Floor 4, a part of [`folder`](super). If an earlier run saved the torrent of a link, its description is known.
 //! Otherwise peers are asked for it; then the file is treated as if it contained the torrent.
 
-use super::{Change, Fate, Folder, Obstacle};
+use super::{Change, Fate, Folder, Obstacle, Short};
 use crate::base::path::for_terminal;
-use crate::base::sha1::sha1;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::choice::Files;
 use crate::cli::options::named::{self, Named};
@@ -52,7 +51,7 @@ impl Folder {
     /// Decides what becomes of a file with a link.
     pub(super) fn judge_link(&mut self, path: &Arc<Path>, job: LinkJob, tell: &mut dyn FnMut(Change)) -> Fate {
         let before = self.seen.remove(path).map_or(Fate::Unsure, |file| file.1);
-        let (info_hash, text) = (job.info_hash(), sha1(job.link.to_string().as_bytes()));
+        let (info_hash, text) = (job.info_hash(), Short::of(job.link.to_string().as_bytes()));
         if matches!(&before, Fate::Learns { link, .. } if *link == text) {
             return before;
         }
@@ -81,7 +80,7 @@ impl Folder {
             return;
         }
         // The file may have changed meanwhile.
-        let digest = sha1(link.to_string().as_bytes());
+        let digest = Short::of(link.to_string().as_bytes());
         let Some((_, fate @ Fate::Learns { .. })) = self.seen.get_mut(path).map(|file| &mut **file) else { return };
         if !matches!(fate, Fate::Learns { link, .. } if *link == digest) {
             return;
@@ -97,15 +96,15 @@ impl Folder {
     fn describe(&mut self, path: &Arc<Path>, link: &Magnet, info: &[u8]) -> Result<Described, Failure> {
         let (metainfo, bytes) = learn::describe(link, info, self.states.as_deref())?;
         let (info_hash, dir) = (metainfo.info_hash, self.place(path));
-        let content: Arc<Path> = dir.join(&metainfo.name).into();
-        let trackers = sha1(format!("{:?}", metainfo.tiers).as_bytes());
+        let content = dir.join(&metainfo.name);
+        let trackers = Short::of(format!("{:?}", metainfo.tiers).as_bytes());
         if let Some(Obstacle { other, why, .. }) = self.running.in_the_way(path, &content, &metainfo) {
             let words = format!("it is not used: {} {why}", for_terminal(&other.to_string_lossy()));
             return Err(Failure::new(Exit::CantCreate, words));
         }
         let choice = Files::default().of(&metainfo, &source::shown(path.as_os_str()), Some(link))?;
         self.running.add(info_hash, &content, path);
-        self.put(path, Fate::Runs { info_hash, content, trackers });
+        self.put(path, Fate::Runs { info_hash, content: Short::of_path(&content), trackers });
         let description = saved_torrents::description(None, &bytes, &metainfo, self.states.as_deref());
         let job = Job { choice: choice.map(Arc::new), description, ..Job::new(metainfo, dir) };
         Ok(Described { job: Box::new(job), bytes })

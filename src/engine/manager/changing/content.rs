@@ -27,12 +27,14 @@ impl Manager {
         let why = match &slot.state {
             State::Learning(stage, _) if stage.check.is_none() => "its description has not arrived yet",
             State::Failed(ended) if ended.retry.is_none() => "its description never arrived",
-            _ if slot.tasks.len() >= MOST_TASKS => "too many wishes wait for the one before",
+            _ if slot.wishes.as_ref().is_some_and(|wishes| wishes.tasks.len() >= MOST_TASKS) => {
+                "too many wishes wait for the one before"
+            }
             _ => {
                 if let Task::Move { .. } = task {
-                    slot.finally = None;
+                    slot.move_finally(None);
                 }
-                slot.tasks.push_back(task);
+                slot.wishes.get_or_insert_default().tasks.push_back(task);
                 return self.next_task(id, now);
             }
         };
@@ -42,14 +44,14 @@ impl Manager {
     /// Begins with the next wish, if nothing is being done with the content.
     pub(in crate::engine::manager) fn next_task(&mut self, id: TorrentId, now: Time) {
         let Some(slot) = self.torrents.get_mut(&id) else { return };
-        let Some(task) = slot.tasks.front() else { return };
+        let Some(task) = slot.wishes.as_ref().and_then(|wishes| wishes.tasks.front()) else { return };
         match &slot.state {
             State::Running(..) if slot.work.is_none() => {
                 let text = task.text();
                 self.handle(id, Event::Disk(DiskEvent::Asked { text }), now);
             }
             State::Failed(_) => {
-                let task = slot.tasks.pop_front();
+                let task = slot.wishes.as_mut().and_then(|wishes| wishes.tasks.pop_front());
                 task.into_iter().for_each(|task| self.try_again(id, task, now));
             }
             // It begins when the check has ended.
@@ -110,7 +112,8 @@ impl Manager {
     pub(in crate::engine::manager) fn move_complete(&mut self, id: TorrentId, now: Time) {
         let Some(slot) = self.torrents.get_mut(&id) else { return };
         let here = slot.state.content().map(|content| Arc::clone(&content.dir));
-        if let Some(to) = slot.finally.take().filter(|to| here.is_some_and(|here| here != *to)) {
+        let finally = slot.wishes.as_mut().and_then(|wishes| wishes.finally.take());
+        if let Some(to) = finally.filter(|to| here.is_some_and(|here| here != *to)) {
             self.do_task(id, Task::Move { to, carry: true }, now);
         }
     }

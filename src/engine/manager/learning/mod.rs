@@ -65,7 +65,9 @@ impl Manager {
         let progress = Arc::clone(&check.progress);
         stage.check = Some(check);
         let finally = job.finally.take();
-        self.torrents.get_mut(&id).into_iter().for_each(|slot| slot.finally.clone_from(&finally));
+        if let Some(slot) = self.torrents.get_mut(&id) {
+            slot.move_finally(finally);
+        }
         self.news.touched(id);
         self.disks.check(Check::New { torrent: id, job, progress });
         self.carry_out(id, now);

@@ -40,7 +40,7 @@ impl Manager {
         let finally = job.finally.take();
         self.insert(torrent, State::Checking(check), job.options.take());
         if let Some(slot) = self.torrents.get_mut(&torrent) {
-            slot.finally = finally;
+            slot.move_finally(finally);
         }
         self.disks.check(Check::New { torrent, job, progress });
     }

@@ -43,6 +43,9 @@ impl Announcer {
                 self.tiers.push(self.tier(&old_tiers, &kept, new, now));
             }
         }
+        // Most torrents have one or two, and there may be thousands of torrents.
+        self.trackers.shrink_to_fit();
+        self.tiers.shrink_to_fit();
         let removed = old.into_iter().flatten().map(|(tracker, _)| tracker);
         self.leaving.extend(removed.filter(|tracker| tracker.knows_us || tracker.asking));
     }

@@ -60,93 +60,107 @@ type Place = (bool, Option<PeerKey>, u32);
 /// The first place of pieces with free blocks. No place without any comes after it.
 const FIRST_OPEN: Place = (true, None, 0);
 
-/// All begun pieces.
+/// All begun pieces. (In a box, because thousands of torrents have none.)
 #[derive(Default)]
-pub(super) struct BegunPieces {
+pub(super) struct BegunPieces(Option<Box<Filed>>);
+
+/// Begun pieces, and where they are filed.
+#[derive(Default)]
+struct Filed {
     pieces: BTreeMap<u32, Begun>,
     places: BTreeSet<Place>,
     alone: BTreeSet<u32>,
 }
 
+/// No piece is begun.
+static NONE: Filed = Filed { pieces: BTreeMap::new(), places: BTreeSet::new(), alone: BTreeSet::new() };
+
 impl BegunPieces {
     pub fn get(&self, piece: u32) -> Option<&Begun> {
-        self.pieces.get(&piece)
+        self.filed().pieces.get(&piece)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (u32, &Begun)> {
-        self.pieces.iter().map(|(piece, begun)| (*piece, begun))
+        self.filed().pieces.iter().map(|(piece, begun)| (*piece, begun))
     }
 
     /// Changes what is known of a piece, if it is begun.
     pub fn change<T>(&mut self, piece: u32, change: impl FnOnce(&mut Begun) -> T) -> Option<T> {
-        let begun = self.pieces.get_mut(&piece)?;
+        let Filed { pieces, places, .. } = self.0.as_deref_mut()?;
+        let begun = pieces.get_mut(&piece)?;
         let before = begun.place(piece);
         let result = change(begun);
         let after = begun.place(piece);
         if before != after {
-            self.places.remove(&before);
-            self.places.insert(after);
+            places.remove(&before);
+            places.insert(after);
         }
         Some(result)
     }
 
     pub fn insert(&mut self, piece: u32, begun: Begun) {
         self.remove(piece);
-        self.places.insert(begun.place(piece));
+        let filed = self.0.get_or_insert_default();
+        filed.places.insert(begun.place(piece));
         if begun.alone {
-            self.alone.insert(piece);
+            filed.alone.insert(piece);
         }
-        self.pieces.insert(piece, begun);
+        filed.pieces.insert(piece, begun);
     }
 
     pub fn remove(&mut self, piece: u32) -> Option<Begun> {
-        let begun = self.pieces.remove(&piece)?;
-        self.places.remove(&begun.place(piece));
-        self.alone.remove(&piece);
+        let filed = self.0.as_deref_mut()?;
+        let begun = filed.pieces.remove(&piece)?;
+        filed.places.remove(&begun.place(piece));
+        filed.alone.remove(&piece);
         Some(begun)
     }
 
     /// The pieces that must come from one peer.
     pub fn alone(&self) -> impl Iterator<Item = (u32, &Begun)> {
-        self.alone.iter().filter_map(|piece| Some((*piece, self.pieces.get(piece)?)))
+        self.filed().alone.iter().filter_map(|piece| Some((*piece, self.filed().pieces.get(piece)?)))
     }
 
     /// The pieces with free blocks that `owner` fetches whole, or that any peer may fetch. Those from `first` on come
     /// first.
     pub fn open_of(&self, owner: Option<PeerKey>, first: u32) -> impl Iterator<Item = (u32, &Begun)> {
         let (from, to) = ((true, owner, first), (true, owner, u32::MAX));
-        self.filed(from..=to).chain(self.filed((true, owner, 0)..=from).filter(move |(piece, _)| *piece < first))
+        self.within(from..=to).chain(self.within((true, owner, 0)..=from).filter(move |(piece, _)| *piece < first))
     }
 
     /// All pieces with free blocks, those after the ones of `peer` first.
     pub fn open_after(&self, peer: PeerKey) -> impl Iterator<Item = (u32, &Begun)> {
         let middle = (true, Some(peer), u32::MAX);
-        let after = self.places.range(middle..).filter_map(|place| self.at(place));
-        after.chain(self.filed(FIRST_OPEN..=middle))
+        let after = self.filed().places.range(middle..).filter_map(|place| self.at(place));
+        after.chain(self.within(FIRST_OPEN..=middle))
     }
 
     /// The pieces that `owner` fetches whole.
     pub fn owned_by(&self, owner: PeerKey) -> impl Iterator<Item = (u32, &Begun)> {
         let of = |open| (open, Some(owner), 0)..=(open, Some(owner), u32::MAX);
-        self.filed(of(false)).chain(self.filed(of(true)))
+        self.within(of(false)).chain(self.within(of(true)))
     }
 
     /// Whether the pieces with free blocks are all such that must come from one peer.
     pub fn is_all_requested(&self) -> bool {
-        self.places.range(FIRST_OPEN..).filter_map(|place| self.at(place)).all(|(_, begun)| begun.alone)
+        self.filed().places.range(FIRST_OPEN..).filter_map(|place| self.at(place)).all(|(_, begun)| begun.alone)
     }
 
     /// Whether there are more than a search looks at.
     pub fn is_large(&self) -> bool {
-        self.pieces.len() > MOST_BEGUN_LOOKED_AT
+        self.filed().pieces.len() > MOST_BEGUN_LOOKED_AT
     }
 
-    fn filed(&self, places: RangeInclusive<Place>) -> impl Iterator<Item = (u32, &Begun)> {
-        self.places.range(places).filter_map(|place| self.at(place))
+    fn filed(&self) -> &Filed {
+        self.0.as_deref().unwrap_or(&NONE)
+    }
+
+    fn within(&self, places: RangeInclusive<Place>) -> impl Iterator<Item = (u32, &Begun)> {
+        self.filed().places.range(places).filter_map(|place| self.at(place))
     }
 
     fn at(&self, place: &Place) -> Option<(u32, &Begun)> {
-        Some((place.2, self.pieces.get(&place.2)?))
+        Some((place.2, self.filed().pieces.get(&place.2)?))
     }
 }
 

@@ -42,9 +42,15 @@ impl Torrent {
             assert!(of_this.len() == peer.asked.len(), "a peer is asked twice for one block");
             of_this.into_iter().for_each(|block| *out.entry(block).or_default() += 1);
             let waits = uploading::is_ready(peer);
-            assert!(!waits || self.giving.waiting.contains(&peer.key), "a request waits, and no turn will come");
+            assert!(
+                !waits || self.giving.turns.as_ref().is_some_and(|turns| turns.waiting.contains(&peer.key)),
+                "a request waits, and no turn will come"
+            );
             let gives = waits && peer.gave() > 0;
-            assert!(!gives || self.giving.waiting_givers.contains(&peer.key), "a giver is taken for one that takes");
+            assert!(
+                !gives || self.giving.turns.as_ref().is_some_and(|turns| turns.waiting_givers.contains(&peer.key)),
+                "a giver is taken for one that takes"
+            );
         }
         for (piece, begin, askers) in self.picker.audit() {
             let really = out.get(&(piece, begin)).copied().unwrap_or(0);
@@ -211,4 +217,9 @@ fn an_idle_connection_is_kept_alive() {
     swarm.run(Time::from_secs(250), |_| false);
     let alive = swarm.members[1].heard.iter().filter(|(_, message)| *message == Message::KeepAlive).count();
     assert_eq!(alive, 2);
+}
+
+#[test]
+fn an_idle_torrent_takes_little_memory() {
+    assert!(size_of::<Torrent>() <= 968, "thousands are at rest: what only busy ones need goes in boxes");
 }
