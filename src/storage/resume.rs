@@ -298,7 +298,7 @@ impl Known {
     pub fn record_making(&mut self, states: &StateDir, content: &Content, own: Bitfield) {
         let mut is_new = false;
         for (file, state) in self.resume.files.iter_mut().enumerate() {
-            let making = making(content, file);
+            let making = content.making(file);
             is_new |= making != Making::No && making != state.making;
             state.making = making;
         }
@@ -322,7 +322,7 @@ impl Known {
         for (file, FileState { record, making }) in self.resume.files.iter_mut().enumerate() {
             let (some, all) = content.has_of(file, &have);
             // A file that another program makes after the end is not swarmlet's.
-            *making = match self::making(content, file) {
+            *making = match content.making(file) {
                 Making::Planned if in_haste => Making::No,
                 now => now,
             };
@@ -377,15 +377,6 @@ impl Known {
             }
         }
         self.resume.have = have;
-    }
-}
-
-/// What a state says of a file now.
-fn making(content: &Content, file: usize) -> Making {
-    match (content.is_making(file), content.is_vacant(file)) {
-        (false, _) => Making::No,
-        (true, true) => Making::Planned,
-        (true, false) => Making::Begun,
     }
 }
 

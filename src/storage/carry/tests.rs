@@ -337,7 +337,7 @@ fn what_came_after_the_check_is_neither_carried_nor_taken_for_ours() {
             let (error, new) = refused.unwrap_err();
             assert!(error.path == there && error.to_string().contains("it is not of this torrent"), "{error}");
             carried.undo(Way { old: &old, new: &new });
-            assert_eq!(walk(to.path()), [there.clone()]);
+            assert_eq!(walk(to.path()), std::slice::from_ref(&there));
             assert_eq!(fs::read(&here).unwrap(), [b'x'; 777]);
         }
     }

@@ -13,6 +13,7 @@
 
 use super::{Content, Mark};
 use crate::proto::peer::bitfield::Bitfield;
+use crate::proto::resume::Making;
 use crate::storage::error::{ContentError, Doing};
 use crate::sys::beneath::For;
 use std::fs::{File, Metadata};
@@ -57,6 +58,15 @@ impl Content {
     /// overwritten.
     pub fn is_making(&self, file: usize) -> bool {
         self.has(file, Mark::Making)
+    }
+
+    /// What a resume state says of a file now.
+    pub fn making(&self, file: usize) -> Making {
+        match (self.is_making(file), self.is_vacant(file)) {
+            (false, _) => Making::No,
+            (true, true) => Making::Planned,
+            (true, false) => Making::Begun,
+        }
     }
 
     /// From now on swarmlet is `making` a file; or it is complete and on the disk, and later changes are another

@@ -129,7 +129,7 @@ fn after_a_kill_only_a_file_that_looks_begun_is_continued() {
         let content = stage.first().content;
         match &put {
             Some(mine) => fs::write(stage.path(), mine).unwrap(),
-            None => (0..3).for_each(|piece| stage.write(&content, 2 * piece + rng.below(2) as usize).unwrap()),
+            None => (0..3).for_each(|piece| stage.write(&content, 2 * piece + rng.below(2)).unwrap()),
         }
         drop(content);
         match (stage.begin(stage.open(), Trust::State), put) {
