@@ -103,16 +103,8 @@ fn find(
     if content.duty == Duty::Trust {
         trust::trust(content)?;
         let (have, looks) = (Bitfield::full(content.metainfo.piece_count()), Looks::default());
-        let none = Vec::new;
-        return Ok(Found {
-            have,
-            hashed_bytes: 0,
-            known: None,
-            looks,
-            trusted: none(),
-            recorded: none(),
-            planned: none(),
-        });
+        let (trusted, recorded, planned) = Default::default();
+        return Ok(Found { have, hashed_bytes: 0, known: None, looks, trusted, recorded, planned });
     }
     content.look_at_disk();
     // The files are looked at before anything is read, so that a write by another program meanwhile shows the next

@@ -257,15 +257,16 @@ fn a_file_that_comes_while_the_daemon_runs_is_kept_at_every_start() {
         assert!(fs::read(&path).unwrap() == mine, "{method}");
     }
     daemon.kill_and_start();
-    for _ in 0..2 {
-        daemon.wait_for("error", &json!(3));
-        assert!(refusals(&daemon) > 0 && fs::read(&path).unwrap() == mine, "{}", daemon.log());
+    for refused in 0..2 {
+        wait_until("it is refused after the kill", PATIENCE, || refusals(&daemon) > refused);
+        assert!(fs::read(&path).unwrap() == mine, "{}", daemon.log());
         daemon.ask("torrent-start", &json!({ "ids": 1 }));
     }
-    daemon.wait_for("error", &json!(3));
     fs::remove_file(&path).unwrap();
-    daemon.ask("torrent-start", &json!({ "ids": 1 }));
-    daemon.wait_for("percentDone", &json!(1));
+    wait_until("it is downloaded when the file is gone", PATIENCE, || {
+        daemon.ask("torrent-start", &json!({ "ids": 1 }));
+        daemon.torrents(&["percentDone"]) == [json!({ "percentDone": 1 })]
+    });
     content.assert_same_in(&daemon.dir);
     // Two paths of one folder have one state, which stays.
     let states = || fs::read_dir(folder.path().join("state")).unwrap().flatten();

@@ -2,12 +2,14 @@
 //!
 //! Floor 3. Nothing is written to a file that has all its pieces. Another file that exists may be written to
 //!
-//! * if the [resume state](crate::storage::resume) says that swarmlet was making it. This is recorded before its first
-//!   byte, so it holds after `kill -9` at any moment. It ends when the file has all its pieces and was synced: if they
-//!   are all wrong later, the user has replaced the file. (A file that was not synced may be torn after a power cut.
-//!   That changes no times: if the file was changed after the state was saved, it is the user's.) It does not hold for
-//!   a file of another length, because swarmlet gives a file its full length before its first byte, nor for one that
-//!   another program changed in this run, or made where the file was missing (see `content/making.rs`);
+//! * if the [resume state](crate::storage::resume) says that swarmlet was making it. It ends when the file has all its
+//!   pieces and was synced: if they are all wrong later, the user has replaced the file. (A file that was not synced
+//!   may be torn after a power cut. That changes no times: if the file was changed after the state was saved, it is
+//!   the user's.) It does not hold for a file of another length, because swarmlet gives a file its full length before
+//!   its first byte, nor for one that another program changed in this run, or made where the file was missing (see
+//!   `content/making.rs`);
+//! * if the state says that swarmlet was going to make it, and each of its pieces lacks a block, in this file or in one
+//!   beside it. This is recorded before its first byte, so it holds after `kill -9` at any moment;
 //! * if the state vouches for it: nobody has changed it since it had its pieces. It lacks one only because a file
 //!   beside it is gone;
 //! * if it is empty or all zeros, as other programs leave files that they have not begun to write;

@@ -58,6 +58,7 @@ fn make_ready(
             content.still_as_verified(file)?;
         }
         content.find(file);
+        // What came to its place meanwhile is another program's.
         if content.is_vacant(file) {
             content.make(file, false);
         }
