@@ -89,6 +89,8 @@ struct Found {
     trusted: Vec<bool>,
     /// The files that swarmlet was making.
     recorded: Vec<bool>,
+    /// Those that it may have begun when it was killed.
+    planned: Vec<bool>,
 }
 
 /// Finds out what `content` has.
@@ -101,7 +103,8 @@ fn find(
     if content.duty == Duty::Trust {
         trust::trust(content)?;
         let (have, looks) = (Bitfield::full(content.metainfo.piece_count()), Looks::default());
-        return Ok(Found { have, hashed_bytes: 0, known: None, looks, trusted: Vec::new(), recorded: Vec::new() });
+        let (trusted, recorded, planned) = Default::default();
+        return Ok(Found { have, hashed_bytes: 0, known: None, looks, trusted, recorded, planned });
     }
     content.look_at_disk();
     // The files are looked at before anything is read, so that a write by another program meanwhile shows the next
@@ -129,9 +132,11 @@ fn find(
     let was_making = |file| known.as_ref().is_some_and(|known| known.was_making(content, file));
     // swarmlet gives a file its full length before its first byte. A file of another length has replaced it.
     let has_length = |file: usize| [0, content.metainfo.files.at(file).length].contains(&sizes[file]);
-    let is_ours =
-        |file| !content.take_changed(file) && (content.is_making(file) || (has_length(file) && was_making(file)));
+    let may_be_ours = |file| has_length(file) && !content.is_changed(file) && !content.is_vacant(file);
+    let is_ours = |file| may_be_ours(file) && (content.is_making(file) || was_making(file));
     let recorded: Vec<bool> = (0..sizes.len()).map(is_ours).collect();
+    let may_have_made = |file| known.as_ref().is_some_and(|known| known.may_have_made(file));
+    let planned = (0..sizes.len()).map(|file| may_be_ours(file) && may_have_made(file)).collect();
     recorded.iter().enumerate().for_each(|(file, ours)| content.make(file, *ours));
     let trusts = |file: usize| known.as_ref().is_some_and(|known| known.trusts(file, looks.seen[file].as_ref()));
     let trusted: Vec<bool> = match &trust {
@@ -148,7 +153,7 @@ fn find(
         return Err(content.error(Doing::Reading, &content.root(), io::Error::other("the check was stopped")));
     }
     let known = known.map(|known| known.checked(std::mem::take(&mut looks.seen), &trusted));
-    Ok(Found { have, hashed_bytes, known, looks, trusted, recorded })
+    Ok(Found { have, hashed_bytes, known, looks, trusted, recorded, planned })
 }
 
 /// Prepares content for its duty.
@@ -161,7 +166,9 @@ fn prepare(content: &Content, states: Option<&StateDir>, mut found: Found) -> Re
         return Ok(found);
     }
     let (sizes, own) = (&found.looks.sizes, content.without_parts(found.have.clone()));
-    claim::claim(content, &own, sizes, &found.trusted)?;
+    let exists = |file: &usize| found.looks.inodes[*file] != 0;
+    claim::claim(content, &own, sizes, &found.trusted, &found.planned)?;
+    (0..sizes.len()).filter(exists).for_each(|file| content.settle(file));
     names::refuse_shared(content, &own, &found.looks.inodes, &found.recorded)?;
     if content.overwrite {
         // Only after all files passed the two checks above.

@@ -46,8 +46,8 @@ enum Mark {
     Dirty = 2,
     /// swarmlet is making it; see `content/making.rs`.
     Making = 4,
-    /// It did not exist when it was looked at, and was not created since.
-    Absent = 8,
+    /// It did not exist, and swarmlet has not made it since; see `content/making.rs`.
+    Vacant = 8,
     /// Another program changed or replaced it since it was looked at.
     Changed = 16,
 }
@@ -296,10 +296,10 @@ impl Content {
     /// Opens the file for writing. If it is new, it gets its size.
     pub(super) fn writable(&self, index: usize) -> Result<Arc<File>, ContentError> {
         let entry = self.metainfo.files.at(index);
-        let purpose = if self.is_absent(index) { For::Making } else { For::Writing };
+        let purpose = if self.is_vacant(index) { For::Making } else { For::Writing };
         let file = self.files.get((self.key, index), &self.folder, &self.on_disk(index), purpose);
         let file = file.map_err(|error| self.error(Doing::Making, &self.path(index), error))?;
-        self.mark(index, Mark::Absent, false);
+        self.mark(index, Mark::Vacant, false);
         self.mark_dirty(index);
         self.known.will_write(index, &file);
         if !self.has(index, Mark::Sized) {

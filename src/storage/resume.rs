@@ -42,7 +42,7 @@ use super::content::Content;
 use super::error::{ContentError, Doing};
 use crate::base::sha1::{Digest, sha1};
 use crate::proto::peer::bitfield::Bitfield;
-use crate::proto::resume::{FileState, MAX_RESUME_BYTES, Record, Resume, file_name, is_file_name};
+use crate::proto::resume::{FileState, MAX_RESUME_BYTES, Making, Record, Resume, file_name, is_file_name};
 use crate::sys::beneath::{Folder, For};
 use crate::sys::replace::{Output, Sync, is_unfinished};
 use crate::sys::stamp::{TICK, is_quiet};
@@ -239,7 +239,13 @@ impl Known {
     pub fn was_making(&self, content: &Content, file: usize) -> bool {
         let unchanged = |found: Metadata| (found.ctime(), found.ctime_nsec()) < self.saved;
         let look = || content.open_file(file).and_then(|file| file.metadata());
-        self.resume.files[file].making && (!content.has_of(file, &self.resume.have).1 || look().is_ok_and(unchanged))
+        self.resume.files[file].making == Making::Begun
+            && (!content.has_of(file, &self.resume.have).1 || look().is_ok_and(unchanged))
+    }
+
+    /// Whether swarmlet may have made a file after the state was saved.
+    pub fn may_have_made(&self, file: usize) -> bool {
+        self.resume.files[file].making == Making::Planned
     }
 
     /// Whether what is known of a file still holds if it looks like `seen` now.
@@ -294,8 +300,8 @@ impl Known {
     pub fn record_making(&mut self, states: &StateDir, content: &Content, own: Bitfield) {
         let mut is_new = false;
         for (file, state) in self.resume.files.iter_mut().enumerate() {
-            let making = content.is_making(file);
-            is_new |= making && !state.making;
+            let making = content.making(file);
+            is_new |= making != Making::No && making != state.making;
             state.making = making;
         }
         if !is_new {
@@ -318,7 +324,10 @@ impl Known {
         for (file, FileState { record, making }) in self.resume.files.iter_mut().enumerate() {
             let (some, all) = content.has_of(file, &have);
             // A file that another program makes after the end is not swarmlet's.
-            *making = content.is_making(file) && !(in_haste && content.is_absent(file));
+            *making = match content.making(file) {
+                Making::Planned if in_haste => Making::No,
+                now => now,
+            };
             if !some {
                 *record = None;
                 continue;
@@ -341,7 +350,7 @@ impl Known {
                 let on_disk = now.as_ref().is_some_and(wants_sync);
                 if all && (on_disk || !is_ours) {
                     content.make(file, false);
-                    *making = false;
+                    *making = Making::No;
                 }
                 if on_disk && let Err(error) = opened.sync_all() {
                     let error = content.error(Doing::Writing, &content.path(file), error);
@@ -352,7 +361,7 @@ impl Known {
                     content.known.lost(file);
                     // Whatever the disk did to the file, it is not a user's own.
                     content.make(file, true);
-                    *making = true;
+                    *making = Making::Begun;
                     // The system may still have in memory what the disk lacks. A reader must see what is on the disk.
                     let _ = fadvise(&opened, 0, None, Advice::DontNeed);
                     self.lost = Some(Box::new(error));

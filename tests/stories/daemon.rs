@@ -1,6 +1,6 @@
 //! Stories of the daemon: unchanged programs by other people control it, as they control transmission.
 
-use crate::common::content::Content;
+use crate::common::content::{Content, damage};
 use crate::common::daemon::{Daemon, base64, command};
 use crate::common::folder::Folder;
 use crate::common::process::Process;
@@ -83,7 +83,8 @@ fn a_link_becomes_a_torrent_that_is_moved_renamed_and_verified() {
     daemon.kill_and_start();
     daemon.wait_for("leftUntilDone", &json!(0));
     assert_eq!(daemon.torrents(&["name"]), [json!({ "name": "b.bin" })]);
-    fs::write(elsewhere.join("b.bin"), "damaged").unwrap();
+    // The rest shows that it is the torrent's, whatever the state said of it before the kill.
+    damage(&elsewhere.join("b.bin"), 100, 1000);
     daemon.ask("torrent-verify", &json!({ "ids": 1 }));
     wait_until("what was damaged is downloaded again", PATIENCE, || {
         fs::read(elsewhere.join("b.bin")).is_ok_and(|found| found == content.concatenated())

@@ -1,6 +1,7 @@
 //! Stories of files that are in the place of a torrent's files: a user's are kept, and partial downloads are used.
 
 use crate::common::content::Content;
+use crate::common::daemon::{Daemon, base64};
 use crate::common::folder::Folder;
 use crate::common::json;
 use crate::common::peers::{Plan, Program};
@@ -8,8 +9,9 @@ use crate::common::stage::Stage;
 use crate::common::swarmlet::{Get, Outcome};
 use crate::common::tools::here;
 use crate::common::wait::{PATIENCE, wait_until};
+use serde_json::json;
 use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, symlink};
 use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
@@ -218,6 +220,60 @@ fn a_file_that_comes_while_it_runs_is_kept() {
     let _seed = stage.seed();
     leecher.wait().assert_refused(73);
     assert_eq!(fs::read(get.dir.join("song.flac")).unwrap(), b"from another source");
+}
+
+/// It is as long as the torrent's file. Nothing that a person or a crash does makes it the torrent's.
+#[test]
+fn a_file_that_comes_while_the_daemon_runs_is_kept_at_every_start() {
+    if !cfg!(feature = "daemon") {
+        return;
+    }
+    let folder = Folder::new();
+    let (content, torrent) = folder.make("song.flac", 10 * PIECE);
+    let mut daemon = Daemon::start(folder.path(), &[]);
+    daemon.ask("torrent-add", &json!({ "metainfo": base64(&fs::read(&torrent.file).unwrap()) }));
+    daemon.wait_for("status", &json!(4));
+    let (path, mine) = (daemon.dir.join("song.flac"), vec![b'm'; 10 * PIECE]);
+    fs::write(&path, &mine).unwrap();
+    let mut seed = folder.seed("song.flac", &torrent, &[]);
+    folder.tracker.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
+    daemon.ask("torrent-reannounce", &json!({ "ids": 1 }));
+    daemon.wait_for("error", &json!(3));
+    assert!(daemon.log().contains("another program made it meanwhile"), "{}", daemon.log());
+    let link = daemon.dir.join("link");
+    symlink(&daemon.dir, &link).unwrap();
+    let refusals = |daemon: &Daemon| daemon.log().matches("it is not of this torrent").count();
+    for (method, location) in [
+        ("torrent-start", json!(null)),
+        ("torrent-start", json!(null)),
+        ("torrent-verify", json!(null)),
+        ("torrent-set-location", json!(link)),
+        ("torrent-start", json!(null)),
+    ] {
+        let before = refusals(&daemon);
+        daemon.ask(method, &json!({ "ids": 1, "location": location, "move": false }));
+        wait_until(&format!("{method} is refused"), PATIENCE, || refusals(&daemon) > before);
+        daemon.wait_for("error", &json!(3));
+        assert!(fs::read(&path).unwrap() == mine, "{method}");
+    }
+    daemon.kill_and_start();
+    for refused in 0..2 {
+        wait_until("it is refused after the kill", PATIENCE, || refusals(&daemon) > refused);
+        assert!(fs::read(&path).unwrap() == mine, "{}", daemon.log());
+        daemon.ask("torrent-start", &json!({ "ids": 1 }));
+    }
+    fs::remove_file(&path).unwrap();
+    wait_until("it is downloaded when the file is gone", PATIENCE, || {
+        daemon.ask("torrent-start", &json!({ "ids": 1 }));
+        daemon.torrents(&["percentDone"]) == [json!({ "percentDone": 1 })]
+    });
+    content.assert_same_in(&daemon.dir);
+    // Two paths of one folder have one state, which stays.
+    let states = || fs::read_dir(folder.path().join("state")).unwrap().flatten();
+    let has_state = || states().any(|entry| entry.file_name().to_string_lossy().ends_with(".resume"));
+    daemon.ask("torrent-set-location", &json!({ "ids": 1, "location": link, "move": false }));
+    daemon.wait_for("downloadDir", &json!(link));
+    assert!(has_state());
 }
 
 #[test]

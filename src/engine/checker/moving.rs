@@ -70,6 +70,9 @@ impl Checker {
             Ok(found) => {
                 if found.content.dir != old.dir {
                     kept.into_iter().for_each(|kept| kept.forget());
+                }
+                // Two paths of one folder have the same state.
+                if !old.shares_folder(&found.content) {
                     self.config.states.iter().for_each(|states| states.remove_state(old));
                 }
                 let mut done = Done::default();
@@ -92,7 +95,8 @@ impl Checker {
     fn find_in(&self, old: &Content, dir: &Path, progress: &Progress) -> Result<CheckedContent, String> {
         make(dir)?;
         let place = old.place(dir, old.renamed.clone()).map_err(|error| error.to_string())?;
-        let found = self.begin(old.open_at(place, false), Trust::State, progress);
+        let same = old.is_at(&place);
+        let found = self.begin(old.open_at(place, same), Trust::State, progress);
         found.map_err(|(error, _)| error.to_string())
     }
 

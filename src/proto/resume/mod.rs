@@ -39,16 +39,30 @@ const NOTHING: u8 = 0;
 const IN_MEMORY: u8 = 1;
 /// ... and of one that is known to be on the disk itself.
 const ON_DISK: u8 = 2;
-/// It is added to the kind if swarmlet is making the file.
-const MAKING: u8 = 4;
+/// It is added to the kind if swarmlet has begun the file, ...
+const BEGUN: u8 = 4;
+/// ... or if it will.
+const PLANNED: u8 = 8;
 
 /// What is known of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FileState {
     /// What vouches for its pieces, if anything does.
     pub record: Option<Record>,
-    /// It lacks pieces, and swarmlet is making it: its whole content may be overwritten.
-    pub making: bool,
+    /// Whether swarmlet is making it.
+    pub making: Making,
+}
+
+/// Whether swarmlet is making a file, which lacks pieces or may not be on the disk yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Making {
+    /// It is not.
+    #[default]
+    No,
+    /// The file did not exist when the state was saved. If there is one now, swarmlet or another program made it.
+    Planned,
+    /// It is: the whole content of the file may be overwritten.
+    Begun,
 }
 
 /// The state of a file when its pieces were last known to be right.
@@ -158,8 +172,9 @@ impl Resume {
         if version == Some(BEFORE) {
             // The version before did not record which files were being made: those that lacked a piece.
             let lacks = |entry| metainfo.pieces_of(entry).any(|piece| !have.get(piece));
-            let files = metainfo.files.iter().map(|entry| FileState { record: None, making: lacks(entry) }).collect();
-            return Ok(Resume { files, ..resume });
+            let making = |entry| if lacks(entry) { Making::Begun } else { Making::No };
+            let files = metainfo.files.iter().map(|entry| FileState { record: None, making: making(entry) });
+            return Ok(Resume { files: files.collect(), ..resume });
         }
         let records = text(files);
         if records.len() != metainfo.files.len() * RECORD_BYTES {
@@ -199,7 +214,12 @@ fn record_bytes(file: &FileState) -> [u8; RECORD_BYTES] {
         bytes[..8].copy_from_slice(&stamp.to_be_bytes());
         bytes[8..16].copy_from_slice(&mount.to_be_bytes());
     }
-    bytes[16] = if file.making { kind | MAKING } else { kind };
+    bytes[16] = kind
+        | match file.making {
+            Making::No => 0,
+            Making::Planned => PLANNED,
+            Making::Begun => BEGUN,
+        };
     bytes
 }
 
@@ -209,13 +229,19 @@ fn read_record(bytes: &[u8; RECORD_BYTES]) -> Option<FileState> {
     let (mount, kind) = rest.split_first_chunk()?;
     let &[kind] = kind else { return None };
     let (stamp, mount) = (u64::from_be_bytes(*stamp), u64::from_be_bytes(*mount));
-    let record = match kind & !MAKING {
+    let record = match kind & !(BEGUN | PLANNED) {
         NOTHING => None,
         IN_MEMORY => Some(Record { stamp, mount, on_disk: false }),
         ON_DISK => Some(Record { stamp, mount, on_disk: true }),
         _ => return None,
     };
-    Some(FileState { record, making: kind & MAKING != 0 })
+    let making = match (kind & BEGUN != 0, kind & PLANNED != 0) {
+        (false, false) => Making::No,
+        (false, true) => Making::Planned,
+        (true, false) => Making::Begun,
+        (true, true) => return None,
+    };
+    Some(FileState { record, making })
 }
 
 #[cfg(test)]

@@ -21,7 +21,8 @@ fn metainfo(files: usize) -> Metainfo {
 fn record() -> impl Strategy<Value = FileState> {
     let fields = (any::<u64>(), any::<u64>(), any::<bool>());
     let record = proptest::option::of(fields.prop_map(|(stamp, mount, on_disk)| Record { stamp, mount, on_disk }));
-    (record, any::<bool>()).prop_map(|(record, making)| FileState { record, making })
+    let making = prop_oneof![Just(Making::No), Just(Making::Planned), Just(Making::Begun)];
+    (record, making).prop_map(|(record, making)| FileState { record, making })
 }
 
 fn resume() -> impl Strategy<Value = (Metainfo, Resume)> {
@@ -94,8 +95,11 @@ fn every_field_is_checked() {
     let metainfo = metainfo(2);
     let resume = Resume::new(&metainfo, FOLDER.to_vec());
     let refused = |bytes: &[u8]| Resume::decode(bytes, &metainfo, FOLDER).expect_err("it is taken");
-    let mut odd_kind = vec![0; 2 * RECORD_BYTES];
-    odd_kind[RECORD_BYTES - 1] = MAKING | 3;
+    let odd_kind = |kind| {
+        let mut records = vec![0; 2 * RECORD_BYTES];
+        records[RECORD_BYTES - 1] = kind;
+        records
+    };
     for (key, value, words) in [
         ("version", Bencode::Int(3), "version 2"),
         ("info hash", vec![0; 20].into(), "another torrent"),
@@ -103,7 +107,8 @@ fn every_field_is_checked() {
         ("have", vec![0xff].into(), "a bit set beyond"),
         ("have", vec![0, 0].into(), "2 bytes, expected 1"),
         ("files", vec![0; RECORD_BYTES].into(), "17 bytes do not describe 2 files"),
-        ("files", odd_kind.into(), "record"),
+        ("files", odd_kind(BEGUN | 3).into(), "record"),
+        ("files", odd_kind(BEGUN | PLANNED).into(), "record"),
         ("uploaded", Bencode::Int(-1), "uploaded"),
         ("downloaded", "7".into(), "downloaded"),
     ] {
@@ -145,10 +150,10 @@ fn of_a_state_of_the_version_before_only_the_totals_count() {
     let found = Resume::decode(&bytes, &metainfo, FOLDER).unwrap();
     assert_eq!((found.uploaded, found.downloaded, found.have.count()), (7, 8, 0));
     let made = |making| [FileState { record: None, making }; 2];
-    assert_eq!(found.files, made(false), "complete files may be the user's by now");
+    assert_eq!(found.files, made(Making::No), "complete files may be the user's by now");
     let begun = Resume { have: Bitfield::new(metainfo.piece_count()), ..resume };
     let bytes = with_all(&begun, &[("version", Bencode::Int(1)), ("files", vec![2; 2 * 29].into())]);
-    assert_eq!(Resume::decode(&bytes, &metainfo, FOLDER).unwrap().files, made(true), "they lacked pieces");
+    assert_eq!(Resume::decode(&bytes, &metainfo, FOLDER).unwrap().files, made(Making::Begun), "they lacked pieces");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Deletes the files of a torrent, and the folders that are empty then.
 //!
-//! Floor 3. A file is deleted only if it is the torrent's: it was wanted and there when the content was checked, or
-//! swarmlet made it since, or it has a verified piece. If the content was not checked, only a resume state can tell
-//! that. A link is neither followed nor removed.
+//! Floor 3. A file is deleted only if it is the torrent's: it was wanted when the content was checked, or it has a
+//! verified piece. If the content was not checked, only a resume state can tell that. What came later to a [vacant
+//! place](crate::storage::content) stays. A link is neither followed nor removed.
 
 use super::{Progress, remove_empty_folders, staging};
 use crate::proto::peer::bitfield::Bitfield;
@@ -28,11 +28,12 @@ pub fn delete(
     let files = content.metainfo.files.iter().enumerate().filter(|(_, entry)| !entry.padding);
     for file in files.map(|(file, _)| file).take_while(|_| !progress.is_stopped()) {
         let path = content.path(file);
-        let is_ours = match (have, &known) {
-            (Some(have), _) => content.wants(file) && !content.is_absent(file) || content.has_of(file, have).0,
+        let may_be_ours = match (have, &known) {
+            (Some(have), _) => content.wants(file) || content.has_of(file, have).0,
             (None, Some(known)) => known.is_ours(content, file),
             (None, None) => false,
         };
+        let is_ours = may_be_ours && !content.is_vacant(file);
         let result = match folder.regular(&path) {
             Ok(None) => Ok(()),
             Ok(Some(_)) if is_ours => folder.remove(&path),

@@ -172,9 +172,9 @@ impl Way<'_> {
         let (mut near, mut far) = (Vec::new(), Vec::new());
         let same_folder = self.old.folder().identity() == self.new.folder().identity();
         let files = self.old.metainfo.files.len();
-        // What came after the check, and not from us, is another program's.
-        let is_foreign = |number: usize| number < files && self.old.is_absent(number);
-        let paths = self.paths().filter(|(number, ..)| !placed.contains(number) && !is_foreign(*number));
+        // What is there is another program's.
+        let is_vacant = |number: usize| number < files && self.old.is_vacant(number);
+        let paths = self.paths().filter(|(number, ..)| !placed.contains(number) && !is_vacant(*number));
         for (number, from, to) in paths {
             let found = match self.old.folder().file(&from, For::Reading).and_then(|file| file.metadata()) {
                 Ok(found) => found,

@@ -296,7 +296,7 @@ fn only_the_files_of_the_torrent_are_deleted() {
     fs::remove_file(stage.near.path().join("whole/mine")).unwrap();
     assert_eq!(delete(&old, Some(&Bitfield::full(have.len())), None, &Progress::default()), Vec::<String>::new());
     assert!(stage.has_nothing(stage.near.path()));
-    // A file that came after the check is another program's.
+    // What came after the check to a vacant place is another program's.
     let stage = Stage::new();
     let later = stage.path(stage.near.path(), 3);
     fs::remove_file(&later).unwrap();
@@ -310,4 +310,35 @@ fn only_the_files_of_the_torrent_are_deleted() {
     let stage = Stage::new();
     let told = delete(&stage.open(stage.near.path()), None, None, &Progress::default());
     assert!(told[0].ends_with("nothing shows that it is of this torrent") && stage.has_all(stage.near.path()));
+}
+
+/// Another program's file in a vacant place, here or there.
+#[test]
+fn what_came_after_the_check_is_neither_carried_nor_taken_for_ours() {
+    for to in [tempfile::tempdir().unwrap(), far()] {
+        let stage = Stage::new();
+        let [here, there] = [stage.near.path(), to.path()].map(|dir| stage.path(dir, 3));
+        fs::remove_file(&here).unwrap();
+        let old = stage.check(stage.open(stage.near.path()), Trust::State).content;
+        fs::write(&here, [b'x'; 777]).unwrap();
+        fs::create_dir_all(there.parent().unwrap()).unwrap();
+        fs::write(&there, [b'y'; 777]).unwrap();
+        // The second time, it is known since a start that was refused.
+        let refused = begin(old.open_again().unwrap(), None, Trust::State, Arc::new(|_, _| ()), &Progress::default());
+        for old in [old, refused.map(drop).unwrap_err().1] {
+            let new = stage.at(&old, to.path());
+            let way = Way { old: &old, new: &new };
+            let (carried, unchanged) = carry_all(way, Before::Nothing, &Progress::default()).unwrap();
+            assert!(!unchanged[3]);
+            assert_eq!((fs::read(&here).unwrap(), fs::read(&there).unwrap()), (vec![b'x'; 777], vec![b'y'; 777]));
+            let trust = Trust::Carried { have: Bitfield::new(stage.metainfo.piece_count()), unchanged };
+            let new = stage.at(&old, to.path());
+            let refused = begin(new, None, trust, Arc::new(|_, _| ()), &Progress::default()).map(drop);
+            let (error, new) = refused.unwrap_err();
+            assert!(error.path == there && error.to_string().contains("it is not of this torrent"), "{error}");
+            carried.undo(Way { old: &old, new: &new });
+            assert_eq!(walk(to.path()), std::slice::from_ref(&there));
+            assert_eq!(fs::read(&here).unwrap(), [b'x'; 777]);
+        }
+    }
 }

@@ -2,12 +2,14 @@
 //!
 //! Floor 3. Nothing is written to a file that has all its pieces. Another file that exists may be written to
 //!
-//! * if the [resume state](crate::storage::resume) says that swarmlet was making it. This is recorded before its first
-//!   byte, so it holds after `kill -9` at any moment. It ends when the file has all its pieces and was synced: if they
-//!   are all wrong later, the user has replaced the file. (A file that was not synced may be torn after a power cut.
-//!   That changes no times: if the file was changed after the state was saved, it is the user's.) It does not hold for
-//!   a file of another length, because swarmlet gives a file its full length before its first byte, nor for one that
-//!   another program changed in this run;
+//! * if the [resume state](crate::storage::resume) says that swarmlet was making it. It ends when the file has all its
+//!   pieces and was synced: if they are all wrong later, the user has replaced the file. (A file that was not synced
+//!   may be torn after a power cut. That changes no times: if the file was changed after the state was saved, it is
+//!   the user's.) It does not hold for a file of another length, because swarmlet gives a file its full length before
+//!   its first byte, nor for one that another program changed in this run, or made where the file was missing (see
+//!   `content/making.rs`);
+//! * if the state says that swarmlet was going to make it, and each of its pieces lacks a block, in this file or in one
+//!   beside it. This is recorded before its first byte, so it holds after `kill -9` at any moment;
 //! * if the state vouches for it: nobody has changed it since it had its pieces. It lacks one only because a file
 //!   beside it is gone;
 //! * if it is empty or all zeros, as other programs leave files that they have not begun to write;
@@ -39,8 +41,14 @@ const LOOK_BYTES: usize = 64 * 1024;
 
 /// Marks the wanted files that lack pieces as being made, or refuses one that must not be written to. `own`: the
 /// verified pieces in the files; `sizes`: of the files on disk; `trusted`: the files that are unchanged since the last
-/// run.
-pub fn claim(content: &Content, own: &Bitfield, sizes: &[u64], trusted: &[bool]) -> Result<(), ContentError> {
+/// run; `planned`: those that swarmlet may have begun when it was killed.
+pub fn claim(
+    content: &Content,
+    own: &Bitfield,
+    sizes: &[u64],
+    trusted: &[bool],
+    planned: &[bool],
+) -> Result<(), ContentError> {
     let lacking = (0..sizes.len()).filter(|file| content.lacks(*file, own));
     let in_doubt =
         |file: &usize| sizes[*file] > 0 && !content.is_making(*file) && !trusted[*file] && !content.overwrite;
@@ -50,7 +58,7 @@ pub fn claim(content: &Content, own: &Bitfield, sizes: &[u64], trusted: &[bool])
         !content.has_of(*file, proof).0
             // A file that cannot be opened cannot be written to either; a later error says why.
             && content.open_file(*file).is_ok_and(|file| !is_zeros(&file).unwrap_or(false))
-            && (proof.is_empty() || !may_be_half(content, *file, sizes, &mut gaps))
+            && (proof.is_empty() && !planned[*file] || !may_be_half(content, *file, sizes, &mut gaps))
     });
     let Some(first) = others.next() else {
         lacking.for_each(|file| content.make(file, true));
@@ -177,7 +185,7 @@ mod tests {
         let content = open(&metainfo, dir.path(), false);
         let sizes: Vec<u64> = (0..3).map(|file| content.size_on_disk(file).unwrap_or(0)).collect();
         let own = crate::storage::testkit::check_all(&content, &Default::default()).unwrap();
-        let claimed = claim(&content, &own, &sizes, &[false; 3]);
+        let claimed = claim(&content, &own, &sizes, &[false; 3], &[false; 3]);
         assert_eq!(claimed.is_ok(), (0..3).all(|file| !content.lacks(file, &own) || content.is_making(file)));
         claimed.is_ok()
     }
@@ -213,9 +221,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let content = open(&metainfo, dir.path(), false);
         let none = Bitfield::new(3);
-        claim(&content, &none, &[0], &[false]).unwrap();
+        claim(&content, &none, &[0], &[false], &[false]).unwrap();
         fs::write(dir.path().join("whole"), "a part of a piece").unwrap();
         let again = content.open_again().unwrap();
-        claim(&again, &none, &[17], &[false]).unwrap();
+        claim(&again, &none, &[17], &[false], &[false]).unwrap();
     }
 }

@@ -58,13 +58,13 @@ fn try_names(
     let order = sorted(keys.len(), &|a, b| keys[a].cmp(&keys[b]).then(a.cmp(&b)));
     for group in order.chunk_by(|a, b| keys[*a as usize] == keys[*b as usize]).filter(|group| group.len() > 1) {
         let files = || group.iter().map(|file| *file as usize).filter(|file| keys[*file] != 0);
-        for file in files().filter(|file| content.is_absent(*file)) {
+        for file in files().filter(|file| content.is_vacant(*file)) {
             let Err(error) = content.create(file) else {
                 created.insert(file);
                 continue;
             };
             let exists = error.error.kind() == ErrorKind::AlreadyExists;
-            let mut others = files().filter(|other| exists && *other != file && !content.is_absent(*other));
+            let mut others = files().filter(|other| exists && *other != file && !content.is_vacant(*other));
             // Not every file system has inodes to compare.
             let other = others.find(|other| content.is_same(file, *other) || !content.known.numbered);
             return Err(other.map_or(error, |other| one(content, file, other)));

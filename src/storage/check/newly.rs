@@ -58,13 +58,18 @@ fn make_ready(
             content.still_as_verified(file)?;
         }
         content.find(file);
+        // What came to its place meanwhile is another program's.
+        if content.is_vacant(file) {
+            content.make(file, false);
+        }
     }
     if !content.overwrite {
         content.refuse_too_long(&sizes)?;
     }
     // The other files passed these checks before.
     let trusted: Vec<bool> = is_new.iter().map(|is_new| !is_new).collect();
-    claim::claim(content, &own, &sizes, &trusted)?;
+    claim::claim(content, &own, &sizes, &trusted, &vec![false; files])?;
+    new().filter(|file| inodes[*file] != 0).for_each(|file| content.settle(file));
     let making: Vec<bool> = (0..files).map(|file| content.is_making(file)).collect();
     names::refuse_shared(content, &own, &inodes, &making)?;
     if content.overwrite {

@@ -83,7 +83,8 @@ impl Content {
             found.is_ok_and(|found| self.known.vouches(file, &found))
         };
         let files = self.metainfo.files.iter().enumerate();
-        files.map(|(file, entry)| !entry.padding && !self.has(file, Mark::Changed) && is_known(file)).collect()
+        let is_others = |file: usize| self.has(file, Mark::Changed) || self.has(file, Mark::Vacant);
+        files.map(|(file, entry)| !entry.padding && !is_others(file) && is_known(file)).collect()
     }
 
     fn changed(&self, file: usize, words: &str) -> ContentError {

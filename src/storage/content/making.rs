@@ -1,10 +1,19 @@
 //! Which files swarmlet is making: those that lack pieces or were not synced yet, and that it created or may write to.
 //!
-//! Floor 3, a part of [`content`](super). [`check::claim`](crate::storage::check::claim) decides that. Creating a file
-//! that did not exist at the check fails if it exists by then, because another program made it.
+//! Floor 3, a part of [`content`](super). [`check::claim`](crate::storage::check::claim) decides that.
+//!
+//! Where the check found no file, the place is *vacant* until swarmlet creates the file. A file that another program
+//! puts there is not the torrent's: swarmlet can't create its own then and reports that, does not write to it, and
+//! neither moves nor deletes it. That holds also when the torrent is started again, verified or renamed. It ends when
+//! the file is gone, or when a check finds in it what `claim` asks of any file that swarmlet did not make. A resume
+//! state records vacant places, so the rule survives a restart. But after `kill -9` nothing tells whether swarmlet made
+//! the file since the last state. Then it is swarmlet's if it has its full length and each of its pieces lacks a block,
+//! in this file or in one beside it. (A user's own small file may look so, too.) A person who verifies means "look
+//! again", not "overwrite this", so the rule is the same. transmission and libtorrent download over whatever is there.
 
 use super::{Content, Mark};
 use crate::proto::peer::bitfield::Bitfield;
+use crate::proto::resume::Making;
 use crate::storage::error::{ContentError, Doing};
 use crate::sys::beneath::For;
 use std::fs::{File, Metadata};
@@ -22,18 +31,27 @@ impl Content {
     /// Opens the file for reading, and remembers what it is like. `None`: it does not exist or cannot be read.
     pub fn find(&self, file: usize) -> Option<(File, Metadata)> {
         let opened = self.open_file(file);
-        let is_absent = opened.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound);
-        // A file of length 0 is never written to, so it does not matter which program made it.
-        self.mark(file, Mark::Absent, is_absent && self.metainfo.files.at(file).length > 0);
+        if opened.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            // A file of length 0 is never written to, so it does not matter which program made it.
+            self.mark(file, Mark::Vacant, self.metainfo.files.at(file).length > 0);
+            self.mark(file, Mark::Changed, false);
+        }
         let opened = opened.ok()?;
         let found = opened.metadata().ok()?;
         self.known.note(file, &found);
         Some((opened, found))
     }
 
-    /// Whether a file did not exist when it was looked at, and was not created since.
-    pub fn is_absent(&self, file: usize) -> bool {
-        self.has(file, Mark::Absent)
+    /// Whether a file did not exist when it was looked at, and swarmlet has not made it since. If there is one now, it
+    /// is another program's.
+    pub fn is_vacant(&self, file: usize) -> bool {
+        self.has(file, Mark::Vacant)
+    }
+
+    /// The file exists, and a check showed that it is of this torrent or may be overwritten, however it came there.
+    pub fn settle(&self, file: usize) {
+        self.mark(file, Mark::Vacant, false);
+        self.mark(file, Mark::Changed, false);
     }
 
     /// Whether swarmlet is making a file, which lacks pieces or may not be on the disk yet: its whole content may be
@@ -42,17 +60,25 @@ impl Content {
         self.has(file, Mark::Making)
     }
 
+    /// What a resume state says of a file now.
+    pub fn making(&self, file: usize) -> Making {
+        match (self.is_making(file), self.is_vacant(file)) {
+            (false, _) => Making::No,
+            (true, true) => Making::Planned,
+            (true, false) => Making::Begun,
+        }
+    }
+
     /// From now on swarmlet is `making` a file; or it is complete and on the disk, and later changes are another
     /// program's.
     pub fn make(&self, file: usize, making: bool) {
         self.mark(file, Mark::Making, making);
     }
 
-    /// Whether another program changed or replaced a file since this was last called. It may be a user's own by now, so
-    /// it is not overwritten if none of its pieces is right, even if swarmlet made it and no state says that it is
-    /// complete.
-    pub fn take_changed(&self, file: usize) -> bool {
-        self.mark(file, Mark::Changed, false)
+    /// Whether another program changed or replaced a file since it was settled. It may be a user's own by now, so it is
+    /// not overwritten if none of its pieces is right, even if swarmlet made it and no state says that it is complete.
+    pub fn is_changed(&self, file: usize) -> bool {
+        self.has(file, Mark::Changed)
     }
 
     /// Whether a file is wanted and has bytes on the disk.
@@ -100,3 +126,6 @@ impl Content {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -98,6 +98,16 @@ impl Content {
         Place::open(&self.files, dir, renamed)
     }
 
+    /// Whether a place is where the content is, perhaps by another path.
+    pub fn is_at(&self, place: &Place) -> bool {
+        self.folder.identity() == place.folder.identity() && self.renamed == place.renamed
+    }
+
+    /// Whether two contents are in one folder, perhaps by two paths.
+    pub fn shares_folder(&self, other: &Content) -> bool {
+        self.folder.identity() == other.folder.identity()
+    }
+
     /// Opens the same torrent's content in another place. `same`: these are the same files, so what is known of them
     /// still holds.
     pub fn open_at(&self, place: Place, same: bool) -> Content {
@@ -109,7 +119,12 @@ impl Content {
         (opened.overwrite, opened.before) = (self.overwrite, self.before);
         opened.description = self.description.clone();
         opened.told_of_name = AtomicBool::new(self.told_of_name.load(Ordering::Relaxed));
-        let kept = |marks: &AtomicU8| marks.load(Ordering::Relaxed) & (Mark::Making as u8 | Mark::Changed as u8);
+        // Another folder is not vacant where this one is. swarmlet is not making what it has not begun.
+        let vacant = if self.shares_folder(&opened) { Mark::Vacant as u8 } else { 0 };
+        let kept = |marks: &AtomicU8| match marks.load(Ordering::Relaxed) {
+            marks if marks & Mark::Vacant as u8 != 0 => marks & vacant,
+            marks => marks & (Mark::Making as u8 | Mark::Changed as u8),
+        };
         if same {
             opened.marks = self.marks.iter().map(|marks| kept(marks).into()).collect();
         }
