@@ -12,6 +12,7 @@
 pub mod access;
 pub mod files;
 pub mod login;
+pub mod page;
 #[cfg(test)]
 mod tests;
 
@@ -71,7 +72,7 @@ pub struct Door {
 }
 
 impl Door {
-    /// A door for these settings. `web_home` holds a web page, such as transmission's.
+    /// A door for these settings. `web_home` holds another web page than the daemon's own, such as transmission's.
     pub fn new(settings: &Settings, web_home: Option<Folder>, asks: Sender<Ask>) -> Result<Door, String> {
         Ok(Door {
             access: RwLock::new(Access::new(settings)?),
@@ -167,9 +168,10 @@ fn reply(door: &Door, request: &Request, from: IpAddr) -> Reply {
         _ if path == "/metrics" => later(door, Ask::Metrics),
         Some("rpc" | "rpc/") => rpc(door, request),
         Some("" | "web") => moved(&access.url),
-        Some(below) if below.starts_with("web/") => {
-            Reply::Now(files::answer(door.web_home.as_ref(), request, &below[4..]))
-        }
+        Some(below) if below.starts_with("web/") => Reply::Now(match &door.web_home {
+            Some(folder) => files::answer(folder, request, &below[4..]),
+            None => page::answer(request, &below[4..]),
+        }),
         Some(_) => refused("404 Not Found", "there is nothing here"),
         None => moved(&access.url),
     };
