@@ -100,7 +100,9 @@ function drawPieces ({ pieces, pieceCount, percentDone }) {
   for (let piece = 0; piece < pieceCount; piece++) {
     if (bytes.charCodeAt(piece >> 3) & (128 >> (piece & 7))) {
       have++
-      pen.fillRect(piece * width, 0, Math.max(width, 0.5), canvas.height)
+      // Whole pixels: there is no gap between neighbours.
+      const left = Math.floor(piece * width)
+      pen.fillRect(left, 0, Math.ceil((piece + 1) * width) - left, canvas.height)
     }
   }
   canvas.setAttribute('aria-label', `Pieces: ${have} of ${pieceCount}, ${Math.floor(percentDone * 100)} %`)

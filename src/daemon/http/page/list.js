@@ -3,7 +3,7 @@
 
 import { size, time, doing } from './rpc.js'
 
-const HEIGHT = 72 // pixels, as in style.css
+const HEIGHT = 80 // pixels, as in style.css
 const list = document.getElementById('list')
 const space = document.getElementById('space')
 const state = document.getElementById('state')
@@ -95,7 +95,8 @@ function drawRow (id, at) {
   const rates = (torrent.rateDownload ? ` · ↓ ${size(torrent.rateDownload)}/s` : '') +
     (torrent.rateUpload ? ` · ↑ ${size(torrent.rateUpload)}/s` : '')
   const left = torrent.eta >= 0 ? ` · ${time(torrent.eta)} left` : ''
-  words.textContent = `${Math.floor(torrent.percentDone * 100)} % of ${size(torrent.sizeWhenDone)}${rates}${left} · ${doing(torrent)}`
+  words.textContent = `${doing(torrent)} · ${Math.floor(torrent.percentDone * 100)} % of ${size(torrent.sizeWhenDone)}` +
+    rates + left
   row.title = `${torrent.name}\n${words.textContent}`
 }
 

@@ -1,7 +1,8 @@
 //! The daemon's own web page.
 //!
 //! Floor 4. The files are in the binary. They are sent only to those that may use RPC, because [`http`](super) checks
-//! that first. The page asks over RPC, and needs nothing from elsewhere: the browser lets it load and send nothing else.
+//! that first. The page asks over RPC, and needs nothing from elsewhere. The browser lets it load and send nothing
+//! else.
 
 use crate::web::answer::Answer;
 use crate::web::request::Request;
