@@ -13,6 +13,7 @@
 pub mod access;
 pub mod files;
 pub mod login;
+pub mod page;
 #[cfg(test)]
 mod tests;
 
@@ -82,8 +83,8 @@ struct Session {
 }
 
 impl Door {
-    /// A door for these settings. If `is_open`, everybody who can reach it may ask. `web_home` holds a web page, such
-    /// as transmission's.
+    /// A door for these settings. If `is_open`, everybody who can reach it may ask. `web_home` holds another web page
+    /// than the daemon's own, such as transmission's.
     pub fn new(
         settings: &Settings,
         is_open: bool,
@@ -206,9 +207,10 @@ fn reply(door: &Door, request: &Request, from: IpAddr) -> Reply {
         _ if path == "/metrics" => later(door, Ask::Metrics),
         Some("rpc" | "rpc/") => rpc(door, request),
         Some("" | "web") => moved(&access.url),
-        Some(below) if below.starts_with("web/") => {
-            Reply::Now(files::answer(door.web_home.as_ref(), request, &below[4..]))
-        }
+        Some(below) if below.starts_with("web/") => Reply::Now(match &door.web_home {
+            Some(folder) => files::answer(folder, request, &below[4..]),
+            None => page::answer(request, &below[4..]),
+        }),
         Some(_) => refused("404 Not Found", "there is nothing here"),
         None => moved(&access.url),
     };

@@ -4,6 +4,7 @@
 const { execSync } = require('child_process')
 const say = command => execSync(command, { stdio: ['ignore', 'pipe', 'ignore'] }).toString().trim()
 const playwright = say('npm root -g') + '/playwright-core'
+const axe = say('npm root -g') + '/axe-core'
 const program = say('command -v chromium')
 
 // The longest time that an order may take, in milliseconds.
@@ -18,6 +19,10 @@ const orders = {
   fill: (page, { at, text }) => page.fill(at, text),
   press: (page, { key }) => page.keyboard.press(key),
   choose: (page, { at, value }) => page.selectOption(at, value),
+  shape: (page, { width, height, scheme }) =>
+    page.setViewportSize({ width, height }).then(() => page.emulateMedia({ colorScheme: scheme })),
+  double: (page, { at }) => page.dblclick(at),
+  picture: (page, { path }) => page.screenshot({ path }),
   file: (page, { at, path }) => page.setInputFiles(at, path),
   see: (page, order) => shown(page, order).waitFor(),
   gone: (page, order) => shown(page, order).waitFor({ state: 'hidden' })
@@ -37,7 +42,13 @@ async function main (names) {
   let answers = new Set()
   page.on('response', answer => answers.add(`${answer.status()} ${answer.url()}`))
   const taken = () => { const all = [...answers]; answers = new Set(); return all }
-  const questions = { run: ({ script }) => page.evaluate(script), faults: () => faults, answers: taken }
+  // What axe-core finds: the rule, and the first place. It is put into the page by the browser, not by an element.
+  const barriers = async () => {
+    await page.evaluate(require('fs').readFileSync(axe + '/axe.min.js', 'utf8'))
+    const { violations } = await page.evaluate('axe.run()')
+    return violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}: ${nodes[0].failureSummary}`)
+  }
+  const questions = { run: ({ script }) => page.evaluate(script), faults: () => faults, answers: taken, barriers }
 
   for await (const line of require('readline').createInterface({ input: process.stdin })) {
     const order = JSON.parse(line)
@@ -55,7 +66,8 @@ async function main (names) {
 }
 
 if (process.argv[2] === 'version') {
-  console.log('playwright-core ' + require(playwright + '/package.json').version)
+  const version = path => require(path + '/package.json').version
+  console.log(`playwright-core ${version(playwright)}, axe-core ${version(axe)}`)
 } else {
   main(process.argv.slice(2))
 }

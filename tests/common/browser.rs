@@ -46,6 +46,30 @@ impl Browser {
         self.order(&json!({ "do": "menu", "at": at }));
     }
 
+    /// Clicks twice on an element.
+    #[track_caller]
+    pub fn double_click(&mut self, at: &str) {
+        self.order(&json!({ "do": "double", "at": at }));
+    }
+
+    /// Gives the window this size, in pixels, and the colours that the person likes: `light` or `dark`.
+    #[track_caller]
+    pub fn shape(&mut self, [width, height]: [u32; 2], scheme: &str) {
+        self.order(&json!({ "do": "shape", "width": width, "height": height, "scheme": scheme }));
+    }
+
+    /// Keeps a picture of the page in this file, for people to look at.
+    #[track_caller]
+    pub fn picture(&mut self, file: &Path) {
+        self.order(&json!({ "do": "picture", "path": file }));
+    }
+
+    /// What keeps people with a disability from the page, as axe-core finds it.
+    #[track_caller]
+    pub fn barriers(&mut self) -> Value {
+        self.order(&json!({ "do": "barriers" }))
+    }
+
     /// Replaces the text of a field.
     #[track_caller]
     pub fn fill(&mut self, at: &str, text: &str) {

@@ -58,7 +58,7 @@ pub enum Tool {
     NpmTracker,
     /// bittorrent-dht from npm, a node of the DHT.
     NpmDht,
-    /// Chromium, and playwright-core from npm, which drives it.
+    /// Chromium, playwright-core from npm, which drives it, and axe-core, which finds barriers.
     Browser,
     /// The web page of transmission 3.00.
     TransmissionPage,
@@ -103,8 +103,8 @@ impl Tool {
             Tool::NpmTracker => ("npm's bittorrent-tracker", "npm install -g --ignore-scripts bittorrent-tracker@9"),
             Tool::NpmDht => ("npm's bittorrent-dht", "npm install -g --ignore-scripts bittorrent-dht@11"),
             Tool::Browser => (
-                "chromium or npm's playwright-core",
-                "apt-get install chromium; npm install -g --ignore-scripts playwright-core@1.60",
+                "chromium or npm's playwright-core or axe-core",
+                "apt-get install chromium; npm install -g --ignore-scripts playwright-core@1.60 axe-core@4",
             ),
             Tool::TransmissionPage => (TRANSMISSION_PAGE, "apt-get install transmission-common of Debian 12"),
             Tool::Flood => ("flood", "npm install -g --ignore-scripts flood@4.11"),

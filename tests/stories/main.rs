@@ -53,6 +53,7 @@ mod moving;
 mod names;
 mod outputs;
 mod own_files;
+mod page;
 mod pex;
 mod pex_liars;
 mod portmap;

@@ -27,7 +27,7 @@ const MEMORY_PART: u64 = 4;
 pub const MOST_AGE: Duration = Duration::from_secs(24 * 3600);
 
 /// The lists that are fetched at one time: a new URL need not wait for the server of the old one.
-static PLACES: Places = Places::new(2);
+static PLACES: Places = Places::new(4);
 
 /// Reads the list that an earlier run fetched, if there is one.
 pub fn saved(state: PathBuf, then: impl FnOnce(Result<Blocklist, String>) + Send + 'static) {
@@ -45,7 +45,7 @@ pub fn age(state: &Path) -> Option<Duration> {
 /// Fetches the list. An error says what is wrong.
 pub fn fetch(address: String, state: PathBuf, then: impl FnOnce(Result<Blocklist, String>) + Send + 'static) {
     let Some(place) = PLACES.take() else {
-        return then(Err("two blocklists are being fetched; ask again when they are here".into()));
+        return then(Err("too many blocklists are being fetched; ask again when they are here".into()));
     };
     start("blocklist", move || {
         then(get(&address, &state));

@@ -8,10 +8,7 @@ use crate::web::answer::{Answer, Body};
 use crate::web::request::Request;
 
 /// The file at `path` in the folder. An empty path is the page itself.
-pub fn answer(folder: Option<&Folder>, request: &Request, path: &str) -> Answer {
-    let Some(folder) = folder else {
-        return Answer::words("404 Not Found", "there is no web page here; --web-home names the folder of one");
-    };
+pub fn answer(folder: &Folder, request: &Request, path: &str) -> Answer {
     if !matches!(request.method, "GET" | "HEAD") {
         return Answer::words("405 Method Not Allowed", "files can only be read").with("Allow: GET, HEAD\r\n");
     }

@@ -319,6 +319,31 @@ fn the_web_page_is_served_from_its_folder_and_from_nowhere_else() {
 }
 
 #[test]
+fn the_own_page_loads_nothing_from_elsewhere_and_is_for_those_that_may_use_rpc() {
+    let (port, _) = serve(&Settings::default(), None);
+    let get = |path: &str| ask(port, "GET", path, "", "");
+    for (path, kind) in [("", "text/html"), ("style.css", "text/css"), ("main.js", "text/javascript")] {
+        let file = get(&format!("/transmission/web/{path}"));
+        let has = |part: &str| file.contains(part);
+        assert!(status(&file) == "200" && has(kind) && has("default-src 'none'") && has("frame-ancestors 'none'"));
+        assert!(
+            !has("http://") && !has("https://") && !has("innerHTML") && !has("onclick") && !has("style="),
+            "{path}"
+        );
+    }
+    assert_eq!(status(&get("/transmission/web/nothing")), "404");
+    assert_eq!(status(&ask(port, "POST", "/transmission/web/", "", "")), "405");
+    let login = Settings {
+        rpc_authentication_required: true,
+        rpc_username: "me".into(),
+        rpc_password: "secret".into(),
+        ..Settings::default()
+    };
+    let (port, _) = serve(&login, None);
+    assert_eq!(status(&ask(port, "GET", "/transmission/web/", "", "")), "401");
+}
+
+#[test]
 fn a_promise_that_nobody_keeps_is_answered() {
     let (asks, receiver) = unbounded();
     drop(receiver);

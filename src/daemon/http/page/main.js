@@ -1,0 +1,221 @@
+// The page begins here: it asks for differences every two seconds, and does what buttons and dialogs say.
+
+import { ask, size } from './rpc.js'
+import { torrents, selected, update, listen } from './list.js'
+import * as details from './details.js'
+
+const PAUSE = 2000 // milliseconds between two questions
+const HIDDEN_PAUSE = 20000 // the same while nobody sees the page; the daemon keeps what was removed for longer
+const LEARNING_PAUSE = 500 // between two looks whether a link's description has come
+const FIELDS = ['id', 'name', 'status', 'error', 'errorString', 'percentDone', 'sizeWhenDone', 'totalSize', 'rateDownload',
+  'rateUpload', 'eta', 'queuePosition', 'peersConnected', 'peersSendingToUs', 'peersGettingFromUs', 'recheckProgress',
+  'metadataPercentComplete', 'addedDate']
+const find = id => document.getElementById(id)
+let timer = 0
+let isFirst = true
+let isAsking = false
+
+function fail (error) { find('problem').textContent = error.message }
+function say (words) { find('said').textContent = words }
+
+// Takes a table of torrents: the first row names the fields. A torrent that did not change keeps its object.
+function take ([names, ...table]) {
+  for (const values of table) {
+    const torrent = Object.fromEntries(names.map((name, at) => [name, values[at]]))
+    const before = torrents.get(torrent.id)
+    if (!before || names.some(name => before[name] !== torrent[name])) torrents.set(torrent.id, torrent)
+  }
+}
+
+// Asks what has changed. After a failure it asks for everything.
+async function poll (everything = false) {
+  clearTimeout(timer)
+  if (!isAsking) {
+    isAsking = true
+    try {
+      const all = isFirst || everything
+      const answer = await ask('torrent-get', { ...(all ? {} : { ids: 'recently-active' }), fields: FIELDS, format: 'table' })
+      const start = performance.now()
+      if (all) torrents.clear()
+      take(answer.torrents)
+      for (const id of answer.removed || []) torrents.delete(id)
+      update()
+      performance.measure(all ? 'all' : 'differences', { start, end: performance.now() })
+      isFirst = false
+      const stats = await ask('session-stats')
+      find('rates').textContent = `↓ ${size(stats.downloadSpeed)}/s  ↑ ${size(stats.uploadSpeed)}/s`
+      const settings = await ask('session-get', { fields: ['alt-speed-enabled'] })
+      find('slow').setAttribute('aria-pressed', settings['alt-speed-enabled'])
+      await details.update()
+      find('problem').textContent = ''
+    } catch (error) {
+      isFirst = true
+      fail(error)
+    }
+    isAsking = false
+  }
+  clearTimeout(timer)
+  timer = setTimeout(poll, document.hidden ? HIDDEN_PAUSE : PAUSE)
+}
+
+// Asks for a change, says that it was made, and shows it.
+async function change (method, args, words) {
+  try {
+    await ask(method, args)
+    say(words)
+    await poll(true)
+  } catch (error) { fail(error) }
+}
+
+function count () { return selected.size === 1 ? torrents.get([...selected][0])?.name : `${selected.size} torrents` }
+
+function selectionChanged () {
+  for (const button of document.querySelectorAll('[data-call], #remove, #show')) button.disabled = selected.size === 0
+  say(selected.size ? `${count()} selected` : '')
+  if (details.open && selected.size === 1 && !selected.has(details.open)) openDetails([...selected][0], true)
+}
+
+async function openDetails (id, keepFocus = false) {
+  const focus = document.activeElement
+  try { await details.show(id, fail) } catch (error) { fail(error) }
+  if (keepFocus) focus.focus()
+}
+
+// Shows a dialog. Returns the value of the button that closed it.
+function dialog (id) {
+  const box = find(id)
+  box.returnValue = 'no'
+  box.showModal()
+  return new Promise(resolve => box.addEventListener('close', () => resolve(box.returnValue), { once: true }))
+}
+
+async function addDialog () {
+  find('link').value = find('file').value = ''
+  if (await dialog('add-dialog') !== 'yes') return
+  const link = find('link').value.trim()
+  for (const file of find('file').files) await addFile(file)
+  if (link) await add({ filename: link }, link.startsWith('magnet:'))
+}
+
+async function addFile (file) {
+  const url = await new Promise(resolve => {
+    const reader = new FileReader()
+    reader.onload = () => resolve(reader.result)
+    reader.readAsDataURL(file)
+  })
+  await add({ metainfo: url.slice(url.indexOf(',') + 1) }, false)
+}
+
+// Adds a torrent. Its files are chosen before it starts; those of a link as soon as its description has come.
+async function add (source, isLink) {
+  const choose = find('choose').checked
+  try {
+    const answer = await ask('torrent-add', { ...source, paused: choose && !isLink })
+    const added = answer['torrent-added']
+    if (!added) return say(`${answer['torrent-duplicate'].name} is there already.`)
+    say(`${added.name} was added.`)
+    await poll(true)
+    if (choose) await chooseFiles(added.id, isLink)
+  } catch (error) { fail(error) }
+}
+
+async function chooseFiles (id, isLink) {
+  const fields = ['id', 'name', 'files', 'fileStats', 'metadataPercentComplete']
+  let torrent
+  for (;;) {
+    torrent = (await ask('torrent-get', { ids: [id], fields })).torrents[0]
+    if (!torrent) return
+    if (torrent.metadataPercentComplete === 1 && torrent.files.length) break
+    await new Promise(resolve => setTimeout(resolve, LEARNING_PAUSE))
+  }
+  if (isLink) await ask('torrent-stop', { ids: [id] })
+  while (document.querySelector('dialog[open]')) await new Promise(resolve => setTimeout(resolve, LEARNING_PAUSE))
+  find('choose-name').textContent = torrent.name
+  find('choose-files').dataset.id = ''
+  details.listFiles(find('choose-files'), torrent, false)
+  const start = await dialog('choose-dialog') === 'yes'
+  const unwanted = [...find('choose-files').querySelectorAll('input')].flatMap((box, at) => box.checked ? [] : [at])
+  if (unwanted.length) await ask('torrent-set', { ids: [id], 'files-unwanted': unwanted })
+  if (start) await ask('torrent-start', { ids: [id] })
+  find('list').focus()
+  await poll(true)
+}
+
+async function removeDialog () {
+  const ids = [...selected]
+  if (!ids.length) return
+  const name = count()
+  find('remove-words').textContent = name
+  const choice = await dialog('remove-dialog')
+  if (choice === 'no') return
+  await change('torrent-remove', { ids, 'delete-local-data': choice === 'files' }, `${name}: removed.`)
+  find('list').focus()
+}
+
+// A limit in kB/s from a field; `null` is no limit.
+function limit (field) {
+  const value = field.value.trim()
+  if (value && !/^\d{1,9}$/.test(value)) throw new Error(`A limit is a whole number of kB/s, not “${value}”.`)
+  return value ? Number(value) : null
+}
+
+async function limitsDialog () {
+  try {
+    const now = await ask('session-get')
+    find('all-down').value = now['speed-limit-down-enabled'] ? now['speed-limit-down'] : ''
+    find('all-up').value = now['speed-limit-up-enabled'] ? now['speed-limit-up'] : ''
+    find('slow-down').value = now['alt-speed-down']
+    find('slow-up').value = now['alt-speed-up']
+    if (await dialog('limits-dialog') !== 'yes') return
+    const args = {}
+    for (const way of ['down', 'up']) {
+      const all = limit(find(`all-${way}`))
+      const slow = limit(find(`slow-${way}`))
+      args[`speed-limit-${way}-enabled`] = all !== null
+      if (all !== null) args[`speed-limit-${way}`] = all
+      if (slow !== null) args[`alt-speed-${way}`] = slow
+    }
+    await change('session-set', args, 'The limits are set.')
+  } catch (error) { fail(error) }
+}
+
+async function setOwnLimits (event) {
+  event.preventDefault()
+  try {
+    const [down, up] = [limit(find('own').down), limit(find('own').up)]
+    await change('torrent-set', {
+      ids: [details.open],
+      downloadLimited: down !== null,
+      uploadLimited: up !== null,
+      ...(down !== null && { downloadLimit: down }),
+      ...(up !== null && { uploadLimit: up })
+    }, 'The limits of the torrent are set.')
+  } catch (error) { fail(error) }
+}
+
+listen(selectionChanged, openDetails)
+find('add').addEventListener('click', addDialog)
+find('remove').addEventListener('click', removeDialog)
+find('show').addEventListener('click', () => openDetails([...selected][0]))
+find('settings').addEventListener('click', limitsDialog)
+find('close').addEventListener('click', details.close)
+find('own').addEventListener('submit', setOwnLimits)
+find('slow').addEventListener('click', () => {
+  const slow = find('slow').getAttribute('aria-pressed') !== 'true'
+  change('session-set', { 'alt-speed-enabled': slow }, slow ? 'Slow mode is on.' : 'Slow mode is off.')
+})
+for (const button of document.querySelectorAll('[data-call]')) {
+  button.addEventListener('click', () => {
+    change(button.dataset.call, { ids: [...selected] }, `${button.textContent}: ${count()}.`)
+  })
+}
+find('list').addEventListener('keydown', event => { if (event.key === 'Delete') removeDialog() })
+find('details').addEventListener('keydown', event => { if (event.key === 'Escape') details.close() })
+document.addEventListener('visibilitychange', () => { if (!document.hidden) poll() })
+document.addEventListener('dragover', event => event.preventDefault())
+document.addEventListener('drop', async event => {
+  event.preventDefault()
+  for (const file of event.dataTransfer.files) await addFile(file)
+})
+selectionChanged()
+poll()

@@ -1,0 +1,57 @@
+// Questions to the daemon, in transmission's dialect of RPC; and figures in words.
+
+let session = ''
+
+// Asks the daemon. A session id that has changed comes with the refusal (409). Throws an error with words.
+export async function ask (method, args = {}) {
+  const body = JSON.stringify({ method, arguments: args })
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const answer = await fetch('../rpc', { method: 'POST', body, headers: { 'X-Transmission-Session-Id': session } })
+      .catch(() => { throw new Error('The daemon does not answer. The page asks again.') })
+    if (answer.status === 409) {
+      session = answer.headers.get('X-Transmission-Session-Id') || ''
+      continue
+    }
+    if (!answer.ok) throw new Error(`The daemon refuses: ${(await answer.text()).trim()}`)
+    const { result, arguments: values } = await answer.json()
+    if (result !== 'success') throw new Error(`The daemon says: ${result}`)
+    return values
+  }
+  throw new Error('The daemon does not accept its own session id.')
+}
+
+// A size in words.
+export function size (bytes) {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB']
+  let unit = 0
+  while (bytes >= 1000 && unit < units.length - 1) { bytes /= 1000; unit++ }
+  return `${unit && bytes < 100 ? bytes.toFixed(1) : Math.round(bytes)} ${units[unit]}`
+}
+
+// A time in words.
+export function time (seconds) {
+  if (seconds < 60) return `${Math.max(0, Math.round(seconds))} s`
+  if (seconds < 3600) return `${Math.round(seconds / 60)} min`
+  if (seconds < 172800) return `${Math.round(seconds / 3600)} h`
+  return `${Math.round(seconds / 86400)} days`
+}
+
+export const peers = number => number === 1 ? '1 peer' : `${number} peers`
+
+// What a torrent does, or why nothing moves. It begins with a sign, so that no colour is needed.
+export function doing (torrent) {
+  const { status, error, errorString, metadataPercentComplete: known, peersConnected: connected } = torrent
+  if (error) return `⚠ ${error === 1 ? 'tracker warns' : error === 2 ? 'tracker refuses' : 'error'}: ${errorString}`
+  if (status === 0) return torrent.percentDone < 1 ? '■ stopped' : '■ stopped, complete'
+  if (status === 1) return '… waits to be verified'
+  if (status === 2) return `… verifying, ${Math.floor(torrent.recheckProgress * 100)} %`
+  if (status === 3) return '… queued: the maximum number of torrents is downloading'
+  if (status === 5) return '… queued: the maximum number of torrents is seeding'
+  if (status === 6) return `▲ seeding to ${torrent.peersGettingFromUs} of ${peers(connected)}`
+  if (known < 1) {
+    return connected ? `▼ asking ${peers(connected)} for the torrent's description`
+      : "▼ no peers yet that could send the torrent's description"
+  }
+  if (torrent.rateDownload) return `▼ downloading from ${torrent.peersSendingToUs} of ${peers(connected)}`
+  return connected ? `▼ connected to ${peers(connected)}, nothing arrives for the moment` : '▼ no peers are connected'
+}

@@ -1,0 +1,190 @@
+//! The daemon's own web page, in Chromium: with a mouse on a wide screen, and with a keyboard alone on a phone. axe-core
+//! finds no barrier on it, and what strangers wrote is only text.
+
+use crate::common::browser::Browser;
+use crate::common::content::Content;
+use crate::common::daemon::Daemon;
+use crate::common::folder::Folder;
+use crate::common::http::Server;
+use crate::common::tools::{Tool, here};
+use crate::common::wait::{PATIENCE, wait_until};
+use serde_json::json;
+use std::env;
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+const SIZE: usize = 2_000_000;
+/// This text would run a script if the page took it for HTML.
+const HOSTILE_NAME: &str = "<img src=x onerror=alert(1)>";
+
+#[test]
+fn a_person_controls_the_daemon_with_a_mouse() {
+    if !cfg!(feature = "daemon") || !here(&[Tool::Browser]) {
+        return;
+    }
+    let folder = Folder::new();
+    let content = Content::folder("two", &[("a", SIZE), ("b", SIZE)]);
+    let torrent = folder.make_of(&content, "two");
+    let mut seed = folder.seed("two", &torrent, &[]);
+    folder.tracker.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
+    let mut daemon = Daemon::start(folder.path(), &[]);
+    // It is so slow that there is time to look at it.
+    daemon.ask("session-set", &json!({ "speed-limit-down": 50, "speed-limit-down-enabled": true }));
+    let mut page = Browser::start(folder.path(), &[]);
+    page.shape([1280, 800], "light");
+    page.open(&format!("http://{}/", daemon.rpc));
+    page.see("#empty", "No torrents yet");
+    assert_eq!(page.barriers(), json!([]));
+
+    page.click("#add");
+    assert_eq!(page.barriers(), json!([]));
+    page.file("#file", &torrent.file);
+    page.click("#add-dialog button[value=yes]");
+    page.see("#choose-name", "two");
+    daemon.wait_for("status", &json!(0));
+    page.click("#choose-files li:nth-child(2) input");
+    assert_eq!(page.barriers(), json!([]));
+    picture(&mut page, "choose.png");
+    page.click("#choose-dialog button[value=yes]");
+    page.see(".torrent .state", "downloading from 1 of 1 peer");
+    daemon.wait_for("wanted", &json!([1, 0]));
+    page.double_click(".torrent");
+    page.see("#detail-name", "two");
+    page.see("#trackers li", "; is asked next in");
+    page.see("#peers li", "swarmlet");
+    assert_eq!(page.barriers(), json!([]));
+    picture(&mut page, "wide.png");
+    page.shape([1280, 800], "dark");
+    assert_eq!(page.barriers(), json!([]));
+    picture(&mut page, "wide dark.png");
+    page.fill("#own [name=down]", "5000");
+    page.click("#own button");
+    daemon.wait_for("downloadLimit", &json!(5000));
+    daemon.wait_for("downloadLimited", &json!(true));
+    page.choose("#files li:nth-child(1) select", "1");
+    daemon.wait_for("priorities", &json!([1, 0]));
+    for (is_slow, pressed) in [(true, "true"), (false, "false")] {
+        page.click("#slow");
+        page.see(&format!("#slow[aria-pressed={pressed}]"), "");
+        daemon.wait_for_setting("alt-speed-enabled", &json!(is_slow));
+    }
+    page.click("#settings");
+    assert_eq!(page.barriers(), json!([]));
+    page.fill("#all-down", "");
+    page.fill("#all-up", "70");
+    page.click("#limits-dialog button[value=yes]");
+    daemon.wait_for_setting("speed-limit-up", &json!(70));
+    daemon.wait_for_setting("speed-limit-down-enabled", &json!(false));
+    page.see(".torrent .state", "seeding");
+    assert!(!daemon.dir.join("two/b").exists());
+    page.click("[data-call=torrent-stop]");
+    daemon.wait_for("status", &json!(0));
+    page.see(".torrent .state", "stopped");
+
+    page.click("#remove");
+    assert_eq!(page.barriers(), json!([]));
+    page.click("#remove-dialog button[value=files]");
+    page.see("#empty", "No torrents yet");
+    wait_until("the content is gone", PATIENCE, || !daemon.dir.join("two").exists());
+    assert_eq!(page.faults(), json!([]));
+}
+
+#[test]
+fn a_person_controls_the_daemon_on_a_phone_with_a_keyboard_alone() {
+    if !cfg!(all(feature = "daemon", feature = "magnet")) || !here(&[Tool::Browser]) {
+        return;
+    }
+    let folder = Folder::new();
+    let (_, torrent) = folder.make(HOSTILE_NAME, SIZE);
+    let mut seed = folder.seed(HOSTILE_NAME, &torrent, &[]);
+    folder.tracker.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
+    let mut daemon = Daemon::start(folder.path(), &[]);
+    let mut page = Browser::start(folder.path(), &[]);
+    // The daemon has names that all file systems take.
+    let shown = HOSTILE_NAME.replace(['<', '>'], "_");
+    let file = daemon.dir.join(&shown);
+    page.shape([390, 844], "light");
+    page.open(&format!("http://{}/", daemon.rpc));
+    page.see("#empty", "No torrents yet");
+
+    tab_to(&mut page, "#add");
+    page.press("Enter");
+    let tracker = folder.tracker.url().replace(':', "%3A").replace('/', "%2F");
+    for part in torrent.link(&format!("&tr={tracker}")).chars() {
+        page.press(&part.to_string());
+    }
+    page.press("Enter");
+    page.see("#choose-name", &shown);
+    assert_eq!(page.barriers(), json!([]));
+    tab_to(&mut page, "#choose-dialog button[value=yes]");
+    page.press("Enter");
+    page.see(".torrent .state", "seeding");
+    page.see(".torrent .name", &shown);
+    assert_eq!(fs::metadata(&file).unwrap().len(), SIZE as u64);
+    assert_eq!(page.barriers(), json!([]));
+    picture(&mut page, "phone.png");
+
+    tab_to(&mut page, "#list");
+    page.press("ArrowDown");
+    page.see(".torrent[aria-selected=true].current", &shown);
+    page.press("Enter");
+    page.see("#detail-name", &shown);
+    tab_to(&mut page, "#own [name=up]");
+    page.press("9");
+    page.press("Enter");
+    daemon.wait_for("uploadLimit", &json!(9));
+    assert_eq!(page.barriers(), json!([]));
+    picture(&mut page, "phone details.png");
+    page.shape([390, 844], "dark");
+    picture(&mut page, "phone dark.png");
+    assert_eq!(page.run("document.documentElement.scrollWidth"), 390);
+    page.press("Escape");
+    page.press("Delete");
+    page.see("#remove-words", &shown);
+    tab_to(&mut page, "#remove-dialog button[value=list]");
+    page.press("Enter");
+    page.see("#empty", "No torrents yet");
+    assert!(file.is_file());
+    assert_eq!(page.run("document.querySelectorAll('img').length"), 0);
+    assert_eq!(page.faults(), json!([]));
+}
+
+#[test]
+fn what_strangers_wrote_is_shown_as_text() {
+    if !cfg!(all(feature = "daemon", feature = "magnet")) || !here(&[Tool::Browser]) {
+        return;
+    }
+    let folder = Folder::new();
+    let refusal = format!("d14:failure reason{}:{HOSTILE_NAME}e", HOSTILE_NAME.len());
+    let tracker = Server::start(Ipv4Addr::LOCALHOST.into(), move |_, _| Some(refusal.clone().into()));
+    let daemon = Daemon::start(folder.path(), &[]);
+    let mut page = Browser::start(folder.path(), &[]);
+    page.open(&format!("http://{}/", daemon.rpc));
+    let link = format!("magnet:?xt=urn:btih:{:040}&dn={HOSTILE_NAME}&tr=http://{}/announce", 1, tracker.address());
+    daemon.ask("torrent-add", &json!({ "filename": link }));
+    page.see(".torrent .state", HOSTILE_NAME);
+    page.double_click(".torrent");
+    page.see("#trackers li", HOSTILE_NAME);
+    page.see("#why", HOSTILE_NAME);
+    assert_eq!(page.run("document.querySelectorAll('img').length"), 0);
+    assert_eq!(page.faults(), json!([]));
+}
+
+/// Keeps a picture in the folder that `SWARMLET_PICTURES` names, if it is set.
+fn picture(page: &mut Browser, name: &str) {
+    if let Some(folder) = env::var_os("SWARMLET_PICTURES") {
+        page.picture(&PathBuf::from(folder).join(name));
+    }
+}
+
+/// Presses the tab key until this element has the keyboard.
+fn tab_to(page: &mut Browser, at: &str) {
+    for _ in 0..40 {
+        if page.run(&format!("document.activeElement.matches('{at}')")) == true {
+            return;
+        }
+        page.press("Tab");
+    }
+    panic!("the tab key does not lead to {at}");
+}
