@@ -35,6 +35,8 @@ chmod 644 "$documents/changelog.gz"
 mkdir "$work/debian"
 printf 'Source: swarmlet\n\nPackage: swarmlet\nArchitecture: any\n' >"$work/debian/control"
 libraries=$(cd "$work" && dpkg-shlibdeps -O root/usr/bin/swarmlet | sed -n 's/^shlibs:Depends=//p')
+# It does not see that packed relocations need the C library of 2.36 (see the Makefile).
+if grep -aq GLIBC_ABI_DT_RELR "$program"; then libraries="$libraries, libc6 (>= 2.36)"; fi
 
 install -d "$root/DEBIAN"
 size=$(du -k -s --apparent-size --exclude=DEBIAN "$root" | cut -f 1)
