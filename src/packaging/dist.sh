@@ -14,9 +14,14 @@ cp -R "$share" "$work/$name/share"
 (
     cd "$work/$name"
     mkdir .cargo
-    # Cargo says how it finds the crates again.
-    "${CARGO:-cargo}" vendor --quiet --locked vendor >../config.toml
-    mv ../config.toml .cargo/config.toml
+    "${CARGO:-cargo}" vendor --quiet --locked vendor
+    cat >.cargo/config.toml <<'END'
+[source.crates-io]
+replace-with = "vendored-sources"
+
+[source.vendored-sources]
+directory = "vendor"
+END
 )
 tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --format=ustar \
     -C "$work" -c "$name" | xz -6 -T 1 >"$result"
