@@ -10,7 +10,7 @@ MUSL = $(ARCH)-unknown-linux-musl
 MUSL_LIB = $(shell rustc --print target-libdir --target $(MUSL) 2>/dev/null)
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 
-.PHONY: all book demo test check bench small static install clean help
+.PHONY: all book demo test check bench small static share install deb dist openwrt check-packages clean help
 .DEFAULT_GOAL := all
 
 # How the linker lays out a release: it leaves out the tables for unwinding and groups what is seldom called (see
@@ -81,18 +81,54 @@ static: ## builds one file that needs no library: with musl if its Rust target i
 # The programs of 2004 (src/cli/old.rs, track.rs), each also with `.py`. What is there and no link of ours stays.
 OLD_NAMES = bttrack btmakemetafile btcompletedir btshowmetainfo btreannounce btrename btdownloadcurses btdownloadheadless btlaunchmany btlaunchmanycurses
 
-MAN = $(DESTDIR)$(PREFIX)/share/man/man1
 SHARE = $(DESTDIR)$(PREFIX)/share
-install: all ## installs the program, man pages and completions below DESTDIR and PREFIX (/usr/local)
+# Where zsh looks. Debian has vendor-completions for packages.
+ZSH = site-functions
+share: all
+	@install -d $(SHARE)/man/man1 $(SHARE)/bash-completion/completions $(SHARE)/zsh/$(ZSH) $(SHARE)/fish/vendor_completions.d
+	$(TARGET_DIR)/release/swarmlet man --dir $(SHARE)/man/man1
+	$(TARGET_DIR)/release/swarmlet completions bash > $(SHARE)/bash-completion/completions/swarmlet
+	$(TARGET_DIR)/release/swarmlet completions zsh > $(SHARE)/zsh/$(ZSH)/_swarmlet
+	$(TARGET_DIR)/release/swarmlet completions fish > $(SHARE)/fish/vendor_completions.d/swarmlet.fish
+
+install: share ## installs the program, man pages and completions below DESTDIR and PREFIX (/usr/local)
 	install -D -m 755 $(TARGET_DIR)/release/swarmlet $(DESTDIR)$(PREFIX)/bin/swarmlet
 	@cd $(DESTDIR)$(PREFIX)/bin && for name in $(OLD_NAMES) $(OLD_NAMES:=.py); do \
 	if [ "$$(readlink $$name)" = swarmlet ] || [ ! -e $$name ]; then ln -sf swarmlet $$name; else echo "install: left $$name as it is"; fi; done
-	@install -d $(MAN) $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions $(SHARE)/fish/vendor_completions.d
-	$(TARGET_DIR)/release/swarmlet man --dir $(MAN)
-	$(TARGET_DIR)/release/swarmlet completions bash > $(SHARE)/bash-completion/completions/swarmlet
-	$(TARGET_DIR)/release/swarmlet completions zsh > $(SHARE)/zsh/site-functions/_swarmlet
-	$(TARGET_DIR)/release/swarmlet completions fish > $(SHARE)/fish/vendor_completions.d/swarmlet.fish
 	@echo "install: $(DESTDIR)$(PREFIX)/bin/swarmlet"
+
+# Packages (src/packaging). All times in them are that of the last commit, or else of the source archive, so that two
+# builds are the same.
+PACKAGES = src/packaging
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y Cargo.toml)
+STAGE = $(abspath $(TARGET_DIR))/stage
+DEB = $(TARGET_DIR)/swarmlet_$(VERSION)_$(shell dpkg --print-architecture 2>/dev/null).deb
+DIST = $(TARGET_DIR)/swarmlet-$(VERSION).tar.xz
+# Where OpenWrt's build gets the archive: the folder of its URL.
+DIST_URL = file://$(abspath $(TARGET_DIR))
+
+deb: ## builds a Debian package with a service for systemd
+	@rm -rf $(STAGE)
+	@$(MAKE) --no-print-directory --silent share DESTDIR=$(STAGE) PREFIX= ZSH=vendor-completions
+	@$(PACKAGES)/deb/build.sh $(TARGET_DIR)/release/swarmlet $(STAGE)/share $(DEB) $(VERSION)
+
+dist: ## packs the last commit and its crates into an archive that builds without a network
+	@rm -rf $(STAGE)
+	@$(MAKE) --no-print-directory --silent share DESTDIR=$(STAGE) PREFIX=
+	@CARGO="$(CARGO)" $(PACKAGES)/dist.sh $(DIST) swarmlet-$(VERSION) $(STAGE)/share
+
+openwrt: dist ## writes a feed for OpenWrt, which builds that archive (DIST_URL=https://... says where it is)
+	@rm -rf $(TARGET_DIR)/openwrt && mkdir -p $(TARGET_DIR)/openwrt/net
+	@cp -R $(PACKAGES)/openwrt $(TARGET_DIR)/openwrt/net/swarmlet
+	@sed -i -e 's|@VERSION@|$(VERSION)|' -e 's|@URL@|$(DIST_URL)|' -e "s|@HASH@|$$(sha256sum $(DIST) | cut -d ' ' -f 1)|" \
+	$(TARGET_DIR)/openwrt/net/swarmlet/Makefile
+	@echo "openwrt: $(TARGET_DIR)/openwrt"
+
+# `make check-packages CACHE=DIR` keeps the Debian system for the next run.
+check-packages: deb dist ## tries the packages in a fresh Debian and without a network (needs root, minutes)
+	@$(PACKAGES)/check/deb.sh $(DEB)
+	@$(PACKAGES)/check/dist.sh $(DIST)
 
 book: ## builds the book: the manual, and the sources as pages
 	@$(CARGO) doc --locked --quiet --no-deps --document-private-items
@@ -102,4 +138,4 @@ clean: ## removes everything that was built
 	$(CARGO) clean
 
 help: ## lists the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
