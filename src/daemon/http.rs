@@ -102,9 +102,12 @@ impl Door {
         })
     }
 
-    /// The settings have changed.
-    pub fn change(&self, settings: &Settings) -> Result<(), String> {
+    /// The settings have changed. If the user or the password `is_other`, programs must show that they know it.
+    pub fn change(&self, settings: &Settings, is_other: bool) -> Result<(), String> {
         *lock_to_write(&self.access) = Access::new(settings)?;
+        if is_other {
+            *lock(&self.session) = Session { id: new_id(), before: new_id(), since: Instant::now() };
+        }
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 
 use crate::common::browser::Browser;
 use crate::common::content::Content;
-use crate::common::daemon::Daemon;
+use crate::common::daemon::{Daemon, base64};
 use crate::common::folder::Folder;
 use crate::common::http::Server;
 use crate::common::tools::{Tool, here};
@@ -88,6 +88,31 @@ fn a_person_controls_the_daemon_with_a_mouse() {
     page.see("#empty", "No torrents yet");
     wait_until("the content is gone", PATIENCE, || !daemon.dir.join("two").exists());
     assert_eq!(page.faults(), json!([]));
+}
+
+/// The daemon numbers all torrents again when it is started again. A page that is open must not mean another one then.
+#[test]
+fn a_torrent_that_is_selected_stays_the_same_when_the_daemon_is_started_again() {
+    if !cfg!(feature = "daemon") || !here(&[Tool::Browser]) {
+        return;
+    }
+    let folder = Folder::new();
+    let mut daemon = Daemon::start(folder.path(), &[]);
+    for name in ["alpha", "beta", "gamma"] {
+        let file = folder.make(name, 30_000).1.file;
+        let metainfo = base64(&fs::read(file).unwrap());
+        daemon.ask("torrent-add", &json!({ "metainfo": metainfo, "paused": true }));
+    }
+    let mut page = Browser::start(folder.path(), &[]);
+    page.open(&format!("http://{}/", daemon.rpc));
+    page.click(".torrent[title^=beta]");
+    page.click("#remove");
+    page.see("#remove-words", "beta");
+    daemon.ask("torrent-remove", &json!({ "ids": [1] }));
+    daemon.kill_and_start();
+    page.click("#remove-dialog button[value=files]");
+    wait_until("a torrent is removed", PATIENCE, || daemon.torrents(&["name"]).len() == 1);
+    assert_eq!(daemon.torrents(&["name"]), [json!({ "name": "gamma" })]);
 }
 
 #[test]

@@ -72,7 +72,10 @@ impl Daemon {
         if is_new(&|before| places(before) != places(now)) {
             self.engine.send(Command::Places(places(now)));
         }
-        if let Err(why) = self.door.change(now) {
+        let login = |settings: &Settings| {
+            (settings.rpc_authentication_required, settings.rpc_username.clone(), settings.rpc_password.clone())
+        };
+        if let Err(why) = self.door.change(now, is_new(&|before| login(before) != login(now))) {
             log::error!("{why}; nothing changes in what may use RPC");
         }
         let blocked = |settings: &Settings| (settings.blocklist_enabled, settings.blocklist_url.clone());

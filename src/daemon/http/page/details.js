@@ -3,29 +3,29 @@
 import { ask, size, time, peers, doing } from './rpc.js'
 
 const find = id => document.getElementById(id)
-const FIELDS = ['id', 'name', 'status', 'error', 'errorString', 'metadataPercentComplete', 'peersConnected', 'percentDone',
-  'recheckProgress', 'peersGettingFromUs', 'peersSendingToUs', 'rateDownload', 'rateUpload', 'totalSize', 'downloadedEver',
+const FIELDS = ['hashString', 'name', 'status', 'error', 'errorString', 'metadataPercentComplete', 'peersConnected',
+  'percentDone', 'recheckProgress', 'peersGettingFromUs', 'peersSendingToUs', 'rateDownload', 'rateUpload', 'totalSize', 'downloadedEver',
   'uploadedEver', 'downloadDir', 'pieces', 'pieceCount', 'files', 'fileStats', 'peers', 'trackerStats', 'downloadLimit',
   'downloadLimited', 'uploadLimit', 'uploadLimited']
 // The last letter of a peer's flags: where its address comes from.
 const SOURCES = { T: 'tracker', H: 'DHT', X: 'other peers', I: 'it connected to us', L: 'local network', C: 'kept' }
 
-export let open = 0 // id of the torrent that is shown; 0: none
-let filled = 0 // id of the torrent whose limits are in the form
+export let open = '' // the hash of the torrent that is shown; '': none
+let filled = '' // the hash of the torrent whose limits are in the form
 let fail = () => {}
 
 // Shows a torrent. `failed` is called with an error.
-export async function show (id, failed) {
-  open = id
+export async function show (hash, failed) {
+  open = hash
   fail = failed
-  filled = 0
+  filled = ''
   find('details').hidden = false
   await update()
   find('close').focus()
 }
 
 export function close () {
-  open = 0
+  open = ''
   find('details').hidden = true
   find('list').focus()
 }
@@ -34,7 +34,7 @@ export function close () {
 export async function update () {
   if (!open) return
   const [torrent] = (await ask('torrent-get', { ids: [open], fields: FIELDS })).torrents
-  if (!open || (torrent && torrent.id !== open)) return
+  if (!open || (torrent && torrent.hashString !== open)) return
   if (!torrent) return close()
   set(find('detail-name'), torrent.name)
   set(find('why'), why(torrent))
@@ -110,10 +110,10 @@ function drawPieces ({ pieces, pieceCount, percentDone }) {
 
 // Shows the files with a box for each, and with their priority if `live`: then a change counts at once.
 export function listFiles (list, torrent, live) {
-  const { id, files, fileStats } = torrent
-  if (list.dataset.id !== String(id) || list.children.length !== files.length) {
-    list.dataset.id = id
-    list.replaceChildren(...files.map((file, at) => makeFile(id, file, at, live)))
+  const { hashString: hash, files, fileStats } = torrent
+  if (list.dataset.hash !== hash || list.children.length !== files.length) {
+    list.dataset.hash = hash
+    list.replaceChildren(...files.map((file, at) => makeFile(hash, file, at, live)))
   }
   files.forEach((file, at) => {
     const item = list.children[at]
@@ -126,13 +126,13 @@ export function listFiles (list, torrent, live) {
   })
 }
 
-function makeFile (id, file, at, live) {
+function makeFile (hash, file, at, live) {
   const make = (kind, fields, ...children) => {
     const element = Object.assign(document.createElement(kind), fields)
     element.append(...children)
     return element
   }
-  const change = args => ask('torrent-set', { ids: [id], ...args }).catch(fail)
+  const change = args => ask('torrent-set', { ids: [hash], ...args }).catch(fail)
   const box = make('input', { type: 'checkbox', checked: true })
   const label = make('label', {}, box, make('span', { textContent: file.name }), make('span', { className: 'quiet' }))
   const item = make('li', { className: 'file' }, label)

@@ -11,11 +11,11 @@ const order = document.getElementById('order')
 const text = document.getElementById('text')
 
 export const torrents = new Map() // id -> fields
-export const selected = new Set() // ids
+export const selected = new Set() // hashes
 const rows = new Map() // id -> { row, name, bar, words, shown }
-let ids = [] // those that the filter shows, in order
-let current = 0 // id of the row with the keyboard
-let anchor = 0 // id where a range begins
+let ids = [] // the hashes of those that the filter shows, in order
+let current = '' // the hash of the row with the keyboard
+let anchor = '' // the hash where a range begins
 let onChange = () => {}
 let onOpen = () => {}
 
@@ -41,7 +41,7 @@ export function update () {
   ids = [...torrents.values()]
     .filter(t => kinds[state.value](t) && (!part || t.name.toLowerCase().includes(part)))
     .sort((a, b) => orders[order.value](a, b) || a.id - b.id)
-    .map(t => t.id)
+    .map(t => t.hashString)
   const shown = new Set(ids)
   let changed = false
   for (const id of selected) if (!shown.has(id)) changed = selected.delete(id)
@@ -135,7 +135,7 @@ export function listen (changed, open) {
   for (const field of [state, order, text]) field.addEventListener('input', () => { list.scrollTop = 0; update() })
   list.addEventListener('scroll', draw)
   addEventListener('resize', draw)
-  const idOf = event => Number(event.target.closest('.torrent')?.dataset.id)
+  const idOf = event => event.target.closest('.torrent')?.dataset.id
   list.addEventListener('click', event => {
     const id = idOf(event)
     if (!id) return

@@ -1,29 +1,31 @@
 // The page begins here: it asks for differences every two seconds, and does what buttons and dialogs say.
 
-import { ask, size } from './rpc.js'
+import { ask, size, renewals } from './rpc.js'
 import { torrents, selected, update, listen } from './list.js'
 import * as details from './details.js'
 
 const PAUSE = 2000 // milliseconds between two questions
 const HIDDEN_PAUSE = 20000 // the same while nobody sees the page; the daemon keeps what was removed for longer
 const LEARNING_PAUSE = 500 // between two looks whether a link's description has come
-const FIELDS = ['id', 'name', 'status', 'error', 'errorString', 'percentDone', 'sizeWhenDone', 'totalSize', 'rateDownload',
-  'rateUpload', 'eta', 'queuePosition', 'peersConnected', 'peersSendingToUs', 'peersGettingFromUs', 'recheckProgress',
+const FIELDS = ['id', 'hashString', 'name', 'status', 'error', 'errorString', 'percentDone', 'sizeWhenDone', 'totalSize',
+  'rateDownload', 'rateUpload', 'eta', 'queuePosition', 'peersConnected', 'peersSendingToUs', 'peersGettingFromUs', 'recheckProgress',
   'metadataPercentComplete', 'addedDate']
 const find = id => document.getElementById(id)
 let timer = 0
 let isFirst = true
+let renewed = 0
 let isAsking = false
 
 function fail (error) { find('problem').textContent = error.message }
 function say (words) { find('said').textContent = words }
 
-// Takes a table of torrents: the first row names the fields. A torrent that did not change keeps its object.
+// Takes a table of torrents: the first row names the fields. A torrent that did not change keeps its object. The page
+// knows a torrent by its hash, because the daemon numbers all again when it is started again.
 function take ([names, ...table]) {
   for (const values of table) {
     const torrent = Object.fromEntries(names.map((name, at) => [name, values[at]]))
-    const before = torrents.get(torrent.id)
-    if (!before || names.some(name => before[name] !== torrent[name])) torrents.set(torrent.id, torrent)
+    const before = torrents.get(torrent.hashString)
+    if (!before || names.some(name => before[name] !== torrent[name])) torrents.set(torrent.hashString, torrent)
   }
 }
 
@@ -38,10 +40,12 @@ async function poll (everything = false) {
       const start = performance.now()
       if (all) torrents.clear()
       take(answer.torrents)
-      for (const id of answer.removed || []) torrents.delete(id)
+      const removed = new Set(answer.removed)
+      for (const [hash, { id }] of torrents) if (removed.has(id)) torrents.delete(hash)
       update()
       performance.measure(all ? 'all' : 'differences', { start, end: performance.now() })
-      isFirst = false
+      isFirst = renewals !== renewed
+      renewed = renewals
       const stats = await ask('session-stats')
       find('rates').textContent = `↓ ${size(stats.downloadSpeed)}/s  ↑ ${size(stats.uploadSpeed)}/s`
       const settings = await ask('session-get', { fields: ['alt-speed-enabled'] })
@@ -75,9 +79,9 @@ function selectionChanged () {
   if (details.open && selected.size === 1 && !selected.has(details.open)) openDetails([...selected][0], true)
 }
 
-async function openDetails (id, keepFocus = false) {
+async function openDetails (hash, keepFocus = false) {
   const focus = document.activeElement
-  try { await details.show(id, fail) } catch (error) { fail(error) }
+  try { await details.show(hash, fail) } catch (error) { fail(error) }
   if (keepFocus) focus.focus()
 }
 
@@ -115,28 +119,28 @@ async function add (source, isLink) {
     if (!added) return say(`${answer['torrent-duplicate'].name} is there already.`)
     say(`${added.name} was added.`)
     await poll(true)
-    if (choose) await chooseFiles(added.id, isLink)
+    if (choose) await chooseFiles(added.hashString, isLink)
   } catch (error) { fail(error) }
 }
 
-async function chooseFiles (id, isLink) {
-  const fields = ['id', 'name', 'files', 'fileStats', 'metadataPercentComplete']
+async function chooseFiles (hash, isLink) {
+  const fields = ['hashString', 'name', 'files', 'fileStats', 'metadataPercentComplete']
   let torrent
   for (;;) {
-    torrent = (await ask('torrent-get', { ids: [id], fields })).torrents[0]
+    torrent = (await ask('torrent-get', { ids: [hash], fields })).torrents[0]
     if (!torrent) return
     if (torrent.metadataPercentComplete === 1 && torrent.files.length) break
     await new Promise(resolve => setTimeout(resolve, LEARNING_PAUSE))
   }
-  if (isLink) await ask('torrent-stop', { ids: [id] })
+  if (isLink) await ask('torrent-stop', { ids: [hash] })
   while (document.querySelector('dialog[open]')) await new Promise(resolve => setTimeout(resolve, LEARNING_PAUSE))
   find('choose-name').textContent = torrent.name
-  find('choose-files').dataset.id = ''
+  find('choose-files').dataset.hash = ''
   details.listFiles(find('choose-files'), torrent, false)
   const start = await dialog('choose-dialog') === 'yes'
   const unwanted = [...find('choose-files').querySelectorAll('input')].flatMap((box, at) => box.checked ? [] : [at])
-  if (unwanted.length) await ask('torrent-set', { ids: [id], 'files-unwanted': unwanted })
-  if (start) await ask('torrent-start', { ids: [id] })
+  if (unwanted.length) await ask('torrent-set', { ids: [hash], 'files-unwanted': unwanted })
+  if (start) await ask('torrent-start', { ids: [hash] })
   find('list').focus()
   await poll(true)
 }

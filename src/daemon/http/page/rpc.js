@@ -1,6 +1,8 @@
 // Questions to the daemon, in transmission's dialect of RPC; and figures in words.
 
 let session = ''
+// How often the daemon gave another session id. It may have been started again.
+export let renewals = 0
 
 // Asks the daemon. A session id that has changed comes with the refusal (409). Throws an error with words.
 export async function ask (method, args = {}) {
@@ -10,6 +12,7 @@ export async function ask (method, args = {}) {
       .catch(() => { throw new Error('The daemon does not answer. The page asks again.') })
     if (answer.status === 409) {
       session = answer.headers.get('X-Transmission-Session-Id') || ''
+      renewals++
       continue
     }
     if (!answer.ok) throw new Error(`The daemon refuses: ${(await answer.text()).trim()}`)

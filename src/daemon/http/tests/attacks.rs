@@ -103,6 +103,11 @@ fn guesses_of_the_password_come_to_an_end_and_lock_out_nobody_who_was_let_in() {
         assert_eq!(try_it(&format!("2001:db8::{host:x}"), "wrong"), (401, PAUSE));
     }
     assert_eq!(try_it("2001:db8::ffff", "wrong").0, 403, "a home has many addresses");
+    // The password was changed: an id from before opens nothing.
+    let let_in = session(&door);
+    assert_eq!(try_with(&let_in, "127.0.0.1", "right").0, 200);
+    door.change(&settings, true).unwrap();
+    assert_eq!(try_with(&let_in, "127.0.0.1", "right").0, 403);
 }
 
 #[test]
