@@ -86,9 +86,12 @@ fn set_preferences(page: &mut Browser, daemon: &Daemon) {
     page.press("Tab");
     daemon.wait_for_setting("speed-limit-down-enabled", &json!(true));
     daemon.wait_for_setting("speed-limit-down", &json!(20));
-    page.fill("#alt-speed-down", "25");
-    page.press("Tab");
-    daemon.wait_for_setting("alt-speed-down", &json!(25));
+    // The page writes the daemon's value into the field whenever it asks for the settings, also while somebody types.
+    wait_until("alt-speed-down is 25", PATIENCE, || {
+        page.fill("#alt-speed-down", "25");
+        page.press("Tab");
+        daemon.ask("session-get", &json!({ "fields": ["alt-speed-down"] }))["alt-speed-down"] == 25
+    });
     page.click("#prefs-tab-peers a");
     page.choose("#encryption", "tolerated");
     daemon.wait_for_setting("encryption", &json!("tolerated"));
