@@ -286,6 +286,7 @@ fn without_a_router_nothing_is_asked() {
         mapping(&seed)["why"] == "no router leads out of this network with IPv4"
     });
     assert_eq!(mapping(&seed)["state"], "useless");
+    wait_until("its content is checked", PATIENCE, || is_checked(&seed));
     seed.interrupt().assert_code(0);
 }
 
@@ -302,6 +303,7 @@ fn a_public_gateway_is_not_asked() {
     });
     let rules = stage.home.run(At::Router, "nft list chain inet filter input");
     assert!(rules.contains("counter packets 0 bytes 0"), "{rules}");
+    wait_until("its content is checked", PATIENCE, || is_checked(&seed));
     seed.interrupt().assert_code(0);
 }
 
