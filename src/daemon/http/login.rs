@@ -10,8 +10,8 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// From its first wrong password on, an address may send only so many as the settings say in this time. Then it is
-/// refused for the rest of it.
+/// How long the wrong passwords of an address are counted. This time begins with the first of them. An address that
+/// sends more than the settings allow is refused until it ends.
 const COUNTED_TIME: Duration = Duration::from_secs(600);
 /// Most addresses whose wrong passwords are counted.
 const MOST_ADDRESSES: usize = 1000;

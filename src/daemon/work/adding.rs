@@ -26,7 +26,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// So many programs may wait until content is deleted that they add again. Each holds its .torrent file.
+/// Most programs that wait because the content of the torrent that they add is still being deleted. Each holds its
+/// .torrent file.
 const MOST_WAITING: usize = 8;
 
 impl Daemon {

@@ -29,6 +29,8 @@ mod queue;
 mod reading;
 mod settings;
 pub mod starting;
+#[cfg(test)]
+mod tests;
 mod wished;
 
 use super::chores::scripts::Scripts;

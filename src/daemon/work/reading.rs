@@ -12,7 +12,7 @@ use crate::daemon::rpc::{Failure, Kind};
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
 use crate::storage::content::part_file;
 
-/// So many times as large may a .torrent file be as it is when it is compressed. Its hashes do not become shorter.
+/// An unpacked .torrent file is at most this many times as large as the compressed one. (Hashes can't be compressed.)
 const MOST_PACKED: usize = 50;
 /// The loop itself reads a file that has at most this many bytes: some milliseconds. (Few have more.)
 const SHORT: usize = 256 << 10;
