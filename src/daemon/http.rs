@@ -182,7 +182,9 @@ fn reply(door: &Door, request: &Request, from: IpAddr) -> Reply {
     }
     if let Some(login) = &access.login {
         // Another program at the same address may be guessing. It must not lock out those that were let in before.
-        let is_locked = |most| lock(&door.failures).are_too_many(from, most, now) && !door.was_let_in(request);
+        // The lock is held until a wrong password is counted, because a program guesses on many connections at once.
+        let mut failures = lock(&door.failures);
+        let is_locked = |most| failures.are_too_many(from, most, now) && !door.was_let_in(request);
         if access.most_failures.is_some_and(is_locked) {
             return refused("403 Forbidden", "too many wrong passwords came from your address; wait ten minutes");
         }
@@ -194,7 +196,7 @@ fn reply(door: &Door, request: &Request, from: IpAddr) -> Reply {
             if authorization.is_none() {
                 return Reply::Now(answer);
             }
-            lock(&door.failures).add(from, now);
+            failures.add(from, now);
             log::warn!("a wrong user or password came from {from}");
             return Reply::Slow(answer, PAUSE);
         }

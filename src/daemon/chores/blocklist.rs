@@ -62,6 +62,8 @@ fn get(address: &str, state: &Path) -> Result<Blocklist, String> {
     let bytes = http::get(address, most, DEADLINE).map_err(|error| format!("the blocklist {name}: {error}"))?;
     let new = state.join(NEW);
     let failed = |error| format!("can't save the blocklist in {}: {}", state.display(), in_words(&error));
+    // It may come before anything else that is saved.
+    fs::create_dir_all(state).map_err(failed)?;
     Output::Replace(new.clone()).write(Sync::Later, |file| file.write_all(&bytes)).map_err(failed)?;
     drop(bytes);
     let list = read(&new, &name).inspect_err(|_| drop(fs::remove_file(&new)))?;
