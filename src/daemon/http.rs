@@ -22,6 +22,7 @@ use super::rpc::conversation::MOST_ANSWER;
 use super::rpc::session::JSON_RPC_VERSION;
 use super::settings::Settings;
 use crate::base::hex::to_hex;
+use crate::base::sha1::sha1;
 use crate::sys::beneath::Folder;
 use crate::sys::{lock, lock_to_read, lock_to_write, memory, random};
 use crate::web::answer::Answer;
@@ -48,6 +49,8 @@ const SHORT_ANSWER: usize = 64 << 10;
 const SESSION_TIME: Duration = Duration::from_secs(3600);
 /// A wrong password is answered after this time.
 const PAUSE: Duration = Duration::from_secs(1);
+/// The name of the cookie with the pass.
+const PASS: &str = "swarmlet-pass";
 /// Longest list of headers that a script may ask for.
 const MOST_ASKED_HEADERS: usize = 1000;
 
@@ -124,12 +127,25 @@ impl Door {
     /// Whether a program that sends this request was let in before: nobody else learns the session id.
     fn was_let_in(&self, request: &Request) -> bool {
         let (session, given) = (lock(&self.session), session_of(request));
-        same(given, session.id.as_bytes()) | same(given, session.before.as_bytes())
+        let ids = [&session.id, &session.before];
+        let has_pass = |id: &String| given_pass(request).is_some_and(|pass| same(pass, pass_of(id).as_bytes()));
+        ids.iter().any(|id| same(given, id.as_bytes()) | has_pass(id))
     }
 }
 
 fn new_id() -> String {
     to_hex(&random::bytes::<24>())
+}
+
+/// The pass of a browser that was let in: it has it in a cookie. It opens nothing, it only shows that the right password
+/// came before. So it may go to other servers of this machine, as cookies do.
+fn pass_of(session_id: &str) -> String {
+    to_hex(&sha1(format!("let in {session_id}").as_bytes()))
+}
+
+fn given_pass<'a>(request: &Request<'a>) -> Option<&'a [u8]> {
+    let mut cookies = request.header("cookie")?.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+    cookies.find_map(|cookie| cookie.strip_prefix(PASS.as_bytes())?.strip_prefix(b"="))
 }
 
 /// The session id that a request gives.
@@ -141,7 +157,7 @@ fn session_of<'a>(request: &Request<'a>) -> &'a [u8] {
 pub fn service(door: &Arc<Door>) -> Arc<Service> {
     let door = Arc::clone(door);
     Arc::new(move |asked: Result<&Request, Wrong>, from: SocketAddr| match asked {
-        Ok(request) => reply(&door, request, from.ip()),
+        Ok(request) => reply(&door, request, from.ip(), Instant::now()),
         Err(wrong) => Reply::Now(Answer::words(wrong.status, wrong.status)),
     })
 }
@@ -158,10 +174,9 @@ pub fn rpc_answer(text: Option<String>, memory: &Bodies) -> Answer {
     Answer { taken, ..Answer::of("200 OK", KIND, text.into_bytes()) }
 }
 
-fn reply(door: &Door, request: &Request, from: IpAddr) -> Reply {
+fn reply(door: &Door, request: &Request, from: IpAddr, now: Instant) -> Reply {
     let access = lock_to_read(&door.access);
     let path = request.target.split(['?', '#']).next().unwrap_or_default();
-    let now = Instant::now();
     if !access.allows_address(from) {
         return refused("403 Forbidden", "your address is not on the whitelist (rpc-whitelist in the configuration)");
     }
@@ -181,21 +196,20 @@ fn reply(door: &Door, request: &Request, from: IpAddr) -> Reply {
         return Reply::Now(Answer::of("200 OK", "text/plain", Vec::new()).with(&cross_origin));
     }
     if let Some(login) = &access.login {
+        let answer = Answer::words("401 Unauthorized", "a user and a password are needed")
+            .with("WWW-Authenticate: Basic realm=\"Transmission\", charset=\"UTF-8\"\r\n")
+            .with(&cross_origin);
+        let Some(authorization) = request.header("authorization") else { return Reply::Now(answer) };
         // Another program at the same address may be guessing. It must not lock out those that were let in before.
         // The lock is held until a wrong password is counted, because a program guesses on many connections at once.
         let mut failures = lock(&door.failures);
-        let is_locked = |most| failures.are_too_many(from, most, now) && !door.was_let_in(request);
-        if access.most_failures.is_some_and(is_locked) {
-            return refused("403 Forbidden", "too many wrong passwords came from your address; wait ten minutes");
+        let may_try = |most| door.was_let_in(request) || failures.may_try(from, most, now);
+        if !access.most_failures.is_none_or(may_try) {
+            let words = "too many wrong passwords came from your address, so one a second is tried; ask again, or wait \
+                         ten minutes";
+            return Reply::Now(Answer::words("403 Forbidden", words).with("Retry-After: 1\r\n"));
         }
-        let authorization = request.header("authorization");
-        if !authorization.is_some_and(|given| login.accepts(given)) {
-            let answer = Answer::words("401 Unauthorized", "a user and a password are needed")
-                .with("WWW-Authenticate: Basic realm=\"Transmission\", charset=\"UTF-8\"\r\n")
-                .with(&cross_origin);
-            if authorization.is_none() {
-                return Reply::Now(answer);
-            }
+        if !login.accepts(authorization) {
             failures.add(from, now);
             log::warn!("a wrong user or password came from {from}");
             return Reply::Slow(answer, PAUSE);
@@ -212,10 +226,15 @@ fn reply(door: &Door, request: &Request, from: IpAddr) -> Reply {
         _ if path == "/metrics" => later(door, Ask::Metrics),
         Some("rpc" | "rpc/") => rpc(door, request),
         Some("" | "web") => moved(&access.url),
-        Some(below) if below.starts_with("web/") => Reply::Now(match &door.web_home {
-            Some(folder) => files::answer(folder, request, &below[4..]),
-            None => page::answer(request, &below[4..]),
-        }),
+        Some(below) if below.starts_with("web/") => {
+            let answer = match &door.web_home {
+                Some(folder) => files::answer(folder, request, &below[4..]),
+                None => page::answer(request, &below[4..]),
+            };
+            let pass = access.login.as_ref().map(|_| pass_of(&door.session_id()));
+            let cookie = |pass| format!("Set-Cookie: {PASS}={pass}; Path=/; HttpOnly; SameSite=Strict\r\n");
+            Reply::Now(answer.with(&pass.map(cookie).unwrap_or_default()))
+        }
         Some(_) => refused("404 Not Found", "there is nothing here"),
         None => moved(&access.url),
     };

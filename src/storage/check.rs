@@ -130,12 +130,17 @@ fn find(
     content.before = known.as_ref().map(|known| known.totals);
     let content: &Content = content;
     let was_making = |file| known.as_ref().is_some_and(|known| known.was_making(content, file));
+    if let Some(known) = known.as_ref().filter(|_| !content.restores) {
+        let exists = |file: &usize| looks.inodes[*file] != 0;
+        let is_changed = |file: &usize| known.was_changed(content, *file, looks.seen[*file].as_ref());
+        (0..sizes.len()).filter(exists).filter(is_changed).for_each(|file| content.note_change_of_complete(file));
+    }
     // swarmlet gives a file its full length before its first byte. A file of another length has replaced it.
     let has_length = |file: usize| [0, content.metainfo.files.at(file).length].contains(&sizes[file]);
     let may_be_ours = |file| has_length(file) && !content.is_changed(file) && !content.is_vacant(file);
     let is_ours = |file| may_be_ours(file) && (content.is_making(file) || was_making(file));
     let recorded: Vec<bool> = (0..sizes.len()).map(is_ours).collect();
-    let may_have_made = |file| known.as_ref().is_some_and(|known| known.may_have_made(file));
+    let may_have_made = |file| known.as_ref().is_some_and(|known| known.may_have_made(content, file));
     let planned = (0..sizes.len()).map(|file| may_be_ours(file) && may_have_made(file)).collect();
     recorded.iter().enumerate().for_each(|(file, ours)| content.make(file, *ours));
     let trusts = |file: usize| known.as_ref().is_some_and(|known| known.trusts(file, looks.seen[file].as_ref()));

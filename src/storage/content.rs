@@ -22,7 +22,7 @@ use super::{Duty, TorrentId};
 use crate::proto::choice::Choice;
 use crate::proto::metainfo::{FileEntry, Metainfo};
 use crate::proto::peer::bitfield::Bitfield;
-use crate::sys::beneath::{Folder, For};
+use crate::sys::beneath::{Folder, For, mark};
 use cache::{ContentKey, FileCache};
 use known_files::KnownFiles;
 pub use opening::Place;
@@ -50,6 +50,8 @@ enum Mark {
     Vacant = 8,
     /// Another program changed or replaced it since it was looked at.
     Changed = 16,
+    /// It was complete when another program changed it; see `content/making.rs`.
+    Finished = 32,
 }
 
 /// What receives warnings about content, shared by all of it.
@@ -83,6 +85,8 @@ pub struct Content {
     told_of_name: AtomicBool,
     /// A user's own files may be overwritten if they have the paths of wanted files.
     pub overwrite: bool,
+    /// A person knows that files were changed after they were complete, and wants their corrupt pieces back.
+    pub restores: bool,
     /// Bytes uploaded and downloaded in all runs before this one, if it was opened earlier in this run.
     pub before: Option<(u64, u64)>,
     has_padding: bool,
@@ -116,14 +120,9 @@ impl Content {
         Err(self.error(Doing::Using, &self.path(file), io::Error::other(wrong)))
     }
 
-    /// Creates what a download needs from the start: the folder, the empty files, and all files if space is to be
-    /// reserved.
+    /// Creates what a download needs from the start: the empty files, and all files if space is to be reserved. (The
+    /// torrent's folder comes with its first file. So an empty folder of its name is never swarmlet's.)
     pub fn prepare(&self) -> Result<(), ContentError> {
-        if self.metainfo.is_folder {
-            let root = self.root();
-            self.folder.make_folder(&root).map_err(|error| self.error(Doing::Making, &root, error))?;
-            self.tell_of_name(&root);
-        }
         let files = self.metainfo.files.iter().enumerate();
         let wanted = files.filter(|(index, entry)| !entry.padding && self.wants(*index));
         wanted.map(|(index, _)| index).try_for_each(|index| self.prepare_file(index))
@@ -301,7 +300,13 @@ impl Content {
         let file = file.map_err(|error| self.error(Doing::Making, &self.path(index), error))?;
         self.mark(index, Mark::Vacant, false);
         self.mark_dirty(index);
-        self.known.will_write(index, &file);
+        if purpose == For::Making {
+            mark::set(&file);
+        } else if self.known.will_write(index, &file) {
+            // The next write opens the file that is there then.
+            self.close_files();
+            return Err(self.changed(index, "another program wrote to it"));
+        }
         if !self.has(index, Mark::Sized) {
             self.tell_of_name(&self.path(index));
             let found = file.metadata().map_err(|error| self.error(Doing::Making, &self.path(index), error))?;

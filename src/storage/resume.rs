@@ -43,7 +43,7 @@ use super::error::{ContentError, Doing};
 use crate::base::sha1::{Digest, sha1};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::resume::{FileState, MAX_RESUME_BYTES, Making, Record, Resume, file_name, is_file_name};
-use crate::sys::beneath::{Folder, For};
+use crate::sys::beneath::{Folder, For, mark};
 use crate::sys::replace::{Output, Sync, is_unfinished};
 use crate::sys::stamp::{TICK, is_quiet};
 use crate::sys::{in_words, lock};
@@ -243,9 +243,19 @@ impl Known {
             && (!content.has_of(file, &self.resume.have).1 || look().is_ok_and(unchanged))
     }
 
-    /// Whether swarmlet may have made a file after the state was saved.
-    pub fn may_have_made(&self, file: usize) -> bool {
-        self.resume.files[file].making == Making::Planned
+    /// Whether a file was complete and on the disk, and is not as it was then. `seen`: how it looks now. A complete file
+    /// is never written to, so another program changed it. (Without a record of how it was, this is assumed.)
+    pub fn was_changed(&self, content: &Content, file: usize, seen: Option<&Record>) -> bool {
+        let FileState { record, making } = self.resume.files[file];
+        let is_same = record.zip(seen).is_some_and(|(then, now)| then.stamp == now.stamp);
+        making == Making::No && !is_same && content.has_of(file, &self.resume.have).1
+    }
+
+    /// Whether swarmlet may have made a file after the state was saved. On file systems that have marks, the file's mark
+    /// tells it.
+    pub fn may_have_made(&self, content: &Content, file: usize) -> bool {
+        let has_mark = || content.open_file(file).is_ok_and(|file| mark::is_set(&file) != Some(false));
+        self.resume.files[file].making == Making::Planned && has_mark()
     }
 
     /// Whether what is known of a file still holds if it looks like `seen` now.
@@ -321,6 +331,7 @@ impl Known {
         // The files do not vouch for pieces in the part file. These are few, and hashed at each start.
         let have = content.without_parts(have);
         let no_boot = self.resume.boot.is_empty();
+        content.unmark_complete(&have);
         for (file, FileState { record, making }) in self.resume.files.iter_mut().enumerate() {
             let (some, all) = content.has_of(file, &have);
             // A file that another program makes after the end is not swarmlet's.

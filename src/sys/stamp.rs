@@ -15,13 +15,13 @@ pub const TICK: Duration = Duration::from_millis(20);
 /// The same on file systems without: FAT counts in steps of 2 s.
 const COARSE_TICK: Duration = Duration::from_millis(2020);
 
-/// The stamp of a file: a digest of its size, its times and its inode, neither 0 nor the greatest number. `with_inode`:
-/// inodes keep their numbers when the disk is mounted again.
+/// The stamp of a file: a digest of its size, its times and its inode, neither 0 nor one of the two greatest numbers.
+/// `with_inode`: inodes keep their numbers when the disk is mounted again.
 pub fn stamp(found: &Metadata, with_inode: bool) -> u64 {
     let inode = if with_inode { found.ino() as i64 } else { 0 };
     let all = [found.len() as i64, found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec(), inode];
     let digest = sha1(all.map(i64::to_be_bytes).as_flattened());
-    digest.first_chunk().map_or(0, |first| u64::from_be_bytes(*first)).clamp(1, u64::MAX - 1)
+    digest.first_chunk().map_or(0, |first| u64::from_be_bytes(*first)).clamp(1, u64::MAX - 2)
 }
 
 /// Whether any write to the file from now on gives it a different stamp.

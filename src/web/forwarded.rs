@@ -8,6 +8,33 @@
 use crate::base::step;
 use core::net::IpAddr;
 
+/// Headers besides `Forwarded`, and those that begin with `X-Forwarded-`, that only proxies write: of RFC 9110 and
+/// RFC 8586, and those by which web servers and networks of caches tell the client's address.
+const OTHERS: [&str; 20] = [
+    "via",
+    "cdn-loop",
+    "x-real-ip",
+    "x-client-ip",
+    "client-ip",
+    "true-client-ip",
+    "x-cluster-client-ip",
+    "x-original-forwarded-for",
+    "x-originating-ip",
+    "x-remote-ip",
+    "x-remote-addr",
+    "proxy-client-ip",
+    "wl-proxy-client-ip",
+    "cf-connecting-ip",
+    "cf-connecting-ipv6",
+    "fastly-client-ip",
+    "fly-client-ip",
+    "x-azure-clientip",
+    "x-appengine-user-ip",
+    "x-envoy-external-address",
+];
+/// How the others begin.
+const BEGIN: &str = "x-forwarded-";
+
 /// The headers of a request that proxies write.
 #[derive(Debug, Default)]
 pub struct Forwarded<'a> {
@@ -51,8 +78,9 @@ impl<'a> Forwarded<'a> {
             self.x_forwarded_for.push(value);
         } else if name.eq_ignore_ascii_case("forwarded") {
             self.forwarded.push(value);
-        } else if ["via", "x-real-ip"].iter().any(|other| name.eq_ignore_ascii_case(other)) {
-            self.others = true;
+        } else {
+            let begins = name.get(..BEGIN.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(BEGIN));
+            self.others |= begins || OTHERS.iter().any(|other| name.eq_ignore_ascii_case(other));
         }
     }
 
@@ -250,6 +278,27 @@ mod tests {
                     },
                 );
             }
+        }
+    }
+
+    #[test]
+    fn every_header_that_only_proxies_write_shows_a_proxy() {
+        let is_proxied = |name: &str| {
+            let mut noted = Forwarded::default();
+            noted.note(name, b"1");
+            noted.is_proxied()
+        };
+        for name in
+            ["X-Forwarded-For", "X-FORWARDED-PROTO", "x-forwarded-host", "X-Forwarded-Server", "Forwarded", "VIA"]
+        {
+            assert!(is_proxied(name), "{name}");
+        }
+        for name in OTHERS {
+            assert!(is_proxied(name) && is_proxied(&name.to_uppercase()), "{name}");
+        }
+        for name in ["X-Forwarded", "Host", "X-Requested-With", "X-Transmission-Session-Id", "Origin", "x-forwardé-x"]
+        {
+            assert!(!is_proxied(name), "{name}");
         }
     }
 

@@ -147,6 +147,12 @@ fn a_blocklist_is_fetched_and_a_broken_one_does_not_replace_it() {
         assert_eq!(update(&daemon, path), None, "{path}");
         assert_eq!(size(&daemon), 2, "{path}");
     }
+    for url in ["file:///etc/passwd", "ftp://127.0.0.1/list", "data:,1.2.3.4", "/etc/passwd"] {
+        daemon.ask("session-set", &json!({ "blocklist-url": url }));
+        let why = daemon.refuses("blocklist-update", &json!({}));
+        assert!(why.contains("neither http nor https"), "{url}: {why}");
+        assert_eq!(size(&daemon), 2, "{url}");
+    }
     daemon.kill_and_start();
     wait_until("the last good list is there after the next start", PATIENCE, || size(&daemon) == 2);
 }

@@ -53,6 +53,7 @@ mod moving;
 mod names;
 mod outputs;
 mod own_files;
+mod own_files_daemon;
 mod page;
 mod pex;
 mod pex_liars;

@@ -10,9 +10,12 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// How long the wrong passwords of an address are counted. This time begins with the first of them. An address that
-/// sends more than the settings allow is refused until it ends.
+/// How long the wrong passwords of an address are counted. This time begins with the first of them. Of an address that
+/// sends more than the settings allow, only one password in [`TRY_EVERY`] is tried until it ends.
 const COUNTED_TIME: Duration = Duration::from_secs(600);
+/// A person at such an address, who knows the password, gets in sooner or later. A program that guesses tries 600
+/// passwords in ten minutes, about as many as it would without a limit, because a wrong one is answered after a second.
+const TRY_EVERY: Duration = Duration::from_secs(1);
 /// Most addresses whose wrong passwords are counted.
 const MOST_ADDRESSES: usize = 1000;
 /// Hex digits of a SHA-1.
@@ -67,10 +70,19 @@ pub fn same(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len() && one.iter().zip(other).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
 }
 
-/// How many wrong passwords came from which address, and when the first of them came. A right one does not change that:
-/// another program at the same address may be the one that guesses.
+/// The wrong passwords that came from an address. A right one changes nothing: another program at the same address may
+/// be the one that guesses.
+struct Tries {
+    wrong: u64,
+    /// When the first of them came.
+    first: Instant,
+    /// When a password was tried last.
+    last: Instant,
+}
+
+/// The wrong passwords of all addresses.
 #[derive(Default)]
-pub struct Failures(BTreeMap<IpAddr, (u64, Instant)>);
+pub struct Failures(BTreeMap<IpAddr, Tries>);
 
 impl Failures {
     /// A wrong password came from this address.
@@ -78,19 +90,25 @@ impl Failures {
         let key = key(from);
         if self.0.len() >= MOST_ADDRESSES && !self.0.contains_key(&key) {
             // The one that began first is forgotten.
-            let oldest = self.0.iter().min_by_key(|(_, (_, first))| *first).map(|(key, _)| *key);
+            let oldest = self.0.iter().min_by_key(|(_, tries)| tries.first).map(|(key, _)| *key);
             oldest.and_then(|key| self.0.remove(&key));
         }
-        let (count, first) = self.0.entry(key).or_insert((0, now));
-        if !is_counted(*first, now) {
-            (*count, *first) = (0, now);
+        let tries = self.0.entry(key).or_insert(Tries { wrong: 0, first: now, last: now });
+        if !is_counted(tries.first, now) {
+            (tries.wrong, tries.first) = (0, now);
         }
-        *count += 1;
+        (tries.wrong, tries.last) = (tries.wrong + 1, now);
     }
 
-    /// Whether `most` wrong passwords came from this address a short time ago.
-    pub fn are_too_many(&self, from: IpAddr, most: u64, now: Instant) -> bool {
-        self.0.get(&key(from)).is_some_and(|(count, first)| *count >= most && is_counted(*first, now))
+    /// Whether a password from this address is tried now, although `most` wrong ones may have come from there.
+    pub fn may_try(&mut self, from: IpAddr, most: u64, now: Instant) -> bool {
+        let too_many = |tries: &&mut Tries| tries.wrong >= most && is_counted(tries.first, now);
+        let Some(tries) = self.0.get_mut(&key(from)).filter(too_many) else { return true };
+        let may = now.saturating_duration_since(tries.last) >= TRY_EVERY;
+        if may {
+            tries.last = now;
+        }
+        may
     }
 }
 

@@ -266,21 +266,24 @@ fn an_address_with_many_wrong_passwords_is_refused_for_a_while() {
     let (mut failures, now) = (Failures::default(), Instant::now());
     let ip = |text: &str| text.parse::<IpAddr>().unwrap();
     (0..100).for_each(|_| failures.add(ip("10.0.0.1"), now));
-    assert!(failures.are_too_many(ip("::ffff:10.0.0.1"), 100, now));
-    assert!(!failures.are_too_many(ip("10.0.0.1"), 101, now) && !failures.are_too_many(ip("10.0.0.2"), 100, now));
-    assert!(!failures.are_too_many(ip("10.0.0.1"), 100, now + Duration::from_secs(601)));
+    assert!(!failures.may_try(ip("::ffff:10.0.0.1"), 100, now));
+    assert!(failures.may_try(ip("10.0.0.1"), 101, now) && failures.may_try(ip("10.0.0.2"), 100, now));
+    // One in a second is tried, whoever sends it.
+    let later = now + Duration::from_secs(1);
+    assert!(failures.may_try(ip("10.0.0.1"), 100, later) && !failures.may_try(ip("10.0.0.1"), 100, later));
+    (0..9).for_each(|_| assert!(failures.may_try(ip("10.0.0.1"), 100, now + Duration::from_secs(601))));
     failures.add(ip("2001:db8::1"), now);
-    assert!(failures.are_too_many(ip("2001:db8::ffff"), 1, now));
+    assert!(!failures.may_try(ip("2001:db8::ffff"), 1, now));
     // A machine has many addresses of its own, and they count as one.
     failures.add(ip("127.0.0.1"), now);
     failures.add(ip("127.9.9.9"), now + Duration::from_secs(599));
-    assert!(failures.are_too_many(ip("::1"), 2, now + Duration::from_secs(599)));
+    assert!(!failures.may_try(ip("::1"), 2, now + Duration::from_secs(599)));
     // The time begins with the first wrong password, so nobody is locked out for longer.
-    assert!(!failures.are_too_many(ip("127.0.0.1"), 2, now + Duration::from_secs(600)));
+    assert!(failures.may_try(ip("127.0.0.1"), 2, now + Duration::from_secs(600)));
     failures.add(ip("127.0.0.1"), now + Duration::from_secs(600));
-    assert!(!failures.are_too_many(ip("127.0.0.1"), 2, now + Duration::from_secs(600)));
+    assert!(failures.may_try(ip("127.0.0.1"), 2, now + Duration::from_secs(600)));
     (0..2000u32).for_each(|number| failures.add(core::net::Ipv4Addr::from(0x0b00_0000 + number).into(), now));
-    assert!(failures.are_too_many(ip("11.0.7.207"), 1, now));
+    assert!(!failures.may_try(ip("11.0.7.207"), 1, now));
 }
 
 #[test]

@@ -140,7 +140,8 @@ impl Checker {
         while let Some(check) = self.lanes.next(lane) {
             let (torrent, opened) = match check {
                 Check::New { torrent, job, progress } => (torrent, self.open(torrent, job, progress)),
-                Check::Again { content, runs, task: task @ (Task::Check | Task::Verify), progress, .. } => {
+                Check::Again { content, runs, have, task: task @ (Task::Check | Task::Verify), progress, .. } => {
+                    content.note_changes(have.as_ref());
                     (content.torrent, self.open_again(&content, runs, &task, progress))
                 }
                 Check::Again { content, have, task, progress, kept, .. } => {
@@ -215,6 +216,10 @@ impl Checker {
         if !runs {
             // The torrent starts over, so the bytes of this run are in the state that was saved.
             opened.before = None;
+            // The person has seen an error that names a file that was changed.
+            if matches!(task, Task::Verify) && content.has_changed_complete_files() {
+                opened.restore_changed();
+            }
         }
         let trust = if matches!(task, Task::Verify) { Trust::Nothing } else { Trust::State };
         Ok(Opened { content: opened, trust, progress })

@@ -10,11 +10,13 @@ use crate::engine::keeper::Kept;
 use crate::engine::notice::Notice;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::storage::carry::deleting::delete;
+use crate::storage::carry::others::others;
 use crate::storage::carry::{Before, Way, carry};
 use crate::storage::check::{self, CheckedContent, Trust};
 use crate::storage::content::Content;
 use crate::storage::content::renamed::Renamed;
 use crate::storage::error::{ContentError, Doing};
+use crate::storage::resume::Known;
 use crate::storage::resume::journal::Journal;
 use crate::storage::{Duty, Progress, TorrentId};
 use std::fs;
@@ -31,6 +33,8 @@ struct Target<'a> {
     renamed: Renamed,
     /// An earlier try.
     before: Before,
+    /// The files that are another program's, and stay.
+    others: Vec<bool>,
 }
 
 impl Checker {
@@ -45,6 +49,8 @@ impl Checker {
     ) -> Answer {
         // A write that has begun ends first. No other begins, because the content is in doubt.
         drop(old.health.take_turn());
+        old.note_changes(have.as_ref());
+        let of_others = self.others(old, have.as_ref(), progress);
         let mut unchanged = old.unchanged();
         if have.is_none() || old.duty == Duty::Trust {
             // Lost writes and pieces that were never read change no stamp.
@@ -54,13 +60,14 @@ impl Checker {
         let relocated = match task {
             Task::Move { to, carry: false } => self.find_in(old, to, progress),
             Task::Move { to, .. } => {
-                let target = Target { dir: to, renamed: old.renamed.clone(), before: Before::Nothing };
+                let (renamed, before) = (old.renamed.clone(), Before::Nothing);
+                let target = Target { dir: to, renamed, before, others: of_others };
                 self.carry_to(old, target, &have, &mut unchanged, progress)
             }
             Task::Rename { path, name } => {
                 let renamed = old.renamed.with(&old.metainfo, path, name);
                 renamed.and_then(|renamed| {
-                    let target = Target { dir: &old.dir, renamed, before: Before::Nothing };
+                    let target = Target { dir: &old.dir, renamed, before: Before::Nothing, others: of_others };
                     self.carry_to(old, target, &have, &mut unchanged, progress)
                 })
             }
@@ -91,6 +98,13 @@ impl Checker {
         }
     }
 
+    /// The files that are another program's.
+    fn others(&self, content: &Content, have: Option<&Bitfield>, progress: &Progress) -> Vec<bool> {
+        let states = self.config.states.as_deref().filter(|_| have.is_none());
+        let known = states.map(|states| Known::load(states, content, |_| ()));
+        others(content, have, known.as_ref(), progress)
+    }
+
     /// The content is in another folder already, or is to be downloaded to one.
     fn find_in(&self, old: &Content, dir: &Path, progress: &Progress) -> Result<CheckedContent, String> {
         make(dir)?;
@@ -109,7 +123,7 @@ impl Checker {
         progress: &Progress,
     ) -> Result<CheckedContent, String> {
         let (states, info_hash) = (self.config.states.as_deref(), old.metainfo.info_hash);
-        let Target { dir, renamed, before } = target;
+        let Target { dir, renamed, before, others } = target;
         make(dir)?;
         let mut journal = Journal::new(&old.dir, dir, renamed.list());
         let new = old.open_at(old.place(dir, renamed).map_err(|error| error.to_string())?, true);
@@ -120,25 +134,26 @@ impl Checker {
         }
         journal.copied = true;
         let copied = || write(&journal);
-        let carried = carry(Way { old, new: &new }, before, unchanged, &copied, progress).map_err(|error| {
-            // What an earlier try carried is still there.
-            if before == Before::Nothing {
-                forget();
-            }
-            error.to_string()
-        })?;
+        let carried =
+            carry(Way { old, new: &new, others: &others }, before, unchanged, &copied, progress).map_err(|error| {
+                // What an earlier try carried is still there.
+                if before == Before::Nothing {
+                    forget();
+                }
+                error.to_string()
+            })?;
         let trust = match before {
             Before::Nothing => Trust::Carried { have: have.clone(), unchanged: unchanged.to_vec() },
             _ => Trust::State,
         };
         match self.begin(new, trust, &Progress::default()) {
             Ok(found) => {
-                let left = carried.finish(Way { old, new: &found.content });
-                left.into_iter().for_each(|line| (self.warn)(old.torrent, line));
+                let left = carried.finish(Way { old, new: &found.content, others: &others });
+                left.into_iter().chain(staying(old, &others)).for_each(|line| (self.warn)(old.torrent, line));
                 Ok(found)
             }
             Err((error, new)) => {
-                carried.undo(Way { old, new: &new });
+                carried.undo(Way { old, new: &new, others: &others });
                 forget();
                 Err(error.to_string())
             }
@@ -165,7 +180,8 @@ impl Checker {
         };
         let before = if journal.copied { Before::Copied } else { Before::Begun };
         let found = Renamed::new(&journal.renamed, &old.metainfo).and_then(|renamed| {
-            let target = Target { dir: &journal.to, renamed, before };
+            let others = self.others(old, None, progress);
+            let target = Target { dir: &journal.to, renamed, before, others };
             let nothing = Bitfield::new(old.metainfo.piece_count());
             self.carry_to(old, target, &nothing, &mut vec![false; old.metainfo.files.len()], progress)
         });
@@ -208,6 +224,15 @@ impl Checker {
     ) -> Result<CheckedContent, (ContentError, Arc<Content>)> {
         check::begin(content, self.config.states.as_deref(), trust, Arc::clone(&self.warn), progress)
     }
+}
+
+/// A line about the files that another program made or changed.
+fn staying(content: &Content, others: &[bool]) -> Option<String> {
+    let mut files = (0..others.len()).filter(|file| others[*file]);
+    let first = content.dir.join(content.path(files.next()?));
+    let more = files.count();
+    let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+    Some(format!("{}{more} stays where it is, because another program made or changed it", first.display()))
 }
 
 /// Makes a folder, if it does not exist.

@@ -73,7 +73,8 @@ impl Way<'_> {
     /// copies whose old files are still there.
     pub(super) fn go_on_placing(&self) -> Result<Vec<Item>, ContentError> {
         let (old, new) = (self.old.folder(), self.new.folder());
-        let items = self.paths().map(|(number, from, to)| Item { number, from, to, length: 0, takes: 0 });
+        let paths = self.paths().filter(|(number, ..)| !self.stays(*number));
+        let items = paths.map(|(number, from, to)| Item { number, from, to, length: 0, takes: 0, stamp: 0 });
         let mut copied = Vec::new();
         for mut item in items {
             if matches!(new.regular(&self.copy_of(&item)), Ok(Some(_))) {
@@ -85,6 +86,8 @@ impl Way<'_> {
                 && was.st_dev != is.st_dev
             {
                 item.length = u64::try_from(is.st_size).unwrap_or(0);
+                let found = old.file(&item.from, For::Reading).and_then(|file| file.metadata());
+                item.stamp = found.map_or(0, |found| self.old.known.stamp(&found));
                 copied.push(item);
             }
         }

@@ -1,14 +1,16 @@
 //! Deletes the files of a torrent, and the folders that are empty then.
 //!
 //! Floor 3. A file is deleted only if it is the torrent's: it was wanted when the content was checked, or it has a
-//! verified piece. If the content was not checked, only a resume state can tell that. What came later to a [vacant
-//! place](crate::storage::content) stays. A link is neither followed nor removed.
+//! verified piece. If the content was not checked, only a resume state can tell that. [Another program's](super::others)
+//! file stays. A link is neither followed nor removed. A folder is removed only if a file of the torrent was in it.
 
+use super::others::others;
 use super::{Progress, remove_empty_folders, staging};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::storage::content::{Content, part_file};
 use crate::storage::resume::{Known, StateDir, look_at};
 use crate::sys::in_words;
+use std::collections::BTreeSet;
 use std::io;
 
 /// Most lines about files that stay: the others are counted.
@@ -22,9 +24,9 @@ pub fn delete(
     states: Option<&StateDir>,
     progress: &Progress,
 ) -> Vec<String> {
-    content.close_files();
     let known = states.filter(|_| have.is_none()).map(|states| Known::load(states, content, |_| ()));
-    let (folder, mut left, mut others) = (content.folder(), Vec::new(), 0);
+    let is_of_others = others(content, have, known.as_ref(), progress);
+    let (folder, mut left, mut more, mut removed) = (content.folder(), Vec::new(), 0, Vec::new());
     let files = content.metainfo.files.iter().enumerate().filter(|(_, entry)| !entry.padding);
     for file in files.map(|(file, _)| file).take_while(|_| !progress.is_stopped()) {
         let path = content.path(file);
@@ -33,25 +35,25 @@ pub fn delete(
             (None, Some(known)) => known.is_ours(content, file),
             (None, None) => false,
         };
-        let is_ours = may_be_ours && !content.is_vacant(file);
         let result = match folder.regular(&path) {
-            Ok(None) => Ok(()),
-            Ok(Some(_)) if is_ours => folder.remove(&path),
-            Ok(Some(_)) if !content.wants(file) => Ok(()),
+            Ok(None) => continue,
+            Ok(Some(_)) if is_of_others[file] => Err(io::Error::other("another program made or changed it")),
+            Ok(Some(_)) if may_be_ours => folder.remove(&path),
+            Ok(Some(_)) if !content.wants(file) => continue,
             Ok(Some(_)) => Err(io::Error::other("nothing shows that it is of this torrent")),
             Err(error) => Err(error),
         };
         match result {
-            Ok(()) => {}
+            Ok(()) => removed.push(path),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(_) if left.len() == MOST_LINES => others += 1,
+            Err(_) if left.len() == MOST_LINES => more += 1,
             Err(error) => {
                 left.push(format!("{} was not deleted: {}", content.dir.join(&path).display(), in_words(&error)))
             }
         }
     }
-    if others > 0 {
-        left.push(format!("{others} more files were not deleted"));
+    if more > 0 {
+        left.push(format!("{more} more files were not deleted"));
     }
     let info_hash = &content.metainfo.info_hash;
     let _ = folder.remove(&part_file::name(info_hash));
@@ -60,8 +62,7 @@ pub fn delete(
         let _ = folder.remove(&format!("{copies}/{number}"));
     }
     folder.remove_empty(&copies);
-    let paths: Vec<String> = (0..content.metainfo.files.len()).map(|file| content.path(file)).collect();
-    remove_empty_folders(folder, paths.iter().map(String::as_str));
+    remove_empty_folders(folder, removed.iter().map(String::as_str), &BTreeSet::new());
     left
 }
 

@@ -2,7 +2,7 @@
 //! the same thing.
 //!
 //! Floor 3. Only the torrent's files are carried, one by one: other files of the user, and other torrents that use the
-//! same folder, stay. Nothing is overwritten, and no link is followed ([`sys::beneath`](crate::sys::beneath)).
+//! same folder, stay; so do files that [another program](others) put over the torrent's. Nothing is overwritten, and no link is followed ([`sys::beneath`](crate::sys::beneath)).
 //!
 //! ```text
 //!   survey --> copy (only to another device) --> give names --> [check] --> finish
@@ -21,6 +21,7 @@
 
 mod copying;
 pub mod deleting;
+pub mod others;
 
 use super::Progress;
 use super::content::{Content, part_file};
@@ -45,6 +46,8 @@ struct Item {
     length: u64,
     /// The bytes that it takes on the disk.
     takes: u64,
+    /// Its stamp before it was carried.
+    stamp: u64,
 }
 
 /// From where files are carried, and to where.
@@ -54,6 +57,8 @@ pub struct Way<'a> {
     pub old: &'a Content,
     /// The same content where it goes.
     pub new: &'a Content,
+    /// For each file, whether it is [another program's](others): it stays.
+    pub others: &'a [bool],
 }
 
 /// Files that were carried, until it is known whether they stay there.
@@ -63,6 +68,8 @@ pub struct Carried {
     renamed: Vec<Item>,
     /// Those whose copies have their names. The old ones exist.
     copied: Vec<Item>,
+    /// The folders that were at the target before.
+    were_there: BTreeSet<String>,
 }
 
 /// What an earlier try, which was interrupted, has done.
@@ -106,6 +113,7 @@ impl Carried {
         way.clear_staging();
         let placed: BTreeSet<usize> = self.copied.iter().map(|item| item.number).collect();
         let (near, far) = way.survey(&placed)?;
+        self.were_there = way.folders_at_target(near.iter().chain(&far));
         if !far.is_empty() {
             way.copy(&far, unchanged, progress)?;
             copied().map_err(|error| way.error(&way.new.root(), error))?;
@@ -136,11 +144,18 @@ impl Carried {
         }
         let mut left = Vec::new();
         for item in &self.copied {
-            if let Err(error) = old.remove(&item.from) {
+            let now = old.file(&item.from, For::Reading).and_then(|file| file.metadata());
+            let removed = match now {
+                Ok(now) if way.old.known.stamp(&now) != item.stamp => {
+                    Err(io::Error::other("another program changed it meanwhile"))
+                }
+                _ => old.remove(&item.from),
+            };
+            if let Err(error) = removed {
                 left.push(format!("can't remove {}: {error}", way.old.dir.join(&item.from).display()));
             }
         }
-        remove_empty_folders(old, self.items().map(|item| &*item.from));
+        remove_empty_folders(old, self.items().map(|item| &*item.from), &BTreeSet::new());
         way.clear_staging();
         left
     }
@@ -157,7 +172,7 @@ impl Carried {
             let _ = new.remove(&item.to).inspect_err(|error| stays(item, error.to_string()));
         }
         way.clear_staging();
-        remove_empty_folders(new, self.items().map(|item| &*item.to));
+        remove_empty_folders(new, self.items().map(|item| &*item.to), &self.were_there);
     }
 
     fn items(&self) -> impl Iterator<Item = &Item> {
@@ -172,9 +187,7 @@ impl Way<'_> {
         let (mut near, mut far) = (Vec::new(), Vec::new());
         let same_folder = self.old.folder().identity() == self.new.folder().identity();
         let files = self.old.metainfo.files.len();
-        // What is there is another program's.
-        let is_vacant = |number: usize| number < files && self.old.is_vacant(number);
-        let paths = self.paths().filter(|(number, ..)| !placed.contains(number) && !is_vacant(*number));
+        let paths = self.paths().filter(|(number, ..)| !placed.contains(number) && !self.stays(*number));
         for (number, from, to) in paths {
             let found = match self.old.folder().file(&from, For::Reading).and_then(|file| file.metadata()) {
                 Ok(found) => found,
@@ -191,10 +204,22 @@ impl Way<'_> {
             let is_part = number == files;
             let device = if is_part { self.new.folder().identity().0 } else { self.new.device() };
             // `st_blocks` is in units of 512 bytes, whatever the file system's own are (stat(2)).
-            let item = Item { number, from, to, length: found.len(), takes: found.blocks() * 512 };
+            let (takes, stamp) = (found.blocks() * 512, self.old.known.stamp(&found));
+            let item = Item { number, from, to, length: found.len(), takes, stamp };
             if found.dev() == device { near.push(item) } else { far.push(item) }
         }
         Ok((near, far))
+    }
+
+    /// Whether a file is another program's.
+    fn stays(&self, number: usize) -> bool {
+        self.others.get(number).is_some_and(|is_of_others| *is_of_others)
+    }
+
+    /// The folders of these files at the target that exist already.
+    fn folders_at_target<'a>(&self, items: impl Iterator<Item = &'a Item>) -> BTreeSet<String> {
+        let folders = folders_of(items.map(|item| &*item.to));
+        folders.into_iter().filter(|path| self.new.folder().is_taken(path).unwrap_or(true)).map(String::from).collect()
     }
 
     /// All files that may exist: their numbers, where they are and where they go.
@@ -211,8 +236,8 @@ impl Way<'_> {
     }
 }
 
-/// Removes the folders in which these files were, as far as they are empty.
-fn remove_empty_folders<'a>(folder: &Folder, files: impl Iterator<Item = &'a str>) {
+/// The folders of these files, and those above them.
+fn folders_of<'a>(files: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
     let mut folders = BTreeSet::new();
     for mut path in files {
         while let Some((above, _)) = path.rsplit_once('/') {
@@ -222,8 +247,13 @@ fn remove_empty_folders<'a>(folder: &Folder, files: impl Iterator<Item = &'a str
             path = above;
         }
     }
+    folders
+}
+
+/// Removes the folders in which these files were, as far as they are empty. Those in `kept` stay.
+fn remove_empty_folders<'a>(folder: &Folder, files: impl Iterator<Item = &'a str>, kept: &BTreeSet<String>) {
     // A folder comes after the one that it is in.
-    folders.into_iter().rev().for_each(|path| {
+    folders_of(files).into_iter().rev().filter(|path| !kept.contains(*path)).for_each(|path| {
         folder.remove_empty(path);
     });
 }

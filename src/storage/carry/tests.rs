@@ -1,6 +1,7 @@
 //! Tests of carrying and of deleting, on one device and between two.
 
 use super::deleting::delete;
+use super::others::others;
 use super::*;
 use crate::proto::choice::{Choice, Priority};
 use crate::proto::metainfo::Metainfo;
@@ -8,7 +9,7 @@ use crate::proto::peer::bitfield::Bitfield;
 use crate::storage::TorrentId;
 use crate::storage::check::{CheckedContent, Trust, begin};
 use crate::storage::content::renamed::Renamed;
-use crate::storage::testkit::{part, torrent};
+use crate::storage::testkit::{part, torrent, write_blocks};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
@@ -107,7 +108,7 @@ fn only_the_files_of_the_torrent_are_moved_and_nothing_is_hashed_again() {
         let new = stage.at(&old, to.path());
         let modified = fs::metadata(stage.path(stage.near.path(), 1)).unwrap().modified().unwrap();
         let progress = Progress::default();
-        let way = Way { old: &old, new: &new };
+        let way = Way { old: &old, new: &new, others: &[] };
         let (carried, unchanged) = carry_all(way, Before::Nothing, &progress).unwrap();
         let is_copied = !carried.copied.is_empty();
         assert_eq!(is_copied, stage.has_all(stage.near.path()), "copies come before removals");
@@ -137,7 +138,7 @@ fn a_file_that_others_changed_is_not_trusted() {
     let changed = fs::File::options().write(true).open(stage.path(stage.near.path(), 1)).unwrap();
     changed.set_modified(SystemTime::now() + Duration::from_secs(9)).unwrap();
     let new = stage.at(&old, to.path());
-    let way = Way { old: &old, new: &new };
+    let way = Way { old: &old, new: &new, others: &[] };
     let (carried, unchanged) = carry_all(way, Before::Nothing, &Progress::default()).unwrap();
     assert_eq!(unchanged, [true, false, true, true]);
     carried.finish(way);
@@ -154,7 +155,7 @@ fn nothing_is_overwritten_and_everything_stays_where_it_was() {
         fs::create_dir_all(theirs.parent().unwrap()).unwrap();
         fs::write(&theirs, "a user's own").unwrap();
         let new = stage.at(&old, to.path());
-        let way = Way { old: &old, new: &new };
+        let way = Way { old: &old, new: &new, others: &[] };
         let error = carry_all(way, Before::Nothing, &Progress::default()).map(drop).unwrap_err().to_string();
         assert!(error.starts_with("can't move ") && error.contains("does not overwrite"), "{error}");
         assert_eq!((walk(to.path()), fs::read(&theirs).unwrap()), (vec![theirs.clone()], b"a user's own".to_vec()));
@@ -174,7 +175,7 @@ fn no_link_is_followed() {
         let old = stage.old();
         symlink(outside.path(), to.path().join("whole")).unwrap();
         let new = stage.at(&old, to.path());
-        let way = Way { old: &old, new: &new };
+        let way = Way { old: &old, new: &new, others: &[] };
         let error = carry_all(way, Before::Nothing, &Progress::default()).map(drop).unwrap_err().to_string();
         assert!(error.contains("symbolic link"), "{error}");
         assert!(stage.has_nothing(outside.path()) && stage.has_all(stage.near.path()));
@@ -193,7 +194,7 @@ fn a_copy_can_be_stopped_and_keeps_its_holes() {
     let (stage, to) = (Stage::new(), far());
     let old = stage.old();
     let new = stage.at(&old, to.path());
-    let way = Way { old: &old, new: &new };
+    let way = Way { old: &old, new: &new, others: &[] };
     let progress = Progress::default();
     progress.stop();
     assert!(carry_all(way, Before::Nothing, &progress).is_err());
@@ -214,7 +215,7 @@ fn an_interrupted_move_goes_on() {
     let (stage, to) = (Stage::new(), far());
     let old = stage.old();
     let new = stage.at(&old, to.path());
-    let way = Way { old: &old, new: &new };
+    let way = Way { old: &old, new: &new, others: &[] };
     let hidden = to.path().join(staging(&stage.metainfo.info_hash));
     fs::create_dir(&hidden).unwrap();
     fs::write(hidden.join("0"), "torn").unwrap();
@@ -238,7 +239,7 @@ fn an_interrupted_move_goes_on() {
     let (stage, to) = (Stage::new(), tempfile::tempdir().unwrap());
     let old = stage.old();
     let new = stage.at(&old, to.path());
-    let way = Way { old: &old, new: &new };
+    let way = Way { old: &old, new: &new, others: &[] };
     fs::create_dir_all(stage.path(to.path(), 0).parent().unwrap()).unwrap();
     fs::rename(stage.path(stage.near.path(), 0), stage.path(to.path(), 0)).unwrap();
     carry_all(way, Before::Begun, &Progress::default()).unwrap().0.finish(way);
@@ -255,14 +256,14 @@ fn the_part_file_goes_along_and_names_change_on_the_disk() {
         let old = stage.open(stage.near.path()).choose(choice);
         let renamed = old.renamed.with(&stage.metainfo, Path::new("whole/folder 0"), "zero").unwrap();
         let new = old.open_at(old.place(to.path(), renamed).unwrap(), true);
-        let way = Way { old: &old, new: &new };
+        let way = Way { old: &old, new: &new, others: &[] };
         carry_all(way, Before::Nothing, &Progress::default()).unwrap().0.finish(way);
         assert_eq!(fs::read(to.path().join(&part)).unwrap(), b"pieces");
         assert!(to.path().join("whole/zero/0").is_file() && !stage.near.path().join("whole/folder 0").exists());
         // In the same folder only the names change.
         let all = new.renamed.with(&stage.metainfo, Path::new("whole"), "all").unwrap();
         let last = new.open_at(new.place(to.path(), all).unwrap(), true);
-        let way = Way { old: &new, new: &last };
+        let way = Way { old: &new, new: &last, others: &[] };
         carry_all(way, Before::Nothing, &Progress::default()).unwrap().0.finish(way);
         assert!(to.path().join("all/zero/0").is_file() && !to.path().join("whole").exists());
         assert_eq!(last.open_again().unwrap().path(0), "all/zero/0");
@@ -319,7 +320,7 @@ fn what_came_after_the_check_is_neither_carried_nor_taken_for_ours() {
         let stage = Stage::new();
         let [here, there] = [stage.near.path(), to.path()].map(|dir| stage.path(dir, 3));
         fs::remove_file(&here).unwrap();
-        let old = stage.check(stage.open(stage.near.path()), Trust::State).content;
+        let CheckedContent { content: old, have, .. } = stage.check(stage.open(stage.near.path()), Trust::State);
         fs::write(&here, [b'x'; 777]).unwrap();
         fs::create_dir_all(there.parent().unwrap()).unwrap();
         fs::write(&there, [b'y'; 777]).unwrap();
@@ -327,7 +328,10 @@ fn what_came_after_the_check_is_neither_carried_nor_taken_for_ours() {
         let refused = begin(old.open_again().unwrap(), None, Trust::State, Arc::new(|_, _| ()), &Progress::default());
         for old in [old, refused.map(drop).unwrap_err().1] {
             let new = stage.at(&old, to.path());
-            let way = Way { old: &old, new: &new };
+            let way = Way { old: &old, new: &new, others: &[] };
+            let others = others(&old, Some(&have), None, &Progress::default());
+            assert_eq!(others, [false, false, false, true]);
+            let way = Way { others: &others, ..way };
             let (carried, unchanged) = carry_all(way, Before::Nothing, &Progress::default()).unwrap();
             assert!(!unchanged[3]);
             assert_eq!((fs::read(&here).unwrap(), fs::read(&there).unwrap()), (vec![b'x'; 777], vec![b'y'; 777]));
@@ -336,9 +340,103 @@ fn what_came_after_the_check_is_neither_carried_nor_taken_for_ours() {
             let refused = begin(new, None, trust, Arc::new(|_, _| ()), &Progress::default()).map(drop);
             let (error, new) = refused.unwrap_err();
             assert!(error.path == there && error.to_string().contains("it is not of this torrent"), "{error}");
-            carried.undo(Way { old: &old, new: &new });
+            carried.undo(Way { old: &old, new: &new, others: &[] });
             assert_eq!(walk(to.path()), std::slice::from_ref(&there));
             assert_eq!(fs::read(&here).unwrap(), [b'x'; 777]);
         }
     }
+}
+
+/// A user puts files over those of the torrent: of the same length, edited in one place, or with other permissions.
+#[test]
+fn what_was_put_over_our_files_is_neither_carried_nor_deleted() {
+    let full = |stage: &Stage| Bitfield::full(stage.metainfo.piece_count());
+    let put_over = |stage: &Stage| {
+        let path = |file| stage.path(stage.near.path(), file);
+        fs::write(path(0), [b'm'; 100]).unwrap();
+        fs::remove_file(path(1)).unwrap();
+        let mut edited = part(&stage.metainfo, &stage.bytes, 1).to_vec();
+        edited[20 * PIECE] ^= 1;
+        fs::write(path(1), edited).unwrap();
+        fs::write(path(2), "not empty any more").unwrap();
+        [0, 1, 2].map(|file| (path(file), fs::read(path(file)).unwrap()))
+    };
+    for to in [tempfile::tempdir().unwrap(), far()] {
+        let stage = Stage::new();
+        let old = stage.old();
+        let theirs = put_over(&stage);
+        let new = stage.at(&old, to.path());
+        let others = others(&old, Some(&full(&stage)), None, &Progress::default());
+        assert_eq!(others, [true, true, true, false]);
+        let way = Way { old: &old, new: &new, others: &others };
+        carry_all(way, Before::Nothing, &Progress::default()).unwrap().0.finish(way);
+        theirs.iter().for_each(|(path, bytes)| assert_eq!(&fs::read(path).unwrap(), bytes, "{}", path.display()));
+    }
+    let stage = Stage::new();
+    let old = stage.old();
+    let theirs = put_over(&stage);
+    let told = delete(&old, Some(&full(&stage)), None, &Progress::default());
+    assert!(told[0].ends_with("another program made or changed it"), "{told:?}");
+    theirs.iter().for_each(|(path, bytes)| assert_eq!(&fs::read(path).unwrap(), bytes, "{}", path.display()));
+    // What has only other times and permissions is still the torrent's.
+    let stage = Stage::new();
+    let old = stage.old();
+    for file in 0..FILES.len() {
+        let path = stage.path(stage.near.path(), file);
+        fs::write(stage.near.path().join("copy"), part(&stage.metainfo, &stage.bytes, file)).unwrap();
+        fs::rename(stage.near.path().join("copy"), path).unwrap();
+    }
+    fs::remove_file(stage.near.path().join("whole/mine")).unwrap();
+    assert_eq!(delete(&old, Some(&full(&stage)), None, &Progress::default()), Vec::<String>::new());
+    assert!(stage.has_nothing(stage.near.path()));
+}
+
+/// A file that was begun has no verified piece that could tell.
+#[test]
+fn what_was_put_over_a_half_file_of_a_failed_torrent_is_not_deleted() {
+    let stage = Stage::new();
+    let path = stage.path(stage.near.path(), 1);
+    (0..FILES.len()).for_each(|file| fs::remove_file(stage.path(stage.near.path(), file)).unwrap());
+    let found = stage.check(stage.open(stage.near.path()), Trust::State);
+    let block = stage.metainfo.files.at(1).offset.next_multiple_of(PIECE as u64);
+    write_blocks(&found.content, block, &[vec![1; 100]]).unwrap();
+    assert_eq!(others(&found.content, Some(&found.have), None, &Progress::default()), [false; 4]);
+    fs::write(&path, [b'm'; 40 * PIECE]).unwrap();
+    assert_eq!(others(&found.content, None, None, &Progress::default())[1], true);
+    delete(&found.content, Some(&found.have), None, &Progress::default());
+    assert_eq!(fs::read(&path).unwrap(), [b'm'; 40 * PIECE]);
+}
+
+#[test]
+fn folders_of_the_user_stay_even_if_they_are_empty() {
+    let (stage, to) = (Stage::new(), tempfile::tempdir().unwrap());
+    let old = stage.old();
+    let theirs = stage.path(to.path(), 3).parent().unwrap().to_path_buf();
+    fs::create_dir_all(&theirs).unwrap();
+    let new = stage.at(&old, to.path());
+    let way = Way { old: &old, new: &new, others: &[] };
+    let (carried, _) = carry_all(way, Before::Nothing, &Progress::default()).unwrap();
+    carried.undo(way);
+    assert!(
+        theirs.is_dir() && !stage.path(to.path(), 1).parent().unwrap().exists() && stage.has_all(stage.near.path())
+    );
+    // No file of the torrent was ever there.
+    let away = stage.check(stage.open(to.path()), Trust::State);
+    delete(&away.content, Some(&away.have), None, &Progress::default());
+    assert!(theirs.is_dir());
+}
+
+/// Between the copy and the removal of the old file.
+#[test]
+fn an_old_file_that_changed_after_it_was_copied_stays() {
+    let (stage, to) = (Stage::new(), far());
+    let old = stage.old();
+    let new = stage.at(&old, to.path());
+    let way = Way { old: &old, new: &new, others: &[] };
+    let (carried, _) = carry_all(way, Before::Nothing, &Progress::default()).unwrap();
+    let path = stage.path(stage.near.path(), 3);
+    fs::write(&path, "mine").unwrap();
+    let told = carried.finish(way);
+    assert!(told.len() == 1 && told[0].ends_with("another program changed it meanwhile"), "{told:?}");
+    assert!(fs::read(&path).unwrap() == b"mine" && stage.has_all(to.path()));
 }

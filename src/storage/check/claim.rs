@@ -8,8 +8,10 @@
 //!   the user's.) It does not hold for a file of another length, because swarmlet gives a file its full length before
 //!   its first byte, nor for one that another program changed in this run, or made where the file was missing (see
 //!   `content/making.rs`);
-//! * if the state says that swarmlet was going to make it, and each of its pieces lacks a block, in this file or in one
-//!   beside it. This is recorded before its first byte, so it holds after `kill -9` at any moment;
+//! * if the state says that swarmlet was going to make it, the file carries [the mark](crate::sys::beneath::mark) of
+//!   the files that swarmlet makes, and each of its pieces lacks a block, in this file or in one beside it. The state is
+//!   saved before its first byte, so it holds after `kill -9` at any moment. (On file systems without marks, the other
+//!   two conditions are enough. A user's own small file may fulfil them, too.);
 //! * if the state vouches for it: nobody has changed it since it had its pieces. It lacks one only because a file
 //!   beside it is gone;
 //! * if it is empty or all zeros, as other programs leave files that they have not begun to write;
@@ -21,6 +23,13 @@
 //!   because the files beside it are complete.
 //!
 //! Any other file is a user's own, and the torrent is refused.
+//!
+//! A file that another program changed *after it was complete* is the user's work, even if most of its pieces are right:
+//! think of tags in music. Its right pieces are used, but no other piece is written to it. The torrent ends with an error
+//! that names the file. To verify the torrent after that error is the person's word that the file may be written to:
+//! then it is like any other file. So is `--overwrite`. Whether a file changed is told by its stamp: in a run, by the
+//! stamp that swarmlet saw last; at a start, by the one in the state. A stamp alone refuses nothing, because `chmod`
+//! and copies change it: at least one piece must be wrong.
 
 use super::{files_of_piece, is_there};
 use crate::base::sha1::{Digest, Sha1};
@@ -61,6 +70,7 @@ pub fn claim(
             && (proof.is_empty() && !planned[*file] || !may_be_half(content, *file, sizes, &mut gaps))
     });
     let Some(first) = others.next() else {
+        refuse_changed(content, own, sizes)?;
         lacking.for_each(|file| content.make(file, true));
         return Ok(());
     };
@@ -76,6 +86,30 @@ pub fn claim(
         "it is not of this torrent: none of its pieces is right, and swarmlet did not make it; move it away, choose \
          another folder with --dir, or replace it with --overwrite",
     ))
+}
+
+/// Refuses a file that another program changed after it was complete, if corrupt pieces are to be written to it.
+fn refuse_changed(content: &Content, own: &Bitfield, sizes: &[u64]) -> Result<(), ContentError> {
+    let wrong = |file: usize| {
+        let pieces = content.metainfo.pieces_of(content.metainfo.files.at(file));
+        pieces.filter(|piece| !own.get(*piece) && is_there(content, *piece, sizes)).count()
+    };
+    let is_wrong = |file: &usize| sizes[*file] != content.metainfo.files.at(*file).length || wrong(*file) > 0;
+    let changed = |file: &usize| sizes[*file] > 0 && content.was_finished(*file) && content.lacks(*file, own);
+    let mut files = (0..sizes.len()).filter(changed).filter(is_wrong);
+    let Some(file) = files.next().filter(|_| !content.overwrite) else { return Ok(()) };
+    let others = match files.count() {
+        0 => String::new(),
+        count => format!(" (and {count} more of the torrent's files)"),
+    };
+    let pieces = content.metainfo.pieces_of(content.metainfo.files.at(file)).count();
+    let words = format!(
+        "another program changed it{others} after it was complete, and {} of its {pieces} pieces are wrong now; move it \
+         away to keep it, or verify the torrent once more (without the daemon: use --overwrite) to download these \
+         pieces again",
+        wrong(file)
+    );
+    Err(refuse(content, file, &words))
 }
 
 /// The error for a file that must not be written to.

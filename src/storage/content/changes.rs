@@ -10,6 +10,7 @@
 //! each; a write of 64 KiB to the page cache takes 18.)
 
 use super::{Content, Mark};
+use crate::proto::peer::bitfield::Bitfield;
 use crate::storage::error::{ContentError, Doing};
 use std::fs::Metadata;
 use std::io;
@@ -87,7 +88,27 @@ impl Content {
         files.map(|(file, entry)| !entry.padding && !is_others(file) && is_known(file)).collect()
     }
 
-    fn changed(&self, file: usize, words: &str) -> ContentError {
+    /// Before the content is opened again: marks the files that another program changed or replaced since they were
+    /// verified or written to. `have`: the verified pieces; `None`: none is sure. If the disk was in trouble then, it
+    /// may have changed the files itself, and nothing is marked.
+    pub fn note_changes(&self, have: Option<&Bitfield>) {
+        // A write that has begun ends first.
+        let _turn = self.health.take_turn();
+        if have.is_none() && self.health.is_doubtful() {
+            return;
+        }
+        let files = self.metainfo.files.iter().enumerate();
+        for (file, _) in files.filter(|(file, entry)| !entry.padding && !self.is_vacant(*file)) {
+            let Ok(found) = self.open_file(file).and_then(|file| file.metadata()) else { continue };
+            let was_complete = !self.is_making(file) || have.is_some_and(|have| self.has_of(file, have).1);
+            if self.known.is_of_others(file, &found, was_complete) {
+                self.mark(file, Mark::Changed, true);
+                self.mark(file, Mark::Finished, was_complete || self.was_finished(file));
+            }
+        }
+    }
+
+    pub(super) fn changed(&self, file: usize, words: &str) -> ContentError {
         self.mark(file, Mark::Changed, true);
         self.error(Doing::Reading, &self.path(file), io::Error::other(words))
     }
@@ -97,10 +118,13 @@ impl Content {
 mod tests {
     use super::Content;
     use crate::proto::choice::{Choice, Priority};
+    use crate::proto::peer::bitfield::Bitfield;
     use crate::storage::testkit::{open, part, torrent, write_blocks};
+    use crate::sys::stamp::TICK;
     use std::fs;
-    use std::os::unix::fs::FileExt;
+    use std::os::unix::fs::{FileExt, PermissionsExt};
     use std::sync::Arc;
+    use std::thread;
     use std::time::SystemTime;
 
     const PIECE: usize = 1000;
@@ -196,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn our_writes_do_not_hide_what_another_program_wrote() {
+    fn nothing_is_written_to_a_file_that_another_program_wrote_to() {
         let (metainfo, bytes) = torrent(3 * PIECE, &[], PIECE, &[]);
         for written_after in [false, true] {
             let dir = tempfile::tempdir().unwrap();
@@ -207,12 +231,46 @@ mod tests {
             file.write_all_at(&[!bytes[5]], 5).unwrap();
             file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
             if written_after {
-                write_blocks(&content, PIECE as u64, &[bytes[PIECE..2 * PIECE].to_vec()]).unwrap();
-                content.note_verified(1).unwrap();
+                let said = write_blocks(&content, PIECE as u64, &[bytes[PIECE..2 * PIECE].to_vec()]).unwrap_err();
+                assert!(said.tells_of_a_change(), "{said}");
             }
             let said = content.look(0).unwrap_err();
             assert!(said.tells_of_a_change(), "{said}");
         }
+        // It was replaced, and is open or not.
+        for is_open in [false, true] {
+            let dir = tempfile::tempdir().unwrap();
+            let content = open(&metainfo, dir.path(), false);
+            write_blocks(&content, 0, &[bytes[..PIECE].to_vec()]).unwrap();
+            if !is_open {
+                content.close_files();
+            }
+            fs::write(dir.path().join("other"), &bytes).unwrap();
+            fs::rename(dir.path().join("other"), dir.path().join("whole")).unwrap();
+            let wrote = write_blocks(&content, PIECE as u64, &[vec![0; PIECE]]);
+            assert!(is_open || wrote.is_err_and(|error| error.tells_of_a_change()));
+            assert_eq!(fs::read(dir.path().join("whole")).unwrap(), bytes);
+        }
+    }
+
+    /// Indexers and backup programs do such things while a download runs.
+    #[test]
+    fn permissions_links_and_attributes_stop_no_download() {
+        let (metainfo, bytes) = torrent(3 * PIECE, &[], PIECE, &[]);
+        let dir = tempfile::tempdir().unwrap();
+        let (path, content) = (dir.path().join("whole"), open(&metainfo, dir.path(), false));
+        content.make(0, true);
+        for piece in 0..3 {
+            write_blocks(&content, (piece * PIECE) as u64, &[bytes[piece * PIECE..][..PIECE].to_vec()]).unwrap();
+            thread::sleep(2 * TICK);
+            fs::hard_link(&path, dir.path().join(piece.to_string())).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600 + piece as u32)).unwrap();
+            content.note_changes(None);
+            assert!(!content.is_changed(0));
+        }
+        // Only pieces can tell whether a complete file is still right.
+        content.note_changes(Some(&Bitfield::full(3)));
+        assert!(content.is_changed(0) && content.was_finished(0));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::{Content, Mark};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::resume::Making;
 use crate::storage::error::{ContentError, Doing};
-use crate::sys::beneath::For;
+use crate::sys::beneath::{For, mark};
 use std::fs::{File, Metadata};
 use std::io::ErrorKind;
 
@@ -34,7 +34,8 @@ impl Content {
         if opened.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
             // A file of length 0 is never written to, so it does not matter which program made it.
             self.mark(file, Mark::Vacant, self.metainfo.files.at(file).length > 0);
-            self.mark(file, Mark::Changed, false);
+            self.settle_change(file);
+            self.known.is_gone(file);
         }
         let opened = opened.ok()?;
         let found = opened.metadata().ok()?;
@@ -51,7 +52,12 @@ impl Content {
     /// The file exists, and a check showed that it is of this torrent or may be overwritten, however it came there.
     pub fn settle(&self, file: usize) {
         self.mark(file, Mark::Vacant, false);
+        self.settle_change(file);
+    }
+
+    fn settle_change(&self, file: usize) {
         self.mark(file, Mark::Changed, false);
+        self.mark(file, Mark::Finished, false);
     }
 
     /// Whether swarmlet is making a file, which lacks pieces or may not be on the disk yet: its whole content may be
@@ -81,6 +87,30 @@ impl Content {
         self.has(file, Mark::Changed)
     }
 
+    /// Whether a file was complete when another program changed it.
+    pub fn was_finished(&self, file: usize) -> bool {
+        self.has(file, Mark::Finished)
+    }
+
+    /// Another program changed a file after it was complete.
+    pub fn note_change_of_complete(&self, file: usize) {
+        self.mark(file, Mark::Changed, true);
+        self.mark(file, Mark::Finished, true);
+    }
+
+    /// Whether any file was complete when another program changed it.
+    pub fn has_changed_complete_files(&self) -> bool {
+        (0..self.marks.len()).any(|file| self.was_finished(file))
+    }
+
+    /// From now on, files that were complete when another program changed them are like any others.
+    pub fn restore_changed(&mut self) {
+        self.restores = true;
+        for file in 0..self.marks.len() {
+            self.mark(file, Mark::Finished, false);
+        }
+    }
+
     /// Whether a file is wanted and has bytes on the disk.
     pub fn may_be_written(&self, file: usize) -> bool {
         let entry = self.metainfo.files.at(file);
@@ -96,6 +126,21 @@ impl Content {
     pub fn is_same(&self, file: usize, other: usize) -> bool {
         let identity = |file: usize| self.folder.identity_of(&self.path(file)).ok();
         identity(file).is_some_and(|this| identity(other) == Some(this))
+    }
+
+    /// Removes the marks of files that are complete: they are in `have`, and swarmlet was making them.
+    pub fn unmark_complete(&self, have: &Bitfield) {
+        for file in (0..self.marks.len()).filter(|file| self.is_making(*file) && self.has_of(*file, have).1) {
+            // No other thread may look at the file between the change and the note.
+            let _turn = self.health.take_turn();
+            if let Ok(opened) = self.open_file(file)
+                && self.known.is_as_left(file, &opened)
+                && mark::remove(&opened)
+            {
+                self.known.wrote(file, &opened);
+                self.mark_dirty(file);
+            }
+        }
     }
 
     /// Creates a file that did not exist, without content.
@@ -122,6 +167,7 @@ impl Content {
         let opened = self.folder.file(&self.path(file), For::Writing).and_then(|opened| opened.set_len(entry.length));
         opened.map_err(|error| self.error(Doing::Writing, &self.path(file), error))?;
         // What is known so far is about the longer file.
+        self.known.is_gone(file);
         self.find(file);
         Ok(())
     }

@@ -77,6 +77,7 @@ impl Content {
             warn: Arc::new(|_, _| ()),
             told_of_name: AtomicBool::new(false),
             overwrite: false,
+            restores: false,
             before: None,
             has_padding,
             duty: Duty::Fetch,
@@ -123,7 +124,7 @@ impl Content {
         let vacant = if self.shares_folder(&opened) { Mark::Vacant as u8 } else { 0 };
         let kept = |marks: &AtomicU8| match marks.load(Ordering::Relaxed) {
             marks if marks & Mark::Vacant as u8 != 0 => marks & vacant,
-            marks => marks & (Mark::Making as u8 | Mark::Changed as u8),
+            marks => marks & (Mark::Making as u8 | Mark::Changed as u8 | Mark::Finished as u8),
         };
         if same {
             opened.marks = self.marks.iter().map(|marks| kept(marks).into()).collect();

@@ -5,6 +5,7 @@
 //! descriptor of its folder, and no link is followed: by `openat2` with `RESOLVE_BENEATH` if the kernel has it (Linux
 //! 5.6), else component by component with `O_NOFOLLOW`. (libtorrent#8344 shows what happens otherwise.)
 
+pub mod mark;
 mod placing;
 
 use super::is_one_of;
@@ -170,11 +171,6 @@ impl Folder {
         Ok(file)
     }
 
-    /// Creates the folder at `path` and those above it.
-    pub fn make_folder(&self, path: &str) -> io::Result<()> {
-        self.or_portable(path, false, |path| self.make_folders_of(&format!("{path}/.")))
-    }
-
     /// Removes the file at `path`. (A link of this name is removed, not followed.)
     pub fn remove(&self, path: &str) -> io::Result<()> {
         self.or_portable(path, true, |path| {
@@ -255,14 +251,12 @@ mod tests {
 
     #[test]
     fn makes_files_and_their_folders() {
-        both_ways(|folder, dir| {
+        both_ways(|folder, _| {
             folder.file("a/b/c", For::Writing).unwrap().write_all(b"x").unwrap();
             let mut text = String::new();
             folder.file("a/b/c", For::Reading).unwrap().read_to_string(&mut text).unwrap();
             assert_eq!(text, "x");
             assert_eq!(folder.file("a/b/d", For::Reading).unwrap_err().kind(), io::ErrorKind::NotFound);
-            folder.make_folder("e/f").unwrap();
-            assert!(dir.join("e/f").is_dir());
             folder.file("g/h", For::Making).unwrap();
             assert_eq!(folder.file("g/h", For::Making).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
             folder.remove("g/h").unwrap();
@@ -310,7 +304,6 @@ mod tests {
                 assert!(error.contains("symbolic link"), "{path}: {error}");
                 assert!(folder.file(path, For::Reading).is_err());
             }
-            assert!(folder.make_folder("folder/sub").is_err());
             assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
             assert_eq!(std::fs::read_dir(dir.join("inside")).unwrap().count(), 0);
         });

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::web::request::{Parsed, parse};
+use std::cell::Cell;
 
 fn session(door: &Door) -> String {
     format!("X-Transmission-Session-Id: {}\r\n", door.session_id())
@@ -55,7 +56,7 @@ fn a_body_that_is_too_deep_is_refused_with_words() {
 }
 
 #[test]
-fn guesses_of_the_password_come_to_an_end_and_lock_out_nobody_who_was_let_in() {
+fn guesses_of_the_password_become_slow_and_lock_out_nobody_who_knows_it() {
     let settings = Settings {
         rpc_authentication_required: true,
         rpc_username: "me".into(),
@@ -66,11 +67,12 @@ fn guesses_of_the_password_come_to_an_end_and_lock_out_nobody_who_was_let_in() {
         ..Settings::default()
     };
     let door = Door::new(&settings, false, None, unbounded().0).unwrap();
+    let now = Cell::new(Instant::now());
     let try_with = |session: &str, from: &str, password: &str| {
         let basic = to_base64(format!("me:{password}").as_bytes());
         let text = format!("POST {RPC} HTTP/1.1\r\nHost: x\r\n{session}Authorization: Basic {basic}\r\n\r\n");
         let Parsed::Whole(request, _) = parse(text.as_bytes(), MOST_BODY) else { panic!("{text}") };
-        match reply(&door, &request, from.parse().unwrap()) {
+        match reply(&door, &request, from.parse().unwrap(), now.get()) {
             Reply::Now(answer) => (answer.status_code(), Duration::ZERO),
             Reply::Slow(answer, pause) => (answer.status_code(), pause),
             Reply::Later(_) => (200, Duration::ZERO),
@@ -82,7 +84,17 @@ fn guesses_of_the_password_come_to_an_end_and_lock_out_nobody_who_was_let_in() {
         assert_eq!(try_it("10.0.0.1", "wrong"), (401, PAUSE));
     }
     assert_eq!(try_it("10.0.0.1", "wrong"), (403, Duration::ZERO));
-    assert_eq!(try_it("::ffff:10.0.0.1", "right"), (403, Duration::ZERO), "the right one is not told apart any more");
+    assert_eq!(try_it("::ffff:10.0.0.1", "right"), (403, Duration::ZERO), "the right one is not told apart now");
+    // In each second one is tried, whether it is right or wrong.
+    for (first, second) in [("wrong", "right"), ("right", "wrong"), ("right", "right")] {
+        now.set(now.get() + PAUSE);
+        assert_eq!(try_it("10.0.0.1", first).0, if first == "right" { 409 } else { 401 });
+        assert_eq!(try_it("10.0.0.1", second), (403, Duration::ZERO));
+    }
+    // The person sees the page, which comes in several files.
+    let cookie = format!("Cookie: a=b; {PASS}={}\r\n", pass_of(&door.session_id()));
+    (0..3).for_each(|_| assert_eq!(try_with(&cookie, "10.0.0.1", "right"), (409, Duration::ZERO)));
+    assert_eq!(try_with(&cookie.replace(PASS, "other"), "10.0.0.1", "right").0, 403);
     assert_eq!(try_it("10.0.0.2", "right"), (409, Duration::ZERO));
     // Another program of this machine guesses, while one that was let in asks all the time.
     let let_in = session(&door);

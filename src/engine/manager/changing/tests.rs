@@ -218,7 +218,13 @@ fn a_verification_finds_what_others_damaged() {
     damaged[1][PIECE * 3] ^= 1;
     put(&here, &damaged);
     change(&engine, Change::Verify);
-    assert_eq!(resumed(&notices), PIECE as u64);
+    let why = failed(&notices);
+    assert!(why.contains("album/b: another program changed it after it was complete"), "{why}");
+    change(&engine, Change::Paused(false));
+    failed(&notices);
+    assert!(is_in(&here, &damaged), "nothing is written before the person says it");
+    change(&engine, Change::Verify);
+    assert!(!joined(&notices).0);
     let details = engine.ask(ONE).unwrap();
     let verified: Vec<u64> = details.files(true).map(|file| file.verified).collect();
     assert_eq!(verified, [3 * PIECE as u64, 5 * PIECE as u64]);

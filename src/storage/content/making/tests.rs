@@ -8,10 +8,12 @@ use crate::storage::check::{CheckedContent, Trust, begin, newly};
 use crate::storage::resume::{Save, StateDir};
 use crate::storage::testkit::{noise, torrent, write_blocks};
 use crate::storage::{Progress, TorrentId};
+use crate::sys::stamp::TICK;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 const BLOCK: usize = 1 << 14;
 const PIECE: usize = 2 * BLOCK;
@@ -202,4 +204,116 @@ fn a_file_that_comes_while_it_is_unwanted_is_kept() {
     fs::remove_file(theirs).unwrap();
     assert!(choose(None).unwrap());
     content.create(1).unwrap();
+}
+
+/// A file that was complete, and its state was saved.
+fn complete(stage: &Stage) -> Arc<Content> {
+    fs::write(stage.path(), &stage.bytes).unwrap();
+    let CheckedContent { content, known, have, .. } = stage.first();
+    assert!(have.is_full());
+    thread::sleep(2 * TICK);
+    let save = Save { have, uploaded: 0, downloaded: 0, in_haste: false };
+    let (name, bytes) = known.unwrap().take_in(&content, save).unwrap();
+    stage.states.write(&name, &bytes, true).unwrap();
+    content
+}
+
+fn refusal(stage: &Stage, content: Content, trust: Trust) -> (String, Arc<Content>) {
+    let refused = begin(content, Some(&stage.states), trust, Arc::new(|_, _| ()), &Progress::default()).map(drop);
+    refused.map_err(|(error, content)| (error.to_string(), content)).unwrap_err()
+}
+
+#[test]
+fn a_file_that_was_changed_after_it_was_complete_is_kept_until_the_person_says_otherwise() {
+    for (edited, is_known) in [(true, true), (true, false), (false, true), (false, false)] {
+        let stage = Stage::new();
+        let content = complete(&stage);
+        let mut theirs = mine();
+        if edited {
+            theirs = stage.bytes.clone();
+            theirs[PIECE] ^= 1;
+        }
+        fs::write(stage.path(), &theirs).unwrap();
+        // In the same run, and in the next one.
+        let content = if is_known {
+            content.note_changes(Some(&Bitfield::full(3)));
+            content.open_again().unwrap()
+        } else {
+            drop(content);
+            stage.open()
+        };
+        let (mut said, mut content) = refusal(&stage, content, Trust::Nothing);
+        for trust in [Trust::State, Trust::Nothing, Trust::State] {
+            let words =
+                if edited { "after it was complete, and 1 of its 3 pieces are wrong" } else { "not of this torrent" };
+            assert!(said.contains(words), "{said}");
+            content.note_changes(None);
+            (said, content) = refusal(&stage, content.open_again().unwrap(), trust);
+        }
+        let _ = said;
+        assert!(content.has_changed_complete_files());
+        let mut again = content.open_again().unwrap();
+        again.restore_changed();
+        if !edited {
+            refusal(&stage, again, Trust::Nothing);
+            continue;
+        }
+        let found = stage.begin(again, Trust::Nothing).map_err(drop).unwrap();
+        assert_eq!(found.have.count(), 2);
+        stage.write(&found.content, 2).unwrap();
+        drop(found);
+        // The state says that swarmlet makes the file.
+        stage.write(&stage.first().content, 2).unwrap();
+        assert_eq!(fs::read(stage.path()).unwrap(), stage.bytes);
+    }
+}
+
+#[test]
+fn a_complete_file_with_other_times_or_another_inode_is_still_the_torrents() {
+    for is_copied in [false, true] {
+        let stage = Stage::new();
+        let content = complete(&stage);
+        if is_copied {
+            fs::copy(stage.path(), stage.dir().join("copy")).unwrap();
+            fs::rename(stage.dir().join("copy"), stage.path()).unwrap();
+        } else {
+            fs::set_permissions(stage.path(), fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        content.note_changes(Some(&Bitfield::full(3)));
+        assert!(content.is_changed(0));
+        let found = stage.begin(content.open_again().unwrap(), Trust::Nothing).map_err(drop).unwrap();
+        assert!(found.have.is_full() && !found.content.is_changed(0));
+        drop(found);
+        assert!(stage.first().have.is_full());
+    }
+}
+
+/// The state says that swarmlet was going to make all of them.
+#[test]
+fn after_a_kill_a_small_file_without_the_mark_is_not_swarmlets() {
+    let (metainfo, bytes) = torrent(0, &[(900, false), (LENGTH, false), (700, false)], PIECE, &[]);
+    for is_ours in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let states = StateDir::open(&dir.path().join("states")).unwrap();
+        let start = || {
+            let content = Content::open(TorrentId(0), metainfo.clone().into(), dir.path(), Arc::default(), false);
+            begin(content.unwrap(), Some(&states), Trust::State, Arc::new(|_, _| ()), &Progress::default())
+        };
+        let content = start().map_err(drop).unwrap().content;
+        let path = dir.path().join(metainfo.files.at(0).path());
+        if is_ours {
+            write_blocks(&content, 0, &[bytes[..BLOCK].to_vec()]).unwrap();
+            if mark::is_set(&File::open(&path).unwrap()).is_none() {
+                return println!("SKIPPED: this file system has no marks");
+            }
+        } else {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, [b'm'; 900]).unwrap();
+        }
+        drop(content);
+        match start() {
+            Ok(found) => assert!(is_ours && found.have.is_empty()),
+            Err((error, _)) => assert!(!is_ours && error.path == path, "{error}"),
+        }
+    }
 }
