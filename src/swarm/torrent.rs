@@ -61,7 +61,6 @@ use crate::proto::tracker::announce::AnnounceRequest;
 use downloading::choosing::Choosing;
 use downloading::web_seeds::WebSeeds;
 use downloading::withdraw;
-use report::Spent;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use terms::SeedLimit;
@@ -78,7 +77,6 @@ pub struct Torrent {
     paused: bool,
     /// Bytes that were sent and received in earlier runs.
     before: (u64, u64),
-    spent: Spent,
     /// When it has seeded enough; `None`: never.
     seed_limit: Option<Box<SeedLimit>>,
     picker: Picker,
@@ -185,7 +183,6 @@ impl Torrent {
             standing,
             paused: false,
             before: (0, 0),
-            spent: Spent::default(),
             seed_limit: None,
             peers: BTreeMap::new(),
             peers_wake: now,
@@ -267,7 +264,6 @@ impl Torrent {
             Event::Timer => self.timer(turn),
         }
         self.pause_if_enough(turn);
-        self.spent.turn_to(self.doing(), turn.now);
         self.announce_due(turn);
         self.connect_more(turn);
         self.open_web_seeds(turn);
