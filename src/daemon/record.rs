@@ -268,7 +268,7 @@ pub struct TrackerRecord {
     /// A number that it keeps while the torrent has it.
     pub id: u32,
     /// Its announce URL.
-    pub announce: String,
+    pub announce: Arc<str>,
     /// Its tier, from 0.
     pub tier: usize,
     /// Another tracker of its tier is asked.

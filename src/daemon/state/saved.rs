@@ -16,6 +16,7 @@ use crate::proto::bencode::{self, Bencode, Value};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Each priority as a byte of the list of files.
 const PRIORITIES: [(Priority, u8); 4] =
@@ -70,7 +71,7 @@ pub fn encode(record: &Record, kept: &Kept) -> Vec<u8> {
     put("seconds up", totals.seconds_seeding == 0, totals.seconds_seeding.into());
     put("sequential", !wishes.sequential_download, flag(true));
     put("started", dates.started == 0, dates.started.into());
-    let tiers = kept.tiers.iter().flatten().map(|tier| Bencode::list(tier.iter().map(String::as_str)));
+    let tiers = kept.tiers.iter().flatten().map(|tier| Bencode::list(tier.iter().map(|url| &**url)));
     put("tiers", kept.tiers.is_none(), Bencode::List(tiers.collect()));
     put("unshared", wishes.honors_session_limits, flag(true));
     put("up limit", wishes.upload_limit == usual.upload_limit, wishes.upload_limit.into());
@@ -140,7 +141,7 @@ pub fn decode(bytes: &[u8]) -> Result<(Record, Kept), String> {
         is_leaving: has("leaving"),
         is_lost: has("lost"),
         awaits_done: has("awaits done"),
-        tiers: get("tiers").and_then(Value::items).map(|tiers| tiers.filter_map(|tier| texts(Some(tier))).collect()),
+        tiers: get("tiers").and_then(Value::items).map(|tiers| tiers.filter_map(urls).collect()),
     };
     Ok((record, kept))
 }
@@ -177,6 +178,10 @@ fn priority(byte: &u8) -> Priority {
 
 fn texts(list: Option<Value>) -> Option<Vec<String>> {
     Some(list?.items()?.filter_map(|text| text.as_text().map(String::from)).collect())
+}
+
+fn urls(list: Value) -> Option<Vec<Arc<str>>> {
+    Some(list.items()?.filter_map(|url| url.as_text().map(Arc::from)).collect())
 }
 
 fn renamed(pair: Value) -> Option<(PathBuf, String)> {

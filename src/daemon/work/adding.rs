@@ -147,7 +147,7 @@ impl Daemon {
         kept.link = Some(job.link.to_string().into());
         kept.files = choice_of_link(None, &add.files)?;
         record.about = Arc::new(of_link(&job.link, job.info_hash()));
-        record.trackers = numbered(job.link.trackers.iter().map(|url| vec![url.clone()]));
+        record.trackers = numbered(job.link.trackers.iter().map(|url| vec![url.as_str().into()]));
         job.options = Some(Box::new(options_of(&record, &kept, &self.settings)));
         let id = self.enter(record, kept)?;
         self.know(id, self.engine.learn(job));

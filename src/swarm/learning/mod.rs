@@ -114,7 +114,7 @@ impl Learning {
     /// The torrent of `link`. Each tracker of the link is a tier of its own. Peers that the link names by address are
     /// tried at once. `info_hash` is that of the link.
     pub fn new(info_hash: InfoHash, link: &Magnet, settings: Arc<Settings>, now: Time, rng: &mut Rng) -> Learning {
-        let tiers: Vec<Vec<String>> = link.trackers.iter().map(|tracker| vec![tracker.clone()]).collect();
+        let tiers: Vec<Vec<Arc<str>>> = link.trackers.iter().map(|tracker| vec![tracker.as_str().into()]).collect();
         let mut meeting = Meeting::new(&tiers, now, rng);
         meeting.found(Source::Link, &link.addresses(), now);
         Learning {

@@ -29,6 +29,7 @@ use crate::proto::id::PeerId;
 use crate::proto::krpc;
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How many peers a tracker is asked for (libtorrent, rain).
 pub(super) const NUMWANT: u32 = 200;
@@ -80,7 +81,7 @@ pub(super) struct Suspects {
 
 impl Meeting {
     /// Only the trackers in `tiers` are known yet.
-    pub(super) fn new(tiers: &[Vec<String>], now: Time, rng: &mut Rng) -> Meeting {
+    pub(super) fn new(tiers: &[Vec<Arc<str>>], now: Time, rng: &mut Rng) -> Meeting {
         Meeting {
             candidates: Candidates::default(),
             suspects: None,

@@ -10,6 +10,7 @@ use crate::swarm::meeting::announcer::{Announcer, Tracker};
 use crate::swarm::meeting::portmap;
 use crate::swarm::meeting::source::{Asked, Source};
 use crate::swarm::settings::RateLimits;
+use std::sync::Arc;
 
 /// Figures of a torrent of which `left` bytes are missing.
 pub fn status(left: u64) -> Status {
@@ -81,7 +82,7 @@ pub fn peer(addr: &str) -> PeerStatus {
 
 /// Trackers that have answered.
 pub fn trackers(urls: &[&str]) -> Vec<Tracker> {
-    let tiers: Vec<Vec<String>> = urls.iter().map(|url| vec![url.to_string()]).collect();
+    let tiers: Vec<Vec<Arc<str>>> = urls.iter().map(|url| vec![(*url).into()]).collect();
     let mut trackers = Announcer::new(&tiers, Time::ZERO, &mut Rng::new(1)).trackers;
     for tracker in &mut trackers {
         tracker.knows_us = true;

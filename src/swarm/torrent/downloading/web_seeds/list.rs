@@ -252,8 +252,7 @@ impl WebSeeds {
 
     /// Turns it off if it has nothing that we know of. Returns whether it was.
     pub fn turn_off_if_useless(&mut self, number: usize) -> bool {
-        let is_useless =
-            self.seed(number).and_then(|seed| seed.has.as_ref()).is_some_and(|has| has.count() == 0);
+        let is_useless = self.seed(number).and_then(|seed| seed.has.as_ref()).is_some_and(|has| has.count() == 0);
         if is_useless {
             self.change(number, State::Off);
         }
