@@ -72,6 +72,8 @@ pub struct Torrent {
     /// Only trackers introduce peers to it (BEP 27).
     private: bool,
     settings: Arc<Settings>,
+    /// The most connections.
+    max_peers: usize,
     standing: Standing,
     /// It is not in its swarm: a person paused it, it has seeded enough, or it waits for its turn.
     paused: bool,
@@ -218,6 +220,7 @@ impl Torrent {
             disk: DiskWait { wait: None, healed: None },
             web: WebSeeds::new(metainfo, now),
             picker,
+            max_peers: settings.max_peers,
             settings,
         }
     }
@@ -328,7 +331,7 @@ impl Torrent {
     }
 
     fn wants_peers_early(&self) -> bool {
-        let few = FEW_PEERS.min(self.settings.max_peers);
+        let few = FEW_PEERS.min(self.max_peers);
         self.is_downloading() && !self.paused && self.sockets() < few
     }
 

@@ -280,9 +280,14 @@ fn many_torrents_hear_of_a_change_in_slices() {
         [first, steps::of(|| stage.manager.step(None, stage.now)), steps::of(|| stage.manager.step(None, stage.now))]
     };
     let slices = [SLICE as u64, REST, 0];
-    assert_eq!(heard(Command::Places(downloads(9))), slices, "now it matters which of them stalled");
-    assert_eq!(heard(Command::Places(downloads(10))), [0; 3]);
+    let sooner = Places { stalled: Some(Time::from_secs(9)), ..Places::default() };
+    assert_eq!(heard(Command::Places(sooner)), slices, "it matters which of them stalled");
+    assert_eq!(heard(Command::Places(Places { downloads: Some(9999), ..sooner })), [0; 3]);
     let network = Network { pex: false, ..Config::default().network() };
-    assert_eq!(heard(Command::Network(Box::new(network))), slices);
-    assert_eq!(heard(Command::Limit(RateLimits::default())), [0; 3], "none has a connection");
+    assert_eq!(heard(Command::Network(Box::new(network))), [0; 3], "none has a connection");
+    assert_eq!(heard(Command::Limit(RateLimits::default())), [0; 3]);
+    let settings = std::sync::Arc::clone(&stage.manager.settings);
+    assert!(!settings.pex && !stage.torrent(7).follows(&settings));
+    stage.change(7, Change::MaxPeers(3));
+    assert!(stage.torrent(7).follows(&settings), "it hears of it before anything else happens to it");
 }
