@@ -3,7 +3,7 @@
 //! Floor 4, part of the [loop](super). A torrent is written to the [state](crate::daemon::state) before the engine gets
 //! it, so it is not lost when the process is killed right after a program was told that it was added.
 
-use super::portable::portable_names;
+use super::overlap::portable::portable_names;
 use super::reading::{Described, is_long};
 use super::wished::{choice_of_link, named, numbered, of_files, options_of, with_padding};
 use super::{Asked, Daemon, Heard, Known, NONE, now};
