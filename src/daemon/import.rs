@@ -10,7 +10,7 @@ use super::settings::{Given, Settings, Source};
 use super::state::State;
 use super::state::kept::Kept;
 use super::state::session::text_of;
-use super::work::portable::portable_names;
+use super::work::overlap::portable::portable_names;
 use crate::base::json::read::{Value as Json, read, repaired};
 use crate::engine::Priority;
 use crate::proto::bencode::{self, Value};

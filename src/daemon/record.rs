@@ -232,13 +232,13 @@ pub struct Now {
     /// Upload rate.
     pub up_rate: u64,
     /// Connected peers.
-    pub peers: usize,
+    pub peers: u32,
     /// Peers that send to us.
-    pub sending: usize,
+    pub sending: u32,
     /// Peers that we send to.
-    pub getting: usize,
+    pub getting: u32,
     /// Web seeds that send to us.
-    pub web_seeds_sending: usize,
+    pub web_seeds_sending: u32,
     /// How many of the peers came from each source.
     pub sources: Sources,
     /// When it stops because it sends nothing, in seconds since 1970, if that stays so; 0: it does not stop for that.
@@ -249,17 +249,17 @@ pub struct Now {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sources {
     /// A tracker.
-    pub tracker: usize,
+    pub tracker: u32,
     /// The DHT.
-    pub dht: usize,
+    pub dht: u32,
     /// Other peers.
-    pub pex: usize,
+    pub pex: u32,
     /// The local network.
-    pub lpd: usize,
+    pub lpd: u32,
     /// The link, or an earlier run.
-    pub cache: usize,
+    pub cache: u32,
     /// They connected to us.
-    pub incoming: usize,
+    pub incoming: u32,
 }
 
 /// A tracker of a torrent.
@@ -268,7 +268,7 @@ pub struct TrackerRecord {
     /// A number that it keeps while the torrent has it.
     pub id: u32,
     /// Its announce URL.
-    pub announce: String,
+    pub announce: Arc<str>,
     /// Its tier, from 0.
     pub tier: usize,
     /// Another tracker of its tier is asked.

@@ -126,7 +126,7 @@ fn stats() -> Stats {
     Stats { active: 1, paused: 1, down_rate: 2000, ..Stats::default() }
 }
 
-fn trackers(tiers: &[Vec<String>]) -> Vec<TrackerRecord> {
+fn trackers(tiers: &[Vec<Arc<str>>]) -> Vec<TrackerRecord> {
     let urls = tiers.iter().enumerate().flat_map(|(tier, urls)| urls.iter().map(move |url| (tier, url.clone())));
     let record = |(id, (tier, announce))| TrackerRecord { id: id as u32, tier, announce, ..TrackerRecord::default() };
     urls.enumerate().map(record).collect()

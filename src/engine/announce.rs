@@ -40,7 +40,7 @@ type Job = (TorrentId, Box<Announcement>);
 struct Pool {
     waiting: VecDeque<Job>,
     /// The announce URL that each running thread asks, and whether for a scrape.
-    asked: Vec<(String, bool)>,
+    asked: Vec<(Arc<str>, bool)>,
     /// Threads that are running: one more than there are in `asked` while one of them gets its next job.
     threads: usize,
 }
@@ -101,7 +101,7 @@ impl Announcers {
     fn run(&self) {
         let mut pool = lock(&self.pool);
         while let Some((torrent, announcement)) = pool.next().and_then(|at| pool.waiting.remove(at)) {
-            let asked = (announcement.url.clone(), announcement.is_scrape());
+            let asked = (Arc::clone(&announcement.url), announcement.is_scrape());
             pool.asked.push(asked.clone());
             drop(pool);
             let tell = |event| {
@@ -129,7 +129,7 @@ impl Pool {
     /// The first job that may be done now. A job whose tracker is busy waits: the thread that asks that tracker calls
     /// this again when it is done.
     fn next(&self) -> Option<usize> {
-        let count = |url: &String| self.asked.iter().filter(|(asked, _)| asked == url).count();
+        let count = |url: &Arc<str>| self.asked.iter().filter(|(asked, _)| asked == url).count();
         let scrapes = self.asked.iter().filter(|(_, is_scrape)| *is_scrape).count();
         let first = |scrape, most| {
             self.waiting.iter().position(|(_, waiting)| waiting.is_scrape() == scrape && count(&waiting.url) < most)

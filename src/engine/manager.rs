@@ -310,9 +310,15 @@ impl Manager {
         match slot.map(|slot| &mut slot.state) {
             Some(State::Running(torrent, content)) => {
                 turn.shared.budget.turn_to(content.device(), self.disks.disk.devices.len() > 1);
+                if !torrent.follows(&self.settings) {
+                    torrent.handle(Event::Settings(Arc::clone(&self.settings)), turn);
+                }
                 events.into_iter().for_each(|event| torrent.handle(event, turn));
             }
             Some(State::Learning(stage, _)) => {
+                if !stage.learning.follows(&self.settings) {
+                    stage.learning.handle(Event::Settings(Arc::clone(&self.settings)), turn);
+                }
                 given_up = stage.handle_all(events, paused, turn);
             }
             Some(State::Checking(..) | State::Failed(_)) | None => {

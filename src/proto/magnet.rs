@@ -51,7 +51,7 @@ impl Magnet {
             info_hash_v2: metainfo.about().info_hash_v2.as_deref().copied(),
             name: Some(metainfo.name.clone()),
             length: Some(metainfo.length),
-            trackers: metainfo.tiers.iter().flatten().cloned().collect(),
+            trackers: metainfo.tiers.iter().flatten().map(|url| url.to_string()).collect(),
             web_seeds: metainfo.about().web_seeds.clone(),
             ..Magnet::default()
         }

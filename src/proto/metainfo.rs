@@ -48,6 +48,7 @@ use crate::proto::bencode::{self, Value};
 use crate::proto::id::InfoHash;
 use core::ops::Range;
 use error::{refuse, refuse_value};
+use std::sync::Arc;
 
 /// The largest .torrent file that is read, in bytes: room for the hashes of [`MAX_PIECES`], which are 40 MiB, and for
 /// the paths of 100,000 files.
@@ -88,7 +89,7 @@ pub struct Metainfo {
     /// The SHA-1s of the pieces, 20 bytes each: exactly those that `length` needs, so none for empty content.
     pub hashes: Vec<u8>,
     /// The trackers' URLs by tier (BEP 12), none twice, no tier empty. Empty for a torrent without tracker.
-    pub tiers: Vec<Vec<String>>,
+    pub tiers: Vec<Vec<Arc<str>>>,
     /// Peers come from the torrent's own trackers only (BEP 27).
     pub private: bool,
     /// What a transfer does not need: see [`Metainfo::about`]. `None`: there is nothing, or it was dropped, because

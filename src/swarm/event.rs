@@ -110,7 +110,7 @@ pub enum Event {
     /// Its pieces are downloaded in order, first to last; `false`: as usual.
     Sequential(bool),
     /// From now on its trackers are these, in tiers (BEP 12).
-    Trackers(Vec<Vec<String>>),
+    Trackers(Vec<Vec<Arc<str>>>),
     /// The way out is back that was away ([`WayOut`](super::shared::WayOut)).
     Online,
     /// The network was away, or peers reach us at another port now: the trackers are to hear that.

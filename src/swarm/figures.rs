@@ -1,10 +1,11 @@
 //! How a torrent stands, as numbers for the screen and for `--json`.
 //!
-//! Floor 2. Plain data, filled by `torrent/report.rs` for somebody who looks.
+//! Floor 2. Plain data, filled by `torrent/report.rs` for somebody who looks. A program may keep the figures of thousands
+//! of torrents, so they are small.
 
 use super::meeting::announcer::Tracker;
 use super::meeting::source::{Asked, Source};
-use super::settings::{Enough, RateLimits, SeedUntil};
+use super::settings::Enough;
 use super::standing::Standing;
 use crate::base::time::Time;
 use crate::proto::id::PeerId;
@@ -38,22 +39,6 @@ pub struct Status {
     pub queued: bool,
     /// It takes such a place.
     pub has_place: bool,
-    /// Its own limits.
-    pub limits: RateLimits,
-    /// The limits of all torrents together hold for it, too.
-    pub shares_limits: bool,
-    /// Most connections.
-    pub max_peers: usize,
-    /// When it has seeded enough.
-    pub seed_until: SeedUntil,
-    /// For how many seconds it downloaded in this run: something was missing, and it was not paused.
-    pub downloading_for: u32,
-    /// The same for seeding.
-    pub seeding_for: u32,
-    /// Bytes of content that were sent in earlier runs.
-    pub uploaded_before: u64,
-    /// Bytes of content that were received in earlier runs.
-    pub downloaded_before: u64,
     /// What is being done with its content while it waits for that. (The engine sets this, too.)
     pub work: Option<Work>,
     /// Bytes of content that were received.
@@ -75,37 +60,37 @@ pub struct Status {
     /// Upload rate.
     pub up_rate: u64,
     /// Peers that are connected, web seeds left out.
-    pub peers: usize,
+    pub peers: u32,
     /// Of them, how many we learned of from each source, in the order of [`Source::ALL`].
-    pub sources: [usize; Source::ALL.len()],
+    pub sources: [u32; Source::ALL.len()],
     /// How many of the connections are encrypted (RC4).
-    pub encrypted: usize,
+    pub encrypted: u32,
     /// Of them, those that have all pieces.
-    pub seeds: usize,
+    pub seeds: u32,
     /// Of them, those that unchoke us.
-    pub unchoking: usize,
+    pub unchoking: u32,
     /// Of these, those that have something we lack.
-    pub sending: usize,
+    pub sending: u32,
     /// Peers that want something of us, and are unchoked.
-    pub served: usize,
+    pub served: u32,
     /// Web seeds that are asked (BEP 19).
-    pub web_seeds: usize,
+    pub web_seeds: u32,
     /// Peers and web seeds that have something we lack.
-    pub useful: usize,
+    pub useful: u32,
     /// Of these, those that do not choke us.
-    pub askable: usize,
+    pub askable: u32,
     /// Peers and web seeds that were requested something that has not come yet.
-    pub asked: usize,
+    pub asked: u32,
     /// Nothing more is requested for the moment because of the download limit.
     pub limited: bool,
     /// Of the peers that unchoke us, those that do not answer.
-    pub snubbed: usize,
+    pub snubbed: u32,
     /// Connections being opened.
-    pub connecting: usize,
+    pub connecting: u32,
     /// Known addresses that may be tried.
-    pub known: usize,
+    pub known: u32,
     /// Peers that are banned because they sent corrupt blocks.
-    pub liars: usize,
+    pub liars: u32,
     /// The local network was asked for peers (BEP 14).
     pub asked_locally: bool,
     /// Whether the DHT was asked for peers (BEP 5).
@@ -214,17 +199,17 @@ pub struct LearningStatus {
     /// The person paused it. (The engine sets this, and the list of peers.)
     pub paused: bool,
     /// Peers that are connected.
-    pub peers: usize,
+    pub peers: u32,
     /// How many of the connected peers we learned of from each source, in the order of [`Source::ALL`].
-    pub sources: [usize; Source::ALL.len()],
+    pub sources: [u32; Source::ALL.len()],
     /// How many of the connections are encrypted (RC4).
-    pub encrypted: usize,
+    pub encrypted: u32,
     /// Connected peers that offer the torrent's description.
-    pub offering: usize,
+    pub offering: u32,
     /// Connected peers that are being asked for blocks of the description.
-    pub asked: usize,
+    pub asked: u32,
     /// Peers that offer the description, but refused or did not answer. They are left alone for a while.
-    pub resting: usize,
+    pub resting: u32,
     /// Bytes of the description that have arrived.
     pub bytes: u64,
     /// Its size, according to the peers that sent most of it; `None` if no peer is asked.
@@ -232,11 +217,11 @@ pub struct LearningStatus {
     /// Descriptions that arrived and were wrong.
     pub wrong: u32,
     /// Connections being opened.
-    pub connecting: usize,
+    pub connecting: u32,
     /// Known addresses that may be tried.
-    pub known: usize,
+    pub known: u32,
     /// Peers that are banned because they sent a wrong description.
-    pub liars: usize,
+    pub liars: u32,
     /// The local network was asked for peers (BEP 14).
     pub asked_locally: bool,
     /// Whether the DHT was asked for peers (BEP 5).

@@ -61,7 +61,6 @@ use crate::proto::tracker::announce::AnnounceRequest;
 use downloading::choosing::Choosing;
 use downloading::web_seeds::WebSeeds;
 use downloading::withdraw;
-use report::Spent;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use terms::SeedLimit;
@@ -73,12 +72,13 @@ pub struct Torrent {
     /// Only trackers introduce peers to it (BEP 27).
     private: bool,
     settings: Arc<Settings>,
+    /// The most connections.
+    max_peers: usize,
     standing: Standing,
     /// It is not in its swarm: a person paused it, it has seeded enough, or it waits for its turn.
     paused: bool,
     /// Bytes that were sent and received in earlier runs.
     before: (u64, u64),
-    spent: Spent,
     /// When it has seeded enough; `None`: never.
     seed_limit: Option<Box<SeedLimit>>,
     picker: Picker,
@@ -185,7 +185,6 @@ impl Torrent {
             standing,
             paused: false,
             before: (0, 0),
-            spent: Spent::default(),
             seed_limit: None,
             peers: BTreeMap::new(),
             peers_wake: now,
@@ -221,6 +220,7 @@ impl Torrent {
             disk: DiskWait { wait: None, healed: None },
             web: WebSeeds::new(metainfo, now),
             picker,
+            max_peers: settings.max_peers,
             settings,
         }
     }
@@ -267,7 +267,6 @@ impl Torrent {
             Event::Timer => self.timer(turn),
         }
         self.pause_if_enough(turn);
-        self.spent.turn_to(self.doing(), turn.now);
         self.announce_due(turn);
         self.connect_more(turn);
         self.open_web_seeds(turn);
@@ -332,7 +331,7 @@ impl Torrent {
     }
 
     fn wants_peers_early(&self) -> bool {
-        let few = FEW_PEERS.min(self.settings.max_peers);
+        let few = FEW_PEERS.min(self.max_peers);
         self.is_downloading() && !self.paused && self.sockets() < few
     }
 

@@ -20,6 +20,7 @@ use crate::proto::metainfo::emit::{emit_tiers, emit_urls};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// `edit`, described.
 pub const COMMAND: Command = Command {
@@ -111,9 +112,9 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
 /// The changes.
 struct Wanted {
     /// Replaces all tiers.
-    tiers: Option<Vec<Vec<String>>>,
+    tiers: Option<Vec<Vec<Arc<str>>>>,
     /// Added after the existing tiers.
-    more_tiers: Vec<Vec<String>>,
+    more_tiers: Vec<Vec<Arc<str>>>,
     web_seeds: Option<Vec<String>>,
     comment: Option<String>,
     /// This and the following are part of `info`.
@@ -137,8 +138,9 @@ impl Wanted {
             }
         }
         let text = |value: &OsString| value.to_string_lossy().into_owned();
-        let tiers = |option: &str| -> Result<Vec<Vec<String>>, Failure> {
-            given.values(option).iter().map(|tier| text(tier).split(',').map(tracker).collect()).collect()
+        let tiers = |option: &str| -> Result<Vec<Vec<Arc<str>>>, Failure> {
+            let one = |url: &str| Ok(tracker(url)?.into());
+            given.values(option).iter().map(|tier| text(tier).split(',').map(one).collect()).collect()
         };
         let web_seeds: Result<Vec<String>, Failure> =
             given.values("webseed").iter().map(|url| web_seed(&text(url))).collect();

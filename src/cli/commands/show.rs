@@ -246,7 +246,10 @@ fn torrent_json(source: &str, metainfo: &Metainfo) -> Result<(), Failure> {
     object.text_or_null("source", about.source.as_deref());
     object.text_or_null("created_by", about.created_by.as_deref());
     object.raw("creation_date", &about.creation_date.map_or("null".into(), |date| date.to_string()));
-    object.raw("trackers", &json::array(&mut metainfo.tiers.iter().map(|tier| strings(tier))));
+    object.raw(
+        "trackers",
+        &json::array(&mut metainfo.tiers.iter().map(|tier| json::array(&mut tier.iter().map(|url| json::string(url))))),
+    );
     object.raw("web_seeds", &strings(&about.web_seeds));
     object.raw("nodes", &json::array(&mut about.nodes.iter().map(|node| json::string(&host_port(node)))));
     object.text("magnet", &Magnet::of(metainfo).to_string());

@@ -16,11 +16,12 @@ use std::fs;
 use std::io::{self, IsTerminal};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What to make, of which files, and how.
 pub struct Wanted {
     pub paths: Vec<PathBuf>,
-    pub tiers: Vec<Vec<String>>,
+    pub tiers: Vec<Vec<Arc<str>>>,
     pub web_seeds: Vec<String>,
     /// Nodes of the DHT: host and port.
     pub nodes: Vec<(String, u16)>,
@@ -66,12 +67,13 @@ impl Wanted {
 /// Reads and checks the options.
 pub fn read(given: &Parsed) -> Result<Wanted, Failure> {
     let (urls, paths): (Vec<OsString>, Vec<OsString>) = given.arguments().into_iter().partition(is_url);
+    let shared = |url: &str| Ok(tracker(url)?.into());
     let mut tiers = Vec::new();
     for tier in given.values("announce") {
-        tiers.push(text(&tier, "announce")?.split(',').map(tracker).collect::<Result<Vec<_>, _>>()?);
+        tiers.push(text(&tier, "announce")?.split(',').map(shared).collect::<Result<Vec<_>, Failure>>()?);
     }
     for url in urls {
-        tiers.push(vec![tracker(&url.to_string_lossy())?]);
+        tiers.push(vec![shared(&url.to_string_lossy())?]);
     }
     let wanted = Wanted {
         paths: paths.into_iter().map(PathBuf::from).collect(),

@@ -141,7 +141,7 @@ impl Session {
         // Until the engine reports, this is how it stands.
         let asked = |url: &String| {
             let mut tracker = Tracker::default();
-            (tracker.url, tracker.asking) = (url.clone(), true);
+            (tracker.url, tracker.asking) = (url.as_str().into(), true);
             tracker
         };
         let trackers = job.link.trackers.iter().map(asked).collect();

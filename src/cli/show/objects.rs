@@ -141,20 +141,20 @@ fn objects(update: &Update, session: &Session, now: Instant) -> String {
             object.text_or_null("offline", session.offline.as_deref());
             let learning = entry.learning();
             let known = learning.map_or(0, |status| status.known);
-            object.number("known", running.map_or(known, |status| status.known) as u64);
-            object.number("unchoking", running.map_or(0, |status| status.unchoking as u64));
+            object.number("known", running.map_or(known, |status| status.known).into());
+            object.number("unchoking", running.map_or(0, |status| status.unchoking.into()));
             let mut sources = Object::plain();
             let of_learning = learning.map(|status| &status.sources);
             let counts = running.map(|status| &status.sources).or(of_learning).into_iter().flatten();
             for (source, &peers) in Source::ALL.iter().zip(counts) {
                 if peers > 0 {
-                    sources.number(source.name(), peers as u64);
+                    sources.number(source.name(), peers.into());
                 }
             }
             object.raw("sources", &(sources.so_far() + "}"));
             let encrypted = learning.map_or(0, |status| status.encrypted);
-            object.number("encrypted", running.map_or(encrypted, |status| status.encrypted) as u64);
-            object.number("web_seeds", running.map_or(0, |status| status.web_seeds as u64));
+            object.number("encrypted", running.map_or(encrypted, |status| status.encrypted).into());
+            object.number("web_seeds", running.map_or(0, |status| status.web_seeds.into()));
             let trackers = learning.map_or(&[][..], |status| &status.trackers);
             let trackers = running.map_or(trackers, |status| &status.trackers);
             object.number_or_null("swarm_seeds", most(trackers, |tracker| tracker.seeds));
@@ -228,8 +228,8 @@ fn object(event: &str, session: &Session, entry: &Entry, now: Instant, more: imp
     object.number("down_rate", running.map_or(0, |status| status.down_rate));
     object.number("up_rate", running.map_or(0, |status| status.up_rate));
     let learning = entry.learning().map_or(0, |status| status.peers);
-    object.number("peers", running.map_or(learning, |status| status.peers) as u64);
-    object.number("seeds", running.map_or(0, |status| status.seeds as u64));
+    object.number("peers", running.map_or(learning, |status| status.peers).into());
+    object.number("seeds", running.map_or(0, |status| status.seeds.into()));
     match words::time_left(entry) {
         Some(eta) => object.number("eta", eta.as_secs()),
         None => object.raw("eta", "null"),

@@ -69,7 +69,7 @@ fn file_for(event: Event, settings: &Settings) -> Option<&str> {
 /// name must not look like another line in a log that the program writes.
 fn variables(record: &Record, time: &str) -> Vec<(&'static str, String)> {
     let clean = |text: &str| text.chars().map(|c| if c.is_control() { '_' } else { c }).collect::<String>();
-    let trackers: Vec<&str> = record.trackers.iter().map(|tracker| tracker.announce.as_str()).collect();
+    let trackers: Vec<&str> = record.trackers.iter().map(|tracker| &*tracker.announce).collect();
     vec![
         ("TR_APP_VERSION", env!("CARGO_PKG_VERSION").into()),
         ("TR_TIME_LOCALTIME", time.into()),

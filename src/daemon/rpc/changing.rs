@@ -6,6 +6,7 @@ use super::arguments::{Arguments, whole};
 use super::{Failure, Kind};
 use crate::base::json::read::Value;
 use crate::daemon::record::{Mode, TrackerRecord, Wishes};
+use std::sync::Arc;
 
 /// Most labels of a torrent, and most bytes of one.
 const MOST_LABELS: usize = 100;
@@ -175,20 +176,20 @@ impl Files {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TrackerChange {
     /// These, in tiers, are all.
-    List(Vec<Vec<String>>),
+    List(Vec<Vec<Arc<str>>>),
     /// This one is added, as a tier of its own.
-    Add(String),
+    Add(Arc<str>),
     /// The one with this number is removed.
     Remove(u32),
     /// The one with this number has another URL.
-    Replace(u32, String),
+    Replace(u32, Arc<str>),
 }
 
 /// The tiers of a torrent that has the trackers `now`, after `changes`.
-pub fn tiers(now: &[TrackerRecord], changes: &[TrackerChange]) -> Result<Vec<Vec<String>>, Failure> {
+pub fn tiers(now: &[TrackerRecord], changes: &[TrackerChange]) -> Result<Vec<Vec<Arc<str>>>, Failure> {
     let unchanged = || Failure::of(Kind::AnnounceList);
     // Each with its number and its tier.
-    let mut list: Vec<(Option<u32>, usize, String)> =
+    let mut list: Vec<(Option<u32>, usize, Arc<str>)> =
         now.iter().map(|tracker| (Some(tracker.id), tracker.tier, tracker.announce.clone())).collect();
     for change in changes {
         match change {
@@ -215,7 +216,7 @@ pub fn tiers(now: &[TrackerRecord], changes: &[TrackerChange]) -> Result<Vec<Vec
     if list.len() > MOST_TRACKERS {
         return Err(Failure::new(Kind::TrackerList, format!("a torrent has at most {MOST_TRACKERS} trackers")));
     }
-    let mut tiers: Vec<(usize, Vec<String>)> = Vec::new();
+    let mut tiers: Vec<(usize, Vec<Arc<str>>)> = Vec::new();
     for (_, tier, url) in list {
         match tiers.last_mut() {
             Some((last, urls)) if *last == tier => urls.push(url),
@@ -248,12 +249,12 @@ fn tracker_changes(arguments: &Arguments) -> Result<Vec<TrackerChange>, Failure>
 }
 
 /// Announce URLs, one a line, with an empty line between tiers.
-pub fn read_tiers(text: &str) -> Result<Vec<Vec<String>>, Failure> {
+pub fn read_tiers(text: &str) -> Result<Vec<Vec<Arc<str>>>, Failure> {
     let mut tiers = vec![Vec::new()];
     for line in text.lines().map(str::trim) {
         match (line.is_empty(), tiers.last_mut()) {
             (false, _) if !is_announce(line) => return Err(Failure::of(Kind::TrackerList)),
-            (false, Some(tier)) => tier.push(line.to_string()),
+            (false, Some(tier)) => tier.push(line.into()),
             _ => tiers.push(Vec::new()),
         }
     }

@@ -4,6 +4,7 @@
 
 use crate::engine::Priority;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What is kept of a torrent besides its record.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,7 +31,7 @@ pub struct Kept {
     /// It lacked something that is wanted. When it is complete, the program for complete torrents is started, once.
     pub awaits_done: bool,
     /// Its announce URLs, if a person changed them.
-    pub tiers: Option<Vec<Vec<String>>>,
+    pub tiers: Option<Vec<Vec<Arc<str>>>>,
 }
 
 impl Kept {

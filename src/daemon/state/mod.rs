@@ -7,12 +7,14 @@
 //! * A file is written beside the old one and renamed over it, so after kill -9 it is the old one or the new one.
 //! * What a program was told is done was written before that. Figures, which change all the time, are written at most
 //!   once a minute, and only those of torrents whose figures changed: flash wears out.
+//! * If very many torrents change at once, one file says so, `daemon.batch`, until each torrent's own file does.
 //! * Files are not synced, so a loss of power may cost the last seconds, and damage the files that were written then.
 //!   So the version before each file stays beside it (`HASH.daemon.before`).
 //! * A damaged file is kept aside (`HASH.daemon.damaged`) and the version before it holds. If that is damaged too, the
 //!   [resume states](crate::storage::resume) may still say where the content is. The torrent is stopped, because nobody
 //!   knows what else was wished for it; if nobody knows the folder either, it does not start before somebody names it.
 
+mod batch;
 pub mod kept;
 pub mod saved;
 pub mod session;
@@ -25,7 +27,8 @@ use crate::sys::in_words;
 use kept::Kept;
 use rustix::fs::{FlockOperation, flock};
 use saved::unsealed;
-use std::collections::BTreeSet;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
@@ -36,6 +39,8 @@ use std::sync::Arc;
 const END: &str = ".daemon";
 /// The file of the daemon's own.
 const SESSION: &str = "daemon.session";
+/// The file with changes of very many torrents.
+const BATCH: &str = "daemon.batch";
 /// The end of the name of the version before a file.
 const BEFORE: &str = ".before";
 /// The end of the name under which a damaged file is kept.
@@ -51,6 +56,10 @@ const OTHERS: u32 = 0o077;
 pub struct State {
     /// The engine keeps its states there, too.
     pub dir: Arc<StateDir>,
+    /// How many records were written, in all runs. (Each has its number.)
+    written: Cell<u64>,
+    /// There is a [batch].
+    has_batch: Cell<bool>,
     /// While this file is open, no other daemon uses the folder.
     _lock: File,
 }
@@ -83,7 +92,7 @@ impl State {
         }
         let lock = File::options().create(true).append(true).open(path.join(LOCK)).map_err(failed)?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(State { dir: Arc::new(dir), _lock: lock }),
+            Ok(()) => Ok(State { dir: Arc::new(dir), written: Cell::new(0), has_batch: Cell::new(false), _lock: lock }),
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 Err(format!("another daemon uses {}; name another folder with --state", path.display()))
             }
@@ -102,18 +111,82 @@ impl State {
             let name = [BEFORE, DAMAGED].into_iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
             hashes.extend(name.strip_suffix(END).and_then(from_hex).map(InfoHash));
         }
-        let found = hashes.into_iter().map(|hash| match self.whole(&name_of(hash), "torrent") {
-            Ok(Some(Whole { bytes, is_older })) => Found { hash, saved: saved::decode(&bytes).map(Box::new), is_older },
-            Ok(None) => Found { hash, saved: Err("its record is gone".into()), is_older: false },
-            Err(why) => Found { hash, saved: Err(why), is_older: false },
-        });
-        Ok(found.collect())
+        let mut batch = self.batch();
+        Ok(hashes.into_iter().map(|hash| self.found(hash, batch.remove(&hash))).collect())
+    }
+
+    /// A torrent in the folder. `in_batch`: what the batch says of it.
+    fn found(&self, hash: InfoHash, in_batch: Option<Vec<u8>>) -> Found {
+        let (saved, is_older) = match self.whole(&name_of(hash), "torrent") {
+            Ok(Some(Whole { bytes, is_older })) => (saved::decode(&bytes), is_older),
+            Ok(None) => (Err("its record is gone".into()), false),
+            Err(why) => (Err(why), false),
+        };
+        let number = saved.as_ref().map_or(0, |(.., number)| *number);
+        let newer = in_batch.and_then(|bytes| saved::decode(&bytes).ok()).filter(|(.., other)| *other > number);
+        let (saved, is_older) = newer.map_or((saved, is_older), |newer| (Ok(newer), false));
+        if let Ok((.., number)) = &saved {
+            self.written.set(self.written.get().max(*number));
+        }
+        Found { hash, saved: saved.map(|(record, kept, _)| Box::new((record, kept))), is_older }
+    }
+
+    fn batch(&self) -> BTreeMap<InfoHash, Vec<u8>> {
+        let read = match self.read(BATCH) {
+            Ok(bytes) => batch::decode(&bytes),
+            Err(error) if error.kind() == ErrorKind::NotFound => return BTreeMap::new(),
+            Err(error) => Err(in_words(&error)),
+        };
+        self.has_batch.set(true);
+        read.unwrap_or_else(|why| {
+            log::warn!("the last changes of many torrents are lost: {BATCH} can't be read: {why}");
+            BTreeMap::new()
+        })
     }
 
     /// Writes what is known of a torrent.
     pub fn save(&self, record: &Record, kept: &Kept) -> Result<(), String> {
         let Some(hash) = record.about.hash else { return Ok(()) };
-        self.write(&name_of(hash), &saved::encode(record, kept))
+        self.write(&name_of(hash), &self.numbered(record, kept))
+    }
+
+    fn numbered(&self, record: &Record, kept: &Kept) -> Vec<u8> {
+        self.written.set(self.written.get() + 1);
+        saved::encode(record, kept, self.written.get())
+    }
+
+    /// Writes one file with what is known of many torrents. Their own files are to follow, and
+    /// [`end_batch`](State::end_batch) then. Until then a further batch must have these torrents, too.
+    pub fn save_batch<'a>(&self, torrents: impl Iterator<Item = (&'a Record, &'a Kept)>) -> Result<(), String> {
+        let mut bytes = Vec::new();
+        for (record, kept) in torrents {
+            if let Some(hash) = record.about.hash {
+                batch::add(&mut bytes, hash, &self.numbered(record, kept));
+            }
+        }
+        bytes.push(b'e');
+        if bytes.len() as u64 > MOST_BYTES {
+            return Err(format!("{BATCH} would have {} bytes, more than can be read", bytes.len()));
+        }
+        let failed = |error| format!("can't save {}: {}", self.dir.path.join(BATCH).display(), in_words(&error));
+        self.dir.write(BATCH, &bytes, false).map_err(failed)?;
+        self.has_batch.set(true);
+        Ok(())
+    }
+
+    /// Whether there is a batch.
+    pub fn has_batch(&self) -> bool {
+        self.has_batch.get()
+    }
+
+    /// All torrents of the batch have files of their own that are as new.
+    pub fn end_batch(&self) {
+        if self.has_batch.replace(false)
+            && let Err(error) = fs::remove_file(self.dir.path.join(BATCH))
+        {
+            // It says nothing that is newer, so it does no harm.
+            log::warn!("can't remove {BATCH}: {}", in_words(&error));
+        }
     }
 
     /// Keeps a damaged .torrent file aside.
@@ -260,6 +333,36 @@ mod tests {
         assert_eq!(place(&found()), Ok(4));
         state.forget(hash).unwrap();
         assert!(state.torrents().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_batch_holds_until_a_torrent_has_a_newer_file_of_its_own() {
+        let temp = tempfile::tempdir().unwrap();
+        let state = State::open(temp.path()).unwrap();
+        let hashes = [1, 2, 3].map(|byte| InfoHash([byte; 20]));
+        let kept = |place| Kept { place, ..Kept::default() };
+        let places = |state: &State| -> Vec<i64> {
+            state.torrents().unwrap().into_iter().map(|found| found.saved.unwrap().1.place).collect()
+        };
+        let records = hashes.map(record);
+        records.iter().for_each(|record| state.save(record, &kept(1)).unwrap());
+        let new = kept(2);
+        state.save_batch(records.iter().map(|record| (record, &new))).unwrap();
+        assert_eq!(places(&state), [2, 2, 2]);
+        state.save(&records[1], &kept(3)).unwrap();
+        state.forget(hashes[0]).unwrap();
+        drop(state);
+        let state = State::open(temp.path()).unwrap();
+        assert_eq!(places(&state), [3, 2], "one has a newer file, and one was removed");
+        state.save(&records[0], &kept(4)).unwrap();
+        assert_eq!(places(&state), [4, 3, 2], "it was added again");
+        assert!(state.has_batch());
+        state.save(&records[2], &kept(5)).unwrap();
+        state.end_batch();
+        assert_eq!((places(&state), state.has_batch()), (vec![4, 3, 5], false));
+        state.save_batch(records.iter().map(|record| (record, &new))).unwrap();
+        fs::write(temp.path().join(BATCH), "l").unwrap();
+        assert_eq!(places(&state), [4, 3, 5], "it is damaged");
     }
 
     #[test]

@@ -16,13 +16,14 @@ use crate::proto::bencode::{self, Bencode, Value};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Each priority as a byte of the list of files.
 const PRIORITIES: [(Priority, u8); 4] =
     [(Priority::Skip, b'-'), (Priority::Low, b'l'), (Priority::Normal, b'n'), (Priority::High, b'h')];
 
-/// The bytes of a torrent's file.
-pub fn encode(record: &Record, kept: &Kept) -> Vec<u8> {
+/// The bytes of a torrent's file. They have the `number` of this write: all are counted.
+pub fn encode(record: &Record, kept: &Kept, number: u64) -> Vec<u8> {
     let Record { download_dir, is_finished, labels, wishes, dates, totals, .. } = record;
     let mut pairs: Vec<(&str, Bencode)> =
         vec![("added", dates.added.into()), ("dir", download_dir.as_str().into()), ("place", kept.place.into())];
@@ -57,6 +58,7 @@ pub fn encode(record: &Record, kept: &Kept) -> Vec<u8> {
     let (to, carry) = kept.moving.as_ref().map_or(("", false), |(to, carry)| (&**to, *carry));
     put("move carries", !carry, flag(true));
     put("move to", kept.moving.is_none(), to.into());
+    put("number", number == 0, number.into());
     put("paused", !kept.paused, flag(true));
     put("peers", wishes.peer_limit == usual.peer_limit, wishes.peer_limit.into());
     let ratio = wishes.seed_ratio_limit;
@@ -70,7 +72,7 @@ pub fn encode(record: &Record, kept: &Kept) -> Vec<u8> {
     put("seconds up", totals.seconds_seeding == 0, totals.seconds_seeding.into());
     put("sequential", !wishes.sequential_download, flag(true));
     put("started", dates.started == 0, dates.started.into());
-    let tiers = kept.tiers.iter().flatten().map(|tier| Bencode::list(tier.iter().map(String::as_str)));
+    let tiers = kept.tiers.iter().flatten().map(|tier| Bencode::list(tier.iter().map(|url| &**url)));
     put("tiers", kept.tiers.is_none(), Bencode::List(tiers.collect()));
     put("unshared", wishes.honors_session_limits, flag(true));
     put("up limit", wishes.upload_limit == usual.upload_limit, wishes.upload_limit.into());
@@ -79,8 +81,8 @@ pub fn encode(record: &Record, kept: &Kept) -> Vec<u8> {
     sealed("torrent", Bencode::dict(pairs))
 }
 
-/// Reads a torrent's file. An error says what is wrong with it.
-pub fn decode(bytes: &[u8]) -> Result<(Record, Kept), String> {
+/// Reads a torrent's file, and its number. An error says what is wrong with it.
+pub fn decode(bytes: &[u8]) -> Result<(Record, Kept, u64), String> {
     let torrent = unsealed("torrent", bytes)?;
     let get = |key: &str| torrent.get(key.as_bytes());
     let has = |key| get(key).is_some();
@@ -140,9 +142,9 @@ pub fn decode(bytes: &[u8]) -> Result<(Record, Kept), String> {
         is_leaving: has("leaving"),
         is_lost: has("lost"),
         awaits_done: has("awaits done"),
-        tiers: get("tiers").and_then(Value::items).map(|tiers| tiers.filter_map(|tier| texts(Some(tier))).collect()),
+        tiers: get("tiers").and_then(Value::items).map(|tiers| tiers.filter_map(urls).collect()),
     };
-    Ok((record, kept))
+    Ok((record, kept, total("number")))
 }
 
 /// The bytes of a file that has a digest of its value.
@@ -177,6 +179,10 @@ fn priority(byte: &u8) -> Priority {
 
 fn texts(list: Option<Value>) -> Option<Vec<String>> {
     Some(list?.items()?.filter_map(|text| text.as_text().map(String::from)).collect())
+}
+
+fn urls(list: Value) -> Option<Vec<Arc<str>>> {
+    Some(list.items()?.filter_map(|url| url.as_text().map(Arc::from)).collect())
 }
 
 fn renamed(pair: Value) -> Option<(PathBuf, String)> {
@@ -234,7 +240,8 @@ mod tests {
     fn all_that_is_known_of_a_torrent_is_read_as_it_was_written() {
         let usual = (Record { download_dir: "/srv".into(), ..Record::default() }, Kept::default());
         for (record, kept) in [some(), usual] {
-            let read = decode(&encode(&record, &kept)).unwrap();
+            let read = decode(&encode(&record, &kept, 12)).unwrap();
+            assert_eq!(read.2, 12);
             assert_eq!(format!("{:?}", read.0), format!("{record:?}"));
             assert_eq!(read.1, kept);
         }
@@ -242,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_file_that_was_cut_off_or_changed_is_refused() {
-        let bytes = encode(&some().0, &some().1);
+        let bytes = encode(&some().0, &some().1, 1);
         for end in 0..bytes.len() {
             assert!(decode(&bytes[..end]).is_err(), "{end} bytes");
         }

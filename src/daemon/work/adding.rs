@@ -3,7 +3,7 @@
 //! Floor 4, part of the [loop](super). A torrent is written to the [state](crate::daemon::state) before the engine gets
 //! it, so it is not lost when the process is killed right after a program was told that it was added.
 
-use super::portable::portable_names;
+use super::overlap::portable::portable_names;
 use super::reading::{Described, is_long};
 use super::wished::{choice_of_link, named, numbered, of_files, options_of, with_padding};
 use super::{Asked, Daemon, Heard, Known, NONE, now};
@@ -147,7 +147,7 @@ impl Daemon {
         kept.link = Some(job.link.to_string().into());
         kept.files = choice_of_link(None, &add.files)?;
         record.about = Arc::new(of_link(&job.link, job.info_hash()));
-        record.trackers = numbered(job.link.trackers.iter().map(|url| vec![url.clone()]));
+        record.trackers = numbered(job.link.trackers.iter().map(|url| vec![url.as_str().into()]));
         job.options = Some(Box::new(options_of(&record, &kept, &self.settings)));
         let id = self.enter(record, kept)?;
         self.know(id, self.engine.learn(job));

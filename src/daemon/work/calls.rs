@@ -171,14 +171,6 @@ impl Daemon {
         self.save_changed().and(result)
     }
 
-    /// Writes what changed.
-    pub(super) fn save_changed(&mut self) -> Result<(), Failure> {
-        self.save_all(|known| known.is_changed).map_err(|why| {
-            log::error!("{why}");
-            Failure::new(Kind::System, why)
-        })
-    }
-
     /// A folder was measured.
     pub(super) fn measured(&mut self, mut asked: Asked, path: &str, space: Result<(u64, u64), String>) {
         asked.conversation.answer(|out, dialect| {

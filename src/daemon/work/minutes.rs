@@ -50,9 +50,7 @@ impl Daemon {
         let count = self.minute.count;
         self.minute.count += 1;
         self.count_seconds();
-        if let Err(why) = self.save_all(|known| known.is_changed || known.is_counted) {
-            log::error!("{why}");
-        }
+        self.write_later();
         self.follow_schedule();
         self.measure();
         let settings = &self.settings;

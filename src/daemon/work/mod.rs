@@ -10,11 +10,12 @@
 //! | the engine tells something | [`notices`] |
 //! | a program asks | [`calls`] |
 //! | a program asks for more than the loop has time for | [`long`] |
-//! | a torrent is added, or its description arrives | [`reading`], [`adding`], [`portable`] |
+//! | a torrent is added, or its description arrives | [`reading`], [`adding`], [`portable`](overlap::portable) |
 //! | a torrent is changed | [`changing`] |
 //! | two torrents would write one file | [`overlap`] |
 //! | a setting is changed | [`settings`] |
 //! | a minute has passed | [`minutes`] |
+//! | what is known of torrents is written | [`saving`] |
 
 mod adding;
 mod calls;
@@ -23,10 +24,10 @@ mod details;
 mod long;
 mod minutes;
 mod notices;
-mod overlap;
-pub mod portable;
+pub mod overlap;
 mod queue;
 mod reading;
+mod saving;
 mod settings;
 pub mod starting;
 #[cfg(test)]
@@ -162,6 +163,7 @@ pub struct Daemon {
     adding_again: Vec<(Asked, AddTorrent)>,
     /// Programs that wait for long answers.
     long: long::Long,
+    unwritten: saving::Unwritten,
     is_stopping: bool,
 }
 
@@ -206,11 +208,19 @@ impl Daemon {
         heard: &Receiver<Heard>,
     ) -> Result<(), DaemonError> {
         loop {
+            // Whatever comes, this has its turn.
+            if self.minute.next <= Instant::now() {
+                self.minute_passed();
+            }
+            if let Err(why) = self.write_some(saving::AT_ONCE) {
+                log::error!("{why}");
+            }
+            let wake = if self.unwritten.is_empty() { self.minute.next } else { Instant::now() };
             let mut select = Select::new();
             let of_engine = select.recv(notices.ready());
             let of_programs = select.recv(asks);
             select.recv(heard);
-            match select.select_deadline(self.minute.next) {
+            match select.select_deadline(wake) {
                 Ok(ready) if ready.index() == of_engine => {
                     // It only says that there is something.
                     let _ = ready.recv(notices.ready());
@@ -225,7 +235,7 @@ impl Daemon {
                 // We hold a sender of each.
                 Ok(ready) if ready.index() == of_programs => drop(ready.recv(asks).map(|ask| self.asked(ask))),
                 Ok(ready) => drop(ready.recv(heard).map(|heard| self.hear(heard))),
-                Err(_) => self.minute_passed(),
+                Err(_) => {}
             }
         }
     }
@@ -267,34 +277,16 @@ impl Daemon {
     /// Writes everything that is not written yet.
     fn end(&mut self) -> Result<(), DaemonError> {
         self.count_seconds();
-        let torrents = self.save_all(|known| known.is_changed || known.is_counted);
+        self.write_later();
+        let torrents = self.write_some(usize::MAX);
         torrents.and(self.save_session()).map_err(DaemonError::Io)
-    }
-
-    /// Writes the files of the torrents for which `which` is true.
-    fn save_all(&mut self, which: impl Fn(&Known) -> bool) -> Result<(), String> {
-        let mut result = Ok(());
-        for (id, known) in &mut self.known {
-            if which(known)
-                && let Some(record) = self.records.get(*id)
-            {
-                match self.state.save(record, &known.kept) {
-                    Ok(()) => (known.is_changed, known.is_counted) = (false, false),
-                    Err(error) => result = Err(error),
-                }
-            }
-        }
-        result
     }
 
     /// A torrent's file is written although no program waits for it.
     fn save_quietly(&mut self, id: u32) {
-        let Some(known) = self.known.get_mut(&id).filter(|known| known.is_changed) else { return };
-        let Some(record) = self.records.get(id) else { return };
-        match self.state.save(record, &known.kept) {
-            Ok(()) => (known.is_changed, known.is_counted) = (false, false),
-            // It is tried again within a minute.
-            Err(error) => log::error!("{error}"),
+        if self.known.get(&id).is_some_and(|known| known.is_changed) {
+            // If it can't be written, it is tried again within a minute.
+            self.save(id).unwrap_or_else(|error| log::error!("{error}"));
         }
     }
 

@@ -303,7 +303,7 @@ fn state_of(status: &Status) -> State {
     }
 }
 
-fn sources(counts: &[usize; Source::ALL.len()]) -> Sources {
+fn sources(counts: &[u32; Source::ALL.len()]) -> Sources {
     let mut sources = Sources::default();
     for (source, count) in Source::ALL.into_iter().zip(counts) {
         match source {

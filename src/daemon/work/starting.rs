@@ -100,12 +100,16 @@ impl Daemon {
             renaming: BTreeMap::new(),
             adding_again: Vec::new(),
             long: Default::default(),
+            unwritten: Default::default(),
             is_stopping: false,
         };
         daemon.settings_changed(None);
         let mut found = daemon.state.torrents().map_err(DaemonError::State)?;
         found.sort_by_key(|found| found.saved.as_ref().map_or(i64::MAX, |saved| saved.1.place));
         found.into_iter().for_each(|found| daemon.come_back(found));
+        if daemon.state.has_batch() {
+            daemon.known.values_mut().for_each(|known| known.is_counted = true);
+        }
         daemon.number_queue();
         daemon.save_session().map_err(DaemonError::Io)?;
         log::info!("{} torrents are known", daemon.records.len());
@@ -180,7 +184,7 @@ impl Daemon {
     fn learn_again(&mut self, hash: InfoHash, mut record: Record, kept: Kept) -> Result<Option<u32>, String> {
         let mut job = LinkJob::new(Magnet::parse(kept.link.as_deref().unwrap_or_default())?)?;
         record.about = Arc::new(super::adding::of_link(&job.link, hash));
-        record.trackers = super::wished::numbered(job.link.trackers.iter().map(|url| vec![url.clone()]));
+        record.trackers = super::wished::numbered(job.link.trackers.iter().map(|url| vec![url.as_str().into()]));
         job.options = Some(Box::new(options_of(&record, &kept, &self.settings)));
         let id = self.restore(record, kept);
         self.know(id, self.engine.learn(job));

@@ -11,6 +11,7 @@ use crate::daemon::state::kept::Kept;
 use crate::engine::{Change, Options, Priority, RateLimits, SeedUntil, Weight};
 use crate::proto::metainfo::Metainfo;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Most files that can be named while only the link of a torrent is known.
 const MOST_NAMED: usize = 100_000;
@@ -82,7 +83,7 @@ pub fn seed_until(wishes: &Wishes, settings: &Settings) -> SeedUntil {
 }
 
 /// Trackers with their numbers and tiers.
-pub fn numbered(tiers: impl Iterator<Item = Vec<String>>) -> Vec<TrackerRecord> {
+pub fn numbered(tiers: impl Iterator<Item = Vec<Arc<str>>>) -> Vec<TrackerRecord> {
     let urls = tiers.enumerate().flat_map(|(tier, urls)| urls.into_iter().map(move |url| (tier, url)));
     let one = |(id, (tier, announce))| TrackerRecord { id, tier, announce, ..TrackerRecord::default() };
     let mut records: Vec<TrackerRecord> = (0u32..).zip(urls).map(one).collect();

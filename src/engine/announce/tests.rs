@@ -17,7 +17,7 @@ use std::time::Instant;
 
 fn announcement(url: String) -> Box<Announcement> {
     let request = AnnounceRequest::new(InfoHash([0xab; 20]), PeerId([b'p'; 20]), 6881);
-    Box::new(Announcement { url, ask: Ask::Announce(request) })
+    Box::new(Announcement { url: url.into(), ask: Ask::Announce(request) })
 }
 
 /// The outcome, with all peers that were found.
@@ -177,7 +177,7 @@ fn an_announce_is_returned_if_no_thread_can_be_started() {
     let announcers = Announcers::new(manager);
     let none = |_: Announcers| Err(std::io::Error::from(std::io::ErrorKind::OutOfMemory));
     let back = announcers.announce_on(TorrentId(7), announcement("ftp://nowhere:1".into()), none).unwrap_err();
-    assert_eq!(back.url, "ftp://nowhere:1");
+    assert_eq!(&*back.url, "ftp://nowhere:1");
     let left = lock(&announcers.pool);
     assert_eq!((left.threads, left.waiting.len()), (0, 0));
     drop(left);

@@ -35,7 +35,7 @@ pub enum Change {
     /// Its pieces are downloaded in order, first to last.
     Sequential(bool),
     /// The announce URLs, in tiers (BEP 12).
-    Trackers(Vec<Vec<String>>),
+    Trackers(Vec<Vec<Arc<str>>>),
     /// When it has seeded enough.
     SeedUntil(SeedUntil),
     /// How much of the limits that all torrents share it gets.

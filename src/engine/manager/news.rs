@@ -112,7 +112,7 @@ impl Reporter {
                 let [problem, warning] = [tracker.problem.clone(), tracker.warning.clone()];
                 reported.resize(slot.trackers().len(), [None, None]);
                 reported[number] = [problem.clone(), warning.clone()];
-                let (url, refuses) = (tracker.url.clone(), tracker.refuses);
+                let (url, refuses) = (tracker.url.to_string(), tracker.refuses);
                 self.tell(Notice::Tracker { torrent: id, url, problem, refuses, warning });
             }
         }

@@ -177,8 +177,7 @@ impl Slot {
             State::Checking(..) | State::Failed(_) => return Plan::default(),
         };
         let line = if torrent.is_complete() { Line::Seeds } else { Line::Downloads };
-        // Where places are not limited, nothing has to be known about them.
-        let stalls_at = places.stalled.filter(|_| places.most(line).is_some()).and_then(|time| torrent.stalls_at(time));
+        let stalls_at = places.stalled.and_then(|time| torrent.stalls_at(time));
         let stand = match stalls_at {
             _ if self.queued => Stand::Waits,
             _ if torrent.waits_for_disk() => Stand::Stalled,

@@ -6,6 +6,7 @@
 
 use super::{FileEntry, Metainfo};
 use crate::proto::bencode::Bencode;
+use std::sync::Arc;
 
 impl Metainfo {
     /// The bytes of a .torrent file for this metainfo. `info` is written from scratch, so a torrent that another
@@ -64,11 +65,11 @@ fn emit_file(out: &mut Vec<u8>, file: &FileEntry) {
 }
 
 /// `announce`, and `announce-list` where it says more than `announce` does (BEP 12).
-pub fn emit_tiers(tiers: &[Vec<String>]) -> (Option<Bencode>, Option<Bencode>) {
+pub fn emit_tiers(tiers: &[Vec<Arc<str>>]) -> (Option<Bencode>, Option<Bencode>) {
     let first = tiers.first().and_then(|tier| tier.first());
     let several = tiers.iter().map(Vec::len).sum::<usize>() > 1;
-    let list = || Bencode::List(tiers.iter().map(|tier| Bencode::list(tier.iter().map(String::as_str))).collect());
-    (first.map(|url| url.as_str().into()), several.then(list))
+    let list = || Bencode::List(tiers.iter().map(|tier| Bencode::list(tier.iter().map(|url| &**url))).collect());
+    (first.map(|url| (&**url).into()), several.then(list))
 }
 
 /// `url-list` (BEP 19): a list, as most programs write it even for a single URL.
@@ -134,8 +135,8 @@ mod tests {
             files.push(b"last", 1, false);
             let length = files.length();
             let mut seen = std::collections::BTreeSet::new();
-            let tiers: Vec<Vec<String>> = tiers.into_iter()
-                .map(|tier| tier.into_iter().filter(|url| seen.insert(url.clone())).collect::<Vec<_>>())
+            let tiers: Vec<Vec<Arc<str>>> = tiers.into_iter()
+                .map(|tier| tier.into_iter().filter(|url| seen.insert(url.clone())).map(Arc::from).collect::<Vec<_>>())
                 .filter(|tier| !tier.is_empty()).collect();
             let mut about = About {
                 web_seeds: text(0).into_iter().collect(),

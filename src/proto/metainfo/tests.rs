@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::proto::bencode::Bencode;
+use std::sync::Arc;
 
 mod damage;
 mod files;
@@ -89,7 +90,7 @@ fn reads_a_torrent_of_one_file() {
     let sizes: Vec<u32> = (0..6).chain([u32::MAX]).map(|piece| meta.piece_size(piece)).collect();
     assert_eq!(sizes, [16_384, 16_384, 16_384, 16_384, 4_464, 0, 0]);
     assert_eq!((meta.piece_hash(4), meta.piece_hash(5)), (&[7; 20], &[0; 20]));
-    assert_eq!(meta.tiers, [["http://t/announce"]]);
+    assert_eq!(meta.tiers, [["http://t/announce".into()]]);
     assert_eq!(meta.about().web_seeds, ["http://seed/name.bin"]);
     assert_eq!((meta.private, meta.about().info_hash_v2.as_ref()), (true, None));
     assert_eq!(
@@ -293,8 +294,8 @@ fn trackers_come_in_tiers() {
     };
     let list = |tiers: &[&[&str]]| Bencode::list(tiers.iter().map(|tier| Bencode::list(tier.iter().copied())));
     let announce = ("announce", Bencode::from(" http://a/ \n"));
-    let owned = |tiers: &[&[&str]]| -> Vec<Vec<String>> {
-        tiers.iter().map(|tier| tier.iter().map(|url| url.to_string()).collect()).collect()
+    let owned = |tiers: &[&[&str]]| -> Vec<Vec<Arc<str>>> {
+        tiers.iter().map(|tier| tier.iter().map(|url| (*url).into()).collect()).collect()
     };
     assert_eq!(tiers(vec![]), (vec![], 0));
     assert_eq!(tiers(vec![announce.clone()]), (owned(&[&["http://a/"]]), 0));

@@ -5,6 +5,7 @@
 use crate::base::url;
 use crate::proto::bencode::Value;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// The most URLs of a kind that are kept: no torrent is known to have hundreds, and each costs memory.
 const MAX_URLS: usize = 1000;
@@ -17,21 +18,21 @@ pub(super) fn tiers(
     announce_list: Option<Value<'_>>,
     announce: Option<Value<'_>>,
     warnings: &mut Vec<String>,
-) -> Vec<Vec<String>> {
+) -> Vec<Vec<Arc<str>>> {
     let mut urls = Urls::default();
     let mut tiers = Vec::new();
     for tier in announce_list.and_then(Value::items).into_iter().flatten() {
         // Some programs write a plain list of URLs: then each is a tier.
-        let tier: Vec<String> = match tier.items() {
-            Some(items) => items.filter_map(|url| urls.take(url)).collect::<Box<[_]>>().into(),
-            None => urls.take(tier).into_iter().collect(),
+        let tier: Vec<Arc<str>> = match tier.items() {
+            Some(items) => items.filter_map(|url| Some(urls.take(url)?.into())).collect::<Box<[_]>>().into(),
+            None => urls.take(tier).map(Arc::from).into_iter().collect(),
         };
         if !tier.is_empty() {
             tiers.push(tier);
         }
     }
     if tiers.is_empty() {
-        tiers.extend(announce.and_then(|url| urls.take(url)).map(|url| vec![url]));
+        tiers.extend(announce.and_then(|url| urls.take(url)).map(|url| vec![url.into()]));
     }
     // Most torrents have one or two, and there may be thousands of torrents.
     tiers.shrink_to_fit();

@@ -62,6 +62,10 @@ impl Learning {
         match self.none {}
     }
 
+    pub fn follows(&self, _: &Arc<Settings>) -> bool {
+        match self.none {}
+    }
+
     pub fn is_paused(&self) -> bool {
         match self.none {}
     }

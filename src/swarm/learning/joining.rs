@@ -48,7 +48,7 @@ impl Learning {
         if self.is_learned || self.meeting.announcer.stopping {
             return 0;
         }
-        self.settings.max_peers.saturating_sub(self.guests.len() + self.meeting.connecting)
+        self.max_peers.saturating_sub(self.guests.len() + self.meeting.connecting)
     }
 
     pub(super) fn connect_more(&mut self, turn: &mut Turn) {
@@ -150,7 +150,7 @@ impl Learning {
             self.meeting.candidates.busy(identity.addr);
         }
         let peers = self.guests.values().map(|guest| &guest.identity).collect();
-        let crowd = Crowd { peers, places: self.settings.max_peers, keeps_own: true };
+        let crowd = Crowd { peers, places: self.max_peers, keeps_own: true };
         if crowd.has_enough_from(identity.addr.ip(), identity.outgoing) {
             return Some("there are enough peers from its address");
         }

@@ -81,6 +81,8 @@ pub fn present() -> Option<Present> {
 pub struct Learning {
     info_hash: InfoHash,
     settings: Arc<Settings>,
+    /// The most connections.
+    max_peers: usize,
     meeting: Meeting,
     /// The peers that are connected.
     guests: BTreeMap<PeerKey, Guest>,
@@ -114,11 +116,12 @@ impl Learning {
     /// The torrent of `link`. Each tracker of the link is a tier of its own. Peers that the link names by address are
     /// tried at once. `info_hash` is that of the link.
     pub fn new(info_hash: InfoHash, link: &Magnet, settings: Arc<Settings>, now: Time, rng: &mut Rng) -> Learning {
-        let tiers: Vec<Vec<String>> = link.trackers.iter().map(|tracker| vec![tracker.clone()]).collect();
+        let tiers: Vec<Vec<Arc<str>>> = link.trackers.iter().map(|tracker| vec![tracker.as_str().into()]).collect();
         let mut meeting = Meeting::new(&tiers, now, rng);
         meeting.found(Source::Link, &link.addresses(), now);
         Learning {
             info_hash,
+            max_peers: settings.max_peers,
             settings,
             meeting,
             guests: BTreeMap::new(),
@@ -252,17 +255,19 @@ impl Learning {
     /// Sets what concerns the search for the description. The torrent that follows is told all.
     fn set(&mut self, term: Term) {
         match term {
-            Term::MaxPeers(most) => Arc::make_mut(&mut self.settings).max_peers = most,
+            Term::MaxPeers(most) => self.max_peers = most,
             Term::Limits(_) | Term::SharesLimits(_) | Term::SeedUntil(_) | Term::Weight(_) => {}
         }
+    }
+
+    /// Whether it runs by these settings, or by a copy that was changed since.
+    pub fn follows(&self, settings: &Arc<Settings>) -> bool {
+        Arc::ptr_eq(&self.settings, settings)
     }
 
     /// All torrents run by these settings from now on. What was set for this one alone stays.
     fn follow(&mut self, settings: Arc<Settings>, now: Time) {
         let before = core::mem::replace(&mut self.settings, settings);
-        if before.max_peers != self.settings.max_peers {
-            Arc::make_mut(&mut self.settings).max_peers = before.max_peers;
-        }
         if before.port != self.settings.port {
             self.meeting.announcer.announce_again(now);
         }
@@ -282,7 +287,7 @@ impl Learning {
     }
 
     fn wants_peers_early(&self) -> bool {
-        !self.paused && !self.is_learned && self.guests.len() < FEW_PEERS.min(self.settings.max_peers)
+        !self.paused && !self.is_learned && self.guests.len() < FEW_PEERS.min(self.max_peers)
     }
 
     fn announce_due(&mut self, turn: &mut Turn) {

@@ -16,6 +16,7 @@ use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
 use crate::proto::id::InfoHash;
 use crate::proto::tracker::announce::{AnnounceEvent, AnnounceReply, AnnounceRequest, RetryIn};
+use std::sync::Arc;
 
 /// If a torrent needs peers and a tracker takes longer than this, the next one of its tier is asked too. (Most that
 /// work answer within a second. A tracker that is gone takes its whole deadline, and makers put twenty trackers into
@@ -25,7 +26,7 @@ const PATIENCE: Time = Time::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct Announcement {
     /// The tracker's announce URL, as the torrent has it.
-    pub url: String,
+    pub url: Arc<str>,
     /// The question.
     pub ask: Ask,
 }
@@ -81,8 +82,8 @@ pub type Outcome = Result<AnnounceReply, AnnounceFailure>;
 /// One tracker, and what is known of it.
 #[derive(Clone, Debug, Default)]
 pub struct Tracker {
-    /// Its announce URL.
-    pub url: String,
+    /// Its announce URL. (It is shared: thousands of torrents may have a tracker.)
+    pub url: Arc<str>,
     /// It answered an announce of ours, and no final announce was sent since.
     pub knows_us: bool,
     /// Why the last announce failed; `None` after a good one.
@@ -132,7 +133,7 @@ pub struct Announcer {
 
 impl Announcer {
     /// The trackers of `tiers`, all due at once.
-    pub fn new(tiers: &[Vec<String>], now: Time, rng: &mut Rng) -> Announcer {
+    pub fn new(tiers: &[Vec<Arc<str>>], now: Time, rng: &mut Rng) -> Announcer {
         let mut announcer = Announcer { trackers: Vec::new(), tiers: Vec::new(), leaving: Vec::new(), stopping: false };
         announcer.change(tiers, now, rng);
         announcer
@@ -168,7 +169,7 @@ impl Announcer {
         for tracker in &mut self.trackers {
             if tracker.scrape_at.take_if(|at| *at <= now).is_some() {
                 let ask = Ask::Scrape(template.info_hash);
-                announcements.push(Announcement { url: tracker.url.clone(), ask });
+                announcements.push(Announcement { url: Arc::clone(&tracker.url), ask });
             }
         }
         announcements
@@ -333,7 +334,7 @@ impl Tracker {
             tracker_id: self.tracker_id.clone(),
             ..template.clone()
         };
-        Announcement { url: self.url.clone(), ask: Ask::Announce(request) }
+        Announcement { url: Arc::clone(&self.url), ask: Ask::Announce(request) }
     }
 
     /// Whether it said that it does not want us, or not `now`.

@@ -29,6 +29,7 @@ use crate::proto::id::PeerId;
 use crate::proto::krpc;
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How many peers a tracker is asked for (libtorrent, rain).
 pub(super) const NUMWANT: u32 = 200;
@@ -52,10 +53,8 @@ const STAYED: Time = Time::from_secs(60);
 /// The sources of a torrent's peers, and the peers that are not wanted.
 pub(super) struct Meeting {
     pub(super) candidates: Candidates,
-    pub(super) bans: Bans,
-    /// Peers that are gone, but sent blocks that are not verified yet. (In boxes: maps from peers to boxes share their
-    /// code.)
-    pub(super) departed: BTreeMap<PeerKey, Box<Identity>>,
+    /// In a box, because most torrents have none.
+    pub(super) suspects: Option<Box<Suspects>>,
     pub(super) announcer: Announcer,
     /// The torrent was announced in the local network.
     pub(super) asked_locally: bool,
@@ -71,13 +70,21 @@ pub(super) struct Meeting {
     pub(super) completed_announced: bool,
 }
 
+/// Peers that sent corrupt blocks, or may have.
+#[derive(Default)]
+pub(super) struct Suspects {
+    pub(super) bans: Bans,
+    /// Peers that are gone, but sent blocks that are not verified yet. (In boxes: maps from peers to boxes share their
+    /// code.)
+    pub(super) departed: BTreeMap<PeerKey, Box<Identity>>,
+}
+
 impl Meeting {
     /// Only the trackers in `tiers` are known yet.
-    pub(super) fn new(tiers: &[Vec<String>], now: Time, rng: &mut Rng) -> Meeting {
+    pub(super) fn new(tiers: &[Vec<Arc<str>>], now: Time, rng: &mut Rng) -> Meeting {
         Meeting {
             candidates: Candidates::default(),
-            bans: Bans::default(),
-            departed: BTreeMap::new(),
+            suspects: None,
             announcer: Announcer::new(tiers, now, rng),
             asked_locally: false,
             dht: Asked::Not,
@@ -169,14 +176,19 @@ impl Meeting {
             }
             return Some("it is ourselves");
         }
-        let banned =
-            self.candidates.is_barred(peer.addr) || self.bans.is_banned(peer.addr.ip(), peer.id, peer.outgoing);
+        let is_banned = |it: &Suspects| it.bans.is_banned(peer.addr.ip(), peer.id, peer.outgoing);
+        let banned = self.candidates.is_barred(peer.addr) || self.suspects.as_deref().is_some_and(is_banned);
         banned.then_some("it is banned")
+    }
+
+    /// How many liars are banned.
+    pub(super) fn liars(&self) -> usize {
+        self.suspects.as_ref().map_or(0, |suspects| suspects.bans.liars())
     }
 
     /// A peer is proven to be a liar, and is never connected again.
     pub(super) fn ban(&mut self, liar: &Identity) {
-        self.bans.add(liar.addr.ip(), liar.id);
+        self.suspects.get_or_insert_default().bans.add(liar.addr.ip(), liar.id);
         // We do not know the port that an incoming peer listens on.
         if liar.outgoing {
             self.candidates.bar(liar.addr);

@@ -38,7 +38,7 @@ fn add(swarm: &mut Swarm, have: Bitfield, pex: bool, knows: Option<usize>) {
 /// The fewest and the most connections of the members that have not left.
 fn connections(swarm: &Swarm) -> (usize, usize) {
     let here = swarm.members.iter().filter(|member| !member.left);
-    let counts = here.map(|member| member.torrent.status(swarm.now).peers);
+    let counts = here.map(|member| member.torrent.status(swarm.now).peers as usize);
     counts.fold((usize::MAX, 0), |(least, most), count| (least.min(count), most.max(count)))
 }
 

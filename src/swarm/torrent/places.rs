@@ -16,7 +16,6 @@ use crate::swarm::meeting::crowd::Crowd;
 use crate::swarm::meeting::source::Source;
 use crate::swarm::peer::{Peer, PeerKey};
 use core::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 /// A peer with which nothing is exchanged for this long may have to give way: two rounds of optimistic unchoking.
 const GIVE_WAY_AFTER: Time = Time::from_secs(60);
@@ -39,7 +38,7 @@ impl Torrent {
         !self.has_failed()
             && !self.is_in_doubt()
             && !self.meeting.announcer.stopping
-            && self.sockets() + self.meeting.connecting < self.settings.max_peers
+            && self.sockets() + self.meeting.connecting < self.max_peers
     }
 
     /// Adds addresses. All addresses come through here or [`named`](Torrent::named), so here a private torrent refuses
@@ -65,7 +64,7 @@ impl Torrent {
     /// Opens connections while there are places and addresses.
     pub(super) fn connect_more(&mut self, turn: &mut Turn) {
         if self.has_room_for_peers() {
-            let places = self.settings.max_peers - self.sockets() - self.meeting.connecting;
+            let places = self.max_peers - self.sockets() - self.meeting.connecting;
             self.meeting.connect(places, turn);
         }
     }
@@ -83,7 +82,7 @@ impl Torrent {
     pub(super) fn turned_away(&mut self, ip: IpAddr, outgoing: bool, turn: &mut Turn) -> Option<&'static str> {
         let of_sockets = self.peers.values().filter(|peer| peer.web_seed.is_none());
         let peers = of_sockets.map(|peer| &peer.identity).collect();
-        let crowd = Crowd { peers, places: self.settings.max_peers, keeps_own: !self.is_seeding() };
+        let crowd = Crowd { peers, places: self.max_peers, keeps_own: !self.is_seeding() };
         if crowd.has_enough_from(ip, outgoing) {
             return Some("there are enough peers from its address");
         }
@@ -152,9 +151,7 @@ impl Torrent {
 
     /// From now on there are `most` places. If there are more peers, [some are closed](Torrent::close_some).
     pub(super) fn set_max_peers(&mut self, most: usize, turn: &mut Turn) {
-        if most != self.settings.max_peers {
-            Arc::make_mut(&mut self.settings).max_peers = most;
-        }
+        self.max_peers = most;
         self.close_some(self.sockets().saturating_sub(most), "there are fewer places now", turn);
     }
 

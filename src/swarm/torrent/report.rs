@@ -9,54 +9,9 @@ use crate::swarm::figures::{Availability, PeerStatus, Share, Status};
 use crate::swarm::meeting::announcer::Tracker;
 use crate::swarm::meeting::source::Source;
 use crate::swarm::peer::Peer;
-use crate::swarm::settings::{RateLimits, SeedUntil};
-use crate::swarm::standing::Standing;
 use core::cmp::Reverse;
 
-/// What a torrent does, for the count of seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Doing {
-    Downloads,
-    Seeds,
-}
-
-/// For how many whole seconds a torrent did what. (Each torrent has one, so it is small.)
-#[derive(Default)]
-pub(super) struct Spent {
-    doing: Option<Doing>,
-    since: u32,
-    downloading: u32,
-    seeding: u32,
-}
-
-impl Spent {
-    /// From `now` on, the torrent is `doing` this.
-    pub(super) fn turn_to(&mut self, doing: Option<Doing>, now: Time) {
-        if doing != self.doing {
-            self.downloading = self.seconds(Doing::Downloads, now);
-            self.seeding = self.seconds(Doing::Seeds, now);
-            (self.doing, self.since) = (doing, now.as_secs() as u32);
-        }
-    }
-
-    fn seconds(&self, what: Doing, now: Time) -> u32 {
-        let before = if what == Doing::Downloads { self.downloading } else { self.seeding };
-        let since = (now.as_secs() as u32).saturating_sub(self.since);
-        if self.doing == Some(what) { before.saturating_add(since) } else { before }
-    }
-}
-
 impl Torrent {
-    /// What it does now, for the count of seconds.
-    pub(super) fn doing(&self) -> Option<Doing> {
-        match self.standing {
-            _ if self.paused => None,
-            Standing::Downloading => Some(Doing::Downloads),
-            Standing::Seeding => Some(Doing::Seeds),
-            Standing::WaitingForDisk(_) | Standing::Failed(_) => None,
-        }
-    }
-
     /// Bytes of content that were sent, and bytes that were received, in this run.
     pub fn totals(&self) -> (u64, u64) {
         (self.giving.up.total(), self.fetching.down.total())
@@ -91,14 +46,6 @@ impl Torrent {
             enough: None,
             queued: false,
             has_place: false,
-            limits: RateLimits { download: self.fetching.limit.own_rate(), upload: self.giving.limit.own_rate() },
-            shares_limits: self.giving.limit.shares,
-            max_peers: self.settings.max_peers,
-            seed_until: self.seed_limit.as_ref().map_or_else(SeedUntil::default, |limit| limit.until),
-            downloading_for: self.spent.seconds(Doing::Downloads, now),
-            seeding_for: self.spent.seconds(Doing::Seeds, now),
-            uploaded_before: self.before.0,
-            downloaded_before: self.before.1,
             downloaded: self.fetching.down.total(),
             uploaded: self.giving.up.total(),
             wasted: self.fetching.wasted,
@@ -108,22 +55,23 @@ impl Torrent {
             idle_stop_in: self.enough_at().map(|at| at.saturating_sub(now)),
             down_rate: self.fetching.down.rate(now),
             up_rate: self.giving.up.rate(now),
-            peers: self.sockets(),
-            sources: Source::ALL.map(|source| peers().filter(|peer| peer.source == source).count()),
-            encrypted: peers().filter(|peer| peer.identity.cover == Cover::Rc4).count(),
-            seeds: sockets().filter(|peer| peer.has.is_full()).count(),
-            unchoking: sockets().filter(|peer| !peer.chokes_us).count(),
-            sending: askable().filter(|peer| peer.web_seed.is_none()).count(),
-            served: sockets().filter(|peer| peer.is_interested && !peer.we_choke).count(),
-            web_seeds: self.web.open(),
-            useful: useful().count(),
-            askable: askable().count(),
-            asked: peers().filter(|peer| !peer.asked.is_empty()).count(),
+            // (Counts of peers stay far below 2^32, because each connection has a descriptor.)
+            peers: self.sockets() as u32,
+            sources: Source::ALL.map(|source| peers().filter(|peer| peer.source == source).count() as u32),
+            encrypted: peers().filter(|peer| peer.identity.cover == Cover::Rc4).count() as u32,
+            seeds: sockets().filter(|peer| peer.has.is_full()).count() as u32,
+            unchoking: sockets().filter(|peer| !peer.chokes_us).count() as u32,
+            sending: askable().filter(|peer| peer.web_seed.is_none()).count() as u32,
+            served: sockets().filter(|peer| peer.is_interested && !peer.we_choke).count() as u32,
+            web_seeds: self.web.open() as u32,
+            useful: useful().count() as u32,
+            askable: askable().count() as u32,
+            asked: peers().filter(|peer| !peer.asked.is_empty()).count() as u32,
             limited: self.fetching.waits_for_rate,
-            snubbed: askable().filter(|peer| peer.window.snubbed).count(),
-            connecting: self.meeting.connecting,
-            known: self.meeting.candidates.usable(),
-            liars: self.meeting.bans.liars(),
+            snubbed: askable().filter(|peer| peer.window.snubbed).count() as u32,
+            connecting: self.meeting.connecting as u32,
+            known: self.meeting.candidates.usable() as u32,
+            liars: self.meeting.liars() as u32,
             asked_locally: self.meeting.asked_locally,
             dht: self.meeting.dht.shown(self.has_node()),
             web_seed_troubles: self.web.troubles(now),

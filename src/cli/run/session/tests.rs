@@ -9,7 +9,8 @@ use crate::swarm::figures::PeerStatus;
 use crate::swarm::meeting::announcer::{Announcer, Tracker};
 use crate::swarm::meeting::portmap;
 use crate::swarm::meeting::source::{Asked, Source};
-use crate::swarm::settings::{RateLimits, SeedUntil};
+use crate::swarm::settings::RateLimits;
+use std::sync::Arc;
 
 /// Figures of a torrent of which `left` bytes are missing.
 pub fn status(left: u64) -> Status {
@@ -25,14 +26,6 @@ pub fn status(left: u64) -> Status {
         changes: 0,
         paused: false,
         enough: None,
-        limits: RateLimits::default(),
-        shares_limits: true,
-        max_peers: 50,
-        seed_until: SeedUntil::default(),
-        downloading_for: 79,
-        seeding_for: 0,
-        uploaded_before: 0,
-        downloaded_before: 0,
         downloaded: 432_000_000,
         uploaded: 9_000_000,
         wasted: 0,
@@ -89,7 +82,7 @@ pub fn peer(addr: &str) -> PeerStatus {
 
 /// Trackers that have answered.
 pub fn trackers(urls: &[&str]) -> Vec<Tracker> {
-    let tiers: Vec<Vec<String>> = urls.iter().map(|url| vec![url.to_string()]).collect();
+    let tiers: Vec<Vec<Arc<str>>> = urls.iter().map(|url| vec![(*url).into()]).collect();
     let mut trackers = Announcer::new(&tiers, Time::ZERO, &mut Rng::new(1)).trackers;
     for tracker in &mut trackers {
         tracker.knows_us = true;

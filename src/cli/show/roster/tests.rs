@@ -22,7 +22,7 @@ fn names(rows: &[String]) -> Vec<String> {
     rows[1..rows.len() - 2].iter().map(|row| row.split_whitespace().next().unwrap().to_string()).collect()
 }
 
-fn running(left: u64, down_rate: u64, peers: usize) -> Phase {
+fn running(left: u64, down_rate: u64, peers: u32) -> Phase {
     Phase::Running(Arc::new(Status { down_rate, peers, up_rate: left / 100, ..status(left) }))
 }
 

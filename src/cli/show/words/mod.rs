@@ -6,7 +6,7 @@ pub mod trackers;
 mod web_seeds;
 
 use super::doing::{Doing, waits_for_disk};
-use crate::base::units::{self, average, count, duration, of, percent, rate, ratio, size, sum};
+use crate::base::units::{self, average, duration, of, percent, rate, ratio, size, sum};
 use crate::cli::run::entry::Entry;
 use crate::cli::run::session::Session;
 use crate::engine::ProblemKind;
@@ -67,6 +67,11 @@ pub fn waits_for(entry: &Entry) -> Option<&'static str> {
     })
 }
 
+/// A count of the figures and its noun.
+fn count(number: u32, noun: &str) -> String {
+    units::count(number as usize, noun)
+}
+
 /// How many peers are asked for the description of a link's torrent; or why none is asked.
 pub fn learning(status: &LearningStatus) -> String {
     if !IS_BUILT_IN {
@@ -83,7 +88,7 @@ pub fn learning(status: &LearningStatus) -> String {
             (0, _) if status.peers == 1 => ", which does not offer the torrent's description".into(),
             (0, _) => ", none offers the torrent's description".into(),
             (_, 0) => format!("; {} refused to send the torrent's description or did not answer", status.resting),
-            (_, wrong) => format!("; {} of the torrent came", count(wrong as usize, "wrong description")),
+            (_, wrong) => format!("; {} of the torrent came", count(wrong, "wrong description")),
         };
         format!("connected to {}{what}", peers(status.peers))
     } else if status.connecting > 0 {

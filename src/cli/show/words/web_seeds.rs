@@ -2,7 +2,8 @@
 //!
 //! Floor 4. As in [`words`](super), nothing here is escaped for a terminal yet.
 
-use crate::base::units::{count, duration};
+use super::count;
+use crate::base::units::duration;
 use crate::swarm::figures::Status;
 use crate::swarm::standing::Standing;
 
@@ -34,7 +35,7 @@ fn troubles(status: &Status) -> Option<String> {
 }
 
 /// Peers or web seeds, as many as `number`.
-pub fn sources(status: &Status, number: usize) -> String {
+pub fn sources(status: &Status, number: u32) -> String {
     match (status.peers, status.web_seeds) {
         (_, 0) => count(number, "peer"),
         (0, _) => count(number, "web seed"),

@@ -7,26 +7,20 @@ use super::super::Manager;
 use crate::base::time::Time;
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 /// Most torrents that hear of a change in one step, and are reported after it. 500 take about 1 ms.
 pub const SLICE: usize = 500;
 
-/// Torrents that have yet to hear of a change for all; `true`: the settings changed, too. It has at most one entry for
-/// each torrent, however often something changes.
+/// Torrents that have yet to hear of a change for all. It has at most one entry for each torrent, however often
+/// something changes.
 #[derive(Default)]
-pub struct Untold(BTreeMap<TorrentId, bool>);
+pub struct Untold(BTreeSet<TorrentId>);
 
 impl Untold {
-    /// The limits of the rates, or what is known of places, changed for these torrents.
-    pub fn limits(&mut self, torrents: impl Iterator<Item = TorrentId>) {
-        torrents.for_each(|torrent| *self.0.entry(torrent).or_default() |= false);
-    }
-
-    /// The settings changed for these torrents.
-    pub fn settings(&mut self, torrents: impl Iterator<Item = TorrentId>) {
-        self.0.extend(torrents.map(|torrent| (torrent, true)));
+    /// Something changed for these torrents.
+    pub fn add(&mut self, torrents: impl Iterator<Item = TorrentId>) {
+        self.0.extend(torrents);
     }
 
     /// All have heard of it.
@@ -47,9 +41,8 @@ impl Manager {
             return;
         }
         for _ in 0..SLICE {
-            let Some((torrent, is_setting)) = self.untold.0.pop_first() else { break };
-            let settings = is_setting.then(|| Event::Settings(Arc::clone(&self.settings)));
-            self.handle_all(torrent, settings.into_iter().chain([Event::Timer]), now);
+            let Some(torrent) = self.untold.0.pop_first() else { break };
+            self.handle(torrent, Event::Timer, now);
         }
         self.news.hurry(now);
     }

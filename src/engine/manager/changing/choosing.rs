@@ -51,12 +51,12 @@ impl Manager {
     }
 
     /// From now on its trackers are these.
-    pub(super) fn change_trackers(&mut self, id: TorrentId, tiers: Vec<Vec<String>>, now: Time) {
+    pub(super) fn change_trackers(&mut self, id: TorrentId, tiers: Vec<Vec<Arc<str>>>, now: Time) {
         let Some(slot) = self.torrents.get_mut(&id) else { return };
         if slot.state.listed().is_none() {
             return slot.later().trackers = Some(tiers);
         }
-        let mut reported: BTreeMap<String, _> = slot.take_reported();
+        let mut reported: BTreeMap<Arc<str>, _> = slot.take_reported();
         self.handle(id, Event::Trackers(tiers), now);
         if let Some(slot) = self.torrents.get_mut(&id) {
             let trackers = slot.trackers().iter();
@@ -85,9 +85,9 @@ impl Slot {
     }
 
     /// What the person was told about each tracker.
-    fn take_reported(&mut self) -> BTreeMap<String, [Option<String>; 2]> {
+    fn take_reported(&mut self) -> BTreeMap<Arc<str>, [Option<String>; 2]> {
         let reported = std::mem::take(&mut self.reported);
-        self.trackers().iter().map(|tracker| tracker.url.clone()).zip(reported).collect()
+        self.trackers().iter().map(|tracker| Arc::clone(&tracker.url)).zip(reported).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 //! Floor 3, part of the [`manager`](super::super).
 
 use crate::proto::choice::Priority;
+use std::sync::Arc;
 
 /// What a person has changed about a torrent that can't take it in yet, because its content is not checked; only the
 /// last change of each kind.
@@ -13,5 +14,5 @@ pub struct Later {
     /// Its pieces are downloaded in order.
     pub sequential: Option<bool>,
     /// The announce URLs, in tiers.
-    pub trackers: Option<Vec<Vec<String>>>,
+    pub trackers: Option<Vec<Vec<Arc<str>>>>,
 }

@@ -35,7 +35,7 @@ impl Manager {
                 self.shared.upload.set_rate(limits.upload, now);
                 self.shared.download.set_rate(limits.download, now);
                 // The others send and request nothing.
-                self.untold.limits(self.peers.torrents());
+                self.untold.add(self.peers.torrents());
                 self.news.hurry(now);
             }
             Command::Delete(torrent) => self.delete(torrent, now),

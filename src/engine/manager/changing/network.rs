@@ -5,7 +5,7 @@
 
 use super::super::Manager;
 use super::super::peers::most_connections;
-use super::super::slot::State;
+use super::super::slot::{Slot, State};
 use crate::base::time::Time;
 use crate::engine::config::Network;
 use crate::engine::notice::{Notice, Router};
@@ -23,7 +23,10 @@ impl Manager {
         let (pex, encryption, has_dht) = (network.pex, network.encryption, network.dht.is_some());
         if (before.pex, before.encryption, before.dht.is_some()) != (pex, encryption, has_dht) {
             (self.searches.network.pex, self.searches.network.encryption) = (pex, encryption);
-            self.set_all(|settings| (settings.pex, settings.encryption, settings.dht) = (pex, encryption, has_dht));
+            self.set_all(
+                |settings| (settings.pex, settings.encryption, settings.dht) = (pex, encryption, has_dht),
+                false,
+            );
         }
         let port = self.settings.port;
         if before.lsd != network.lsd {
@@ -47,7 +50,7 @@ impl Manager {
         }
         log::info!("we listen on port {port} now");
         // Their trackers hear of it.
-        self.set_all(|settings| settings.port = port);
+        self.set_all(|settings| settings.port = port, true);
         let done = self.searches.use_port(port);
         self.search_again(done, "the local network and the DHT");
         self.map_ports(self.searches.network.port_mapping, now);
@@ -69,11 +72,18 @@ impl Manager {
         }
     }
 
-    /// Changes the settings of all torrents, and those of later ones.
-    fn set_all(&mut self, change: impl Fn(&mut Settings)) {
+    /// Changes the settings of all torrents, and those of later ones. A torrent takes them over before anything else
+    /// happens to it. So only those are told that have something to do at once: those with peers, and if trackers have
+    /// to hear of it, those with trackers. (Few are learned from a link.)
+    fn set_all(&mut self, change: impl Fn(&mut Settings), tells_trackers: bool) {
         change(Arc::make_mut(&mut self.settings));
         self.peers.around.change(&self.settings);
-        self.untold.settings(self.torrents.keys().copied());
+        let is_concerned = |slot: &Slot| match &slot.state {
+            State::Learning(..) => true,
+            _ => tells_trackers && !slot.trackers().is_empty(),
+        };
+        self.untold.add(self.peers.torrents());
+        self.untold.add(self.torrents.iter().filter(|(_, slot)| is_concerned(slot)).map(|(torrent, _)| *torrent));
     }
 
     fn map_ports(&mut self, wanted: bool, now: Time) {

@@ -8,7 +8,7 @@ pub mod stage;
 
 use super::Manager;
 use super::checking::Checking;
-use super::peers::most_connections;
+use super::queue::places::allowed;
 use super::slot::State;
 use crate::base::time::Time;
 use crate::engine::checker::Check;
@@ -22,6 +22,7 @@ use crate::storage::TorrentId;
 use crate::swarm::event::Event;
 use crate::swarm::learning::Learning;
 use crate::swarm::meeting::source::Source;
+use crate::swarm::settings::Term;
 use crate::swarm::shared::Turn;
 use crate::sys::lookup::MOST_HOSTS;
 use crate::sys::outlet;
@@ -31,10 +32,8 @@ use std::sync::Arc;
 impl Manager {
     /// The user added a torrent of which only the link is known.
     pub(super) fn learn(&mut self, id: TorrentId, mut job: LinkJob, now: Time) {
-        let mut settings = Arc::clone(&self.settings);
-        if let Some(most) = job.options.as_ref().and_then(|options| options.max_peers) {
-            Arc::make_mut(&mut settings).max_peers = most.min(most_connections());
-        }
+        let settings = Arc::clone(&self.settings);
+        let most = job.options.as_ref().and_then(|options| options.max_peers);
         let (info_hash, rng) = (job.info_hash(), &mut self.shared.rng);
         let Some(learning) = Learning::of_link(info_hash, &job.link, settings, now, rng) else { return };
         let unknown = Unknown::new(id);
@@ -43,6 +42,7 @@ impl Manager {
         self.peers.around.directory.add_unknown(info_hash, unknown, job.present);
         self.rest_or_go_on(id, now);
         self.search(id);
+        most.into_iter().for_each(|most| self.handle(id, Event::Terms(allowed(Term::MaxPeers(most))), now));
         self.handle(id, Event::Timer, now);
         self.look_up(id, &job.link);
     }

@@ -95,11 +95,10 @@ impl Manager {
     /// A person says how many torrents may be in their swarms.
     pub(in super::super) fn places_are(&mut self, places: Places, now: Time) {
         let before = std::mem::replace(&mut self.places, places);
-        // Whether a torrent has stalled is known only where places are limited, and depends on the time that is set.
-        let is_other =
-            |line| before.stalled != places.stalled || before.most(line).is_some() != places.most(line).is_some();
-        let in_swarm = self.torrents.iter().filter(|(_, slot)| !slot.queued && slot.plan.line.is_some_and(is_other));
-        self.untold.limits(in_swarm.map(|(torrent, _)| *torrent));
+        if before.stalled != places.stalled {
+            let in_swarm = self.torrents.iter().filter(|(_, slot)| !slot.queued && slot.plan.line.is_some());
+            self.untold.add(in_swarm.map(|(torrent, _)| *torrent));
+        }
         self.place_left = true;
         self.news.hurry(now);
     }

@@ -210,6 +210,6 @@ fn the_trackers_of_a_link_can_change_before_its_description_is_known() {
     table.happen(Event::Trackers(vec![vec!["http://t/a".into()], vec!["http://v/a".into()]]));
     let [request] = &table.announced[..] else { panic!("{:?}", table.announced) };
     assert_eq!(request.event, Some(AnnounceEvent::Started));
-    let urls: Vec<&str> = table.learning.trackers().iter().map(|tracker| tracker.url.as_str()).collect();
+    let urls: Vec<&str> = table.learning.trackers().iter().map(|tracker| &*tracker.url).collect();
     assert_eq!(urls, ["http://t/a", "http://v/a"]);
 }

@@ -293,7 +293,7 @@ impl Lab {
             {
                 self.happen(happening);
             }
-            assert_eq!(self.shared.connected, self.learning.status(self.now).peers);
+            assert_eq!(self.shared.connected, self.learning.status(self.now).peers as usize);
         }
         self.now
     }
@@ -317,7 +317,7 @@ impl Lab {
                 assert!(!remote.is_some_and(|remote| remote.manners.is_honest()), "honest and closed: {reason}");
             }
         }
-        torrent.status(self.now).asked
+        torrent.status(self.now).asked as usize
     }
 }
 

@@ -9,10 +9,11 @@ use super::{AnnounceEvent, AnnounceRequest, Announcement, Announcer, Outcome, Tr
 use crate::base::rng::Rng;
 use crate::base::time::Time;
 use core::cmp::Reverse;
+use std::sync::Arc;
 
 impl Announcer {
     /// From now on the trackers are those of `tiers`. Of several equal URLs only the first counts.
-    pub fn change(&mut self, tiers: &[Vec<String>], now: Time, rng: &mut Rng) {
+    pub fn change(&mut self, tiers: &[Vec<Arc<str>>], now: Time, rng: &mut Rng) {
         let old_tiers = core::mem::take(&mut self.tiers);
         let mut places = vec![(0, 0); self.trackers.len()];
         for (tier, at, number) in numbers(&old_tiers) {
@@ -51,10 +52,10 @@ impl Announcer {
     }
 
     /// A tracker that is new, or that was removed a moment ago and has not been told `stopped` yet.
-    fn called_back(&mut self, url: &str) -> Tracker {
-        let at = self.leaving.iter().position(|tracker| tracker.url == url);
+    fn called_back(&mut self, url: &Arc<str>) -> Tracker {
+        let at = self.leaving.iter().position(|tracker| tracker.url == *url);
         let known = at.map(|at| self.leaving.swap_remove(at));
-        known.unwrap_or_else(|| Tracker { url: url.into(), ..Tracker::default() })
+        known.unwrap_or_else(|| Tracker { url: Arc::clone(url), ..Tracker::default() })
     }
 
     /// A tier of trackers that were `kept`, each with its tier and its place there, and of `new` ones.

@@ -1,6 +1,7 @@
 use super::tier::MOST_RETRY;
 use super::*;
 use crate::proto::id::{InfoHash, PeerId};
+use std::sync::Arc;
 
 pub(super) fn template() -> AnnounceRequest {
     AnnounceRequest { left: 5, ..AnnounceRequest::new(InfoHash([1; 20]), PeerId([2; 20]), 6881) }
@@ -10,8 +11,8 @@ pub(super) fn secs(seconds: u64) -> Time {
     Time::from_secs(seconds)
 }
 
-pub(super) fn tiers(tiers: &[&[&str]]) -> Vec<Vec<String>> {
-    tiers.iter().map(|urls| urls.iter().map(|url| url.to_string()).collect()).collect()
+pub(super) fn tiers(tiers: &[&[&str]]) -> Vec<Vec<Arc<str>>> {
+    tiers.iter().map(|urls| urls.iter().map(|url| (*url).into()).collect()).collect()
 }
 
 pub(super) fn reply(interval: u64) -> Outcome {
@@ -32,7 +33,7 @@ pub(super) fn ask(announcer: &mut Announcer, now: Time, outcome: &Outcome) -> Ve
         Ask::Announce(request) => request.event,
         Ask::Scrape(_) => panic!("a scrape"),
     };
-    made.into_iter().map(|announcement| (announcement.url.clone(), event(&announcement))).collect()
+    made.into_iter().map(|announcement| (announcement.url.to_string(), event(&announcement))).collect()
 }
 
 #[test]
@@ -93,7 +94,7 @@ fn a_tier_is_tried_in_order_and_the_one_that_answers_goes_first() {
 fn tiers_do_not_wait_for_each_other() {
     let mut announcer = Announcer::new(&tiers(&[&["a"], &[], &["b"]]), Time::ZERO, &mut Rng::new(1));
     let made = announcer.due(Time::ZERO, true, &template());
-    assert_eq!(made.iter().map(|a| a.url.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(made.iter().map(|a| &*a.url).collect::<Vec<_>>(), ["a", "b"]);
     announcer.answered(&made[1], &reply(1000), secs(1));
     assert!(announcer.due(secs(100), true, &template()).is_empty(), "a is in flight, b rests");
 }
@@ -219,14 +220,14 @@ fn a_person_may_announce_at_any_time_that_the_tracker_allows() {
     let answer = |announcer: &mut Announcer, now: u64| -> Vec<String> {
         let made = announcer.due(secs(now), false, &template());
         for asked in &made {
-            let outcome = match asked.url.as_str() {
+            let outcome = match &*asked.url {
                 "strict" => Ok(strict.clone()),
                 "lenient" => reply(1800),
                 _ => failure(Some(RetryIn::Never)),
             };
             announcer.answered(asked, &outcome, secs(now));
         }
-        made.into_iter().map(|asked| asked.url).collect()
+        made.into_iter().map(|asked| asked.url.to_string()).collect()
     };
     let shown = |announcer: &Announcer, now: u64| -> Vec<(Option<u64>, bool)> {
         let shown = announcer.shown(secs(now), false).into_iter();
@@ -260,7 +261,7 @@ fn an_outage_revives_no_tracker_that_refused() {
         let made = announcer.due(secs(now), false, &template());
         for asked in &made {
             let refused = |retry_in| Err(AnnounceFailure::refusal("not registered".into(), retry_in));
-            let outcome = match asked.url.as_str() {
+            let outcome = match &*asked.url {
                 "never" => refused(Some(RetryIn::Never)),
                 "unregistered" => refused(Some(RetryIn::Minutes(60))),
                 "down" => failure(None),
@@ -268,7 +269,7 @@ fn an_outage_revives_no_tracker_that_refused() {
             };
             announcer.answered(asked, &outcome, secs(now));
         }
-        made.into_iter().map(|asked| asked.url).collect()
+        made.into_iter().map(|asked| asked.url.to_string()).collect()
     };
     assert_eq!(answer(&mut announcer, 0), names);
     for now in [5, 10] {
@@ -316,9 +317,9 @@ fn a_tracker_of_a_mixed_tier_is_asked_when_it_wants_that() {
             while announcer.has_something_to_say(secs(now), true) {
                 for asked in announcer.due(secs(now), true, &template()) {
                     let refusal = || Err(AnnounceFailure::refusal("closed".into(), retry_in));
-                    let outcome = if asked.url == "refuses" { refusal() } else { failure(None) };
+                    let outcome = if &*asked.url == "refuses" { refusal() } else { failure(None) };
                     announcer.answered(&asked, &outcome, secs(now));
-                    urls.push(asked.url);
+                    urls.push(asked.url.to_string());
                 }
             }
             urls.sort();
@@ -364,12 +365,13 @@ fn a_tracker_that_does_not_answer_delays_the_next_of_its_tier_by_seconds_only() 
     let mut rng = Rng::new(3);
     let mut announcer = Announcer::new(&tiers(&[&["dead-1", "dead-2", "alive"]]), Time::ZERO, &mut rng);
     // The order is by chance; the one that lives shall be the last.
-    let order: Vec<String> = announcer.tiers[0].order.iter().map(|at| announcer.trackers[*at].url.clone()).collect();
+    let order: Vec<String> =
+        announcer.tiers[0].order.iter().map(|at| announcer.trackers[*at].url.to_string()).collect();
     let mut asked = Vec::new();
     for second in [0, 4, 5, 9, 10, 20] {
         asked.extend(announcer.due(secs(second), true, &template()).into_iter().map(|one| (second, one)));
     }
-    let when: Vec<(u64, &str)> = asked.iter().map(|(second, one)| (*second, one.url.as_str())).collect();
+    let when: Vec<(u64, &str)> = asked.iter().map(|(second, one)| (*second, &*one.url)).collect();
     assert_eq!(when, [(0, order[0].as_str()), (5, &order[1]), (10, &order[2])]);
     // The last one answers. What the others say later changes nothing, and then the tier rests.
     announcer.answered(&asked[2].1, &reply(1800), secs(20));
@@ -378,7 +380,7 @@ fn a_tracker_that_does_not_answer_delays_the_next_of_its_tier_by_seconds_only() 
     assert!(!announcer.is_announcing());
     assert_eq!(announcer.next_due(false), Some(secs(1820)));
     let again = announcer.due(secs(1820), false, &template());
-    assert_eq!(again.iter().map(|one| &one.url).collect::<Vec<_>>(), [&order[2]]);
+    assert_eq!(again.iter().map(|one| &*one.url).collect::<Vec<_>>(), [order[2].as_str()]);
 }
 
 #[test]

@@ -46,8 +46,8 @@ impl Torrent {
         }
         let connected = self.peers.get(&liar).map(|peer| peer.identity);
         self.close(liar, reason, turn);
-        let departed = self.meeting.departed.remove(&liar).map(|identity| *identity);
-        if let Some(identity) = connected.or(departed) {
+        let departed = self.meeting.suspects.as_mut().and_then(|suspects| suspects.departed.remove(&liar));
+        if let Some(identity) = connected.or(departed.map(|identity| *identity)) {
             self.meeting.ban(&identity);
         }
     }
@@ -60,9 +60,10 @@ impl Torrent {
         if let Some(number) = peer.web_seed {
             return self.web.remember(number, peer.key);
         }
-        if self.meeting.departed.len() >= MOST_DEPARTED {
-            self.meeting.departed.pop_first();
+        let departed = &mut self.meeting.suspects.get_or_insert_default().departed;
+        if departed.len() >= MOST_DEPARTED {
+            departed.pop_first();
         }
-        self.meeting.departed.insert(peer.key, Box::new(peer.identity));
+        departed.insert(peer.key, Box::new(peer.identity));
     }
 }

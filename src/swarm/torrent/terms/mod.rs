@@ -7,6 +7,8 @@ use crate::base::time::Time;
 use crate::proto::peer::mse::Cover;
 use crate::swarm::event::{Action, News};
 use crate::swarm::peer::Peer;
+#[cfg(test)]
+use crate::swarm::settings::RateLimits;
 use crate::swarm::settings::{Enough, SeedUntil, Settings, Term};
 use crate::swarm::torrent::{Torrent, Turn};
 use std::sync::Arc;
@@ -21,6 +23,14 @@ pub(in crate::swarm::torrent) struct SeedLimit {
 }
 
 impl Torrent {
+    /// What is set for this torrent alone.
+    #[cfg(test)]
+    pub fn terms(&self) -> (RateLimits, bool, usize, SeedUntil) {
+        let limits = RateLimits { download: self.fetching.limit.own_rate(), upload: self.giving.limit.own_rate() };
+        let until = self.seed_limit.as_ref().map_or_else(SeedUntil::default, |limit| limit.until);
+        (limits, self.giving.limit.shares, self.max_peers, until)
+    }
+
     /// Bytes that were uploaded and downloaded in earlier runs.
     pub fn before(&self) -> (u64, u64) {
         self.before
@@ -57,12 +67,14 @@ impl Torrent {
         }
     }
 
+    /// Whether it runs by these settings, or by a copy that was changed since.
+    pub fn follows(&self, settings: &Arc<Settings>) -> bool {
+        Arc::ptr_eq(&self.settings, settings)
+    }
+
     /// All torrents run by these settings from now on. What was set for this one alone stays.
     pub(in crate::swarm::torrent) fn follow(&mut self, settings: Arc<Settings>, turn: &mut Turn) {
         let before = core::mem::replace(&mut self.settings, settings);
-        if before.max_peers != self.settings.max_peers {
-            Arc::make_mut(&mut self.settings).max_peers = before.max_peers;
-        }
         if before.port != self.settings.port {
             // Otherwise peers would knock at the old port until the next announce.
             self.meeting.announcer.announce_again(turn.now);

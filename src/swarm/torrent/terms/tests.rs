@@ -3,7 +3,7 @@
 use super::*;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{BLOCK_BYTES, Message};
-use crate::swarm::event::{DiskEvent, Event, PeerEvent};
+use crate::swarm::event::{Event, PeerEvent};
 use crate::swarm::meeting::source::Source;
 use crate::swarm::peer::PeerKey;
 use crate::swarm::settings::{RateLimits, Settings};
@@ -133,23 +133,4 @@ fn fewer_places_close_the_peers_that_are_of_least_use() {
     assert_eq!(stage.connecting, []);
     set(&mut stage, Term::MaxPeers(2));
     assert_eq!(stage.connecting.len(), 1);
-}
-
-#[test]
-fn seconds_count_while_a_torrent_downloads_or_seeds() {
-    let mut stage = seed();
-    let spent = |stage: &Stage| {
-        let status = stage.torrent.status(stage.now);
-        (status.downloading_for, status.seeding_for)
-    };
-    stage.pass(Time::from_secs(10));
-    assert_eq!(spent(&stage), (0, 10));
-    stage.happen(Event::Paused(true));
-    stage.pass(Time::from_secs(100));
-    stage.happen(Event::Paused(false));
-    stage.pass(Time::from_secs(5));
-    assert_eq!(spent(&stage), (0, 15));
-    stage.happen(Event::Disk(DiskEvent::Unreadable { piece: 1 }));
-    stage.pass(Time::from_secs(7));
-    assert_eq!(spent(&stage), (7, 15));
 }

@@ -90,7 +90,7 @@ fn a_limit_of_nothing_lets_nothing_pass_and_wakes_nobody_until_it_is_lifted() {
             assert!(wake.is_none_or(|wake| wake < Time::from_secs(3600)), "{wake:?}");
         }
         let status = swarm.members[0].torrent.status(swarm.now);
-        assert_eq!((status.askable, status.asked, status.limited), (1, usize::from(!downloads), downloads));
+        assert_eq!((status.askable, status.asked, status.limited), (1, u32::from(!downloads), downloads));
         let now = swarm.now;
         swarm.members[0].shared.download.set_rate(None, now);
         swarm.members[1].torrent.giving.limit.set_rate(None, now);

@@ -102,5 +102,5 @@ fn the_memory_of_departed_peers_is_bounded() {
         }
         stage.happen(Event::Peer(key(number), PeerEvent::Gone));
     }
-    assert_eq!(stage.torrent.meeting.departed.len(), MOST_DEPARTED);
+    assert_eq!(stage.torrent.meeting.suspects.as_ref().unwrap().departed.len(), MOST_DEPARTED);
 }

@@ -234,10 +234,10 @@ fn new_settings_of_all_torrents_leave_what_was_set_for_this_one() {
     let mut stage = full(4);
     stage.happen(Event::Terms(Term::MaxPeers(3)));
     stage.closed.clear();
-    let before = stage.torrent.status(stage.now).max_peers;
+    let before = stage.torrent.terms().2;
     let settings = Settings { port: 4, encryption: Policy::Require, ..Settings::default() };
     stage.happen(Event::Settings(settings.into()));
-    assert_eq!((before, stage.torrent.status(stage.now).max_peers), (3, 3));
+    assert_eq!((before, stage.torrent.terms().2), (3, 3));
     // They are all plain.
     let gone = if mse::IS_BUILT_IN { 3 } else { 0 };
     assert_eq!((stage.closed.len(), stage.torrent.sockets()), (gone, 3 - gone));

@@ -155,7 +155,7 @@ fn a_removed_tracker_hears_that_we_leave_and_a_new_one_that_we_come() {
     let dir = tempfile::tempdir().unwrap();
     let (engine, notices) = Engine::start(Config { ports: 0..=0, ..Config::default() }).unwrap();
     let change = |urls: &[&String]| {
-        let tiers = urls.iter().map(|url| vec![url.to_string()]).collect();
+        let tiers = urls.iter().map(|url| vec![url.as_str().into()]).collect();
         engine.send(Command::Change(TorrentId(0), Change::Trackers(tiers)));
     };
     add(&engine, &metainfo, dir.path());

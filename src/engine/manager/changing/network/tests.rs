@@ -34,7 +34,7 @@ fn plain(port: u16, hash: crate::proto::id::InfoHash, id: u8) -> Option<TcpStrea
 }
 
 /// Waits until so many peers are connected to the only torrent.
-fn wait_for_peers(notices: &Subscription, wanted: usize) {
+fn wait_for_peers(notices: &Subscription, wanted: u32) {
     let (end, mut last) = (Instant::now() + PATIENCE, None);
     while last != Some(wanted) {
         let notice = notices.recv_deadline(end).unwrap_or_else(|_| panic!("{last:?} peers instead of {wanted}"));

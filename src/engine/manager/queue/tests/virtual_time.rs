@@ -5,6 +5,7 @@ use crate::base::steps;
 use crate::base::time::Time;
 use crate::engine::input::{Change, Input, SeedUntil};
 use crate::engine::manager::changing::by_slices::SLICE;
+use crate::engine::manager::slot::State;
 use crate::engine::manager::{Manager, prepare};
 use crate::engine::notice::Notices;
 use crate::engine::testkit::{PATIENCE, torrent};
@@ -13,6 +14,7 @@ use crate::engine::{
     TorrentId, Watch,
 };
 use crate::swarm::figures::Status;
+use crate::swarm::torrent::Torrent;
 use std::fs;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -76,6 +78,13 @@ impl Stage {
             slots.map(|(id, slot)| (slot.report(*id, self.now, Watch::default()).place, id.0)).collect();
         places.sort();
         places.into_iter().map(|(_, torrent)| torrent).collect()
+    }
+
+    fn torrent(&self, torrent: u64) -> &Torrent {
+        match &self.manager.torrents[&TorrentId(torrent)].state {
+            State::Running(torrent, _) => torrent,
+            _ => panic!("it is not in its swarm"),
+        }
     }
 
     fn status(&self, torrent: u64) -> Arc<Status> {
@@ -200,16 +209,13 @@ fn a_torrent_that_is_added_with_options_has_them_from_the_first_moment() {
         ..Options::default()
     };
     let torrent = stage.add(true, Some(options));
-    let status = stage.status(torrent);
-    assert!(status.paused && !status.shares_limits);
-    assert_eq!((status.limits, status.max_peers, status.seed_until), (limits, 7, seed_until));
-    assert_eq!((status.uploaded_before, status.downloaded_before), (50, 60));
-    assert_eq!(stage.status(stage.manager.torrents.len() as u64 - 1).downloading_for, 0);
+    assert!(stage.status(torrent).paused);
+    assert_eq!(stage.torrent(torrent).terms(), (limits, false, 7, seed_until));
+    assert_eq!(stage.torrent(torrent).before(), (50, 60));
     stage.change(torrent, Change::Limits(RateLimits::default()));
     stage.change(torrent, Change::SharesLimits(true));
     stage.change(torrent, Change::MaxPeers(9));
-    let status = stage.status(torrent);
-    assert_eq!((status.limits, status.shares_limits, status.max_peers), (RateLimits::default(), true, 9));
+    assert_eq!(stage.torrent(torrent).terms(), (RateLimits::default(), true, 9, seed_until));
 }
 
 #[test]
@@ -274,9 +280,14 @@ fn many_torrents_hear_of_a_change_in_slices() {
         [first, steps::of(|| stage.manager.step(None, stage.now)), steps::of(|| stage.manager.step(None, stage.now))]
     };
     let slices = [SLICE as u64, REST, 0];
-    assert_eq!(heard(Command::Places(downloads(9))), slices, "now it matters which of them stalled");
-    assert_eq!(heard(Command::Places(downloads(10))), [0; 3]);
+    let sooner = Places { stalled: Some(Time::from_secs(9)), ..Places::default() };
+    assert_eq!(heard(Command::Places(sooner)), slices, "it matters which of them stalled");
+    assert_eq!(heard(Command::Places(Places { downloads: Some(9999), ..sooner })), [0; 3]);
     let network = Network { pex: false, ..Config::default().network() };
-    assert_eq!(heard(Command::Network(Box::new(network))), slices);
-    assert_eq!(heard(Command::Limit(RateLimits::default())), [0; 3], "none has a connection");
+    assert_eq!(heard(Command::Network(Box::new(network))), [0; 3], "none has a connection");
+    assert_eq!(heard(Command::Limit(RateLimits::default())), [0; 3]);
+    let settings = std::sync::Arc::clone(&stage.manager.settings);
+    assert!(!settings.pex && !stage.torrent(7).follows(&settings));
+    stage.change(7, Change::MaxPeers(3));
+    assert!(stage.torrent(7).follows(&settings), "it hears of it before anything else happens to it");
 }

@@ -5,6 +5,7 @@ use crate::base::rng::Rng;
 use crate::swarm::meeting::announcer::Ask;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 const STARTED: Option<AnnounceEvent> = Some(AnnounceEvent::Started);
 const STOPPED: Option<AnnounceEvent> = Some(AnnounceEvent::Stopped);
@@ -42,7 +43,7 @@ fn a_new_tracker_of_a_tier_is_asked_first_and_the_one_that_works_if_that_fails()
 fn a_removed_tracker_is_told_only_if_it_knows_us() {
     let mut announcer = announcer(&[&["a"], &["b"]]);
     for announcement in announcer.due(secs(0), false, &template()) {
-        let outcome = if announcement.url == "a" { reply(1000) } else { failure(None) };
+        let outcome = if &*announcement.url == "a" { reply(1000) } else { failure(None) };
         announcer.answered(&announcement, &outcome, secs(0));
     }
     change(&mut announcer, &[], secs(10));
@@ -74,7 +75,7 @@ fn a_tracker_that_comes_back_before_it_answered_is_not_told_to_forget_us() {
     change(&mut announcer, &[&["b"]], secs(1));
     change(&mut announcer, &[&["b", "a"]], secs(1));
     announcer.answered(&started[0], &reply(1000), secs(2));
-    assert!(announcer.trackers.iter().any(|tracker| tracker.url == "a" && tracker.knows_us));
+    assert!(announcer.trackers.iter().any(|tracker| &*tracker.url == "a" && tracker.knows_us));
     assert!(!announcer.has_to_take_leave());
 }
 
@@ -106,13 +107,13 @@ proptest! {
             match step {
                 0 => now += secs(600),
                 1 | 2 => {
-                    let mut tiers: Vec<Vec<String>> = vec![Vec::new()];
+                    let mut tiers: Vec<Vec<Arc<str>>> = vec![Vec::new()];
                     for (url, is_new_tier) in list {
                         if is_new_tier { tiers.push(Vec::new()) }
                         tiers.last_mut().unwrap().push(URLS[url].into());
                     }
                     announcer.change(&tiers, now, &mut rng);
-                    let urls: BTreeSet<&String> = tiers.iter().flatten().collect();
+                    let urls: BTreeSet<&Arc<str>> = tiers.iter().flatten().collect();
                     prop_assert_eq!(announcer.trackers.iter().map(|tracker| &tracker.url).collect::<BTreeSet<_>>(), urls);
                 }
                 _ => for (at, works) in list {

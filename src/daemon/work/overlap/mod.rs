@@ -5,6 +5,8 @@
 //! all, because there may be thousands. Many torrents have one name, and few of them the same files, so the files
 //! decide.
 
+pub mod portable;
+
 use super::Daemon;
 use crate::base::path::{first_shared, for_terminal};
 use crate::daemon::record::Record;
