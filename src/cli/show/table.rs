@@ -25,7 +25,7 @@ const TITLES: [&str; 4] = ["done", "down", "up", "peers"];
 pub struct Cells<'a> {
     /// Its name, not safe for a terminal.
     pub name: &'a str,
-    /// What it does, in a word.
+    /// What it does, in a word. A `*` behind it means that something is wrong; narrow terminals have no room for that.
     pub state: String,
     /// `62.4 %`
     pub done: String,
@@ -46,6 +46,7 @@ pub fn line(cells: &Cells, look: Look, selected: bool) -> Row {
         numbers(&cells.state, [&cells.done, &down, &up, &peers])
     } else {
         let note = [&down, &up].into_iter().find(|rate| !rate.is_empty()).unwrap_or(&cells.state);
+        let note = note.trim_end_matches('*');
         format!(" {:>PERCENT$} {note:>STATE$}", cells.done)
     };
     let room = look.columns.saturating_sub(columns(&right) + 1);
@@ -72,7 +73,8 @@ pub fn titles(sorted: &str, position: &str, look: Look) -> Row {
 }
 
 fn numbers(state: &str, [done, down, up, peers]: [&str; 4]) -> String {
-    format!(" {state:<STATE$} {done:>PERCENT$} {down:>RATE$} {up:>RATE$} {peers:>PEERS$}")
+    // A mark behind the state may stand in the space before the next figure.
+    format!(" {state:<width$}{done:>PERCENT$} {down:>RATE$} {up:>RATE$} {peers:>PEERS$}", width = STATE + 1)
 }
 
 /// Puts text at the left, and the columns of figures at the right.

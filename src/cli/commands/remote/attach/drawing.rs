@@ -139,7 +139,7 @@ fn ask(state: &State, question: &Question, look: Look) -> String {
         }
         Question::All { stop } => {
             let verb = if *stop { "stop" } else { "start" };
-            format!("{verb} all {}? y: yes, other keys: no", count(state.torrents.len(), "torrent"))
+            format!("{verb} all torrents ({})? y: yes, other keys: no", state.torrents.len())
         }
     }
 }
@@ -179,8 +179,8 @@ fn cells<'a>(state: &State, torrent: &'a Torrent, look: Look) -> Cells<'a> {
 
 /// What a torrent does, or what it was told to do.
 pub fn state_of(state: &State, torrent: &Torrent, look: Look) -> String {
-    let mark = if torrent.figures.problem.is_empty() || torrent.figures.state == "failed" { "" } else { "!" };
-    let now = || format!("{mark}{}", torrent.figures.state);
+    let is_wrong = !torrent.figures.problem.is_empty() && torrent.figures.state != "failed";
+    let now = || format!("{}{}", torrent.figures.state, if is_wrong { "*" } else { "" });
     state.marks.get(torrent.hash()).map_or_else(now, |mark| format!("{}{}", mark.word, ellipsis(look)))
 }
 
@@ -217,8 +217,8 @@ fn total(state: &State, look: Look) -> String {
         text += &format!(", {failed} failed");
     }
     let rates = [(of(|torrent| torrent.figures.down_rate), "down"), (of(|torrent| torrent.figures.up_rate), "up")];
-    let server = if state.server.is_empty() { None } else { Some(format!("  {}", state.server)) };
-    for part in rates.map(|(now, way)| format!("  {} {way}", rate(now))).into_iter().chain(server) {
+    let server = state.server.trim_start_matches("http://").trim_end_matches("/…");
+    for part in rates.map(|(now, way)| format!("  {} {way}", rate(now))).into_iter().chain([format!("  {server}")]) {
         if columns(&text) + columns(&part) <= look.columns {
             text += &part;
         }

@@ -21,8 +21,8 @@ pub struct List {
     pub filter: String,
     /// The info-hash of the selected torrent. It stays selected when the order changes.
     selected: Option<String>,
-    /// The person selected it. Otherwise the first row is selected, whichever torrent it is.
-    chosen: bool,
+    /// The person has pressed a key since. Otherwise the first row is selected, whichever torrent it is.
+    pub chosen: bool,
     /// The row of the selected torrent.
     pub place: Place,
     /// The numbers of the torrents in their order.
@@ -42,7 +42,6 @@ impl List {
 
     /// Selects another torrent.
     pub fn go(&mut self, to: Move, torrents: &BTreeMap<u64, Torrent>) {
-        self.chosen = true;
         self.place.go(to, self.sorted.len());
         self.selected = self.at(torrents).map(|torrent| torrent.hash().into());
     }

@@ -23,6 +23,8 @@ impl State {
     /// Does what a key stands for. Returns what the daemon is asked for.
     pub fn pressed(&mut self, press: Press) -> Option<Request> {
         self.note.clear();
+        // From the first key on, no other torrent takes the place of the selected one.
+        self.list.chosen = true;
         if let Press::Paste { begins } = press {
             self.is_paste = begins;
             // A link that is pasted is added after Enter.
