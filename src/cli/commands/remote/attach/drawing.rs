@@ -219,9 +219,10 @@ fn total(state: &State, look: Look) -> String {
     let rates = [(of(|torrent| torrent.figures.down_rate), "down"), (of(|torrent| torrent.figures.up_rate), "up")];
     let server = state.server.trim_start_matches("http://").trim_end_matches("/…");
     for part in rates.map(|(now, way)| format!("  {} {way}", rate(now))).into_iter().chain([format!("  {server}")]) {
-        if columns(&text) + columns(&part) <= look.columns {
-            text += &part;
+        if columns(&text) + columns(&part) > look.columns {
+            break;
         }
+        text += &part;
     }
     text
 }
@@ -264,3 +265,6 @@ pub fn head(state: &State, torrent: &Torrent, look: Look) -> Row {
     let row = plain(format!("{}  {now}", pad(&name, room)), look);
     Row { strong: if row.text.starts_with(&name) { name.len() } else { 0 }, ..row }
 }
+
+#[cfg(test)]
+mod tests;

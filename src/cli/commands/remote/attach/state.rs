@@ -286,3 +286,6 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+pub mod tests;
