@@ -42,6 +42,8 @@ pub mod process;
 pub mod ran;
 #[allow(dead_code)] // Only few programs use it.
 pub mod recorder;
+#[allow(dead_code)] // Only a few programs use it.
+pub mod relay;
 pub mod rtorrent;
 pub mod stage;
 pub mod swarmlet;

@@ -102,6 +102,26 @@ impl Tmux {
         self.wait_for("no row is wrapped", |rows| trimmed(rows.to_vec()) == trimmed(self.capture(&["-J"])));
     }
 
+    /// Writes all bytes that the terminal gets from now on to a file.
+    #[allow(dead_code)] // Only a few programs use it.
+    pub fn record(&self, file: &Path) {
+        self.run(self.command().args(["pipe-pane", &format!("cat > '{}'", file.display())]));
+    }
+
+    /// Gives the terminal another size.
+    #[allow(dead_code)] // Only a few programs use it.
+    pub fn resize(&self, (columns, rows): (usize, usize)) {
+        let size = [columns.to_string(), rows.to_string()];
+        self.run(self.command().args(["resize-window", "-x", &size[0], "-y", &size[1]]));
+    }
+
+    /// Pastes a text as a person does. (A program that asks for it gets marks around it.)
+    #[allow(dead_code)] // Only a few programs use it.
+    pub fn paste(&self, text: &str) {
+        self.run(self.command().args(["set-buffer", "--", text]));
+        self.run(self.command().args(["paste-buffer", "-p", "-d"]));
+    }
+
     fn capture(&self, more: &[&str]) -> Vec<String> {
         let output = self.run(self.command().args(["capture-pane", "-p"]).args(more));
         String::from_utf8_lossy(&output.stdout).lines().map(str::to_string).collect()
@@ -140,7 +160,11 @@ impl Drop for Tmux {
 
 /// The `swarmlet` process with this port on its command line.
 pub fn pid_of(port: u16) -> Option<i32> {
-    let wanted = port.to_string();
+    pid_with(&port.to_string())
+}
+
+/// The `swarmlet` process with this word on its command line.
+pub fn pid_with(wanted: &str) -> Option<i32> {
     let listens = |pid: &i32| {
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let mut words = line.split(|byte| *byte == 0);

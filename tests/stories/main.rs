@@ -4,6 +4,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod attach;
+mod attach_hostile;
+mod attach_line;
 mod bind;
 mod blocklist;
 mod check;

@@ -21,15 +21,15 @@ const PASSWORD: &str = "pa:ss@w/ord";
 const LINK: &str = "magnet:?xt=urn:btih:0123456789012345678901234567890123456789&dn=Link";
 
 /// A daemon in a folder of its own, and a person who controls it.
-struct Stage {
+pub struct Stage {
     scratch: tempfile::TempDir,
-    url: String,
+    pub url: String,
     daemon: Process,
 }
 
 impl Stage {
     /// Starts a daemon that listens on loopback only, and waits for it.
-    fn start(password: bool) -> Stage {
+    pub fn start(password: bool) -> Stage {
         let (scratch, port) = (tempfile::tempdir().unwrap(), free_port());
         let (home, content) = (scratch.path().join("home"), scratch.path().join("content"));
         [&home, &content].iter().for_each(|folder| fs::create_dir(folder).unwrap());
@@ -51,7 +51,7 @@ impl Stage {
         stage
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.scratch.path()
     }
 

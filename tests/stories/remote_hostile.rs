@@ -10,7 +10,7 @@ use std::thread;
 
 /// A server that reads each request with its body, and then writes what `answer` gives for it (the requests before it,
 /// its head and its body). It lives as long as the program.
-fn server(answer: impl Fn(usize, &str, &mut TcpStream) + Send + 'static) -> SocketAddr {
+pub fn server(answer: impl Fn(usize, &str, &mut TcpStream) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -39,12 +39,12 @@ fn saying(answer: Vec<u8>) -> SocketAddr {
     server(move |_, _, stream| drop(stream.write_all(&answer)))
 }
 
-fn ok(body: &str) -> Vec<u8> {
+pub fn ok(body: &str) -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
 /// The answer of a daemon with these torrents.
-fn torrents(torrents: &str) -> Vec<u8> {
+pub fn torrents(torrents: &str) -> Vec<u8> {
     ok(&format!(r#"{{"result":"success","arguments":{{"torrents":[{torrents}]}}}}"#))
 }
 

@@ -6,6 +6,7 @@ use crate::base::path::is_unprintable;
 use std::fmt::Write;
 
 /// A JSON object that is being written.
+#[derive(Clone)]
 pub struct Object(String);
 
 impl Object {

@@ -63,6 +63,9 @@ pub static COMMANDS: &[Command] = &[
     // Feature: daemon.
     #[cfg(feature = "daemon")]
     remote::COMMAND,
+    // Feature: daemon.
+    #[cfg(feature = "daemon")]
+    remote::attach::COMMAND,
     // Commands that describe all commands need this table.
     Command { run: |given| completions::run(given, COMMANDS), ..completions::COMMAND },
     Command { run: |given| man::run(given, COMMANDS), ..man::COMMAND },
@@ -77,4 +80,5 @@ pub const OPTIONAL: &[(&str, &str)] = &[
     ("portmap", "portmap"),
     ("daemon", "daemon"),
     ("remote", "daemon"),
+    ("attach", "daemon"),
 ];

@@ -18,6 +18,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("link", &["magnet", "uri"]),
     ("dht", &["kademlia", "node", "ping", "scrape"]),
     ("remote", &["control", "rpc", "transmission-remote"]),
+    ("attach", &["monitor", "screen", "top", "tremc", "tui"]),
     ("completions", &["complete", "completion"]),
     ("man", &["manual"]),
 ];

@@ -1,20 +1,22 @@
 //! The keys of the live screen, and the thread that waits for them.
 //!
 //! Floor 4. The thread waits for input, and then reads it only if the program is in the foreground: the kernel stops a
-//! job that reads from the terminal in the background.
+//! job that reads from the terminal in the background. A screen with other keys takes each [`Press`] as it comes.
 
 use super::request::{Key, Limit, Move, UserRequest};
 use super::terminal;
 use crate::cli::options::command::{Part, Section};
 use crate::cli::show::peers;
 use crossbeam_channel::Sender;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::io;
 use std::thread::Builder;
 
 /// The thread needs little stack.
 const STACK_BYTES: usize = 64 << 10;
+/// How long the rest of a sequence may take after its ESC. A line may cut a sequence in two.
+const REST: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// The keys in one line of the screen: wide, and for few columns.
 pub const KEYS: [&str; 2] =
@@ -62,25 +64,37 @@ pub const LIST_SECTION: Section =
 pub fn listen(requests: &Sender<UserRequest>) {
     let requests = requests.clone();
     if terminal::has_keys() {
-        let work = move || {
-            let _ = read(&requests);
-        };
-        // Without the thread there are no keys, but ^C still ends the run.
-        let _ = Builder::new().name("keys".into()).stack_size(STACK_BYTES).spawn(work);
+        start(move |press| request(press).is_none_or(|request| requests.send(request).is_ok()));
     }
 }
 
-/// Sends requests until the terminal is gone.
-fn read(requests: &Sender<UserRequest>) -> rustix::io::Result<()> {
+/// Starts a thread that passes each key to `take`, until that returns false or the terminal is gone.
+pub fn start(mut take: impl FnMut(Press) -> bool + Send + 'static) {
+    let work = move || {
+        let _ = read(&mut take);
+    };
+    // Without the thread there are no keys, but ^C still ends the run.
+    let _ = Builder::new().name("keys".into()).stack_size(STACK_BYTES).spawn(work);
+}
+
+fn read(take: &mut dyn FnMut(Press) -> bool) -> rustix::io::Result<()> {
     let terminal = io::stdin();
     let mut bytes = [0; 32];
     let mut typed = Typed::default();
     loop {
         terminal::wait_for();
-        match poll(&mut [PollFd::new(&terminal, PollFlags::IN)], None) {
+        let patience = matches!(typed, Typed::Escape).then_some(&REST);
+        let is_silent = match poll(&mut [PollFd::new(&terminal, PollFlags::IN)], patience) {
             Err(Errno::INTR) => continue,
-            other => other?,
+            other => other? == 0,
         };
+        if is_silent {
+            typed = Typed::Letter;
+            if !take(Press::Escape) {
+                return Ok(());
+            }
+            continue;
+        }
         // The input may be for the shell.
         if terminal::in_background() {
             continue;
@@ -92,12 +106,27 @@ fn read(requests: &Sender<UserRequest>) -> rustix::io::Result<()> {
         if count == 0 {
             return Ok(());
         }
-        for request in typed.requests(&bytes[..count]) {
-            if requests.send(request).is_err() {
+        for press in bytes[..count].iter().filter_map(|&byte| typed.press(byte)) {
+            if !take(press) {
                 return Ok(());
             }
         }
     }
+}
+
+/// A key that was pressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Press {
+    /// A byte of a letter in UTF-8, or a control character such as Enter.
+    Byte(u8),
+    /// An arrow, or a similar key.
+    Move(Move),
+    /// The arrows to the left and to the right.
+    Side { right: bool },
+    /// ESC.
+    Escape,
+    /// A paste begins, or ends. (Only terminals that were asked to say so do, see [`terminal::take_whole`].)
+    Paste { begins: bool },
 }
 
 /// The state of the parser. Keys without a letter are sequences that begin with ESC (ECMA-48).
@@ -113,19 +142,11 @@ enum Typed {
 }
 
 impl Typed {
-    /// What the typed keys stand for. A sequence may go on in the next portion; an ESC at the end was the key itself.
-    fn requests(&mut self, typed: &[u8]) -> Vec<UserRequest> {
-        let requests = typed.iter().filter_map(|&byte| self.request(byte)).collect();
-        if matches!(self, Typed::Escape) {
-            *self = Typed::Letter;
-        }
-        requests
-    }
-
-    fn request(&mut self, byte: u8) -> Option<UserRequest> {
+    /// The key that ends with `byte`. A sequence may go on with the next byte.
+    fn press(&mut self, byte: u8) -> Option<Press> {
         match (std::mem::take(self), byte) {
             (_, 0x1b) => *self = Typed::Escape,
-            (Typed::Letter, letter) => return of_letter(letter),
+            (Typed::Letter, letter) => return Some(Press::Byte(letter)),
             (Typed::Escape, b'[') => *self = Typed::Sequence(0),
             (Typed::Escape, b'O') => *self = Typed::Single,
             (Typed::Escape, _) => {}
@@ -138,6 +159,15 @@ impl Typed {
             (Typed::Sequence(number), end) => return of_sequence(number, end),
         }
         None
+    }
+}
+
+/// What a key stands for on the screen of a run.
+fn request(press: Press) -> Option<UserRequest> {
+    match press {
+        Press::Byte(letter) => of_letter(letter),
+        Press::Move(to) => Some(UserRequest::Key(Key::Move(to))),
+        Press::Side { .. } | Press::Escape | Press::Paste { .. } => None,
     }
 }
 
@@ -162,8 +192,10 @@ fn of_letter(letter: u8) -> Option<UserRequest> {
 }
 
 /// What terminals send for the keys without letters (xterm, VT220, the console of Linux).
-fn of_sequence(number: u8, end: u8) -> Option<UserRequest> {
-    Some(UserRequest::Key(Key::Move(match (number, end) {
+fn of_sequence(number: u8, end: u8) -> Option<Press> {
+    Some(Press::Move(match (number, end) {
+        (_, b'C' | b'D') => return Some(Press::Side { right: end == b'C' }),
+        (200 | 201, b'~') => return Some(Press::Paste { begins: number == 200 }),
         (_, b'A') => Move::Up,
         (_, b'B') => Move::Down,
         (5, b'~') => Move::PageUp,
@@ -171,7 +203,7 @@ fn of_sequence(number: u8, end: u8) -> Option<UserRequest> {
         (1 | 7, b'~') | (_, b'H') => Move::First,
         (4 | 8, b'~') | (_, b'F') => Move::Last,
         _ => return None,
-    })))
+    }))
 }
 
 #[cfg(test)]
@@ -179,7 +211,11 @@ mod tests {
     use super::*;
 
     fn typed(typed: &[u8]) -> Vec<UserRequest> {
-        Typed::default().requests(typed)
+        requests(&mut Typed::default(), typed)
+    }
+
+    fn requests(state: &mut Typed, typed: &[u8]) -> Vec<UserRequest> {
+        typed.iter().filter_map(|&byte| state.press(byte)).filter_map(request).collect()
     }
 
     #[test]
@@ -207,9 +243,18 @@ mod tests {
         let with_others = typed(b"\x1b[1;5A\x1bOq\x1b[15~\x1b[3~q");
         assert_eq!(with_others, [moves(&[Move::Up]), vec![UserRequest::Interrupt]].concat());
         let mut split = Typed::default();
-        assert_eq!(split.requests(b"\x1b[6"), []);
-        assert_eq!(split.requests(b"~"), moves(&[Move::PageDown]));
-        assert_eq!(split.requests(b"\x1b"), []);
-        assert_eq!(split.requests(b"q"), [UserRequest::Interrupt]);
+        assert_eq!(requests(&mut split, b"\x1b[6"), []);
+        assert_eq!(requests(&mut split, b"~"), moves(&[Move::PageDown]));
+        // `A` alone would pause all torrents.
+        assert_eq!(requests(&mut split, b"\x1b"), []);
+        assert_eq!(requests(&mut split, b"[A"), moves(&[Move::Up]));
+    }
+
+    #[test]
+    fn a_paste_is_told_from_typing() {
+        let mut state = Typed::default();
+        let presses: Vec<Press> = b"\x1b[200~m\x1b[201~\x1b[C".iter().filter_map(|&byte| state.press(byte)).collect();
+        let paste = |begins| Press::Paste { begins };
+        assert_eq!(presses, [paste(true), Press::Byte(b'm'), paste(false), Press::Side { right: true }]);
     }
 }

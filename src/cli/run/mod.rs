@@ -226,6 +226,7 @@ impl Run {
             },
             UserRequest::Rescan => self.watcher.rescan(),
             UserRequest::Redraw => self.view.redraw(&self.session, true),
+            UserRequest::Resized => self.view.redraw(&self.session, false),
             UserRequest::Key(key) => self.person.pressed(key, &self.engine, &mut self.view, &self.session),
         }
         Vec::new()

@@ -64,7 +64,7 @@ impl Person {
 
 /// The next limit of a rate, in bytes per second: 1, 2, 5, 10, 20, 50 ... KiB/s. Above the last limit there is none.
 /// The first limit below "none" is the one below the present `rate`.
-fn step(limit: Option<u64>, rate: u64, faster: bool) -> Option<u64> {
+pub fn step(limit: Option<u64>, rate: u64, faster: bool) -> Option<u64> {
     let mut steps = (0..6).flat_map(|power| [1, 2, 5].map(|digit| (digit * 10u64.pow(power)) << 10));
     match (limit, faster) {
         (None, true) => None,

@@ -15,6 +15,8 @@ pub enum UserRequest {
     Interrupt,
     /// Draw the screen again: what was drawn may be gone.
     Redraw,
+    /// Draw the screen again: the terminal has another size.
+    Resized,
     /// Scan the folder and read the blocklist again.
     Rescan,
     /// Do what a key stands for.

@@ -8,7 +8,7 @@ use super::terminal;
 use crate::cli::exit::{Exit, Failure};
 use crossbeam_channel::Sender;
 use rustix::process::{Signal, getpid, kill_process};
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGXFSZ};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use std::thread::Builder;
@@ -27,7 +27,7 @@ pub fn listen(requests: &Sender<UserRequest>, live: bool, rescans: bool) -> Resu
         wanted.push(SIGHUP);
     }
     if live {
-        wanted.extend([SIGTSTP, SIGCONT, SIGQUIT]);
+        wanted.extend([SIGTSTP, SIGCONT, SIGQUIT, SIGWINCH]);
     }
     let mut signals = Signals::new(wanted).map_err(refused)?;
     let requests = requests.clone();
@@ -48,6 +48,7 @@ pub fn listen(requests: &Sender<UserRequest>, live: bool, rescans: bool) -> Resu
                     Some(_) => terminal::exit_at_once(Exit::Interrupted),
                 },
                 SIGXFSZ => {}
+                SIGWINCH => drop(requests.send(UserRequest::Resized)),
                 SIGTSTP => {
                     terminal::release();
                     // Not SIGSTOP, which would stop the program even if there is no shell that could resume it. The

@@ -1,10 +1,12 @@
 //! The modes of the terminal while the screen is live: keys arrive one by one, and are not echoed into the screen.
 //!
 //! Floor 4. The old modes are restored whenever the program ends or stops: at the end of the run, by a signal, a panic
-//! or ^Z. The modes are changed only in the foreground, because the kernel stops a background job that changes them.
+//! or ^Z. The modes are changed only in the foreground, because the kernel stops a background job that changes them. A
+//! screen that takes the whole terminal has a page of its own there, and leaves the page of the shell as it was.
 
 use crate::cli::exit::Exit;
 use crate::sys::lock;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 use std::io::{self, IsTerminal};
 use std::panic;
@@ -14,20 +16,35 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 struct Hold {
     ours: bool,
     found: Option<Termios>,
+    /// The program takes the whole terminal.
+    whole: bool,
 }
 
-static HOLD: Mutex<Hold> = Mutex::new(Hold { ours: false, found: None });
+static HOLD: Mutex<Hold> = Mutex::new(Hold { ours: false, found: None, whole: false });
 /// Signalled when `ours` becomes true.
 static TAKEN: Condvar = Condvar::new();
 
 /// Columns and rows of a terminal that does not report them.
 const USUAL_SIZE: (usize, usize) = (80, 24);
+/// A page of our own, and pastes that are told from typing; the page of the shell, with its cursor. (The private modes
+/// 1049, 2004 and 25 of xterm, which other terminals know or ignore.)
+const OWN_PAGE: &[u8] = b"\x1b[?1049h\x1b[?2004h";
+const SHELL_PAGE: &[u8] = b"\x1b[?2004l\x1b[?25h\x1b[?1049l";
+/// How long the terminal may take to accept what restores it. It accepts nothing after ^S.
+const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+
+/// Changes the modes like [`take`], and takes the whole terminal.
+pub fn take_whole() {
+    hold().whole = true;
+    take();
+}
 
 /// Changes the modes, if the program is in the foreground: at the start, and again when it returns to the foreground.
-pub fn take() {
-    let Ok(modes) = termios::tcgetattr(io::stderr()) else { return };
+/// Returns whether they were not ours.
+pub fn take() -> bool {
+    let Ok(modes) = termios::tcgetattr(io::stderr()) else { return false };
     if in_background() {
-        return;
+        return false;
     }
     let mut hold = hold();
     let to_change = LocalModes::ICANON | LocalModes::ECHO;
@@ -38,12 +55,16 @@ pub fn take() {
         ours.special_codes[SpecialCodeIndex::VMIN] = 1;
         ours.special_codes[SpecialCodeIndex::VTIME] = 0;
         if termios::tcsetattr(io::stderr(), OptionalActions::Now, &ours).is_err() {
-            return;
+            return false;
         }
         hold.found = Some(modes);
     }
-    hold.ours = true;
+    let is_new = !std::mem::replace(&mut hold.ours, true);
+    if is_new && hold.whole {
+        write(OWN_PAGE);
+    }
     TAKEN.notify_all();
+    is_new
 }
 
 /// Restores the old modes.
@@ -54,7 +75,18 @@ pub fn release() {
         && !in_background()
         && let Some(found) = &hold.found
     {
+        if hold.whole {
+            write(SHELL_PAGE);
+        }
         let _ = termios::tcsetattr(io::stderr(), OptionalActions::Now, found);
+    }
+}
+
+/// Writes to the terminal if it accepts that: the program ends even if it does not.
+fn write(bytes: &[u8]) {
+    let terminal = io::stderr();
+    if poll(&mut [PollFd::new(&terminal, PollFlags::OUT)], Some(&PATIENCE)).is_ok_and(|ready| ready > 0) {
+        let _ = rustix::io::write(&terminal, bytes);
     }
 }
 

@@ -10,6 +10,7 @@ pub mod peers;
 pub mod pieces;
 pub mod roster;
 pub mod router;
+pub mod table;
 pub mod tree;
 pub mod view;
 pub mod words;

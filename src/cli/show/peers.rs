@@ -50,7 +50,31 @@ pub fn draw(peers: &[PeerStatus], look: Look, room: usize) -> Vec<Row> {
 }
 
 fn row(peer: &PeerStatus, look: Look) -> String {
-    let flags = flags(peer);
+    let place = peer.web_host.clone().unwrap_or_else(|| peer.addr.to_string().into());
+    let client = if peer.web_host.is_some() { "web seed".into() } else { peer.id.client() };
+    let (per_mille, down_rate, up_rate) = (peer.per_mille.into(), peer.down_rate, peer.up_rate);
+    line(&Line { place: &place, client: &client, flags: &flags(peer), per_mille, down_rate, up_rate }, look)
+}
+
+/// What a row says of a peer. The texts need not be safe for a terminal.
+pub struct Line<'a> {
+    /// Its address.
+    pub place: &'a str,
+    /// The name of its client.
+    pub client: &'a str,
+    /// What it does, in letters.
+    pub flags: &'a str,
+    /// The part of the content that it has, in thousandths.
+    pub per_mille: u64,
+    /// Bytes per second.
+    pub down_rate: u64,
+    /// Bytes per second.
+    pub up_rate: u64,
+}
+
+/// The row of a peer.
+pub fn line(peer: &Line, look: Look) -> String {
+    let flags = peer.flags;
     let percent = format!("{} %", peer.per_mille / 10);
     let down = if peer.down_rate > 0 { rate(peer.down_rate) } else { String::new() };
     let up = if peer.up_rate > 0 { rate(peer.up_rate) } else { String::new() };
@@ -62,16 +86,14 @@ fn row(peer: &PeerStatus, look: Look) -> String {
         _ => flags.len() + 3,
     };
     let room = look.columns.saturating_sub(behind);
-    let place = peer.web_host.as_deref().map_or_else(|| peer.addr.to_string(), |host| shown(host, look));
-    let addr = pad(&shorten_middle(&place, room, ellipsis(look)), room);
+    let addr = pad(&shorten_middle(&shown(peer.place, look), room, ellipsis(look)), room);
     if look.columns < NARROW {
         return format!("  {addr} {flags}");
     }
     if !wide {
         return format!("  {addr} {flags:<flag_columns$} {percent:>PERCENT$} {down:>RATE$}");
     }
-    let name = if peer.web_host.is_some() { "web seed".into() } else { peer.id.client() };
-    let client = pad(&shorten_end(&shown(&name, look), CLIENT, ellipsis(look)), CLIENT);
+    let client = pad(&shorten_end(&shown(peer.client, look), CLIENT, ellipsis(look)), CLIENT);
     format!("  {addr}  {client}  {flags:<FLAG_COLUMNS$}  {percent:>PERCENT$}  {down:>RATE$}  {up:>RATE$}")
 }
 

@@ -4,9 +4,10 @@
 
 use super::doing::Doing;
 use super::layout::{Look, Row, ellipsis, plain, shown, total};
+use super::table::{Cells, Place, line, titles};
 use super::words::{self, trackers};
-use crate::base::units::{per_mille, percent, rate};
-use crate::base::width::{columns, pad, shorten_end, shorten_middle};
+use crate::base::units::{per_mille, percent};
+use crate::base::width::shorten_end;
 use crate::cli::run::entry::Entry;
 use crate::cli::run::request::Move;
 use crate::cli::run::session::Session;
@@ -14,14 +15,6 @@ use crate::engine::TorrentId;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
 
-/// With at least this many columns, a row has all figures.
-const WIDE: usize = 68;
-/// Columns of `downloading`; then of `100 KiB/s`, of `100.0 %`, and of a number of peers, or of their titles in
-/// brackets.
-const STATE: usize = 11;
-const RATE: usize = 10;
-const PERCENT: usize = 7;
-const PEERS: usize = 7;
 /// Rows besides the torrents: the titles, a line about the selected torrent, the sum.
 const OTHERS: usize = 3;
 
@@ -46,11 +39,7 @@ pub struct Roster {
     /// The person selected it. Otherwise the first row is selected, whichever torrent it is.
     chosen: bool,
     /// The row of the selected torrent.
-    at: usize,
-    /// The first visible row.
-    top: usize,
-    /// The number of visible rows.
-    height: usize,
+    place: Place,
     /// The torrents in their order.
     sorted: Vec<TorrentId>,
 }
@@ -75,17 +64,8 @@ impl Roster {
     /// Selects another torrent.
     pub fn go(&mut self, to: Move) {
         self.chosen = true;
-        let page = self.height.saturating_sub(1).max(1);
-        let at = match to {
-            Move::Up => self.at.saturating_sub(1),
-            Move::Down => self.at + 1,
-            Move::PageUp => self.at.saturating_sub(page),
-            Move::PageDown => self.at + page,
-            Move::First => 0,
-            Move::Last => usize::MAX,
-        };
-        self.at = at.min(self.sorted.len().saturating_sub(1));
-        self.selected = self.sorted.get(self.at).copied();
+        self.place.go(to, self.sorted.len());
+        self.selected = self.sorted.get(self.place.at).copied();
     }
 
     /// The rows of a session. `ended`: for the last time, when only the sum is shown.
@@ -94,20 +74,10 @@ impl Roster {
             return vec![total(session, look, true)];
         }
         self.sort(&session.entries);
-        self.height = look.rows.saturating_sub(OTHERS);
-        self.scroll();
-        let seen = self.sorted.iter().enumerate().skip(self.top).take(self.height);
-        let row = |(at, torrent): (usize, &TorrentId)| {
-            let mut row = plain(line(&session.entries[torrent], look, at == self.at), look);
-            if at == self.at {
-                // The inverted row is as wide as the screen.
-                row = Row { text: pad(&row.text, look.columns), selected: true, ..row };
-            }
-            row
-        };
-        let mut rows = vec![plain(self.titles(look), look)];
-        rows.extend(seen.map(row));
-        if self.sorted.is_empty() && self.height > 0 {
+        let seen = self.place.seen(look.rows.saturating_sub(OTHERS), self.sorted.len());
+        let mut rows = vec![titles(self.order.title(), &self.place.of(self.sorted.len()), look)];
+        rows.extend(seen.map(|at| line(&cells(&session.entries[&self.sorted[at]]), look, at == self.place.at)));
+        if self.sorted.is_empty() && look.rows > OTHERS {
             rows.push(plain(" no torrents yet: the folder is scanned every few seconds".into(), look));
         }
         let chosen = self.selected.and_then(|torrent| session.entries.get(&torrent));
@@ -124,38 +94,23 @@ impl Roster {
         sorted.sort_unstable_by(|(a, one), (b, other)| compare(order, one, other).then(a.cmp(b)));
         self.sorted = sorted.into_iter().map(|(torrent, _)| *torrent).collect();
         match self.sorted.iter().position(|&torrent| Some(torrent) == self.selected) {
-            Some(at) if self.chosen => self.at = at,
-            _ => self.at = self.at.min(self.sorted.len().saturating_sub(1)),
+            Some(at) if self.chosen => self.place.at = at,
+            _ => self.place.at = self.place.at.min(self.sorted.len().saturating_sub(1)),
         }
-        self.selected = self.sorted.get(self.at).copied();
+        self.selected = self.sorted.get(self.place.at).copied();
     }
+}
 
-    /// Scrolls so that the selected row is visible and no row is empty.
-    fn scroll(&mut self) {
-        let last_top = self.sorted.len().saturating_sub(self.height);
-        let least = (self.at + 1).saturating_sub(self.height);
-        self.top = self.top.clamp(least.min(self.at), self.at).min(last_top);
-    }
-
-    /// The titles of the columns, with the sorted one in brackets, and the position of the selected torrent.
-    fn titles(&self, look: Look) -> String {
-        let position = format!("{} of {}", (self.at + 1).min(self.sorted.len()), self.sorted.len());
-        let title =
-            |order: SortBy, text: &str| if order == self.order { format!("[{text}]") } else { text.to_string() };
-        let name = format!(" {} {position}", title(SortBy::Name, "name"));
-        if look.columns >= WIDE {
-            let [done, down] = [title(SortBy::Progress, "done"), title(SortBy::Down, "down")];
-            let [up, peers] = [title(SortBy::Up, "up"), title(SortBy::Peers, "peers")];
-            return behind(name, numbers("", &done, &down, &up, &peers), look);
+impl SortBy {
+    /// The title of its column.
+    fn title(self) -> &'static str {
+        match self {
+            SortBy::Name => "name",
+            SortBy::Progress => "done",
+            SortBy::Down => "down",
+            SortBy::Up => "up",
+            SortBy::Peers => "peers",
         }
-        let sorted = match self.order {
-            SortBy::Name => "",
-            SortBy::Progress => "[done]",
-            SortBy::Down => "[down]",
-            SortBy::Up => "[up]",
-            SortBy::Peers => "[peers]",
-        };
-        behind(name, format!("{sorted:>width$}", width = PERCENT + 2 + STATE), look)
     }
 }
 
@@ -188,35 +143,18 @@ fn progress(entry: &Entry) -> (u8, u64) {
     (rank, per_mille(entry.done(), entry.length()))
 }
 
-/// A torrent in one row. The selected row is also marked without colours.
-fn line(entry: &Entry, look: Look, selected: bool) -> String {
-    let state = Doing::word_in_list(entry);
-    let done = percent(entry.done(), entry.length());
-    let flow = |of: fn(&crate::swarm::figures::Status) -> u64| {
-        entry.running().map(of).filter(|&now| now > 0).map_or(String::new(), rate)
-    };
-    let (down, up) = (flow(|status| status.down_rate), flow(|status| status.up_rate));
-    let right = if look.columns >= WIDE {
-        let learning = entry.learning().map_or(0, |status| status.peers);
-        let peers = entry.running().map_or(learning, |status| status.peers + status.web_seeds);
-        let peers = if peers > 0 { peers.to_string() } else { String::new() };
-        numbers(state, &done, &down, &up, &peers)
-    } else {
-        let note = [down, up].into_iter().find(|rate| !rate.is_empty()).unwrap_or_else(|| state.into());
-        format!(" {done:>PERCENT$} {note:>STATE$}")
-    };
-    let room = look.columns.saturating_sub(columns(&right) + 1);
-    let name = shorten_middle(&shown(&entry.name, look), room, ellipsis(look));
-    behind(format!("{}{name}", if selected { '>' } else { ' ' }), right, look)
-}
-
-fn numbers(state: &str, done: &str, down: &str, up: &str, peers: &str) -> String {
-    format!(" {state:<STATE$} {done:>PERCENT$} {down:>RATE$} {up:>RATE$} {peers:>PEERS$}")
-}
-
-/// Puts text at the left, and the columns of figures at the right.
-fn behind(left: String, right: String, look: Look) -> String {
-    pad(&left, look.columns.saturating_sub(columns(&right))) + &right
+/// The figures of a torrent in one row.
+fn cells(entry: &Entry) -> Cells<'_> {
+    let learning = entry.learning().map_or(0, |status| status.peers);
+    let running = entry.running();
+    Cells {
+        name: &entry.name,
+        state: Doing::word_in_list(entry).into(),
+        done: percent(entry.done(), entry.length()),
+        down: running.map_or(0, |status| status.down_rate),
+        up: running.map_or(0, |status| status.up_rate),
+        peers: running.map_or(learning, |status| status.peers + status.web_seeds) as u64,
+    }
 }
 
 /// A line about the selected torrent: why it failed or gets nothing, or what its trackers say.

@@ -53,21 +53,7 @@ fn add(daemon: &mut Daemon, source: &OsStr, wish: &Wish) -> Result<(), Failure> 
     if !wish.labels.is_empty() {
         arguments.raw("labels", &labels);
     }
-    let secret = match source::address(source) {
-        // The daemon fetches it.
-        Some(url) if !source::is_link(source) => {
-            arguments.text("filename", url);
-            url
-        }
-        _ => {
-            let bytes = source::bytes(source)?;
-            match named::of(source, &bytes)? {
-                Named::Torrent(_) => arguments.text("metainfo", &to_base64(&bytes)),
-                Named::Link(link) => arguments.text("filename", &link.to_string()),
-            }
-            ""
-        }
-    };
+    let secret = put(&mut arguments, source)?;
     let name = source::shown(source);
     let with_name = |failure: Failure| Failure::new(failure.exit, format!("{name}: {}", failure.text));
     let reply = daemon.call("torrent-add", arguments).map_err(with_name)?;
@@ -102,4 +88,23 @@ fn add(daemon: &mut Daemon, source: &OsStr, wish: &Wish) -> Result<(), Failure> 
             }
         }
     })
+}
+
+/// Puts a source into the arguments of `torrent-add`. Returns the URL in it that must not be shown.
+pub fn put<'a>(arguments: &mut Object, source: &'a OsStr) -> Result<&'a str, Failure> {
+    match source::address(source) {
+        // The daemon fetches it.
+        Some(url) if !source::is_link(source) => {
+            arguments.text("filename", url);
+            return Ok(url);
+        }
+        _ => {
+            let bytes = source::bytes(source)?;
+            match named::of(source, &bytes)? {
+                Named::Torrent(_) => arguments.text("metainfo", &to_base64(&bytes)),
+                Named::Link(link) => arguments.text("filename", &link.to_string()),
+            }
+        }
+    }
+    Ok("")
 }

@@ -4,6 +4,7 @@
 //! (<https://github.com/transmission/transmission/blob/main/docs/rpc-spec.md>). The daemon is believed nothing: its
 //! answer has a limit, and what it says is shortened and made safe before it is shown.
 
+use super::fields;
 use crate::base::json::read::{Value, read, repaired};
 use crate::base::json::{self, Object};
 use crate::base::path::for_terminal;
@@ -37,6 +38,8 @@ pub struct Daemon {
     /// Its URL, with user and password.
     url: String,
     session: String,
+    /// It refused the user and the password.
+    pub refused_user: bool,
 }
 
 /// A daemon's answer, which was not read yet.
@@ -47,11 +50,11 @@ pub struct Reply {
 }
 
 impl Daemon {
-    /// The daemon that the options and the environment name.
-    pub fn new(given: &Parsed) -> Result<Daemon, Failure> {
+    /// The daemon that is `named` by `option`, or else by the environment.
+    pub fn new(named: Option<String>, option: &'static str, given: &Parsed) -> Result<Daemon, Failure> {
         let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-        let (named, option) = match given.text("url")? {
-            Some(url) => (url, "--url"),
+        let (named, option) = match named {
+            Some(url) => (url, option),
             None => (variable("SWARMLET_REMOTE").unwrap_or(USUAL_URL.into()), "SWARMLET_REMOTE"),
         };
         let user = given.text("user")?.map(|user| (user, "--user"));
@@ -65,7 +68,12 @@ impl Daemon {
             }
             None => url,
         };
-        Ok(Daemon { url, session: String::new() })
+        Ok(Daemon { url, session: String::new(), refused_user: false })
+    }
+
+    /// The session id, which changes when the daemon starts again.
+    pub fn session(&self) -> &str {
+        &self.session
     }
 
     /// The daemon as messages name it.
@@ -83,6 +91,7 @@ impl Daemon {
             let ticket = (SESSION, self.session.as_str());
             let (answer, session) = post::json(&self.url, ticket, &call, MOST_ANSWER, DEADLINE)
                 .map_err(|error| self.failure(&for_terminal(&error.to_string())))?;
+            self.refused_user = answer.status == 401;
             if answer.status != 409 {
                 return self.reply(answer);
             }
@@ -133,8 +142,16 @@ impl Reply {
 
     /// Reads an answer with torrents.
     pub fn torrents(&self) -> Result<Vec<Value<'_>>, Failure> {
-        match take(self.arguments("")?, "torrents") {
-            Some(Value::List(torrents)) => Ok(torrents),
+        self.changes().map(|(torrents, _)| torrents)
+    }
+
+    /// Reads an answer with torrents, and with the numbers of those that were removed in the last minute.
+    pub fn changes(&self) -> Result<(Vec<Value<'_>>, Vec<u64>), Failure> {
+        let arguments = self.arguments("")?;
+        let removed = fields::list(&arguments, "removed").iter().filter_map(fields::as_whole);
+        let removed = removed.filter_map(|id| id.try_into().ok()).collect();
+        match take(arguments, "torrents") {
+            Some(Value::List(torrents)) => Ok((torrents, removed)),
             _ => Err(Failure::new(Exit::Unavailable, format!("{}: the answer has no list of torrents", self.server))),
         }
     }

@@ -18,13 +18,14 @@ use crate::cli::commands::show::in_portions;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::say;
 
-/// What is asked besides figures and limits.
-const FIELDS: &[&str] =
-    &["comment", "isPrivate", "addedDate", "doneDate", "peersSendingToUs", "trackerStats", "files", "wanted"];
+/// What the facts need besides figures and limits.
+pub const FACTS: &[&str] = &["comment", "isPrivate", "addedDate", "doneDate", "peersSendingToUs", "trackerStats"];
+/// What the list of files needs.
+pub const FILES: &[&str] = &["files", "wanted"];
 
 /// Prints the details of `wanted`.
 pub fn run(daemon: &mut Daemon, wanted: &Wanted, is_json: bool) -> Result<Exit, Failure> {
-    let fields = [Figures::FIELDS, limits::FIELDS, FIELDS].concat();
+    let fields = [Figures::FIELDS, limits::FIELDS, FACTS, FILES].concat();
     let reply = daemon.call("torrent-get", query(&fields, wanted.ids().as_deref()))?;
     let torrents = reply.torrents()?;
     let found: Vec<Found> = torrents.iter().map(Found::of).collect();
@@ -42,7 +43,7 @@ pub fn run(daemon: &mut Daemon, wanted: &Wanted, is_json: bool) -> Result<Exit, 
 }
 
 /// The facts, a line each, with the values below each other.
-fn facts(torrent: &Value) -> String {
+pub fn facts(torrent: &Value) -> String {
     let figures = Figures::of(torrent);
     let mut lines = String::new();
     let mut put = |name: &str, value: &str| {
@@ -70,11 +71,9 @@ fn facts(torrent: &Value) -> String {
     let sending = number(torrent, "peersSendingToUs");
     put("peers", &format!("{} connected, {sending} of them sending", figures.peers));
     for tracker in trackers(torrent) {
-        let swarm = [(tracker.seeds, "seed"), (tracker.leechers, "leecher")];
-        let counts = swarm.iter().filter_map(|(number, noun)| Some(count((*number)?.try_into().ok()?, noun)));
-        let known = counts.collect::<Vec<_>>().join(", ");
-        let said = if tracker.problem.is_empty() { known } else { tracker.problem };
-        put("tracker", &format!("{}{}{said}", tracker.host, if said.is_empty() { "" } else { ": " }));
+        let host = tracker.host.clone();
+        let said = tracker.in_words();
+        put("tracker", &format!("{host}{}{said}", if said.is_empty() { "" } else { ": " }));
     }
     let files = list(torrent, "files").len();
     put("files", &if files > 0 { format!("{files}; a * marks those that are wanted") } else { String::new() });
@@ -87,9 +86,9 @@ fn when(torrent: &Value, key: &str) -> Option<i64> {
 }
 
 /// A tracker, as the daemon sees it.
-struct Tracker {
+pub struct Tracker {
     /// Its URL without secrets.
-    host: String,
+    pub host: String,
     tier: u64,
     seeds: Option<u64>,
     leechers: Option<u64>,
@@ -97,7 +96,17 @@ struct Tracker {
     problem: String,
 }
 
-fn trackers(torrent: &Value) -> impl Iterator<Item = Tracker> {
+impl Tracker {
+    /// Why the last announce failed, or else how many seeds and leechers it knows.
+    pub fn in_words(self) -> String {
+        let swarm = [(self.seeds, "seed"), (self.leechers, "leecher")];
+        let counts = swarm.iter().filter_map(|(number, noun)| Some(count((*number)?.try_into().ok()?, noun)));
+        if self.problem.is_empty() { counts.collect::<Vec<_>>().join(", ") } else { self.problem }
+    }
+}
+
+/// The trackers of a torrent.
+pub fn trackers(torrent: &Value) -> impl Iterator<Item = Tracker> {
     list(torrent, "trackerStats").iter().map(|tracker| {
         let announce = text(tracker, "announce");
         let has_failed = flag(tracker, "hasAnnounced") && !flag(tracker, "lastAnnounceSucceeded");
@@ -113,16 +122,21 @@ fn trackers(torrent: &Value) -> impl Iterator<Item = Tracker> {
 }
 
 /// A file of a torrent.
-struct File<'a> {
+pub struct File<'a> {
     /// Counted from 1.
-    number: u64,
-    path: &'a str,
-    size: u64,
-    had: u64,
-    wanted: bool,
+    pub number: u64,
+    /// Not safe for a terminal.
+    pub path: &'a str,
+    /// In bytes.
+    pub size: u64,
+    /// Bytes of it that are there.
+    pub had: u64,
+    /// It is downloaded.
+    pub wanted: bool,
 }
 
-fn files<'a>(torrent: &'a Value) -> impl Iterator<Item = File<'a>> {
+/// The files of a torrent.
+pub fn files<'a>(torrent: &'a Value) -> impl Iterator<Item = File<'a>> {
     let wanted = list(torrent, "wanted");
     (1..).zip(list(torrent, "files")).zip(0..).map(|((number_of, file), place)| File {
         number: number_of,

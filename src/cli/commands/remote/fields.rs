@@ -17,7 +17,12 @@ pub fn number(object: &Value, key: &str) -> u64 {
 
 /// A whole number.
 pub fn whole(object: &Value, key: &str) -> Option<i64> {
-    match object.get(key)? {
+    as_whole(object.get(key)?)
+}
+
+/// The same for a value that is no field.
+pub fn as_whole(value: &Value) -> Option<i64> {
+    match value {
         Value::Whole(number) => Some(*number),
         // Some daemons write 1.0. A cast saturates.
         Value::Real(number) => Some(*number as i64),

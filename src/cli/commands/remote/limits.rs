@@ -19,7 +19,7 @@ const SPEED_UNIT: u64 = 1000;
 /// The fields of a torrent's limits.
 pub const FIELDS: &[&str] = &["downloadLimit", "downloadLimited", "uploadLimit", "uploadLimited"];
 /// The fields of the limits of all torrents together.
-const SESSION_FIELDS: &[&str] = &[
+pub const SESSION_FIELDS: &[&str] = &[
     "speed-limit-down",
     "speed-limit-down-enabled",
     "speed-limit-up",
@@ -30,7 +30,7 @@ const SESSION_FIELDS: &[&str] = &[
 ];
 
 /// Limits in bytes per second. `None`: there is no limit.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Of what comes.
     pub down: Option<u64>,
@@ -88,7 +88,8 @@ fn wish(given: &Parsed, option: &str) -> Result<Option<Option<u64>>, Failure> {
     Ok(given.has(option).then_some(limit))
 }
 
-fn put(change: &mut Object, wish: Option<Option<u64>>, limit: &str, limited: &str) {
+/// Puts a limit into the arguments of a change, if one is wished.
+pub fn put(change: &mut Object, wish: Option<Option<u64>>, limit: &str, limited: &str) {
     let Some(wish) = wish else { return };
     change.flag(limited, wish.is_some());
     wish.into_iter().for_each(|bytes| change.number(limit, in_their_unit(bytes)));
@@ -123,23 +124,27 @@ fn session(
         daemon.call("session-set", change)?.arguments("")?;
     }
     let reply = daemon.call("session-get", query(SESSION_FIELDS, None))?;
-    let session = reply.arguments("")?;
-    let read = |name: &str| flag(&session, &format!("{name}-enabled")).then(|| speed(&session, name));
-    let limits = Limits { down: read("speed-limit-down"), up: read("speed-limit-up") };
-    let is_alternative = flag(&session, "alt-speed-enabled");
+    let (limits, alternative) = of_session(&reply.arguments("")?);
     if is_json {
         let mut start = Object::new("limits");
         ["id", "info_hash", "name"].iter().for_each(|key| start.raw(key, "null"));
-        say::write_out(object(start, &limits, is_alternative))?;
+        say::write_out(object(start, &limits, alternative.is_some()))?;
         return Ok(Exit::Success);
     }
     let mut words = format!("all torrents together: {}\n", limits.in_words());
-    if is_alternative {
-        let now = Limits { down: Some(speed(&session, "alt-speed-down")), up: Some(speed(&session, "alt-speed-up")) };
+    if let Some(now) = alternative {
         words += &format!("but the alternative limits are in use: {}\n", now.in_words());
     }
     say::write_out(words)?;
     Ok(Exit::Success)
+}
+
+/// The limits of all torrents together, and the alternative ones if they are in use instead.
+pub fn of_session(session: &Value) -> (Limits, Option<Limits>) {
+    let read = |name: &str| flag(session, &format!("{name}-enabled")).then(|| speed(session, name));
+    let limits = Limits { down: read("speed-limit-down"), up: read("speed-limit-up") };
+    let alternative = Limits { down: Some(speed(session, "alt-speed-down")), up: Some(speed(session, "alt-speed-up")) };
+    (limits, Some(alternative).filter(|_| flag(session, "alt-speed-enabled")))
 }
 
 fn object(mut object: Object, limits: &Limits, is_alternative: bool) -> String {

@@ -4,6 +4,7 @@
 //! [`figures`] reads what a daemon says of one.
 
 mod adding;
+pub mod attach;
 mod daemon;
 mod details;
 mod fields;
@@ -148,7 +149,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     if let Some((option, of)) = OWN.iter().find(|(option, of)| of != verb && given.has(option)) {
         return Err(Failure::usage(format!("--{option} is an option of `swarmlet remote {of}`")));
     }
-    let mut daemon = daemon::Daemon::new(given)?;
+    let mut daemon = daemon::Daemon::new(given.text("url")?, "--url", given)?;
     match *verb {
         "add" => adding::run(&mut daemon, rest, given),
         "list" if rest.is_empty() => list::run(&mut daemon, given.has("json")),

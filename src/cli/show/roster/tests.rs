@@ -1,6 +1,7 @@
 //! Tests of the list of torrents. Floor 4.
 
 use super::*;
+use crate::base::width::columns;
 use crate::cli::run::session::tests::{session, status};
 use crate::engine::{Phase, Problem, ProblemKind};
 use crate::swarm::figures::Status;
