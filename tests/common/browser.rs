@@ -40,6 +40,18 @@ impl Browser {
         self.order(&json!({ "do": "click", "at": at }));
     }
 
+    /// Clicks on an element while this key is held, such as `Control`.
+    #[track_caller]
+    pub fn click_with(&mut self, at: &str, held: &str) {
+        self.order(&json!({ "do": "click", "at": at, "held": held }));
+    }
+
+    /// Drops a file on the page, whose content is this in base64.
+    #[track_caller]
+    pub fn drop_file(&mut self, name: &str, base64: &str) {
+        self.order(&json!({ "do": "drop", "name": name, "base64": base64 }));
+    }
+
     /// Opens the menu of an element.
     #[track_caller]
     pub fn menu(&mut self, at: &str) {
@@ -110,6 +122,12 @@ impl Browser {
     #[track_caller]
     pub fn run(&mut self, script: &str) -> Value {
         self.order(&json!({ "do": "run", "script": script }))
+    }
+
+    /// Waits until a script has this value.
+    #[track_caller]
+    pub fn becomes(&mut self, script: &str, value: &Value) {
+        wait_until(&format!("{script} is {value}"), PATIENCE, || self.run(script) == *value);
     }
 
     /// The faults of the scripts of all pages so far, and what they told the user in a box.

@@ -54,6 +54,7 @@ mod names;
 mod outputs;
 mod own_files;
 mod page;
+mod page_list;
 mod pex;
 mod pex_liars;
 mod portmap;

@@ -14,7 +14,7 @@
 //! | a torrent is changed | [`changing`] |
 //! | two torrents would write one file | [`overlap`] |
 //! | a setting is changed | [`settings`] |
-//! | a minute has passed | [`minutes`] |
+//! | half a minute has passed | [`minutes`] |
 
 mod adding;
 mod calls;
@@ -225,7 +225,7 @@ impl Daemon {
                 // We hold a sender of each.
                 Ok(ready) if ready.index() == of_programs => drop(ready.recv(asks).map(|ask| self.asked(ask))),
                 Ok(ready) => drop(ready.recv(heard).map(|heard| self.hear(heard))),
-                Err(_) => self.minute_passed(),
+                Err(_) => self.step(),
             }
         }
     }
