@@ -5,9 +5,21 @@ use super::process::Process;
 use super::tools;
 use super::wait::{PATIENCE, wait_until};
 use serde_json::{Value, json};
+use std::env;
 use std::io::{PipeWriter, Write, pipe};
 use std::path::Path;
 use std::thread;
+
+/// A wide screen and a phone, in pixels.
+pub const SHAPES: [[u32; 2]; 2] = [[1280, 800], [390, 844]];
+
+/// What a phone shows must fit, and a finger must be able to touch it: 44 pixels.
+const TOO_SMALL: &str = "[...document.querySelectorAll('dialog[open], body, #details')]
+    .filter(box => box.scrollWidth > box.clientWidth).map(box => `too wide: ${box.id || box.localName}`)
+    .concat([...document.querySelectorAll('button, select, input, .torrent')]
+        .map(element => element.closest('li label, label.row') || element)
+        .filter(element => element.checkVisibility() && element.offsetHeight < 44)
+        .map(element => `too low: ${element.offsetHeight} ${element.outerHTML}`))";
 
 /// The browser. It ends when dropped.
 pub struct Browser {
@@ -70,15 +82,31 @@ impl Browser {
         self.order(&json!({ "do": "shape", "width": width, "height": height, "scheme": scheme }));
     }
 
-    /// Keeps a picture of the page in this file, for people to look at.
+    /// Keeps a picture of the page in this file.
     #[track_caller]
-    pub fn picture(&mut self, file: &Path) {
+    fn picture(&mut self, file: &Path) {
         self.order(&json!({ "do": "picture", "path": file }));
+    }
+
+    /// Looks at the page by day and by night. axe-core finds no barrier, and fingers reach all of it on a phone. Pictures
+    /// are kept in the folder that `SWARMLET_PICTURES` names, if it is set.
+    #[track_caller]
+    pub fn look(&mut self, shape: [u32; 2], name: &str) {
+        for scheme in ["dark", "light"] {
+            self.shape(shape, scheme);
+            if let Some(folder) = env::var_os("SWARMLET_PICTURES") {
+                self.picture(&Path::new(&folder).join(format!("{name} {} {scheme}.png", shape[0])));
+            }
+            assert_eq!(self.barriers(), json!([]), "{name} {shape:?} {scheme}");
+        }
+        if shape == SHAPES[1] {
+            assert_eq!(self.run(TOO_SMALL), json!([]), "{name}");
+        }
     }
 
     /// What keeps people with a disability from the page, as axe-core finds it.
     #[track_caller]
-    pub fn barriers(&mut self) -> Value {
+    fn barriers(&mut self) -> Value {
         self.order(&json!({ "do": "barriers" }))
     }
 

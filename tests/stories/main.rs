@@ -78,6 +78,7 @@ mod super_seed;
 mod track;
 mod track_addresses;
 mod track_own_addresses;
+mod track_page;
 mod track_publishing;
 mod track_running;
 mod tracker_words;

@@ -1,7 +1,7 @@
 //! The daemon's own web page, in Chromium: with a mouse and with a keyboard alone, on a wide screen and on a phone.
 //! axe-core finds no barrier on it, and what strangers wrote is only text.
 
-use crate::common::browser::Browser;
+use crate::common::browser::{Browser, SHAPES};
 use crate::common::content::Content;
 use crate::common::daemon::{Daemon, base64};
 use crate::common::folder::Folder;
@@ -9,26 +9,12 @@ use crate::common::http::Server;
 use crate::common::tools::{Tool, here};
 use crate::common::wait::{PATIENCE, wait_until};
 use serde_json::json;
-use std::env;
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
 
 const SIZE: usize = 2_000_000;
 /// This text would run a script if the page took it for HTML.
 const HOSTILE_NAME: &str = "<img src=x onerror=alert(1)>";
-/// A wide screen and a phone, in pixels.
-const SHAPES: [[u32; 2]; 2] = [[1280, 800], [390, 844]];
-/// A finger needs so many pixels.
-const FINGER: u32 = 44;
-
-/// What a phone shows must fit, and a finger must be able to touch it.
-const TOO_SMALL: &str = "[...document.querySelectorAll('dialog[open], body, #details')]
-    .filter(box => box.scrollWidth > box.clientWidth).map(box => 'too wide: ' + box.id)
-    .concat([...document.querySelectorAll('button, select, input, .torrent')]
-        .map(element => element.closest('li label, .row') || element)
-        .filter(element => element.checkVisibility() && element.offsetHeight < FINGER)
-        .map(element => `too low: ${element.offsetHeight} ${element.outerHTML}`))";
 
 #[test]
 fn a_person_adds_a_link_and_chooses_files_and_limits_and_removes_it_with_a_mouse() {
@@ -48,14 +34,14 @@ fn a_person_adds_a_link_and_chooses_files_and_limits_and_removes_it_with_a_mouse
         // It is so slow that there is time to look at it.
         daemon.ask("session-set", &json!({ "speed-limit-down": 50, "speed-limit-down-enabled": true }));
         page.see("#empty", "No torrents yet");
-        look(&mut page, shape, "empty");
+        page.look(shape, "empty");
 
         page.click("#add");
-        look(&mut page, shape, "add");
+        page.look(shape, "add");
         page.fill("#link", "magnet:?xt=nonsense");
         page.click("#add-dialog button[value=yes]");
         page.see("#problem", "a magnet link without the info-hash of a torrent");
-        look(&mut page, shape, "error");
+        page.look(shape, "error");
         page.click("#add");
         page.fill("#link", &torrent.link(&tracker_of(&folder)));
         page.click("#add-dialog button[value=yes]");
@@ -65,18 +51,18 @@ fn a_person_adds_a_link_and_chooses_files_and_limits_and_removes_it_with_a_mouse
         daemon.wait_for("have-valid", &json!(0));
         page.click("#choose-files li:nth-child(2) input");
         page.see("#choose-files", "2.0\u{a0}MB are chosen");
-        look(&mut page, shape, "choose");
+        page.look(shape, "choose");
         page.click("#choose-dialog button[value=yes]");
         page.see(".torrent .state", "downloading from 1 of 1 peer");
         daemon.wait_for("wanted", &json!([1, 0]));
         page.click(".torrent");
-        look(&mut page, shape, "list");
+        page.look(shape, "list");
         page.click("#show");
         page.see("#detail-name", "two");
         page.see("#trackers li", "; is asked next in");
         page.see("#peers li", "swarmlet");
         page.see("#hour[aria-label*='Download: ']:not([aria-label*='Download: 0'])", "");
-        look(&mut page, shape, "details");
+        page.look(shape, "details");
         page.fill("#own [name=down]", "5000");
         page.click("#own button");
         daemon.wait_for("downloadLimit", &json!(5000));
@@ -89,7 +75,7 @@ fn a_person_adds_a_link_and_chooses_files_and_limits_and_removes_it_with_a_mouse
             daemon.wait_for_setting("alt-speed-enabled", &json!(is_slow));
         }
         page.click("#settings");
-        look(&mut page, shape, "limits");
+        page.look(shape, "limits");
         page.fill("#all-down", "");
         page.fill("#all-up", "70");
         page.fill("#queue-seed", "3");
@@ -104,24 +90,12 @@ fn a_person_adds_a_link_and_chooses_files_and_limits_and_removes_it_with_a_mouse
         page.see("#why", "stopped, complete");
 
         page.click("#remove");
-        look(&mut page, shape, "remove");
+        page.look(shape, "remove");
         page.click("#remove-dialog button[value=files]");
         page.see("#empty", "No torrents yet");
         wait_until("the content is gone", PATIENCE, || !daemon.dir.join("two").exists());
     }
     assert_eq!(page.faults(), json!([]));
-}
-
-/// Nobody finds a barrier, by day or by night, and a picture is kept for people who want to look.
-fn look(page: &mut Browser, shape: [u32; 2], name: &str) {
-    for scheme in ["dark", "light"] {
-        page.shape(shape, scheme);
-        picture(page, &format!("{name} {} {scheme}.png", shape[0]));
-        assert_eq!(page.barriers(), json!([]), "{name} {shape:?} {scheme}");
-    }
-    if shape == SHAPES[1] {
-        assert_eq!(page.run(&TOO_SMALL.replace("FINGER", &FINGER.to_string())), json!([]), "{name}");
-    }
 }
 
 /// What a link says of the tracker.
@@ -232,13 +206,6 @@ fn what_strangers_wrote_is_shown_as_text() {
     page.see("#why", HOSTILE_NAME);
     assert_eq!(page.run("document.querySelectorAll('img').length"), 0);
     assert_eq!(page.faults(), json!([]));
-}
-
-/// Keeps a picture in the folder that `SWARMLET_PICTURES` names, if it is set.
-fn picture(page: &mut Browser, name: &str) {
-    if let Some(folder) = env::var_os("SWARMLET_PICTURES") {
-        page.picture(&PathBuf::from(folder).join(name));
-    }
 }
 
 /// Presses the tab key until this element has the keyboard.
