@@ -100,7 +100,8 @@ pub fn run(config: Config, signals: &Receiver<Signal>, ready: impl FnOnce(u16)) 
             (Err(RecvTimeoutError::Timeout), None) => {
                 next += MINUTE;
                 minutes += 1;
-                shared.stats.next_minute();
+                let peers = shared.registry().peers();
+                shared.stats.next_minute(peers);
                 shared.looking.request(shared.now());
                 if minutes.is_multiple_of(SAVE_MINUTES) {
                     // It is tried again five minutes later.

@@ -1,4 +1,4 @@
-//! The tracker's figures: requests since the start, and announces per minute over the last hour.
+//! The tracker's figures: requests since the start, and the announces and peers of each minute of the last hour.
 //!
 //! Floor 3.
 
@@ -19,6 +19,8 @@ pub struct Stats {
     pub refused: AtomicU64,
     /// Announces of each minute, in a ring buffer.
     minutes: [AtomicU32; MINUTES],
+    /// How many peers there were at the end of each minute, in a ring buffer.
+    peers: [AtomicU32; MINUTES],
     /// The number of the current minute.
     minute: AtomicU64,
 }
@@ -32,6 +34,7 @@ impl Default for Stats {
             scrapes: zero(),
             refused: zero(),
             minutes: [const { AtomicU32::new(0) }; MINUTES],
+            peers: [const { AtomicU32::new(0) }; MINUTES],
             minute: zero(),
         }
     }
@@ -44,17 +47,30 @@ impl Stats {
         self.minutes[self.minute.load(Relaxed) as usize % MINUTES].fetch_add(1, Relaxed);
     }
 
-    /// Starts the next minute.
-    pub fn next_minute(&self) {
+    /// Starts the next minute. Now there are `peers`.
+    pub fn next_minute(&self, peers: usize) {
         let next = self.minute.load(Relaxed) + 1;
+        let peers = u32::try_from(peers).unwrap_or(u32::MAX);
+        self.peers[(next - 1) as usize % MINUTES].store(peers, Relaxed);
         self.minutes[next as usize % MINUTES].store(0, Relaxed);
         self.minute.store(next, Relaxed);
     }
 
     /// Announces of each of the last minutes, the oldest first. The last one is not over yet.
     pub fn last_hour(&self) -> [u32; MINUTES] {
+        self.in_order(&self.minutes)
+    }
+
+    /// Peers at the end of each of these minutes, and `now`.
+    pub fn last_peers(&self, now: usize) -> [u32; MINUTES] {
+        let mut peers = self.in_order(&self.peers);
+        peers[MINUTES - 1] = u32::try_from(now).unwrap_or(u32::MAX);
+        peers
+    }
+
+    fn in_order(&self, ring: &[AtomicU32; MINUTES]) -> [u32; MINUTES] {
         let now = self.minute.load(Relaxed) as usize;
-        std::array::from_fn(|at| self.minutes[(now + 1 + at) % MINUTES].load(Relaxed))
+        std::array::from_fn(|at| ring[(now + 1 + at) % MINUTES].load(Relaxed))
     }
 }
 
@@ -68,11 +84,13 @@ mod tests {
         for minute in 0..70u32 {
             (0..minute).for_each(|_| stats.announced(minute % 2 == 0));
             if minute < 69 {
-                stats.next_minute();
+                stats.next_minute(minute as usize);
             }
         }
         let hour = stats.last_hour();
         assert_eq!((hour[0], hour[58], hour[59]), (10, 68, 69));
+        let peers = stats.last_peers(5);
+        assert_eq!((peers[0], peers[58], peers[59]), (10, 68, 5));
         assert_eq!(stats.http_announces.load(Relaxed) + stats.udp_announces.load(Relaxed), 69 * 70 / 2);
     }
 }

@@ -4,6 +4,9 @@
 //! and [`forwarded`] finds the client behind a proxy. [`bodies`] and [`chunks`] gather what comes after a request.
 //! What a request means is decided by one function, a [`Service`](service::Service), at once or [later](promise).
 
+/// The look that the pages have in common, in CSS.
+pub const LOOK: &str = include_str!("look.css");
+
 pub mod answer;
 pub mod bodies;
 pub mod chunks;

@@ -30,6 +30,7 @@ mod make;
 mod many;
 mod measure;
 mod memory;
+mod page;
 mod readers;
 mod repeated;
 mod report;
@@ -54,7 +55,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// The sections, each with the programs that it needs.
-const SECTIONS: [(&str, &[Tool]); 19] = [
+const SECTIONS: [(&str, &[Tool]); 20] = [
     ("speed", &[Tool::Aria2, Tool::Libtorrent, Tool::Opentracker]),
     ("serve", &[Tool::Aria2, Tool::Rtorrent, Tool::Libtorrent, Tool::Opentracker]),
     ("web", &[Tool::Aria2, Tool::Libtorrent, Tool::Opentracker, Tool::Nginx]),
@@ -71,6 +72,7 @@ const SECTIONS: [(&str, &[Tool]); 19] = [
     ("dht", &[Tool::Libtorrent]),
     ("many", &[]),
     ("five-thousand", &[]),
+    ("page", &[Tool::Browser]),
     ("box", &[Tool::Aria2, Tool::Libtorrent, Tool::Transmission]),
     ("tracker", &[Tool::Opentracker, Tool::Wrk]),
     ("size", &[]),
@@ -196,6 +198,7 @@ fn without_source(section: &str, rounds: usize, report: &mut Report, builds: &Bu
         "dht" => dht::measure(report, builds),
         "many" => many::measure(report, builds),
         "five-thousand" => thousands::measure(report, builds),
+        "page" => page::measure(report, builds),
         "box" => boxed::measure(report, builds),
         "tracker" => {
             aquatic::measure(report, &builds.default, rounds);

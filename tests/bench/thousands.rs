@@ -53,7 +53,7 @@ const REMOTE: &str = r#""error","errorString","eta","id","isFinished","leftUntil
 
 /// Measures everything.
 pub fn measure(report: &mut Report, builds: &Builds) {
-    let mut stage = Stage::new();
+    let mut stage = Stage::new(TORRENTS);
     stage.import(builds);
     let announces = stage.tracker.count();
     let begin = Instant::now();
@@ -118,19 +118,23 @@ pub fn measure(report: &mut Report, builds: &Builds) {
 }
 
 /// Hundredths of a percent.
-fn hundredths(used: Duration, time: Duration) -> u64 {
+pub fn hundredths(used: Duration, time: Duration) -> u64 {
     (used.as_micros() * 10_000 / time.as_micros().max(1)) as u64
 }
 
-fn percent(hundredths: u64) -> String {
+/// They in words.
+pub fn percent(hundredths: u64) -> String {
     format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
 /// The folders of a daemon, its tracker, and where it answers.
-struct Stage {
-    scratch: tempfile::TempDir,
+pub struct Stage {
+    torrents: usize,
+    /// Where its files are.
+    pub scratch: tempfile::TempDir,
     port: u16,
-    rpc: SocketAddr,
+    /// Where it answers.
+    pub rpc: SocketAddr,
     token: String,
     /// Transmission's folder, which is taken over.
     import: PathBuf,
@@ -138,7 +142,8 @@ struct Stage {
 }
 
 impl Stage {
-    fn new() -> Stage {
+    /// For a daemon that is to have so many torrents, each of one piece.
+    pub fn new(torrents: usize) -> Stage {
         let scratch = tempfile::tempdir().expect("a folder for thousands of torrents");
         let (import, content) = (scratch.path().join("transmission"), scratch.path().join("content"));
         for folder in [&import.join("torrents"), &content] {
@@ -146,7 +151,7 @@ impl Stage {
         }
         let tracker = Tracker::start();
         let hash = sha1(&[0; PIECE as usize]);
-        for number in 0..TORRENTS {
+        for number in 0..torrents {
             let name = format!("A.torrent.with.a.name.of.usual.length.{number:04}.bin");
             let file = File::create(content.join(&name)).expect("content can be made");
             file.set_len(PIECE).expect("it is sparse");
@@ -162,23 +167,23 @@ impl Stage {
         }
         fs::write(import.join("settings.json"), "{}").expect("a file can be made");
         let rpc = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        Stage { scratch, port: free_port(), rpc, token: String::new(), import, tracker }
+        Stage { torrents, scratch, port: free_port(), rpc, token: String::new(), import, tracker }
     }
 
     /// Has the daemon take over the torrents, and verify their content.
-    fn import(&mut self, builds: &Builds) {
+    pub fn import(&mut self, builds: &Builds) {
         let from = self.import.clone();
         let daemon = self.start(builds, &["--import".as_ref(), &from]);
         in_peace("all torrents seed", || {
             let answer = self.try_to_ask("torrent-get", r#"{"fields":["status"]}"#);
-            answer.is_some_and(|answer| answer.matches("\"status\":6").count() == TORRENTS)
-                && self.tracker.count() >= TORRENTS
+            answer.is_some_and(|answer| answer.matches("\"status\":6").count() == self.torrents)
+                && self.tracker.count() >= self.torrents
         });
         self.end(daemon);
     }
 
     /// Starts it. It answers then.
-    fn start(&mut self, builds: &Builds, more: &[&Path]) -> Process {
+    pub fn start(&mut self, builds: &Builds, more: &[&Path]) -> Process {
         let mut command = Command::new(&builds.default);
         command.args(["daemon", "--no-dht", "--no-lsd", "--no-port-mapping", "--quiet", "--dir"]);
         command.arg(self.scratch.path().join("content")).arg("--state").arg(self.scratch.path().join("state"));
@@ -219,7 +224,8 @@ impl Stage {
         hundredths(cpu_of_threads(daemon.id()) - used, begin.elapsed())
     }
 
-    fn end(&self, mut daemon: Process) {
+    /// Ends it.
+    pub fn end(&self, mut daemon: Process) {
         daemon.signal(Signal::TERM);
         daemon.wait(MINUTE);
     }

@@ -14,7 +14,7 @@ const PATIENCE = 30000
 const shown = (page, { at, text }) => page.locator(at).filter({ hasText: text }).first()
 const orders = {
   open: (page, { url }) => page.goto(url),
-  click: (page, { at }) => page.click(at),
+  click: (page, { at, held }) => page.click(at, { modifiers: held ? [held] : [] }),
   menu: (page, { at }) => page.click(at, { button: 'right' }),
   fill: (page, { at, text }) => page.fill(at, text),
   press: (page, { key }) => page.keyboard.press(key),
@@ -23,6 +23,13 @@ const orders = {
     page.setViewportSize({ width, height }).then(() => page.emulateMedia({ colorScheme: scheme })),
   double: (page, { at }) => page.dblclick(at),
   picture: (page, { path }) => page.screenshot({ path }),
+  drop: (page, { name, base64 }) => page.evaluate(([name, base64]) => {
+    const dataTransfer = new DataTransfer()
+    dataTransfer.items.add(new File([Uint8Array.from(atob(base64), byte => byte.charCodeAt(0))], name))
+    for (const kind of ['dragover', 'drop']) {
+      document.body.dispatchEvent(new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }))
+    }
+  }, [name, base64]),
   file: (page, { at, path }) => page.setInputFiles(at, path),
   see: (page, order) => shown(page, order).waitFor(),
   gone: (page, order) => shown(page, order).waitFor({ state: 'hidden' })

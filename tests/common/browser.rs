@@ -5,9 +5,21 @@ use super::process::Process;
 use super::tools;
 use super::wait::{PATIENCE, wait_until};
 use serde_json::{Value, json};
+use std::env;
 use std::io::{PipeWriter, Write, pipe};
 use std::path::Path;
 use std::thread;
+
+/// A wide screen and a phone, in pixels.
+pub const SHAPES: [[u32; 2]; 2] = [[1280, 800], [390, 844]];
+
+/// What a phone shows must fit, and a finger must be able to touch it: 44 pixels.
+const TOO_SMALL: &str = "[...document.querySelectorAll('dialog[open], body, #details')]
+    .filter(box => box.scrollWidth > box.clientWidth).map(box => `too wide: ${box.id || box.localName}`)
+    .concat([...document.querySelectorAll('button, select, input, .torrent')]
+        .map(element => element.closest('li label, label.row') || element)
+        .filter(element => element.checkVisibility() && element.offsetHeight < 44)
+        .map(element => `too low: ${element.offsetHeight} ${element.outerHTML}`))";
 
 /// The browser. It ends when dropped.
 pub struct Browser {
@@ -40,6 +52,18 @@ impl Browser {
         self.order(&json!({ "do": "click", "at": at }));
     }
 
+    /// Clicks on an element while this key is held, such as `Control`.
+    #[track_caller]
+    pub fn click_with(&mut self, at: &str, held: &str) {
+        self.order(&json!({ "do": "click", "at": at, "held": held }));
+    }
+
+    /// Drops a file on the page, whose content is this in base64.
+    #[track_caller]
+    pub fn drop_file(&mut self, name: &str, base64: &str) {
+        self.order(&json!({ "do": "drop", "name": name, "base64": base64 }));
+    }
+
     /// Opens the menu of an element.
     #[track_caller]
     pub fn menu(&mut self, at: &str) {
@@ -58,15 +82,31 @@ impl Browser {
         self.order(&json!({ "do": "shape", "width": width, "height": height, "scheme": scheme }));
     }
 
-    /// Keeps a picture of the page in this file, for people to look at.
+    /// Keeps a picture of the page in this file.
     #[track_caller]
-    pub fn picture(&mut self, file: &Path) {
+    fn picture(&mut self, file: &Path) {
         self.order(&json!({ "do": "picture", "path": file }));
+    }
+
+    /// Looks at the page by day and by night. axe-core finds no barrier, and fingers reach all of it on a phone. Pictures
+    /// are kept in the folder that `SWARMLET_PICTURES` names, if it is set.
+    #[track_caller]
+    pub fn look(&mut self, shape: [u32; 2], name: &str) {
+        for scheme in ["dark", "light"] {
+            self.shape(shape, scheme);
+            if let Some(folder) = env::var_os("SWARMLET_PICTURES") {
+                self.picture(&Path::new(&folder).join(format!("{name} {} {scheme}.png", shape[0])));
+            }
+            assert_eq!(self.barriers(), json!([]), "{name} {shape:?} {scheme}");
+        }
+        if shape == SHAPES[1] {
+            assert_eq!(self.run(TOO_SMALL), json!([]), "{name}");
+        }
     }
 
     /// What keeps people with a disability from the page, as axe-core finds it.
     #[track_caller]
-    pub fn barriers(&mut self) -> Value {
+    fn barriers(&mut self) -> Value {
         self.order(&json!({ "do": "barriers" }))
     }
 
@@ -110,6 +150,12 @@ impl Browser {
     #[track_caller]
     pub fn run(&mut self, script: &str) -> Value {
         self.order(&json!({ "do": "run", "script": script }))
+    }
+
+    /// Waits until a script has this value.
+    #[track_caller]
+    pub fn becomes(&mut self, script: &str, value: &Value) {
+        wait_until(&format!("{script} is {value}"), PATIENCE, || self.run(script) == *value);
     }
 
     /// The faults of the scripts of all pages so far, and what they told the user in a box.

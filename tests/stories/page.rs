@@ -1,7 +1,7 @@
-//! The daemon's own web page, in Chromium: with a mouse on a wide screen, and with a keyboard alone on a phone. axe-core
-//! finds no barrier on it, and what strangers wrote is only text.
+//! The daemon's own web page, in Chromium: with a mouse and with a keyboard alone, on a wide screen and on a phone.
+//! axe-core finds no barrier on it, and what strangers wrote is only text.
 
-use crate::common::browser::Browser;
+use crate::common::browser::{Browser, SHAPES};
 use crate::common::content::Content;
 use crate::common::daemon::{Daemon, base64};
 use crate::common::folder::Folder;
@@ -9,18 +9,16 @@ use crate::common::http::Server;
 use crate::common::tools::{Tool, here};
 use crate::common::wait::{PATIENCE, wait_until};
 use serde_json::json;
-use std::env;
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
 
 const SIZE: usize = 2_000_000;
 /// This text would run a script if the page took it for HTML.
 const HOSTILE_NAME: &str = "<img src=x onerror=alert(1)>";
 
 #[test]
-fn a_person_controls_the_daemon_with_a_mouse() {
-    if !cfg!(feature = "daemon") || !here(&[Tool::Browser]) {
+fn a_person_adds_a_link_and_chooses_files_and_limits_and_removes_it_with_a_mouse() {
+    if !cfg!(all(feature = "daemon", feature = "magnet")) || !here(&[Tool::Browser]) {
         return;
     }
     let folder = Folder::new();
@@ -29,65 +27,80 @@ fn a_person_controls_the_daemon_with_a_mouse() {
     let mut seed = folder.seed("two", &torrent, &[]);
     folder.tracker.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
     let mut daemon = Daemon::start(folder.path(), &[]);
-    // It is so slow that there is time to look at it.
-    daemon.ask("session-set", &json!({ "speed-limit-down": 50, "speed-limit-down-enabled": true }));
     let mut page = Browser::start(folder.path(), &[]);
-    page.shape([1280, 800], "light");
     page.open(&format!("http://{}/", daemon.rpc));
-    page.see("#empty", "No torrents yet");
-    assert_eq!(page.barriers(), json!([]));
+    for shape in SHAPES {
+        page.shape(shape, "light");
+        // It is so slow that there is time to look at it.
+        daemon.ask("session-set", &json!({ "speed-limit-down": 50, "speed-limit-down-enabled": true }));
+        page.see("#empty", "No torrents yet");
+        page.look(shape, "empty");
 
-    page.click("#add");
-    assert_eq!(page.barriers(), json!([]));
-    page.file("#file", &torrent.file);
-    page.click("#add-dialog button[value=yes]");
-    page.see("#choose-name", "two");
-    daemon.wait_for("status", &json!(0));
-    page.click("#choose-files li:nth-child(2) input");
-    assert_eq!(page.barriers(), json!([]));
-    picture(&mut page, "choose.png");
-    page.click("#choose-dialog button[value=yes]");
-    page.see(".torrent .state", "downloading from 1 of 1 peer");
-    daemon.wait_for("wanted", &json!([1, 0]));
-    page.double_click(".torrent");
-    page.see("#detail-name", "two");
-    page.see("#trackers li", "; is asked next in");
-    page.see("#peers li", "swarmlet");
-    assert_eq!(page.barriers(), json!([]));
-    picture(&mut page, "wide.png");
-    page.shape([1280, 800], "dark");
-    assert_eq!(page.barriers(), json!([]));
-    picture(&mut page, "wide dark.png");
-    page.fill("#own [name=down]", "5000");
-    page.click("#own button");
-    daemon.wait_for("downloadLimit", &json!(5000));
-    daemon.wait_for("downloadLimited", &json!(true));
-    page.choose("#files li:nth-child(1) select", "1");
-    daemon.wait_for("priorities", &json!([1, 0]));
-    for (is_slow, pressed) in [(true, "true"), (false, "false")] {
-        page.click("#slow");
-        page.see(&format!("#slow[aria-pressed={pressed}]"), "");
-        daemon.wait_for_setting("alt-speed-enabled", &json!(is_slow));
+        page.click("#add");
+        page.look(shape, "add");
+        page.fill("#link", "magnet:?xt=nonsense");
+        page.click("#add-dialog button[value=yes]");
+        page.see("#problem", "a magnet link without the info-hash of a torrent");
+        page.look(shape, "error");
+        page.click("#add");
+        page.fill("#link", &torrent.link(&tracker_of(&folder)));
+        page.click("#add-dialog button[value=yes]");
+        page.see("#choose-name", "two");
+        // Nothing arrives before the files are chosen.
+        daemon.wait_for("status", &json!(0));
+        daemon.wait_for("have-valid", &json!(0));
+        page.click("#choose-files li:nth-child(2) input");
+        page.see("#choose-files", "2.0\u{a0}MB are chosen");
+        page.look(shape, "choose");
+        page.click("#choose-dialog button[value=yes]");
+        page.see(".torrent .state", "downloading from 1 of 1 peer");
+        daemon.wait_for("wanted", &json!([1, 0]));
+        page.click(".torrent");
+        page.look(shape, "list");
+        page.click("#show");
+        page.see("#detail-name", "two");
+        page.see("#trackers li", "; is asked next in");
+        page.see("#peers li", "swarmlet");
+        page.see("#hour[aria-label*='Download: ']:not([aria-label*='Download: 0'])", "");
+        page.look(shape, "details");
+        page.fill("#own [name=down]", "5000");
+        page.click("#own button");
+        daemon.wait_for("downloadLimit", &json!(5000));
+        daemon.wait_for("downloadLimited", &json!(true));
+        page.choose("#files li:nth-child(1) select", "1");
+        daemon.wait_for("priorities", &json!([1, 0]));
+        for (is_slow, pressed) in [(true, "true"), (false, "false")] {
+            page.click("#slow");
+            page.see(&format!("#slow[aria-pressed={pressed}]"), "");
+            daemon.wait_for_setting("alt-speed-enabled", &json!(is_slow));
+        }
+        page.click("#settings");
+        page.look(shape, "limits");
+        page.fill("#all-down", "");
+        page.fill("#all-up", "70");
+        page.fill("#queue-seed", "3");
+        page.click("#limits-dialog button[value=yes]");
+        daemon.wait_for_setting("speed-limit-up", &json!(70));
+        daemon.wait_for_setting("speed-limit-down-enabled", &json!(false));
+        daemon.wait_for_setting("seed-queue-size", &json!(3));
+        page.see("#why", "seeding");
+        assert!(!daemon.dir.join("two/b").exists());
+        page.click("[data-call=torrent-stop]");
+        daemon.wait_for("status", &json!(0));
+        page.see("#why", "stopped, complete");
+
+        page.click("#remove");
+        page.look(shape, "remove");
+        page.click("#remove-dialog button[value=files]");
+        page.see("#empty", "No torrents yet");
+        wait_until("the content is gone", PATIENCE, || !daemon.dir.join("two").exists());
     }
-    page.click("#settings");
-    assert_eq!(page.barriers(), json!([]));
-    page.fill("#all-down", "");
-    page.fill("#all-up", "70");
-    page.click("#limits-dialog button[value=yes]");
-    daemon.wait_for_setting("speed-limit-up", &json!(70));
-    daemon.wait_for_setting("speed-limit-down-enabled", &json!(false));
-    page.see(".torrent .state", "seeding");
-    assert!(!daemon.dir.join("two/b").exists());
-    page.click("[data-call=torrent-stop]");
-    daemon.wait_for("status", &json!(0));
-    page.see(".torrent .state", "stopped");
-
-    page.click("#remove");
-    assert_eq!(page.barriers(), json!([]));
-    page.click("#remove-dialog button[value=files]");
-    page.see("#empty", "No torrents yet");
-    wait_until("the content is gone", PATIENCE, || !daemon.dir.join("two").exists());
     assert_eq!(page.faults(), json!([]));
+}
+
+/// What a link says of the tracker.
+fn tracker_of(folder: &Folder) -> String {
+    format!("&tr={}", folder.tracker.url().replace(':', "%3A").replace('/', "%2F"))
 }
 
 /// The daemon numbers all torrents again when it is started again. A page that is open must not mean another one then.
@@ -116,61 +129,60 @@ fn a_torrent_that_is_selected_stays_the_same_when_the_daemon_is_started_again() 
 }
 
 #[test]
-fn a_person_controls_the_daemon_on_a_phone_with_a_keyboard_alone() {
+fn a_person_does_the_same_with_a_keyboard_alone() {
     if !cfg!(all(feature = "daemon", feature = "magnet")) || !here(&[Tool::Browser]) {
         return;
     }
     let folder = Folder::new();
-    let (_, torrent) = folder.make(HOSTILE_NAME, SIZE);
+    let content = Content::folder(HOSTILE_NAME, &[("a", SIZE), ("b", SIZE)]);
+    let torrent = folder.make_of(&content, HOSTILE_NAME);
     let mut seed = folder.seed(HOSTILE_NAME, &torrent, &[]);
     folder.tracker.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
     let mut daemon = Daemon::start(folder.path(), &[]);
     let mut page = Browser::start(folder.path(), &[]);
     // The daemon has names that all file systems take.
     let shown = HOSTILE_NAME.replace(['<', '>'], "_");
-    let file = daemon.dir.join(&shown);
-    page.shape([390, 844], "light");
-    page.open(&format!("http://{}/", daemon.rpc));
-    page.see("#empty", "No torrents yet");
+    for shape in SHAPES {
+        page.shape(shape, "light");
+        page.open(&format!("http://{}/", daemon.rpc));
+        page.see("#empty", "No torrents yet");
 
-    tab_to(&mut page, "#add");
-    page.press("Enter");
-    let tracker = folder.tracker.url().replace(':', "%3A").replace('/', "%2F");
-    for part in torrent.link(&format!("&tr={tracker}")).chars() {
-        page.press(&part.to_string());
+        tab_to(&mut page, "#add");
+        page.press("Enter");
+        for part in torrent.link(&tracker_of(&folder)).chars() {
+            page.press(&part.to_string());
+        }
+        page.press("Enter");
+        page.see("#choose-name", &shown);
+        // The first file has the keyboard.
+        page.press("Tab");
+        page.press(" ");
+        page.see("#choose-files", "2.0\u{a0}MB are chosen");
+        tab_to(&mut page, "#choose-dialog button[value=yes]");
+        page.press("Enter");
+        page.see(".torrent .state", "seeding");
+        page.see(".torrent .name", &shown);
+        assert_eq!(fs::metadata(daemon.dir.join(&shown).join("a")).unwrap().len(), SIZE as u64);
+        assert!(!daemon.dir.join(&shown).join("b").exists());
+
+        tab_to(&mut page, "#list");
+        page.press("ArrowDown");
+        page.see(".torrent[aria-selected=true].current", &shown);
+        page.press("Enter");
+        page.see("#detail-name", &shown);
+        tab_to(&mut page, "#own [name=up]");
+        page.press("9");
+        page.press("Enter");
+        daemon.wait_for("uploadLimit", &json!(9));
+        assert_eq!(page.run("document.documentElement.scrollWidth"), shape[0]);
+        page.press("Escape");
+        page.press("Delete");
+        page.see("#remove-words", &shown);
+        tab_to(&mut page, "#remove-dialog button[value=files]");
+        page.press("Enter");
+        page.see("#empty", "No torrents yet");
+        wait_until("the content is gone", PATIENCE, || !daemon.dir.join(&shown).exists());
     }
-    page.press("Enter");
-    page.see("#choose-name", &shown);
-    assert_eq!(page.barriers(), json!([]));
-    tab_to(&mut page, "#choose-dialog button[value=yes]");
-    page.press("Enter");
-    page.see(".torrent .state", "seeding");
-    page.see(".torrent .name", &shown);
-    assert_eq!(fs::metadata(&file).unwrap().len(), SIZE as u64);
-    assert_eq!(page.barriers(), json!([]));
-    picture(&mut page, "phone.png");
-
-    tab_to(&mut page, "#list");
-    page.press("ArrowDown");
-    page.see(".torrent[aria-selected=true].current", &shown);
-    page.press("Enter");
-    page.see("#detail-name", &shown);
-    tab_to(&mut page, "#own [name=up]");
-    page.press("9");
-    page.press("Enter");
-    daemon.wait_for("uploadLimit", &json!(9));
-    assert_eq!(page.barriers(), json!([]));
-    picture(&mut page, "phone details.png");
-    page.shape([390, 844], "dark");
-    picture(&mut page, "phone dark.png");
-    assert_eq!(page.run("document.documentElement.scrollWidth"), 390);
-    page.press("Escape");
-    page.press("Delete");
-    page.see("#remove-words", &shown);
-    tab_to(&mut page, "#remove-dialog button[value=list]");
-    page.press("Enter");
-    page.see("#empty", "No torrents yet");
-    assert!(file.is_file());
     assert_eq!(page.run("document.querySelectorAll('img').length"), 0);
     assert_eq!(page.faults(), json!([]));
 }
@@ -194,13 +206,6 @@ fn what_strangers_wrote_is_shown_as_text() {
     page.see("#why", HOSTILE_NAME);
     assert_eq!(page.run("document.querySelectorAll('img').length"), 0);
     assert_eq!(page.faults(), json!([]));
-}
-
-/// Keeps a picture in the folder that `SWARMLET_PICTURES` names, if it is set.
-fn picture(page: &mut Browser, name: &str) {
-    if let Some(folder) = env::var_os("SWARMLET_PICTURES") {
-        page.picture(&PathBuf::from(folder).join(name));
-    }
 }
 
 /// Presses the tab key until this element has the keyboard.

@@ -325,7 +325,9 @@ fn the_web_page_is_served_from_its_folder_and_from_nowhere_else() {
 fn the_own_page_loads_nothing_from_elsewhere_and_is_for_those_that_may_use_rpc() {
     let (port, _) = serve(&Settings::default(), None);
     let get = |path: &str| ask(port, "GET", path, "", "");
-    for (path, kind) in [("", "text/html"), ("style.css", "text/css"), ("main.js", "text/javascript")] {
+    let scripts = ["main.js", "list.js", "details.js", "files.js", "hour.js", "rpc.js"];
+    let styles = [("", "text/html"), ("style.css", "text/css"), ("look.css", "text/css")];
+    for (path, kind) in styles.into_iter().chain(scripts.map(|path| (path, "text/javascript"))) {
         let file = get(&format!("/transmission/web/{path}"));
         let has = |part: &str| file.contains(part);
         assert!(status(&file) == "200" && has(kind) && has("default-src 'none'") && has("frame-ancestors 'none'"));

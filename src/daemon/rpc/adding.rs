@@ -18,6 +18,8 @@ pub struct AddTorrent {
     pub download_dir: Option<String>,
     /// It does not start. `None`: as the settings say.
     pub paused: Option<bool>,
+    /// It stops when its description is there, so that its files can be chosen first. (This is swarmlet's own.)
+    pub stop_when_described: bool,
     /// Its labels.
     pub labels: Vec<String>,
     /// Most connections.
@@ -63,6 +65,7 @@ impl AddTorrent {
             cookies: text("cookies")?.filter(|text| !text.contains(char::is_control)).map(String::from),
             download_dir: download_dir.map(String::from),
             paused: arguments.flag("paused")?,
+            stop_when_described: arguments.flag("stop_when_described")?.unwrap_or(false),
             labels: labels(arguments)?.unwrap_or_default(),
             peer_limit: arguments.count("peer_limit")?,
             bandwidth_priority: arguments.number("bandwidth_priority", -1, 1)?.unwrap_or(0) as i8,

@@ -8,6 +8,7 @@ use super::pairs::{Dialect, Pairs, Style, push_flag, push_list, push_number, pus
 use crate::base::json::push_string;
 use crate::daemon::settings::table::{Place, TABLE, snake};
 use crate::daemon::settings::{Encryption, Settings};
+use std::collections::VecDeque;
 
 /// The version of transmission that we say we are, because programs parse it.
 const VERSION: &str = concat!("4.0.6 (swarmlet ", env!("CARGO_PKG_VERSION"), ")");
@@ -25,6 +26,27 @@ pub struct Session {
     pub blocklist_size: u64,
     /// The free space of the download folder, in bytes; `None`: unknown.
     pub free_space: Option<u64>,
+    /// The rates of the last hour.
+    pub rates: Rates,
+}
+
+/// The mean rates of each half minute of the last hour, in bytes a second, the oldest first: download and upload.
+#[derive(Clone, Debug, Default)]
+pub struct Rates(VecDeque<[u32; 2]>);
+
+impl Rates {
+    /// How long a mean is taken, in seconds.
+    pub const SECONDS: u64 = 30;
+    /// How many are kept: an hour.
+    pub const MOST: usize = 120;
+
+    /// Adds what was downloaded and uploaded in the last half minute, in bytes.
+    pub fn push(&mut self, bytes: [u64; 2]) {
+        if self.0.len() == Rates::MOST {
+            self.0.pop_front();
+        }
+        self.0.push_back(bytes.map(|bytes| u32::try_from(bytes / Rates::SECONDS).unwrap_or(u32::MAX)));
+    }
 }
 
 /// Writes the settings with these names, or all.
@@ -78,6 +100,13 @@ pub fn write_settings(
     }
     if is_asked("download_dir_free_space") {
         pairs.number("download_dir_free_space", session.free_space.map_or(-1, |space| space as i64));
+    }
+    // It is swarmlet's own, so only programs that know it get it.
+    if names.is_some() && is_asked("recent_rates") {
+        let out = pairs.key("recent_rates");
+        out.push('[');
+        push_list(out, &session.rates.0, |out, [down, up]| out.push_str(&format!("[{down},{up}]")));
+        out.push(']');
     }
     if is_asked("rpc_version") {
         pairs.number("rpc_version", rpc_version);

@@ -13,6 +13,8 @@ pub struct Kept {
     pub place: i64,
     /// A person stopped it, or it has seeded enough.
     pub paused: bool,
+    /// It stops when its description arrives.
+    pub stops_when_described: bool,
     /// Its link, while its description is not known.
     pub link: Option<Box<str>>,
     /// The folder that holds its content until it is complete; `None`: it is where the record says.

@@ -72,6 +72,7 @@ pub fn encode(record: &Record, kept: &Kept, number: u64) -> Vec<u8> {
     put("seconds up", totals.seconds_seeding == 0, totals.seconds_seeding.into());
     put("sequential", !wishes.sequential_download, flag(true));
     put("started", dates.started == 0, dates.started.into());
+    put("stops described", !kept.stops_when_described, flag(true));
     let tiers = kept.tiers.iter().flatten().map(|tier| Bencode::list(tier.iter().map(|url| &**url)));
     put("tiers", kept.tiers.is_none(), Bencode::List(tiers.collect()));
     put("unshared", wishes.honors_session_limits, flag(true));
@@ -134,6 +135,7 @@ pub fn decode(bytes: &[u8]) -> Result<(Record, Kept, u64), String> {
     let kept = Kept {
         place: date("place"),
         paused: has("paused"),
+        stops_when_described: has("stops described"),
         link: text("link").map(Box::from),
         at: text("at").map(Box::from),
         files: get("files").and_then(Value::as_bytes).map(|files| files.iter().map(priority).collect()),
@@ -223,6 +225,7 @@ mod tests {
         let kept = Kept {
             place: -5,
             paused: true,
+            stops_when_described: true,
             link: Some("magnet:?xt=urn:btih:x".into()),
             at: Some("/tmp/half".into()),
             files: Some(PRIORITIES.map(|(priority, _)| priority).into()),

@@ -99,6 +99,7 @@ impl Daemon {
         }
         self.refuse_leaving(metainfo.info_hash)?;
         let (mut record, mut kept) = self.wished(add)?;
+        kept.paused |= add.stop_when_described;
         kept.files = chosen(&metainfo, add)?;
         kept.renamed = portable_names(&metainfo);
         self.overlap_of_new(&record, &kept, &metainfo)?;
@@ -144,6 +145,7 @@ impl Daemon {
         }
         self.refuse_leaving(job.info_hash())?;
         let (mut record, mut kept) = self.wished(add)?;
+        kept.stops_when_described = add.stop_when_described;
         kept.link = Some(job.link.to_string().into());
         kept.files = choice_of_link(None, &add.files)?;
         record.about = Arc::new(of_link(&job.link, job.info_hash()));
@@ -329,17 +331,23 @@ impl Daemon {
         saved.map_err(|error| format!("the .torrent file can't be saved: {}", crate::sys::in_words(&error)))?;
         let files = known.kept.files.as_ref().map(|chosen| of_files(&metainfo, chosen));
         let renamed = portable_names(&metainfo);
-        let (mut record, kept) = (record.clone(), Kept { link: None, files, renamed, ..known.kept.clone() });
+        let mut kept = Kept { link: None, files, renamed, ..known.kept.clone() };
+        let stops = std::mem::take(&mut kept.stops_when_described);
+        kept.paused |= stops;
+        let mut record = record.clone();
         let dir = Path::new(kept.dir(&record.download_dir)).into();
         let job = self.job(Box::new(metainfo), &bytes, dir, &mut record, &kept);
         self.state.save(&record, &kept)?;
         if let Some((place, known)) = self.both(id) {
             *place = record;
             known.kept = kept;
-            known.is(place, State::CheckWait);
+            known.is(place, if known.kept.paused { State::Stopped } else { State::CheckWait });
             place.dates.changed = now();
         }
         self.place(id);
+        if stops {
+            self.change(id, Change::Paused(true));
+        }
         self.engine.begin(torrent, job);
         self.tell_order(id);
         Ok(())

@@ -77,6 +77,8 @@ impl Daemon {
         self.pause(id, false);
         let learned = self.known.get_mut(&id).and_then(|known| Some((known.torrent, known.learned.take()?)));
         if let Some((torrent, info)) = learned {
+            // Somebody starts it although its description was refused: it need not stop again.
+            self.known.get_mut(&id).into_iter().for_each(|known| known.kept.stops_when_described = false);
             self.learned(torrent, &info);
         }
         Ok(())

@@ -1,4 +1,5 @@
-//! What happens every minute: figures are written, the clock may change the limits, disks are looked at.
+//! What happens every minute: figures are written, the clock may change the limits, disks are looked at. The rates are
+//! noted twice as often.
 //!
 //! Floor 4, part of the [loop](super).
 
@@ -13,23 +14,26 @@ use crate::daemon::chores::{blocklist, local_time, start, watch};
 use crate::daemon::record::{State, Trouble};
 use crate::daemon::rpc::adding::{AddTorrent, TorrentSource};
 use crate::daemon::rpc::changing::Files;
-use crate::daemon::rpc::session::Sums;
+use crate::daemon::rpc::session::{Rates, Sums};
 use crate::engine::Change;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-const MINUTE: Duration = Duration::from_secs(60);
+/// The time from one step to the next. Every second step ends a minute.
+const STEP: Duration = Duration::from_secs(Rates::SECONDS);
 /// Bytes of a megabyte, as settings have it.
 const MEGABYTE: u64 = 1_000_000;
 /// After a blocklist could not be fetched, it is tried again after this many minutes.
 const RETRY_MINUTES: u64 = 60;
 
-/// The next minute.
+/// The next step.
 pub struct Minute {
-    /// When it begins.
+    /// When it comes.
     pub next: Instant,
     /// How many have passed.
-    count: u64,
+    steps: u64,
+    /// What was downloaded and uploaded until the last one, in bytes.
+    transferred: [u64; 2],
     /// Whether the schedule wanted the alternative limits when it was asked last.
     was_wanted: Option<bool>,
     /// The disks are being looked at.
@@ -37,18 +41,30 @@ pub struct Minute {
 }
 
 impl Minute {
-    /// The first minute, which begins now.
+    /// The first step, which comes now.
     pub fn new() -> Minute {
-        Minute { next: Instant::now(), count: 0, was_wanted: None, is_measuring: false }
+        Minute { next: Instant::now(), steps: 0, transferred: [0; 2], was_wanted: None, is_measuring: false }
     }
 }
 
 impl Daemon {
-    /// A minute has passed.
-    pub(super) fn minute_passed(&mut self) {
-        self.minute.next = Instant::now() + MINUTE;
-        let count = self.minute.count;
-        self.minute.count += 1;
+    /// The next step has come: half a minute has passed.
+    pub(super) fn step(&mut self) {
+        self.minute.next = Instant::now() + STEP;
+        let steps = self.minute.steps;
+        self.minute.steps += 1;
+        let sums = self.sums_now();
+        let before = std::mem::replace(&mut self.minute.transferred, [sums.downloaded, sums.uploaded]);
+        if steps > 0 {
+            let of_step = |way: usize| self.minute.transferred[way].saturating_sub(before[way]);
+            self.session.rates.push([of_step(0), of_step(1)]);
+        }
+        if steps.is_multiple_of(2) {
+            self.minute_passed(steps / 2);
+        }
+    }
+
+    fn minute_passed(&mut self, count: u64) {
         self.count_seconds();
         self.write_later();
         self.follow_schedule();
@@ -153,6 +169,7 @@ impl Daemon {
             cookies: None,
             download_dir: None,
             paused: None,
+            stop_when_described: false,
             labels: Vec::new(),
             peer_limit: None,
             bandwidth_priority: 0,

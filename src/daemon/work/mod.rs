@@ -14,7 +14,7 @@
 //! | a torrent is changed | [`changing`] |
 //! | two torrents would write one file | [`overlap`] |
 //! | a setting is changed | [`settings`] |
-//! | a minute has passed | [`minutes`] |
+//! | half a minute has passed | [`minutes`] |
 //! | what is known of torrents is written | [`saving`] |
 
 mod adding;
@@ -210,7 +210,7 @@ impl Daemon {
         loop {
             // Whatever comes, this has its turn.
             if self.minute.next <= Instant::now() {
-                self.minute_passed();
+                self.step();
             }
             if let Err(why) = self.write_some(saving::AT_ONCE) {
                 log::error!("{why}");

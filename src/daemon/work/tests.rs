@@ -34,6 +34,7 @@ fn a_report_from_before_a_change_does_not_take_the_change_back() {
         cookies: None,
         download_dir: None,
         paused: Some(true),
+        stop_when_described: false,
         labels: Vec::new(),
         peer_limit: None,
         bandwidth_priority: 0,

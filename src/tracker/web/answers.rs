@@ -13,6 +13,7 @@ use crate::tracker::admission::{admit, check_passkey, peers_wanted};
 use crate::tracker::reach;
 use crate::tracker::registry::{Announce, Counts, Response};
 use crate::tracker::shared::Shared;
+use crate::web::LOOK;
 use crate::web::answer::{Answer, Body};
 use crate::web::forwarded::Unknown;
 use crate::web::request::{Request, Wrong};
@@ -88,8 +89,9 @@ fn answer(shared: &Shared, request: &Request, from: IpAddr, client: Result<IpAdd
         Some((passkey, "scrape")) => scrape(shared, passkey, query),
         Some(("/torrents", name)) => torrent_by_name(shared, name),
         Some(("", "file")) => torrent_by_hash(shared, query),
-        Some(("", "")) if shared.config.page => page::page(shared, request.host),
-        Some(("", "style.css")) if shared.config.page => page::style(),
+        Some(("", "")) if shared.config.page => page::page(shared, request.host, query),
+        Some(("", "look.css")) if shared.config.page => page::style(LOOK),
+        Some(("", "style.css")) if shared.config.page => page::style(include_str!("style.css")),
         Some(("", "stats.json")) if shared.config.figures => page::json(shared),
         Some(("", "metrics")) if shared.config.figures => page::metrics(shared),
         _ => Answer::words("404 Not Found", "there is nothing here; the tracker is at /announce"),

@@ -1,12 +1,12 @@
 //! The page at `/` for people, and its figures for programs: `/stats.json` and `/metrics`.
 //!
-//! Floor 3. The page has no scripts, and its styles are in a file of their own, so that its Content-Security-Policy can
-//! forbid everything else. Names of torrents can't be trusted and are escaped.
+//! Floor 3. The page has no scripts, and its styles are in files of their own, so that its Content-Security-Policy can
+//! forbid everything else. To search, the browser asks for the page again, with `?search=`. Names of torrents can't be trusted and are escaped.
 
 use crate::base::json::{Object, array};
 use crate::base::path::for_terminal;
 use crate::base::units::size;
-use crate::base::url::percent_encode;
+use crate::base::url::{percent_decode, percent_encode};
 use crate::proto::id::InfoHash;
 use crate::tracker::files::allowed::Allowed;
 use crate::tracker::registry::Counts;
@@ -19,7 +19,9 @@ use std::sync::atomic::Ordering::Relaxed;
 const MOST_SWARMS: usize = 2000;
 /// Most rows of the page.
 const MOST_ROWS: usize = 500;
-/// The height of the chart, in its own units.
+/// Longest part of a name that is searched for, in bytes.
+const MOST_SEARCH: usize = 200;
+/// The height of a chart, in its own units.
 const HEIGHT: u32 = 100;
 
 /// A swarm on the page.
@@ -30,7 +32,16 @@ struct Row {
     torrent: Option<(String, String, u64)>,
 }
 
-fn rows(shared: &Shared) -> Vec<Row> {
+impl Row {
+    /// Whether its name or its info-hash has this part, in small letters.
+    fn has(&self, part: &str) -> bool {
+        let name = self.torrent.as_ref().map(|(_, name, _)| name.to_lowercase());
+        name.is_some_and(|name| name.contains(part)) || self.hash.to_string().starts_with(part)
+    }
+}
+
+/// The swarms whose name or info-hash has this part, the largest first.
+fn rows(shared: &Shared, part: &str) -> Vec<Row> {
     let allowed = shared.allowed();
     let torrent = |hash: &InfoHash| {
         let (file, torrent) = allowed.as_ref().and_then(|allowed| allowed.get(hash))?;
@@ -44,29 +55,58 @@ fn rows(shared: &Shared) -> Vec<Row> {
     drop(registry);
     let mut rows: Vec<Row> =
         found.into_iter().map(|(hash, counts)| Row { hash, counts, torrent: torrent(&hash) }).collect();
+    let part = part.to_lowercase();
+    rows.retain(|row| row.has(&part));
     rows.sort_by_key(|row| std::cmp::Reverse(u64::from(row.counts.seeds) + u64::from(row.counts.leechers)));
     rows.truncate(MOST_ROWS);
     rows
 }
 
+/// What is searched for: the value of `search` in a query.
+fn search(query: &str) -> String {
+    let value = query.split('&').find_map(|pair| pair.strip_prefix("search=")).unwrap_or_default();
+    let bytes = percent_decode(&value.replace('+', " ")).filter(|bytes| bytes.len() <= MOST_SEARCH);
+    String::from_utf8(bytes.unwrap_or_default()).unwrap_or_default().trim().into()
+}
+
 /// The page. `host` is the name by which the browser reached us; magnet links need it.
-pub fn page(shared: &Shared, host: &str) -> Answer {
-    let rows = rows(shared);
+pub fn page(shared: &Shared, host: &str, query: &str) -> Answer {
+    let part = search(query);
+    let rows = rows(shared, &part);
     let (swarms, peers) = {
         let registry = shared.registry();
         (registry.swarms(), registry.peers())
     };
-    let hour = shared.stats.last_hour();
     let mut out = String::from(
         "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>BitTorrent tracker</title>\
-         <meta name=\"viewport\" content=\"width=device-width\"><link rel=\"stylesheet\" href=\"/style.css\"></head><body>\
-         <h1>BitTorrent tracker</h1>",
+         <meta name=\"viewport\" content=\"width=device-width\"><meta name=\"color-scheme\" content=\"light dark\">\
+         <link rel=\"icon\" href=\"data:,\"><link rel=\"stylesheet\" href=\"/look.css\">\
+         <link rel=\"stylesheet\" href=\"/style.css\"></head><body><main><h1>BitTorrent tracker</h1>",
     );
     let announces = shared.stats.http_announces.load(Relaxed) + shared.stats.udp_announces.load(Relaxed);
-    let _ = write!(out, "<p>Swarms: {swarms}. Peers: {peers}. Announces since start: {announces}.</p>");
-    chart(&hour, &mut out);
+    let _ = write!(
+        out,
+        "<p>Swarms: {swarms}. Peers: {peers}. Announces since start: {announces}.</p><div class=\"charts\">"
+    );
+    chart("Announces per minute in the last hour", &shared.stats.last_hour(), &mut out);
+    chart("Peers in the last hour", &shared.stats.last_peers(peers), &mut out);
+    let _ = write!(
+        out,
+        "</div><form class=\"row\" role=\"search\"><input type=\"search\" name=\"search\" value=\"{0}\" \
+         aria-label=\"Part of a name, or the beginning of an info-hash\" placeholder=\"Name or info-hash\">\
+         <button>Search</button></form><p role=\"status\">",
+        text(&part)
+    );
+    match rows.len() {
+        _ if part.is_empty() => {}
+        0 => out.push_str("No torrent has this name or info-hash. <a href=\"/\">Show all</a>"),
+        MOST_ROWS => drop(write!(out, "At least {MOST_ROWS} torrents were found. <a href=\"/\">Show all</a>")),
+        1 => out.push_str("1 torrent was found. <a href=\"/\">Show all</a>"),
+        count => drop(write!(out, "{count} torrents were found. <a href=\"/\">Show all</a>")),
+    }
+    out.push_str("</p>");
     out.push_str(
-        "<div><table><thead><tr><th>Torrent<th>Size<th>Seeds<th>Leechers<th>Completed\
+        "<div class=\"table\"><table><thead><tr><th>Torrent<th>Size<th>Seeds<th>Leechers<th>Completed\
          <th>Traffic</tr></thead><tbody>",
     );
     for Row { hash, counts, torrent } in &rows {
@@ -76,7 +116,7 @@ pub fn page(shared: &Shared, host: &str) -> Answer {
         match torrent {
             Some((file, name, length)) => {
                 let link = percent_encode(file.as_bytes());
-                let _ = write!(out, "<a href=\"/torrents/{link}\">{}</a> ", text(name));
+                let _ = write!(out, "<a dir=\"auto\" href=\"/torrents/{link}\">{}</a> ", text(name));
                 let tracker = percent_encode(format!("http://{host}/announce").as_bytes());
                 let name = percent_encode(name.as_bytes());
                 // The page must not publish a passkey, and without one the address of the tracker is useless.
@@ -94,39 +134,36 @@ pub fn page(shared: &Shared, host: &str) -> Answer {
         let (size, traffic) = sizes;
         let _ = write!(out, "<td>{size}<td>{seeds}<td>{leechers}<td>{completed}<td>{traffic}</tr>");
     }
-    out.push_str("</tbody></table></div></body></html>\n");
+    out.push_str("</tbody></table></div></main></body></html>\n");
     let mut answer = Answer::of("200 OK", "text/html; charset=utf-8", out.into_bytes());
     answer.headers =
-        "Content-Security-Policy: default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; \
+        "Content-Security-Policy: default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; \
                       frame-ancestors 'none'\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
             .into();
     answer
 }
 
-/// The styles of the page.
-pub fn style() -> Answer {
-    Answer::of("200 OK", "text/css; charset=utf-8", include_bytes!("style.css").to_vec())
+/// A file of styles.
+pub fn style(text: &str) -> Answer {
+    Answer::of("200 OK", "text/css; charset=utf-8", text.into())
 }
 
-/// A bar chart of the announces per minute.
-fn chart(hour: &[u32], out: &mut String) {
+/// A chart with a bar for each minute, the same in words, and what it shows.
+fn chart(title: &str, hour: &[u32], out: &mut String) {
     let most = hour.iter().copied().max().unwrap_or(0);
+    let now = hour.last().copied().unwrap_or(0);
     let _ = write!(
         out,
-        "<p>Announces per minute in the last hour (maximum {most}):</p>\
-         <svg viewBox=\"0 0 {} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"announces per minute\">",
+        "<figure><svg viewBox=\"0 0 {} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" \
+         aria-label=\"{title}: {now} now, at most {most}\">",
         10 * hour.len(),
     );
-    for (at, &count) in hour.iter().enumerate() {
-        let height = u64::from(count) * u64::from(HEIGHT) / u64::from(most.max(1));
-        let _ = write!(
-            out,
-            "<rect x=\"{}\" y=\"{}\" width=\"9\" height=\"{height}\"/>",
-            10 * at,
-            u64::from(HEIGHT) - height
-        );
+    for (at, &count) in hour.iter().enumerate().filter(|(_, count)| **count > 0) {
+        let height = u64::from(count) * u64::from(HEIGHT) / u64::from(most);
+        let (x, y) = (10 * at, u64::from(HEIGHT) - height);
+        let _ = write!(out, "<rect x=\"{x}\" y=\"{y}\" width=\"9\" height=\"{height}\"/>");
     }
-    out.push_str("</svg>");
+    let _ = write!(out, "</svg><figcaption>{title}: at most {most}</figcaption></figure>");
 }
 
 /// The figures as JSON: sizes in bytes, times in seconds.
@@ -157,7 +194,7 @@ pub fn json(shared: &Shared) -> Answer {
         }
         out.end().trim_end().to_string()
     };
-    out.raw("torrents", &array(&mut rows(shared).iter().map(torrent)));
+    out.raw("torrents", &array(&mut rows(shared, "").iter().map(torrent)));
     Answer::of("200 OK", "application/json", out.end().into_bytes())
 }
 
@@ -205,6 +242,21 @@ fn text(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_searched_for_is_read_from_the_query() {
+        for (query, part) in [
+            ("", ""),
+            ("search=", ""),
+            ("a=b&search=big+Buck%20%C3%BC", "big Buck ü"),
+            ("search=%ff", ""),
+            ("search=%", ""),
+            ("research=a", ""),
+        ] {
+            assert_eq!(search(query), part, "{query}");
+        }
+        assert_eq!(search(&format!("search={}", "a".repeat(MOST_SEARCH + 1))), "");
+    }
 
     #[test]
     fn names_are_escaped() {

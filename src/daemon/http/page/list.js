@@ -1,18 +1,19 @@
 // The list of torrents. Only the rows that can be seen exist; a row changes only if its torrent did. The keyboard stays
 // on the list itself, which names its current row, so an update never moves the focus.
 
-import { size, time, doing } from './rpc.js'
+import { size, time, doing, make, number } from './rpc.js'
 
-const HEIGHT = 80 // pixels, as in style.css
 const list = document.getElementById('list')
 const space = document.getElementById('space')
 const state = document.getElementById('state')
 const order = document.getElementById('order')
 const text = document.getElementById('text')
+const several = document.getElementById('several')
 
 export const torrents = new Map() // id -> fields
 export const selected = new Set() // hashes
 const rows = new Map() // id -> { row, name, bar, words, shown }
+let height = 64 // of a row, in pixels, as the styles have it
 let ids = [] // the hashes of those that the filter shows, in order
 let current = '' // the hash of the row with the keyboard
 let anchor = '' // the hash where a range begins
@@ -45,7 +46,9 @@ export function update () {
   const shown = new Set(ids)
   let changed = false
   for (const id of selected) if (!shown.has(id)) changed = selected.delete(id)
-  space.style.height = `${ids.length * HEIGHT}px`
+  const all = torrents.size === 1 ? '1 torrent' : `${number(torrents.size)} torrents`
+  document.getElementById('count').textContent = ids.length < torrents.size ? `${number(ids.length)} of ${all}` : all
+  space.style.height = `${ids.length * height}px`
   document.getElementById('empty').textContent = torrents.size
     ? 'No torrent is of this kind.' : 'No torrents yet. Press “Add…”, or drop a .torrent file here.'
   document.getElementById('empty').hidden = ids.length > 0
@@ -55,8 +58,8 @@ export function update () {
 
 // Makes the rows that can be seen, and drops the others.
 function draw () {
-  const first = Math.max(0, Math.floor(list.scrollTop / HEIGHT) - 4)
-  const last = Math.min(ids.length, Math.ceil((list.scrollTop + list.clientHeight) / HEIGHT) + 4)
+  const first = Math.max(0, Math.floor(list.scrollTop / height) - 4)
+  const last = Math.min(ids.length, Math.ceil((list.scrollTop + list.clientHeight) / height) + 4)
   const seen = new Set(ids.slice(first, last))
   for (const [id, { row }] of rows) if (!seen.has(id)) { row.remove(); rows.delete(id) }
   for (let at = first; at < last; at++) drawRow(ids[at], at)
@@ -65,8 +68,9 @@ function draw () {
 }
 
 function makeRow (id) {
-  const part = (kind, name) => Object.assign(document.createElement(kind), { className: name })
+  const part = (kind, className) => make(kind, { className })
   const made = { row: part('div', 'torrent'), name: part('div', 'name'), bar: part('progress', ''), words: part('div', 'state') }
+  made.name.dir = 'auto'
   made.row.id = `torrent-${id}`
   made.row.dataset.id = id
   made.row.setAttribute('role', 'option')
@@ -81,19 +85,19 @@ function drawRow (id, at) {
   const torrent = torrents.get(id)
   const { row, name, bar, words, shown } = rows.get(id) || makeRow(id)
   const isSelected = selected.has(id)
-  const now = `${at} ${ids.length} ${isSelected} ${id === current}`
+  const now = `${at * height} ${ids.length} ${isSelected} ${id === current}`
   if (shown === torrent && row.dataset.now === now) return
   rows.get(id).shown = torrent
   row.dataset.now = now
-  row.style.top = `${at * HEIGHT}px`
+  row.style.top = `${at * height}px`
   row.setAttribute('aria-selected', isSelected)
   row.setAttribute('aria-posinset', at + 1)
   row.setAttribute('aria-setsize', ids.length)
   row.classList.toggle('current', id === current)
   name.textContent = torrent.name
   bar.value = torrent.status === 2 ? torrent.recheckProgress : torrent.percentDone
-  const rates = (torrent.rateDownload ? ` · ↓ ${size(torrent.rateDownload)}/s` : '') +
-    (torrent.rateUpload ? ` · ↑ ${size(torrent.rateUpload)}/s` : '')
+  const rates = (torrent.rateDownload ? ` · ↓\u00a0${size(torrent.rateDownload)}/s` : '') +
+    (torrent.rateUpload ? ` · ↑\u00a0${size(torrent.rateUpload)}/s` : '')
   const left = torrent.eta >= 0 ? ` · ${time(torrent.eta)} left` : ''
   words.textContent = `${doing(torrent)} · ${Math.floor(torrent.percentDone * 100)} % of ${size(torrent.sizeWhenDone)}` +
     rates + left
@@ -118,14 +122,16 @@ function select (id, { add = false, range = false } = {}) {
   onChange()
 }
 
-// Moves the keyboard to the row at this place.
-function moveTo (at, range) {
+// Moves the keyboard to the row at this place. With `only`, the selection stays.
+function moveTo (at, range, only) {
   at = Math.max(0, Math.min(ids.length - 1, at))
   if (!ids.length) return
-  const top = at * HEIGHT
+  const top = at * height
   if (top < list.scrollTop) list.scrollTop = top
-  if (top + HEIGHT > list.scrollTop + list.clientHeight) list.scrollTop = top + HEIGHT - list.clientHeight
-  select(ids[at], { range })
+  if (top + height > list.scrollTop + list.clientHeight) list.scrollTop = top + height - list.clientHeight
+  if (!only) return select(ids[at], { range })
+  current = ids[at]
+  draw()
 }
 
 // Begins to listen. `changed` is called when the selection changed, `open` with the id whose details are wanted.
@@ -134,21 +140,26 @@ export function listen (changed, open) {
   onOpen = open
   for (const field of [state, order, text]) field.addEventListener('input', () => { list.scrollTop = 0; update() })
   list.addEventListener('scroll', draw)
-  addEventListener('resize', draw)
+  const resize = () => {
+    height = parseFloat(getComputedStyle(list).getPropertyValue('--row'))
+    update()
+  }
+  addEventListener('resize', resize)
+  resize()
   const idOf = event => event.target.closest('.torrent')?.dataset.id
   list.addEventListener('click', event => {
     const id = idOf(event)
     if (!id) return
-    select(id, { add: event.ctrlKey || event.metaKey, range: event.shiftKey })
+    select(id, { add: event.ctrlKey || event.metaKey || several.checked, range: event.shiftKey })
   })
   list.addEventListener('dblclick', event => { if (idOf(event)) onOpen(idOf(event)) })
   list.addEventListener('keydown', event => {
     const at = ids.indexOf(current)
-    const page = Math.max(1, Math.floor(list.clientHeight / HEIGHT) - 1)
+    const page = Math.max(1, Math.floor(list.clientHeight / height) - 1)
     const to = {
       ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: ids.length - 1
     }[event.key]
-    if (to !== undefined) moveTo(to, event.shiftKey)
+    if (to !== undefined) moveTo(to, event.shiftKey, event.ctrlKey)
     else if (event.key === ' ' && at >= 0) select(current, { add: true })
     else if (event.key === 'a' && (event.ctrlKey || event.metaKey)) {
       ids.forEach(id => selected.add(id))

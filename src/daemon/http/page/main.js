@@ -1,12 +1,14 @@
 // The page begins here: it asks for differences every two seconds, and does what buttons and dialogs say.
 
-import { ask, size, renewals } from './rpc.js'
+import { ask, size, renewals, isolate, number } from './rpc.js'
 import { torrents, selected, update, listen } from './list.js'
+import { fileList } from './files.js'
+import * as hour from './hour.js'
 import * as details from './details.js'
 
 const PAUSE = 2000 // milliseconds between two questions
 const HIDDEN_PAUSE = 20000 // the same while nobody sees the page; the daemon keeps what was removed for longer
-const LEARNING_PAUSE = 500 // between two looks whether a link's description has come
+const LEARNING_PAUSE = 500 // between two looks whether a link's description has come, or a dialog was closed
 const FIELDS = ['id', 'hashString', 'name', 'status', 'error', 'errorString', 'percentDone', 'sizeWhenDone', 'totalSize',
   'rateDownload', 'rateUpload', 'eta', 'queuePosition', 'peersConnected', 'peersSendingToUs', 'peersGettingFromUs', 'recheckProgress',
   'metadataPercentComplete', 'addedDate']
@@ -15,6 +17,7 @@ let timer = 0
 let isFirst = true
 let renewed = 0
 let isAsking = false
+let isLost = false // the daemon did not answer
 
 function fail (error) { find('problem').textContent = error.message }
 function say (words) { find('said').textContent = words }
@@ -47,13 +50,16 @@ async function poll (everything = false) {
       isFirst = renewals !== renewed
       renewed = renewals
       const stats = await ask('session-stats')
-      find('rates').textContent = `↓ ${size(stats.downloadSpeed)}/s  ↑ ${size(stats.uploadSpeed)}/s`
+      find('down').textContent = `↓\u00a0${size(stats.downloadSpeed)}/s`
+      find('up').textContent = `↑\u00a0${size(stats.uploadSpeed)}/s`
+      await hour.update([stats.downloadSpeed, stats.uploadSpeed])
       const settings = await ask('session-get', { fields: ['alt-speed-enabled'] })
       find('slow').setAttribute('aria-pressed', settings['alt-speed-enabled'])
       await details.update()
-      find('problem').textContent = ''
+      if (isLost) find('problem').textContent = ''
+      isLost = false
     } catch (error) {
-      isFirst = true
+      isFirst = isLost = true
       fail(error)
     }
     isAsking = false
@@ -66,12 +72,15 @@ async function poll (everything = false) {
 async function change (method, args, words) {
   try {
     await ask(method, args)
+    find('problem').textContent = ''
     say(words)
     await poll(true)
   } catch (error) { fail(error) }
 }
 
-function count () { return selected.size === 1 ? torrents.get([...selected][0])?.name : `${selected.size} torrents` }
+function count () {
+  return selected.size === 1 ? isolate(torrents.get([...selected][0])?.name) : `${number(selected.size)} torrents`
+}
 
 function selectionChanged () {
   for (const button of document.querySelectorAll('[data-call], #remove, #show')) button.disabled = selected.size === 0
@@ -93,12 +102,13 @@ function dialog (id) {
   return new Promise(resolve => box.addEventListener('close', () => resolve(box.returnValue), { once: true }))
 }
 
+// A link that was refused stays in its field.
 async function addDialog () {
-  find('link').value = find('file').value = ''
+  find('file').value = ''
   if (await dialog('add-dialog') !== 'yes') return
   const link = find('link').value.trim()
   for (const file of find('file').files) await addFile(file)
-  if (link) await add({ filename: link }, link.startsWith('magnet:'))
+  if (link && await add({ filename: link })) find('link').value = ''
 }
 
 async function addFile (file) {
@@ -107,38 +117,44 @@ async function addFile (file) {
     reader.onload = () => resolve(reader.result)
     reader.readAsDataURL(file)
   })
-  await add({ metainfo: url.slice(url.indexOf(',') + 1) }, false)
+  await add({ metainfo: url.slice(url.indexOf(',') + 1) })
 }
 
-// Adds a torrent. Its files are chosen before it starts; those of a link as soon as its description has come.
-async function add (source, isLink) {
+// Adds a torrent. If a person wants to choose its files first, the daemon stops it as soon as they are known.
+async function add (source) {
   const choose = find('choose').checked
   try {
-    const answer = await ask('torrent-add', { ...source, paused: choose && !isLink })
-    const added = answer['torrent-added']
-    if (!added) return say(`${answer['torrent-duplicate'].name} is there already.`)
-    say(`${added.name} was added.`)
+    const answer = await ask('torrent-add', { ...source, 'stop-when-described': choose })
+    find('problem').textContent = ''
+    const { 'torrent-added': added, 'torrent-duplicate': old } = answer
+    say(added ? `${isolate(added.name)} was added.` : `${isolate(old.name)} is there already.`)
     await poll(true)
-    if (choose) await chooseFiles(added.hashString, isLink)
+    if (added && choose) chooseFiles(added.hashString).catch(fail)
+    return true
   } catch (error) { fail(error) }
 }
 
-async function chooseFiles (hash, isLink) {
-  const fields = ['hashString', 'name', 'files', 'fileStats', 'metadataPercentComplete']
-  let torrent
+const chosen = fileList(find('choose-files'), false)
+
+// Waits for the description of a torrent, and has its files chosen.
+async function chooseFiles (hash) {
+  const look = async fields => (await ask('torrent-get', { ids: [hash], fields })).torrents[0]
+  const pause = () => new Promise(resolve => setTimeout(resolve, LEARNING_PAUSE))
   for (;;) {
-    torrent = (await ask('torrent-get', { ids: [hash], fields })).torrents[0]
+    const torrent = await look(['metadataPercentComplete'])
     if (!torrent) return
-    if (torrent.metadataPercentComplete === 1 && torrent.files.length) break
-    await new Promise(resolve => setTimeout(resolve, LEARNING_PAUSE))
+    if (torrent.metadataPercentComplete === 1) break
+    await pause()
   }
-  if (isLink) await ask('torrent-stop', { ids: [hash] })
-  while (document.querySelector('dialog[open]')) await new Promise(resolve => setTimeout(resolve, LEARNING_PAUSE))
+  while (document.querySelector('dialog[open]')) await pause()
+  const torrent = await look(['hashString', 'name', 'files', 'fileStats'])
+  if (!torrent) return
   find('choose-name').textContent = torrent.name
-  find('choose-files').dataset.hash = ''
-  details.listFiles(find('choose-files'), torrent, false)
-  const start = await dialog('choose-dialog') === 'yes'
-  const unwanted = [...find('choose-files').querySelectorAll('input')].flatMap((box, at) => box.checked ? [] : [at])
+  chosen.show(torrent)
+  const closed = dialog('choose-dialog')
+  find('choose-files').querySelector('li input')?.focus()
+  const start = await closed === 'yes'
+  const unwanted = chosen.unwanted()
   if (unwanted.length) await ask('torrent-set', { ids: [hash], 'files-unwanted': unwanted })
   if (start) await ask('torrent-start', { ids: [hash] })
   find('list').focus()
@@ -156,10 +172,10 @@ async function removeDialog () {
   find('list').focus()
 }
 
-// A limit in kB/s from a field; `null` is no limit.
+// A limit from a field; `null` is no limit.
 function limit (field) {
   const value = field.value.trim()
-  if (value && !/^\d{1,9}$/.test(value)) throw new Error(`A limit is a whole number of kB/s, not “${value}”.`)
+  if (value && !/^\d{1,9}$/.test(value)) throw new Error(`A limit is a whole number, not “${value}”.`)
   return value ? Number(value) : null
 }
 
@@ -170,6 +186,9 @@ async function limitsDialog () {
     find('all-up').value = now['speed-limit-up-enabled'] ? now['speed-limit-up'] : ''
     find('slow-down').value = now['alt-speed-down']
     find('slow-up').value = now['alt-speed-up']
+    for (const kind of ['download', 'seed']) {
+      find(`queue-${kind}`).value = now[`${kind}-queue-enabled`] ? now[`${kind}-queue-size`] : ''
+    }
     if (await dialog('limits-dialog') !== 'yes') return
     const args = {}
     for (const way of ['down', 'up']) {
@@ -178,6 +197,11 @@ async function limitsDialog () {
       args[`speed-limit-${way}-enabled`] = all !== null
       if (all !== null) args[`speed-limit-${way}`] = all
       if (slow !== null) args[`alt-speed-${way}`] = slow
+    }
+    for (const kind of ['download', 'seed']) {
+      const most = limit(find(`queue-${kind}`))
+      args[`${kind}-queue-enabled`] = most !== null
+      if (most !== null) args[`${kind}-queue-size`] = most
     }
     await change('session-set', args, 'The limits are set.')
   } catch (error) { fail(error) }
@@ -216,10 +240,17 @@ for (const button of document.querySelectorAll('[data-call]')) {
 find('list').addEventListener('keydown', event => { if (event.key === 'Delete') removeDialog() })
 find('details').addEventListener('keydown', event => { if (event.key === 'Escape') details.close() })
 document.addEventListener('visibilitychange', () => { if (!document.hidden) poll() })
-document.addEventListener('dragover', event => event.preventDefault())
+for (const kind of ['dragenter', 'dragover', 'dragleave', 'drop']) {
+  document.addEventListener(kind, event => {
+    event.preventDefault()
+    document.body.classList.toggle('drop', kind === 'dragover')
+  })
+}
+// A .torrent file, or a link.
 document.addEventListener('drop', async event => {
-  event.preventDefault()
-  for (const file of event.dataTransfer.files) await addFile(file)
+  const [files, link] = [[...event.dataTransfer.files], event.dataTransfer.getData('text/plain').trim()]
+  for (const file of files) await addFile(file)
+  if (/^(magnet|https?):/.test(link)) await add({ filename: link })
 })
 selectionChanged()
 poll()

@@ -4,6 +4,7 @@
 //! that first. The page asks over RPC, and needs nothing from elsewhere. The browser lets it load and send nothing
 //! else.
 
+use crate::web::LOOK;
 use crate::web::answer::Answer;
 use crate::web::request::Request;
 
@@ -17,9 +18,12 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 pub fn answer(request: &Request, path: &str) -> Answer {
     let (kind, text) = match path {
         "" => ("text/html; charset=utf-8", include_str!("page.html")),
+        "look.css" => ("text/css; charset=utf-8", LOOK),
         "style.css" => ("text/css; charset=utf-8", include_str!("style.css")),
         "main.js" => (SCRIPT, include_str!("main.js")),
         "list.js" => (SCRIPT, include_str!("list.js")),
+        "files.js" => (SCRIPT, include_str!("files.js")),
+        "hour.js" => (SCRIPT, include_str!("hour.js")),
         "details.js" => (SCRIPT, include_str!("details.js")),
         "rpc.js" => (SCRIPT, include_str!("rpc.js")),
         _ => return Answer::words("404 Not Found", "there is no such file"),

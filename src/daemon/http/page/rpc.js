@@ -1,4 +1,4 @@
-// Questions to the daemon, in transmission's dialect of RPC; and figures in words.
+// Questions to the daemon, in transmission's dialect of RPC; figures in words; and elements.
 
 let session = ''
 // How often the daemon gave another session id. It may have been started again.
@@ -28,7 +28,7 @@ export function size (bytes) {
   const units = ['B', 'kB', 'MB', 'GB', 'TB']
   let unit = 0
   while (bytes >= 1000 && unit < units.length - 1) { bytes /= 1000; unit++ }
-  return `${unit && bytes < 100 ? bytes.toFixed(1) : Math.round(bytes)} ${units[unit]}`
+  return `${unit && bytes < 100 ? bytes.toFixed(1) : Math.round(bytes)}\u00a0${units[unit]}`
 }
 
 // A time in words.
@@ -39,12 +39,28 @@ export function time (seconds) {
   return `${Math.round(seconds / 86400)} days`
 }
 
+export const number = count => count.toLocaleString('en')
 export const peers = number => number === 1 ? '1 peer' : `${number} peers`
+
+// A text of strangers within one of ours: the direction of its letters ends with it.
+export const isolate = text => `\u2068${text}\u2069`
+
+// Makes an element.
+export function make (kind, fields, ...children) {
+  const element = Object.assign(document.createElement(kind), fields)
+  element.append(...children)
+  return element
+}
+
+// Changes a text only if it differs.
+export function set (element, text) {
+  if (element.textContent !== text) element.textContent = text
+}
 
 // What a torrent does, or why nothing moves. It begins with a sign, so that no colour is needed.
 export function doing (torrent) {
   const { status, error, errorString, metadataPercentComplete: known, peersConnected: connected } = torrent
-  if (error) return `⚠ ${error === 1 ? 'tracker warns' : error === 2 ? 'tracker refuses' : 'error'}: ${errorString}`
+  if (error) return `⚠ ${error === 1 ? 'tracker warns' : error === 2 ? 'tracker refuses' : 'error'}: ${isolate(errorString)}`
   if (status === 0) return torrent.percentDone < 1 ? '■ stopped' : '■ stopped, complete'
   if (status === 1) return '… waits to be verified'
   if (status === 2) return `… verifying, ${Math.floor(torrent.recheckProgress * 100)} %`

@@ -1,7 +1,7 @@
 use super::adding::TorrentSource;
 use super::call::{Protocol, QueueMove};
 use super::changing::{TrackerChange, tiers};
-use super::session::{Session, Stats};
+use super::session::{Rates, Session, Stats};
 use super::*;
 use crate::daemon::record::Mode;
 use crate::daemon::settings::Encryption;
@@ -30,6 +30,9 @@ fn torrents_are_added_from_bytes_and_links_but_not_from_our_disk() {
     let Call::TorrentAdd(add) = call(all) else { panic!() };
     assert_eq!((add.paused, add.download_dir.as_deref(), add.peer_limit), (Some(true), Some("/a"), Some(9)));
     assert_eq!((add.labels.as_slice(), add.bandwidth_priority, add.cookies.clone()), (&["x".into()][..], -1, None));
+    assert!(!add.stop_when_described);
+    let chosen_later = r#"{"method":"torrent-add","arguments":{"metainfo":"Zm9v","stop-when-described":true}}"#;
+    assert!(matches!(call(chosen_later), Call::TorrentAdd(add) if add.stop_when_described && add.paused.is_none()));
     let mut files = [(true, 0), (true, 0)];
     assert_eq!(add.files.apply(&mut files), Ok(()));
     assert_eq!(files, [(true, 0), (false, 0)]);
@@ -86,7 +89,10 @@ fn trackers_are_added_removed_and_replaced() {
 #[test]
 fn the_settings_are_shown_in_both_dialects_and_changed() {
     let settings = Settings { encryption: Encryption::Tolerated, rpc_password: "secret".into(), ..Settings::default() };
-    let session = Session { session_id: "abc".into(), ..Session::default() };
+    let mut session = Session { session_id: "abc".into(), ..Session::default() };
+    for bytes in (0..=Rates::MOST as u64).map(|number| number * Rates::SECONDS) {
+        session.rates.push([bytes, u64::MAX]);
+    }
     let show = |dialect, names: Option<&[String]>| {
         let mut out = String::from("{");
         session::write_settings(&mut out, dialect, names, &settings, &session);
@@ -113,6 +119,9 @@ fn the_settings_are_shown_in_both_dialects_and_changed() {
     assert!(!old.contains("secret") && !old.contains("whitelist") && !new.contains("secret"));
     let some = show(Dialect::Old, Some(&["alt-speed-up".into(), "seedRatioLimit".into(), "nothing".into()]));
     assert_eq!(some, r#"{"alt-speed-up":50,"seedRatioLimit":2}"#);
+    assert!(!old.contains("recent"), "programs that do not know it do not get it");
+    let rates = show(Dialect::Old, Some(&["recent-rates".into()]));
+    assert!(rates.starts_with(r#"{"recent-rates":[[1,4294967295],[2,"#) && rates.ends_with("[120,4294967295]]}"));
 
     let set = |arguments: &str| {
         let text = format!("{{\"method\":\"session-set\",\"arguments\":{{{arguments}}}}}");
