@@ -53,7 +53,8 @@ fn the_shell_scripts_have_no_faults() {
     }
     let scripts = ["deb/build.sh", "deb/postinst", "deb/prerm", "deb/postrm", "dist.sh"];
     let checks =
-        ["deb.sh", "dist.sh", "openwrt.sh", "router.sh", "router-steps.sh"].map(|name| format!("check/{name}"));
+        ["deb.sh", "debian.sh", "dist.sh", "openwrt.sh", "router.sh", "router-steps.sh", "systemd.sh"];
+    let checks = checks.map(|name| format!("check/{name}"));
     let all = scripts.iter().copied().chain(checks.iter().map(String::as_str));
     succeed(Command::new("shellcheck").args(all.map(packaging)));
     succeed(Command::new("shellcheck").args(["-s", "sh"]).arg(packaging("openwrt/files/swarmlet.init")));
