@@ -100,6 +100,8 @@ install: share ## installs the program, man pages and completions below DESTDIR 
 # Packages (src/packaging). All times in them are that of the last commit, or else of the source archive, so that two
 # builds are the same.
 PACKAGES = src/packaging
+# The name and address in the packages. This one reaches nobody: to publish a package, give your own.
+MAINTAINER ?= the swarmlet authors <swarmlet@example.org>
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y Cargo.toml)
 STAGE = $(abspath $(TARGET_DIR))/stage
@@ -111,7 +113,7 @@ DIST_URL = file://$(abspath $(TARGET_DIR))
 deb: ## builds a Debian package with a service for systemd
 	@rm -rf $(STAGE)
 	@$(MAKE) --no-print-directory --silent share DESTDIR=$(STAGE) PREFIX= ZSH=vendor-completions
-	@$(PACKAGES)/deb/build.sh $(TARGET_DIR)/release/swarmlet $(STAGE)/share $(DEB) $(VERSION)
+	@$(PACKAGES)/deb/build.sh $(TARGET_DIR)/release/swarmlet $(STAGE)/share $(DEB) $(VERSION) "$(MAINTAINER)"
 
 dist: ## packs the last commit and its crates into an archive that builds without a network
 	@rm -rf $(STAGE)
@@ -121,14 +123,18 @@ dist: ## packs the last commit and its crates into an archive that builds withou
 openwrt: dist ## writes a feed for OpenWrt, which builds that archive (DIST_URL=https://... says where it is)
 	@rm -rf $(TARGET_DIR)/openwrt && mkdir -p $(TARGET_DIR)/openwrt/net
 	@cp -R $(PACKAGES)/openwrt $(TARGET_DIR)/openwrt/net/swarmlet
-	@sed -i -e 's|@VERSION@|$(VERSION)|' -e 's|@URL@|$(DIST_URL)|' -e "s|@HASH@|$$(sha256sum $(DIST) | cut -d ' ' -f 1)|" \
+	@sed -i -e 's|@VERSION@|$(VERSION)|' -e 's|@URL@|$(DIST_URL)|' -e 's|@MAINTAINER@|$(MAINTAINER)|' -e "s|@HASH@|$$(sha256sum $(DIST) | cut -d ' ' -f 1)|" \
 	$(TARGET_DIR)/openwrt/net/swarmlet/Makefile
 	@echo "openwrt: $(TARGET_DIR)/openwrt"
 
 # `make check-packages CACHE=DIR` keeps the Debian system for the next run.
+# `make check-packages OPENWRT=DIR` also runs the service in a copy of the OpenWrt in DIR (see check/router.sh).
 check-packages: deb dist ## tries the packages in a fresh Debian and without a network (needs root, minutes)
 	@$(PACKAGES)/check/deb.sh $(DEB)
+	@$(PACKAGES)/check/systemd.sh $(DEB)
 	@$(PACKAGES)/check/dist.sh $(DIST)
+	@$(if $(OPENWRT),$(MAKE) --no-print-directory static)
+	@$(if $(OPENWRT),$(PACKAGES)/check/router.sh $(OPENWRT) $(TARGET_DIR)/$(MUSL)/release/swarmlet)
 
 book: ## builds the book: the manual, and the sources as pages
 	@$(CARGO) doc --locked --quiet --no-deps --document-private-items

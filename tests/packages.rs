@@ -5,6 +5,7 @@
 
 use std::env;
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -51,8 +52,11 @@ fn the_shell_scripts_have_no_faults() {
         return;
     }
     let scripts = ["deb/build.sh", "deb/postinst", "deb/prerm", "deb/postrm", "dist.sh"];
-    let checks = ["check/deb.sh", "check/dist.sh", "check/openwrt.sh"];
-    succeed(Command::new("shellcheck").args(scripts.iter().chain(&checks).map(|name| packaging(name))));
+    let checks =
+        ["deb.sh", "debian.sh", "dist.sh", "openwrt.sh", "router.sh", "router-steps.sh", "systemd.sh"];
+    let checks = checks.map(|name| format!("check/{name}"));
+    let all = scripts.iter().copied().chain(checks.iter().map(String::as_str));
+    succeed(Command::new("shellcheck").args(all.map(packaging)));
     succeed(Command::new("shellcheck").args(["-s", "sh"]).arg(packaging("openwrt/files/swarmlet.init")));
 }
 
@@ -75,26 +79,39 @@ fn the_daemon_takes_the_configuration_of_the_debian_package() {
     assert!(said.starts_with("Some(73)"), "{said}");
 }
 
+/// What the init script for OpenWrt does with these options, which come before those of its configuration. It writes to
+/// `run`.
+fn start_on_openwrt(run: &Path, options: &[String]) -> String {
+    let mut script = Command::new(packaging("check/openwrt.sh"));
+    script.args(["swarmlet.init", "swarmlet.config"].map(|name| packaging("openwrt/files").join(name)));
+    succeed(script.arg(run).arg("enabled=1").args(options))
+}
+
 #[test]
 fn the_daemon_takes_what_the_init_script_of_openwrt_writes() {
     let folder = tempfile::tempdir().unwrap();
-    let [state, done] = ["state", "done"].map(|name| folder.path().join(name));
-    let mut script = Command::new(packaging("check/openwrt.sh"));
-    script.args(["swarmlet.init", "swarmlet.config"].map(|name| packaging("openwrt/files").join(name)));
-    script.arg(folder.path()).args([
-        "enabled=1",
-        "speed_limit_up=77",
-        "encryption=2",
-        "umask=63",
-        "rpc_password=a # b",
-    ]);
-    script.arg(format!("config_dir={}", state.display())).arg(format!("download_dir={}", done.display()));
-    let said = succeed(&mut script);
+    let [state, done] = ["disk/state", "disk/done"].map(|name| folder.path().join(name).display().to_string());
+    let mut options = vec![format!("config_dir={state}"), format!("download_dir={done}")];
+    options.extend(
+        ["speed_limit_up=77", "encryption=2", "umask=63", "rpc_password=a # b", "web_home=/www"].map(String::from),
+    );
+    let said = start_on_openwrt(folder.path(), &options);
     let file = folder.path().join("main.conf");
-    let command = format!("daemon --config {} --state {}", file.display(), state.display());
-    for line in [&*command, "reload_signal HUP", "limits core=0 0 data=", "add_reload_trigger swarmlet"] {
-        assert!(said.contains(line), "{line}: {said}");
+    let command = format!("daemon --config {} --state {state}\n", file.display());
+    for part in [
+        &*command,
+        "append_param command --web-home /www\n",
+        "reload_signal HUP\n",
+        "limits core=0 0 data=",
+        "add_reload_trigger swarmlet\n",
+        &format!("add_jail_mount {}\n", folder.path().display()),
+        &format!("add_jail_mount_rw {state}\n"),
+        &format!("add_jail_mount_rw {done}\n"),
+        &format!("add_restart_mount_trigger {done}\n"),
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
     }
+    assert_eq!(fs::metadata(&state).unwrap().permissions().mode() & 0o777, 0o700);
     let written = fs::read_to_string(&file).unwrap();
     for (key, value) in
         [("speed-limit-up", "77"), ("encryption", "required"), ("umask", "077"), ("rpc-password", "a # b")]
@@ -103,4 +120,37 @@ fn the_daemon_takes_what_the_init_script_of_openwrt_writes() {
     }
     let said = refusal(&file);
     assert!(said.starts_with("Some(73)"), "{said}");
+}
+
+#[test]
+fn the_init_script_of_openwrt_makes_no_jail_that_would_hide_something() {
+    let folder = tempfile::tempdir().unwrap();
+    let in_folder = |name: &str| folder.path().join(name).display().to_string();
+    let options = [format!("config_dir={}", in_folder("state")), format!("download_dir={}", in_folder("done"))];
+    assert!(start_on_openwrt(folder.path(), &options).contains("add_jail "));
+    for more in ["script_torrent_done_enabled=1".to_owned(), format!("download_dir={}", in_folder("my files"))] {
+        let said = start_on_openwrt(folder.path(), &[&options[..], &[more]].concat());
+        assert!(said.contains("open_instance") && !said.contains("jail"), "{said}");
+    }
+}
+
+#[test]
+fn the_init_script_of_openwrt_takes_no_link_for_the_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    symlink(folder.path(), &state).unwrap();
+    let said = start_on_openwrt(folder.path(), &[format!("config_dir={}", state.display())]);
+    assert!(said.contains("must be no link") && !said.contains("open_instance"), "{said}");
+}
+
+#[test]
+fn the_init_script_of_openwrt_uses_each_option() {
+    let files = packaging("openwrt/files");
+    let script = fs::read_to_string(files.join("swarmlet.init")).unwrap();
+    let words: Vec<_> = script.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    for line in fs::read_to_string(files.join("swarmlet.config")).unwrap().lines() {
+        let Some(option) = line.trim().strip_prefix("option ") else { continue };
+        let name = option.split(' ').next().unwrap();
+        assert!(words.contains(&name), "{name}");
+    }
 }

@@ -1,33 +1,11 @@
 #!/bin/bash
-# Installs the Debian package in a fresh Debian, downloads with it as its user, and removes and purges it. Needs root,
-# debootstrap, lintian, python3 and Debian's archive. Usage: deb.sh PACKAGE. CACHE=DIR keeps the Debian for the next run.
-set -euo pipefail
-package=$(realpath "$1")
-suite=bookworm
-work=$(mktemp -d)
-pids=()
-finish() {
-    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-    wait
-    rm -rf "$work"
-}
-trap finish EXIT
-fail() { echo "check-packages: $*" >&2; exit 1; }
-wait_for() { # seconds, command...: until it succeeds
-    local end=$((SECONDS + $1))
-    shift
-    until "$@"; do
-        [ "$SECONDS" -lt "$end" ] || fail "waited in vain: $*"
-        sleep 0.2
-    done
-}
+# Installs the Debian package in a fresh Debian where systemd does not run, downloads with it as its user, and removes
+# and purges it. Needs root, debootstrap, lintian, python3 and Debian's archive. Usage: deb.sh PACKAGE
+# shellcheck source=src/packaging/check/debian.sh
+. "$(dirname "$0")/debian.sh"
 
 lintian --fail-on error "$package"
 
-base=${CACHE:-$work}/base
-[ -x "$base/usr/bin/dpkg" ] || debootstrap --variant=minbase --include=adduser "$suite" "$base"
-cp -a "$base" "$work/debian"
-cp "$package" "$work/debian/root/swarmlet.deb"
 in_debian() { chroot "$work/debian" "$@"; }
 
 in_debian dpkg -i /root/swarmlet.deb
@@ -38,7 +16,6 @@ in_debian swarmlet --version
 [ "$(in_debian dpkg -V swarmlet | grep -v daemon.conf)" = "" ] || fail "files differ from what the package has"
 
 # A tracker and a seed beside it, and the daemon as its user, with the service's command line. There is no systemd.
-head -c 3000000 /dev/urandom >"$work/debian/root/seeded.bin"
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 port=$(free_port) rpc=$(free_port)
 sed -i "s/^rpc-port = .*/rpc-port = $rpc/" "$work/debian/etc/swarmlet/daemon.conf"

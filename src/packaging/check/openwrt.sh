@@ -24,11 +24,14 @@ config_get_bool() {
     esac
 }
 config_foreach() { "$1" main || true; }
-for name in open_instance set_param close_instance add_reload_trigger add_restart_mount_trigger; do
+for name in open_instance set_param append_param close_instance add_reload_trigger add_restart_mount_trigger \
+    add_jail add_jail_mount add_jail_mount_rw; do
     eval "procd_$name() { echo \"$name \$*\"; }"
 done
 logger() { :; }
+# There is no user of the service, so its folders belong to the one that runs this.
 chown() { :; }
+id() { command id -u; }
 
 given=("$@")
 # shellcheck source=/dev/null

@@ -2,9 +2,9 @@
 # Packs what was built into a Debian package. `make deb` calls it, with the Makefile's variables.
 #
 # The package is the same, byte for byte, each time: all times in it are that of the last commit (SOURCE_DATE_EPOCH).
-# Usage: build.sh PROGRAM SHARE RESULT VERSION, where SHARE has man pages and completions.
+# Usage: build.sh PROGRAM SHARE RESULT VERSION MAINTAINER, where SHARE has man pages and completions.
 set -eu
-program=$1 share=$2 result=$3 version=$4
+program=$1 share=$2 result=$3 version=$4 maintainer=$5
 here=$(cd "$(dirname "$0")" && pwd)
 : "${SOURCE_DATE_EPOCH:?is the time of the last commit}"
 export SOURCE_DATE_EPOCH
@@ -23,7 +23,6 @@ install -D -m 644 "$here/daemon.conf" "$root/etc/swarmlet/daemon.conf"
 documents=$root/usr/share/doc/swarmlet
 install -D -m 644 "$here/copyright" "$documents/copyright"
 date=$(LC_ALL=C date -u -R -d "@$SOURCE_DATE_EPOCH")
-maintainer=$(sed -n 's/^Maintainer: //p' "$here/control")
 {
     printf 'swarmlet (%s) unstable; urgency=medium\n\n' "$version"
     printf '  * Package of this version. The commits say what changed.\n\n'
@@ -41,7 +40,7 @@ if grep -aq GLIBC_ABI_DT_RELR "$program"; then libraries="$libraries, libc6 (>= 
 install -d "$root/DEBIAN"
 size=$(du -k -s --apparent-size --exclude=DEBIAN "$root" | cut -f 1)
 sed -e "s/@VERSION@/$version/" -e "s/@ARCH@/$(dpkg --print-architecture)/" -e "s/@LIBRARIES@/$libraries/" \
-    -e "s/@SIZE@/$size/" "$here/control" >"$root/DEBIAN/control"
+    -e "s/@SIZE@/$size/" -e "s/@MAINTAINER@/$maintainer/" "$here/control" >"$root/DEBIAN/control"
 echo /etc/swarmlet/daemon.conf >"$root/DEBIAN/conffiles"
 for script in postinst prerm postrm; do install -m 755 "$here/$script" "$root/DEBIAN/$script"; done
 (cd "$root" && find . -path ./DEBIAN -prune -o -type f -printf '%P\n' | LC_ALL=C sort | xargs md5sum) \
