@@ -2,30 +2,31 @@
 //!
 //! Floor 3.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 /// How many minutes are kept.
 pub const MINUTES: usize = 60;
 
-/// The tracker's figures.
+/// The tracker's figures. A counter has the size of a pointer, because small processors count no more in one step: there,
+/// it starts again after 4 billion.
 pub struct Stats {
     /// Announces over HTTP.
-    pub http_announces: AtomicU64,
+    pub http_announces: AtomicUsize,
     /// Announces over UDP.
-    pub udp_announces: AtomicU64,
+    pub udp_announces: AtomicUsize,
     /// Scrapes, over both protocols.
-    pub scrapes: AtomicU64,
+    pub scrapes: AtomicUsize,
     /// Refused requests: malformed ones, torrents that are not tracked, missing passkeys.
-    pub refused: AtomicU64,
+    pub refused: AtomicUsize,
     /// Announces of each minute, in a ring buffer.
     minutes: [AtomicU32; MINUTES],
     /// The number of the current minute.
-    minute: AtomicU64,
+    minute: AtomicUsize,
 }
 
 impl Default for Stats {
     fn default() -> Stats {
-        let zero = AtomicU64::default;
+        let zero = AtomicUsize::default;
         Stats {
             http_announces: zero(),
             udp_announces: zero(),
