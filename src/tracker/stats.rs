@@ -42,19 +42,19 @@ impl Stats {
     /// Counts an announce.
     pub fn announced(&self, udp: bool) {
         if udp { &self.udp_announces } else { &self.http_announces }.fetch_add(1, Relaxed);
-        self.minutes[self.minute.load(Relaxed) as usize % MINUTES].fetch_add(1, Relaxed);
+        self.minutes[self.minute.load(Relaxed) % MINUTES].fetch_add(1, Relaxed);
     }
 
     /// Starts the next minute.
     pub fn next_minute(&self) {
         let next = self.minute.load(Relaxed) + 1;
-        self.minutes[next as usize % MINUTES].store(0, Relaxed);
+        self.minutes[next % MINUTES].store(0, Relaxed);
         self.minute.store(next, Relaxed);
     }
 
     /// Announces of each of the last minutes, the oldest first. The last one is not over yet.
     pub fn last_hour(&self) -> [u32; MINUTES] {
-        let now = self.minute.load(Relaxed) as usize;
+        let now = self.minute.load(Relaxed);
         std::array::from_fn(|at| self.minutes[(now + 1 + at) % MINUTES].load(Relaxed))
     }
 }
