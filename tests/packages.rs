@@ -52,8 +52,7 @@ fn the_shell_scripts_have_no_faults() {
         return;
     }
     let scripts = ["deb/build.sh", "deb/postinst", "deb/prerm", "deb/postrm", "dist.sh"];
-    let checks =
-        ["deb.sh", "debian.sh", "dist.sh", "openwrt.sh", "router.sh", "router-steps.sh", "systemd.sh"];
+    let checks = ["deb.sh", "debian.sh", "dist.sh", "openwrt.sh", "router.sh", "router-steps.sh", "systemd.sh"];
     let checks = checks.map(|name| format!("check/{name}"));
     let all = scripts.iter().copied().chain(checks.iter().map(String::as_str));
     succeed(Command::new("shellcheck").args(all.map(packaging)));

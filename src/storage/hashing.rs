@@ -6,13 +6,15 @@
 
 use crate::base::sha1::{Digest, Sha1};
 use crate::proto::metainfo::Files;
+use crate::sys::lock;
 use crossbeam_channel::RecvTimeoutError;
 use rustix::fs::{Advice, fadvise};
 use std::fs::File;
 use std::io;
 use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -62,11 +64,12 @@ pub fn hash(
     take: &(dyn Fn(u32, Result<Digest, Unread>) -> bool + Sync),
     tick: &mut dyn FnMut(u64),
 ) {
-    let done = AtomicU64::new(0);
+    // No atomic number, because 32-bit MIPS and PowerPC have none of 64 bits.
+    let done = Mutex::new(0);
     let reader = || Reader { layout, open: None, buffer: vec![0; READ_BYTES], done: &done };
     let work = |reader: &mut Reader, piece| take(piece, reader.digest(piece, threads));
-    each_piece(layout.piece_count(), threads, &reader, &work, &mut || tick(done.load(Ordering::Relaxed)));
-    tick(done.load(Ordering::Relaxed));
+    each_piece(layout.piece_count(), threads, &reader, &work, &mut || tick(*lock(&done)));
+    tick(*lock(&done));
 }
 
 /// Does `work` for each piece, on `threads` threads, until one of them returns that there is no need to go on. Each
@@ -120,7 +123,7 @@ struct Reader<'a> {
     /// The file that was read last: usually the next piece is in it.
     open: Option<(usize, File)>,
     buffer: Vec<u8>,
-    done: &'a AtomicU64,
+    done: &'a Mutex<u64>,
 }
 
 impl Reader<'_> {
@@ -144,7 +147,7 @@ impl Reader<'_> {
                 }
                 hash.update(part);
                 at += count as u64;
-                self.done.fetch_add(count as u64, Ordering::Relaxed);
+                *lock(self.done) += count as u64;
             }
         }
         Ok(hash.finish())

@@ -2,32 +2,33 @@
 //!
 //! Floor 3.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 /// How many minutes are kept.
 pub const MINUTES: usize = 60;
 
-/// The tracker's figures.
+/// The tracker's figures. A counter has the size of a pointer, because small processors count no more in one step: there,
+/// it starts again after 4 billion.
 pub struct Stats {
     /// Announces over HTTP.
-    pub http_announces: AtomicU64,
+    pub http_announces: AtomicUsize,
     /// Announces over UDP.
-    pub udp_announces: AtomicU64,
+    pub udp_announces: AtomicUsize,
     /// Scrapes, over both protocols.
-    pub scrapes: AtomicU64,
+    pub scrapes: AtomicUsize,
     /// Refused requests: malformed ones, torrents that are not tracked, missing passkeys.
-    pub refused: AtomicU64,
+    pub refused: AtomicUsize,
     /// Announces of each minute, in a ring buffer.
     minutes: [AtomicU32; MINUTES],
     /// How many peers there were at the end of each minute, in a ring buffer.
     peers: [AtomicU32; MINUTES],
     /// The number of the current minute.
-    minute: AtomicU64,
+    minute: AtomicUsize,
 }
 
 impl Default for Stats {
     fn default() -> Stats {
-        let zero = AtomicU64::default;
+        let zero = AtomicUsize::default;
         Stats {
             http_announces: zero(),
             udp_announces: zero(),
@@ -44,15 +45,15 @@ impl Stats {
     /// Counts an announce.
     pub fn announced(&self, udp: bool) {
         if udp { &self.udp_announces } else { &self.http_announces }.fetch_add(1, Relaxed);
-        self.minutes[self.minute.load(Relaxed) as usize % MINUTES].fetch_add(1, Relaxed);
+        self.minutes[self.minute.load(Relaxed) % MINUTES].fetch_add(1, Relaxed);
     }
 
     /// Starts the next minute. Now there are `peers`.
     pub fn next_minute(&self, peers: usize) {
         let next = self.minute.load(Relaxed) + 1;
         let peers = u32::try_from(peers).unwrap_or(u32::MAX);
-        self.peers[(next - 1) as usize % MINUTES].store(peers, Relaxed);
-        self.minutes[next as usize % MINUTES].store(0, Relaxed);
+        self.peers[(next - 1) % MINUTES].store(peers, Relaxed);
+        self.minutes[next % MINUTES].store(0, Relaxed);
         self.minute.store(next, Relaxed);
     }
 
@@ -69,7 +70,7 @@ impl Stats {
     }
 
     fn in_order(&self, ring: &[AtomicU32; MINUTES]) -> [u32; MINUTES] {
-        let now = self.minute.load(Relaxed) as usize;
+        let now = self.minute.load(Relaxed);
         std::array::from_fn(|at| ring[(now + 1 + at) % MINUTES].load(Relaxed))
     }
 }

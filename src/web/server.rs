@@ -90,7 +90,8 @@ impl Worker {
         let mut events = Vec::with_capacity(BATCH);
         loop {
             // Without connections, only a new one wakes the worker.
-            let sweep = Timespec { tv_sec: 0, tv_nsec: SWEEP.subsec_nanos().into() };
+            // Its nanoseconds have 32 bits on some machines, and 64 on others.
+            let sweep = Timespec { tv_sec: 0, tv_nsec: SWEEP.subsec_nanos() as _ };
             let timeout = (self.connections.len() > self.free.len()).then_some(&sweep);
             events.clear();
             match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout) {

@@ -177,10 +177,10 @@ pub fn json(shared: &Shared) -> Answer {
     out.number("uptime", shared.now().as_secs());
     out.number("swarms", swarms);
     out.number("peers", peers);
-    out.number("http_announces", stats.http_announces.load(Relaxed));
-    out.number("udp_announces", stats.udp_announces.load(Relaxed));
-    out.number("scrapes", stats.scrapes.load(Relaxed));
-    out.number("refused", stats.refused.load(Relaxed));
+    out.number("http_announces", stats.http_announces.load(Relaxed) as u64);
+    out.number("udp_announces", stats.udp_announces.load(Relaxed) as u64);
+    out.number("scrapes", stats.scrapes.load(Relaxed) as u64);
+    out.number("refused", stats.refused.load(Relaxed) as u64);
     out.raw("announces_a_minute", &array(&mut stats.last_hour().iter().map(u32::to_string)));
     let torrent = |Row { hash, counts, torrent }: &Row| {
         let mut out = Object::plain();
@@ -209,10 +209,10 @@ pub fn metrics(shared: &Shared) -> Answer {
     for (name, kind, value) in [
         ("swarms", "gauge", swarms),
         ("peers", "gauge", peers),
-        ("announces_total{proto=\"http\"}", "counter", stats.http_announces.load(Relaxed)),
-        ("announces_total{proto=\"udp\"}", "", stats.udp_announces.load(Relaxed)),
-        ("scrapes_total", "counter", stats.scrapes.load(Relaxed)),
-        ("refused_total", "counter", stats.refused.load(Relaxed)),
+        ("announces_total{proto=\"http\"}", "counter", stats.http_announces.load(Relaxed) as u64),
+        ("announces_total{proto=\"udp\"}", "", stats.udp_announces.load(Relaxed) as u64),
+        ("scrapes_total", "counter", stats.scrapes.load(Relaxed) as u64),
+        ("refused_total", "counter", stats.refused.load(Relaxed) as u64),
     ] {
         if !kind.is_empty() {
             let family = name.split('{').next().unwrap_or(name);

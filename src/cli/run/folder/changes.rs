@@ -127,11 +127,14 @@ fn read(dir: &Path, deep: usize, torrents: &mut Vec<PathBuf>) -> Option<Vec<Path
     Some(below)
 }
 
+/// `AT_STATX_FORCE_SYNC` of Linux's fcntl.h, for which rustix has no name on MIPS with musl.
+const FORCE_SYNC: AtFlags = AtFlags::from_bits_retain(0x2000);
+
 /// The stamp of a folder. `None`: it is read at each look, because it can't be asked, or because it changed a moment
 /// ago and its next change might not show.
 fn stamp_of(dir: &Path) -> Option<u64> {
     // What the system remembers of a network disk may be old: this asks the disk.
-    rustix::fs::statx(CWD, dir, AtFlags::STATX_FORCE_SYNC, StatxFlags::BASIC_STATS).ok()?;
+    rustix::fs::statx(CWD, dir, FORCE_SYNC, StatxFlags::BASIC_STATS).ok()?;
     let found = fs::metadata(dir).ok()?;
     is_quiet(&found).then(|| stamp(&found, true))
 }
