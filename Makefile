@@ -59,7 +59,7 @@ check: ## runs what a change must pass: format, lints of all builds, documentati
 	@echo "check: format, lints of all builds, documentation, portable SHA-1$(if $(TESTED),, and all tests) passed"
 
 # `make bench ROUNDS=5 SIZE=256 ONLY=speed` (or serve, web, memory, idle, make, readers, slow, seeds, end, sequential, far,
-# magnet, dht, many, five-thousand, box, tracker, size). A test program measures; it builds what it measures with the
+# magnet, dht, many, five-thousand, page, box, tracker, size). A test program measures; it builds what it measures with the
 # profiles that users get.
 bench: ## measures speed, memory, idleness, size and growth beside other programs (takes a quarter of an hour)
 	@$(CARGO) bench --locked --quiet --profile dev --bench bench -- rounds=$(ROUNDS) size=$(SIZE) only=$(ONLY)

@@ -1,7 +1,8 @@
 //! The page at `/` for people, and its figures for programs: `/stats.json` and `/metrics`.
 //!
 //! Floor 3. The page has no scripts, and its styles are in files of their own, so that its Content-Security-Policy can
-//! forbid everything else. To search, the browser asks for the page again, with `?search=`. Names of torrents can't be trusted and are escaped.
+//! forbid everything else. To search, the browser asks for the page again, with `?search=`. Names of torrents can't be
+//! trusted and are escaped.
 
 use crate::base::json::{Object, array};
 use crate::base::path::for_terminal;

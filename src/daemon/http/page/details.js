@@ -45,14 +45,13 @@ export async function update () {
   set(find('figures'), `${size(torrent.totalSize)} in ${torrent.downloadDir}; downloaded ${size(torrent.downloadedEver)}, ` +
     `uploaded ${size(torrent.uploadedEver)}`)
   drawPieces(torrent)
-  const isNew = filled !== open
-  if (isNew) {
+  if (filled !== open) {
     filled = open
     filesNext = 0
     find('own').down.value = torrent.downloadLimited ? torrent.downloadLimit : ''
     find('own').up.value = torrent.uploadLimited ? torrent.uploadLimit : ''
   }
-  await updateFiles(isNew)
+  updateFiles().catch(fail)
   lines(find('peers'), torrent.peers.map(peerWords), 'No peer is connected.')
   lines(find('trackers'), torrent.trackerStats.map(trackerWords), 'The torrent names no tracker.')
 }
@@ -67,16 +66,23 @@ function why (torrent) {
   return torrent.trackerStats.some(tracker => tracker.hasAnnounced) ? `${words}: no tracker knows one` : words
 }
 
-// Asks for the files. Those of a large torrent need seconds, so they are asked for less often: they take at most a
-// twentieth of the time.
-async function updateFiles (isNew) {
+// Asks for the files. Those of a large torrent need seconds: nothing waits for them, and they are asked for less often, so
+// that they take at most a twentieth of the time.
+async function updateFiles () {
   const start = performance.now()
   if (start < filesNext) return
-  const fields = isNew ? ['hashString', 'name', 'files', 'fileStats'] : ['hashString', 'fileStats']
-  const [torrent] = (await ask('torrent-get', { ids: [open], fields })).torrents
-  if (torrent && torrent.hashString === open) files.show(torrent)
-  const now = performance.now()
-  filesNext = now + 20 * (now - start)
+  filesNext = Infinity
+  find('files').hidden = !files.shows(open)
+  try {
+    const fields = files.shows(open) ? ['hashString', 'fileStats'] : ['hashString', 'name', 'files', 'fileStats']
+    const [torrent] = (await ask('torrent-get', { ids: [open], fields })).torrents
+    if (!torrent || torrent.hashString !== open) return
+    files.show(torrent)
+    find('files').hidden = false
+  } finally {
+    const now = performance.now()
+    filesNext = now + 20 * (now - start)
+  }
 }
 
 // Shows lines of text in a list, and changes only the lines that differ.

@@ -81,8 +81,11 @@ export function fileList (place, live, fail) {
   all.addEventListener('click', () => want(true))
   none.addEventListener('click', () => want(false))
   return {
+    // Whether these are the files of a torrent.
+    shows: other => other === hash,
     // Shows the files of a torrent, or what has changed: then `torrent.files` may be left out.
     show (torrent) {
+      if (!torrent.files && torrent.hashString !== hash) return // the answer was overtaken
       stats = torrent.fileStats
       if (!torrent.files) return draw()
       hash = torrent.hashString
