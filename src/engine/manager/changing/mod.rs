@@ -41,6 +41,10 @@ impl Manager {
             Command::Delete(torrent) => self.delete(torrent, now),
             Command::Change(torrent, change) => self.change(torrent, change, now),
             Command::Places(places) => self.places_are(places, now),
+            Command::SeedUntil(until) => {
+                self.set_all(|settings| settings.seed_until = until, now);
+                self.news.hurry(now);
+            }
             Command::MostPeers(most) => self.most_peers_are(most, now),
             Command::Network(network) => self.network_is(*network, now),
             Command::Listen(listeners, port) => self.listen(listeners, port, now),
