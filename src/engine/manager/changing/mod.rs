@@ -53,6 +53,11 @@ impl Manager {
         }
     }
 
+    /// All torrents. (What is done to one of them may end it.)
+    pub(super) fn ids(&self) -> Vec<TorrentId> {
+        self.torrents.keys().copied().collect()
+    }
+
     /// Whether a torrent ended by itself.
     fn has_failed(&self, torrent: TorrentId) -> bool {
         self.torrents.get(&torrent).is_some_and(|slot| matches!(slot.state, State::Failed(_)))

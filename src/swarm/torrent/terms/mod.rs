@@ -5,7 +5,7 @@
 
 use crate::base::time::Time;
 use crate::proto::peer::mse::Cover;
-use crate::swarm::event::{Action, News};
+use crate::swarm::event::{Action, Event, News};
 use crate::swarm::peer::Peer;
 #[cfg(test)]
 use crate::swarm::settings::RateLimits;
@@ -64,9 +64,11 @@ impl Torrent {
         }
     }
 
-    /// Whether it runs by these settings, or by a copy that was changed since.
-    pub fn follows(&self, settings: &Arc<Settings>) -> bool {
-        Arc::ptr_eq(&self.settings, settings)
+    /// Takes over the settings of all torrents, if they have changed.
+    pub fn keep_up(&mut self, settings: &Arc<Settings>, turn: &mut Turn) {
+        if !Arc::ptr_eq(&self.settings, settings) {
+            self.handle(Event::Settings(Arc::clone(settings)), turn);
+        }
     }
 
     /// Whether it has something to do at once if it runs by these settings from now on, peers aside.

@@ -289,8 +289,7 @@ fn many_torrents_hear_of_a_change_in_slices() {
     assert_eq!(heard(Command::Limit(RateLimits::default())), [0; 3]);
     let ratio = SeedUntil { ratio: Some(100), idle: None };
     assert_eq!(heard(Command::SeedUntil(ratio)), [0; 3], "none has seeded enough");
-    let settings = std::sync::Arc::clone(&stage.manager.settings);
-    assert!(!settings.pex && !stage.torrent(7).follows(&settings));
+    assert_eq!(stage.torrent(7).terms().3, SeedUntil::default());
     stage.change(7, Change::MaxPeers(3));
-    assert!(stage.torrent(7).follows(&settings), "it hears of it before anything else happens to it");
+    assert_eq!(stage.torrent(7).terms().3, ratio, "it hears of it before anything else happens to it");
 }
