@@ -1,7 +1,7 @@
 //! How a torrent stands, as numbers for the screen and for `--json`.
 //!
-//! Floor 2. Plain data, filled by `torrent/report.rs` for somebody who looks. A program may keep the figures of thousands
-//! of torrents, so they are small.
+//! Floor 2. Plain data, filled by `torrent/report.rs` for somebody who looks. A program may keep the figures of
+//! thousands of torrents, so they are small.
 
 use super::meeting::announcer::Tracker;
 use super::meeting::source::{Asked, Source};
