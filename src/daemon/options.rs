@@ -153,6 +153,7 @@ impl Options {
     pub fn engine_config(&self, settings: &Settings, states: &State) -> engine::Config {
         let mut config = self.config.clone();
         config.torrent.max_peers = settings.peer_limit_per_torrent as usize;
+        config.torrent.seed_until = settings.seed_until();
         let network = self.network(settings);
         (config.torrent.encryption, config.torrent.pex) = (network.encryption, network.pex);
         (config.dht, config.lsd, config.port_mapping) = (network.dht, network.lsd, network.port_mapping);

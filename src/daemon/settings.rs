@@ -5,9 +5,21 @@
 //! disagree.
 
 pub mod table;
+/// A ratio in hundredths. What is not a number becomes 0.
+pub fn hundredths(ratio: f64) -> u64 {
+    (ratio * 100.0).round() as u64
+}
+
+/// So many minutes.
+pub fn minutes(number: u64) -> Time {
+    Time::from_secs(number.saturating_mul(60))
+}
+
 #[cfg(test)]
 mod tests;
 
+use crate::base::time::Time;
+use crate::engine::SeedUntil;
 use std::path::{Component, Path, PathBuf};
 pub use table::{Given, Source};
 
@@ -233,6 +245,14 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// When a torrent has seeded enough, if nothing else is set for it.
+    pub fn seed_until(&self) -> SeedUntil {
+        SeedUntil {
+            ratio: self.seed_ratio_limited.then(|| hundredths(self.seed_ratio_limit)),
+            idle: self.idle_seeding_limit_enabled.then(|| minutes(self.idle_seeding_limit)),
+        }
+    }
+
     /// The limits of all torrents together at this moment, in bytes a second: down, up.
     pub fn limits(&self) -> [Option<u64>; 2] {
         let limit = |enabled: bool, kilobytes: u64| enabled.then_some(kilobytes.saturating_mul(1000));

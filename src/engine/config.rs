@@ -15,7 +15,7 @@ use crate::storage::resume::{SAVE_EVERY, StateDir};
 use crate::swarm::giving::weight::Weight;
 use crate::swarm::learning::{Present, present};
 use crate::swarm::meeting::blocklist::Blocklist;
-use crate::swarm::settings::{SeedUntil, Settings, Term};
+use crate::swarm::settings::{SeedTerms, Settings, Term};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -143,8 +143,8 @@ pub struct Options {
     pub shares_limits: bool,
     /// Most connections; `None`: as [`Config::torrent`] says.
     pub max_peers: Option<usize>,
-    /// When it has seeded enough.
-    pub seed_until: SeedUntil,
+    /// When it has seeded enough, where that is not as [`Config::torrent`] says.
+    pub seed_until: SeedTerms,
     /// How much of the limits that all torrents share it gets.
     pub weight: Weight,
     /// Bytes that were uploaded and downloaded in earlier runs; `None`: as its resume state says.
@@ -160,7 +160,7 @@ impl Default for Options {
             limits: None,
             shares_limits: true,
             max_peers: None,
-            seed_until: SeedUntil::default(),
+            seed_until: SeedTerms::default(),
             weight: Weight::default(),
             transferred: None,
         }
@@ -170,7 +170,7 @@ impl Default for Options {
 impl Options {
     /// The terms that are not as for all torrents.
     pub fn terms(&self) -> impl Iterator<Item = Term> {
-        let seed_until = (self.seed_until != SeedUntil::default()).then_some(Term::SeedUntil(self.seed_until));
+        let seed_until = (self.seed_until != SeedTerms::default()).then_some(Term::SeedUntil(self.seed_until));
         let shares = (!self.shares_limits).then_some(Term::SharesLimits(false));
         let weight = (self.weight != Weight::default()).then_some(Term::Weight(self.weight));
         let limits = self.limits.map(Term::Limits);

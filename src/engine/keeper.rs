@@ -49,11 +49,19 @@ impl Kept {
         Arc::new(Kept { content: Arc::clone(content), known: Mutex::new(known), next: Mutex::default() })
     }
 
+    /// The device that the content is on.
+    pub fn device(&self) -> u64 {
+        self.content.device()
+    }
+
     /// Saves a state that says which files swarmlet is making. `own`: the verified pieces in the files.
     pub fn record_making(&self, states: &StateDir, own: Bitfield) {
         lock(&self.known).record_making(states, &self.content, own);
     }
 }
+
+/// If more states than this wait for a disk, no more are added.
+const MOST_WAITING: usize = 256;
 
 /// The manager's side of the keepers.
 pub struct Keeper {
@@ -103,6 +111,12 @@ impl Keeper {
         if lock(&kept.next).replace(Box::new(save)).is_none() {
             let _ = thread.orders.send(Arc::clone(kept));
         }
+    }
+
+    /// Whether so much is to be written on a device that more has to wait. (What is to be written of thousands of
+    /// torrents would take megabytes.)
+    pub fn is_behind(&self, device: u64) -> bool {
+        self.threads.get(&device).is_some_and(|thread| thread.orders.len() >= MOST_WAITING)
     }
 
     /// The least time between two saves of a torrent's state; `None`: no states are kept.
@@ -182,6 +196,24 @@ mod tests {
     use super::super::testkit::{open, torrent};
     use super::*;
     use std::fs;
+
+    #[test]
+    fn a_disk_that_is_slow_gets_no_more_than_some_states_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let states = Arc::new(StateDir::open(dir.path()).unwrap());
+        let (metainfo, _) = torrent(3000, &[], 1000, &[]);
+        let content = open(&metainfo, dir.path(), false);
+        let kept = Kept::new(&content, Known::load(&states, &content, |warning| panic!("{warning}")));
+        let (manager, _inbox) = crossbeam_channel::unbounded();
+        let mut keeper = Keeper::new(&Config::default(), manager, Notices::new().0);
+        let (orders, _hangs) = crossbeam_channel::unbounded();
+        let ended = crossbeam_channel::bounded(0).1;
+        (0..MOST_WAITING - 1).for_each(|_| orders.send(Arc::clone(&kept)).unwrap());
+        keeper.threads.insert(7, Box::new(Thread { orders: orders.clone(), ended }));
+        assert!(!keeper.is_behind(7));
+        orders.send(kept).unwrap();
+        assert!(keeper.is_behind(7) && !keeper.is_behind(8), "other disks go on");
+    }
 
     #[test]
     fn what_could_not_be_saved_is_told_once_and_saved_as_soon_as_that_is_possible() {

@@ -292,10 +292,6 @@ impl Manager {
         self.torrents.get(&torrent).is_some_and(|slot| slot.state.listed().is_some()) && self.end_at.is_none()
     }
 
-    fn ids(&self) -> Vec<TorrentId> {
-        self.torrents.keys().copied().collect()
-    }
-
     /// Hands an event to its torrent, and carries out what it decides.
     fn handle(&mut self, torrent: TorrentId, event: Event, now: Time) {
         self.handle_all(torrent, std::iter::once(event), now);
@@ -310,15 +306,11 @@ impl Manager {
         match slot.map(|slot| &mut slot.state) {
             Some(State::Running(torrent, content)) => {
                 turn.shared.budget.turn_to(content.device(), self.disks.disk.devices.len() > 1);
-                if !torrent.follows(&self.settings) {
-                    torrent.handle(Event::Settings(Arc::clone(&self.settings)), turn);
-                }
+                torrent.keep_up(&self.settings, turn);
                 events.into_iter().for_each(|event| torrent.handle(event, turn));
             }
             Some(State::Learning(stage, _)) => {
-                if !stage.learning.follows(&self.settings) {
-                    stage.learning.handle(Event::Settings(Arc::clone(&self.settings)), turn);
-                }
+                stage.learning.keep_up(&self.settings, turn);
                 given_up = stage.handle_all(events, paused, turn);
             }
             Some(State::Checking(..) | State::Failed(_)) | None => {

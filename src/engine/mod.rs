@@ -52,7 +52,7 @@ pub mod udp;
 
 pub use crate::storage::{Duty, TorrentId};
 pub use config::{Config, DEFAULT_MEMORY_BYTES, DEFAULT_PORTS, Job, LinkJob, Network, Options};
-pub use input::{Change, Command, Places, Priority, SeedUntil, Weight};
+pub use input::{Change, Command, Places, Priority, SeedTerms, SeedUntil, Weight};
 pub use notice::{
     Details, DhtReport, Enough, FileDetails, Names, Notice, Phase, Problem, ProblemKind, RateLimits, Report, Router,
     Subscription, Watch,

@@ -1,7 +1,7 @@
 //! How a torrent stands, as numbers for the screen and for `--json`.
 //!
-//! Floor 2. Plain data, filled by `torrent/report.rs` for somebody who looks. A program may keep the figures of thousands
-//! of torrents, so they are small.
+//! Floor 2. Plain data, filled by `torrent/report.rs` for somebody who looks. A program may keep the figures of
+//! thousands of torrents, so they are small.
 
 use super::meeting::announcer::Tracker;
 use super::meeting::source::{Asked, Source};
@@ -230,4 +230,14 @@ pub struct LearningStatus {
     pub trackers: Vec<Tracker>,
     /// The peers, if somebody looks at them.
     pub peer_list: Vec<PeerStatus>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_take_little_memory() {
+        assert!(size_of::<Status>() <= 344, "those of thousands of torrents are kept");
+    }
 }

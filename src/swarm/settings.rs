@@ -45,6 +45,8 @@ pub struct Settings {
     pub dht: bool,
     /// When connections are encrypted (MSE).
     pub encryption: Policy,
+    /// When a torrent has seeded enough, if it has no [terms](SeedTerms) of its own.
+    pub seed_until: SeedUntil,
     /// A torrent that makes no progress for this long is given up.
     pub stop_timeout: Option<Time>,
 }
@@ -67,6 +69,28 @@ pub struct SeedUntil {
     pub idle: Option<Time>,
 }
 
+/// What one torrent has of its own of [`SeedUntil`]. `None`: it is as for all torrents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SeedTerms {
+    /// Its own ratio, or that it has none.
+    pub ratio: Option<Option<u64>>,
+    /// Its own time without uploads, or that it has none.
+    pub idle: Option<Option<Time>>,
+}
+
+impl SeedTerms {
+    /// When a torrent with these terms has seeded enough. `all`: what holds for all torrents.
+    pub fn or(&self, all: SeedUntil) -> SeedUntil {
+        SeedUntil { ratio: self.ratio.unwrap_or(all.ratio), idle: self.idle.unwrap_or(all.idle) }
+    }
+
+    /// Both are its own.
+    #[cfg(test)]
+    pub fn own(until: SeedUntil) -> SeedTerms {
+        SeedTerms { ratio: Some(until.ratio), idle: Some(until.idle) }
+    }
+}
+
 /// Which part of [`SeedUntil`] a torrent has reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Enough {
@@ -86,7 +110,7 @@ pub enum Term {
     /// Most connections.
     MaxPeers(usize),
     /// When it has seeded enough.
-    SeedUntil(SeedUntil),
+    SeedUntil(SeedTerms),
     /// How much of the limits that all torrents share it gets.
     Weight(Weight),
 }
@@ -124,6 +148,7 @@ impl Default for Settings {
             pex: true,
             dht: false,
             encryption: Policy::default(),
+            seed_until: SeedUntil::default(),
             stop_timeout: None,
         }
     }

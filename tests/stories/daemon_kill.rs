@@ -233,3 +233,37 @@ fn nothing_that_was_acknowledged_is_lost_when_the_daemon_is_killed() {
         }
     }
 }
+
+/// More than have files of their own written before the answer.
+const MANY: usize = 400;
+
+#[test]
+fn a_change_of_hundreds_of_torrents_is_not_lost_when_the_daemon_is_killed_right_after_it() {
+    if !cfg!(all(feature = "daemon", feature = "magnet")) {
+        return;
+    }
+    let folder = Folder::new();
+    let mut daemon = Daemon::start(folder.path(), &[]);
+    for number in 0..MANY {
+        let link = format!("magnet:?xt=urn:btih:{number:040x}");
+        daemon.ask("torrent-add", &json!({ "filename": link, "paused": true }));
+    }
+    let (batch, fields) = (folder.path().join("state/daemon.batch"), ["labels", "uploadLimit", "hashString"]);
+    let count = |daemon: &Daemon, label: &str, limit: u64| {
+        let is_changed = |it: &Value| it["labels"] == json!([label]) && it["uploadLimit"] == limit;
+        daemon.torrents(&fields).iter().filter(|it| is_changed(it)).count()
+    };
+    for (limit, label) in [(7, "seven"), (8, "eight")] {
+        daemon.ask("torrent-set", &json!({ "labels": [label], "uploadLimit": limit }));
+        // One of them changes again, and one goes.
+        let hashes = daemon.torrents(&fields);
+        daemon.ask("torrent-set", &json!({ "ids": [hashes[0]["hashString"]], "labels": ["alone"] }));
+        daemon.ask("torrent-remove", &json!({ "ids": [hashes[1]["hashString"]] }));
+        daemon.kill_and_start();
+        let left = hashes.len() - 1;
+        assert_eq!((count(&daemon, label, limit), count(&daemon, "alone", limit)), (left - 1, 1));
+        wait_until("each torrent has its file", PATIENCE, || !batch.exists());
+        daemon.kill_and_start();
+        assert_eq!((count(&daemon, label, limit), count(&daemon, "alone", limit)), (left - 1, 1));
+    }
+}

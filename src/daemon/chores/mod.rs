@@ -46,16 +46,28 @@ impl Drop for Place {
     }
 }
 
-/// Starts a helper. If there is no thread, the work is not done, and the log says so.
-pub fn start(name: &str, work: impl FnOnce() + Send + 'static) {
-    if let Err(error) = Builder::new().name(name.into()).stack_size(STACK_BYTES).spawn(work) {
-        log::error!("can't start a thread ({name}): {}", crate::sys::in_words(&error));
+/// Starts a helper, and returns whether it runs. If there is no thread, the work is not done, and the log says so.
+pub fn start(name: &str, work: impl FnOnce() + Send + 'static) -> bool {
+    start_with(STACK_BYTES, name, work)
+}
+
+fn start_with(stack_bytes: usize, name: &str, work: impl FnOnce() + Send + 'static) -> bool {
+    let started = Builder::new().name(name.into()).stack_size(stack_bytes).spawn(work);
+    if let Err(error) = &started {
+        log::error!("can't start a thread ({name}): {}", crate::sys::in_words(error));
     }
+    started.is_ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_caller_hears_that_there_is_no_thread() {
+        assert!(start("few", || ()));
+        assert!(!start_with(1 << 60, "many", || unreachable!("there is no room for its stack")));
+    }
 
     #[test]
     fn only_some_helpers_of_a_kind_work_at_one_time() {

@@ -42,7 +42,7 @@ impl Scripts {
         let mut command = Command::new(file);
         command.envs(variables(record, time)).stdin(Stdio::null()).stdout(Stdio::null());
         let (file, running) = (file.to_string(), Arc::clone(&self.0));
-        start("script", move || {
+        let run = move || {
             let ended = command.status();
             running.fetch_sub(1, Ordering::Relaxed);
             match ended {
@@ -50,7 +50,10 @@ impl Scripts {
                 Ok(status) => log::warn!("{file} has failed: {status}"),
                 Err(error) => log::warn!("can't start {file}: {}", in_words(&error)),
             }
-        });
+        };
+        if !start("script", run) {
+            self.0.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 

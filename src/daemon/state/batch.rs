@@ -1,8 +1,9 @@
 //! The file with what was changed of very many torrents at once.
 //!
-//! Floor 4. Pure. A program that limits or stops ten thousand torrents waits for this one file and not for ten thousand.
-//! Their own files are written later, a few at a time, and then this one goes. The records are numbered in the order in
-//! which they are written. So after kill -9 it is known which one is newer: that of this file, or the torrent's own.
+//! Floor 4. Pure. A program that limits or stops ten thousand torrents waits for this one file and not for ten
+//! thousand. Their own files are written later, a few at a time, and then this one goes. The records are numbered in
+//! the order in which they are written. So after kill -9 it is known which one is newer: that of this file, or the
+//! torrent's own.
 //!
 //! ```text
 //! l 20:info-hash d ... the bytes of the torrent's own file, with their digest ... e   for each torrent   e

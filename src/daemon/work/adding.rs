@@ -150,7 +150,7 @@ impl Daemon {
         kept.files = choice_of_link(None, &add.files)?;
         record.about = Arc::new(of_link(&job.link, job.info_hash()));
         record.trackers = numbered(job.link.trackers.iter().map(|url| vec![url.as_str().into()]));
-        job.options = Some(Box::new(options_of(&record, &kept, &self.settings)));
+        job.options = Some(Box::new(options_of(&record, &kept)));
         let id = self.enter(record, kept)?;
         self.know(id, self.engine.learn(job));
         self.after_adding(id);
@@ -291,7 +291,7 @@ impl Daemon {
             description,
             renamed: kept.renamed.clone(),
             finally: kept.at.as_ref().map(|_| Path::new(&record.download_dir).into()),
-            options: Some(Box::new(options_of(record, kept, &self.settings))),
+            options: Some(Box::new(options_of(record, kept))),
             ..Job::new(metainfo, dir)
         }
     }

@@ -3,7 +3,7 @@
 //! Floor 4, part of the [loop](super). Each change is noted here, carried out by the engine, and written before the
 //! program hears that it is done.
 
-use super::wished::{changes_of, named, numbered, seed_until};
+use super::wished::{changes_of, named, numbered, seed_terms};
 use super::{Asked, Daemon, Known, Renaming, now};
 use crate::base::path::for_terminal;
 use crate::daemon::record::{Mode, Record, State, Trouble, Wishes};
@@ -61,8 +61,8 @@ impl Daemon {
         if record.now.have_valid > 0 && limit.is_some_and(reached) {
             record.wishes.seed_ratio_mode = Mode::Unlimited;
             log::info!("{}: started again, so its ratio does not stop it", for_terminal(&record.about.name));
-            let until = seed_until(&record.wishes, &self.settings);
-            self.change(id, Change::SeedUntil(until));
+            let terms = seed_terms(&record.wishes);
+            self.change(id, Change::SeedUntil(terms));
         }
     }
 
@@ -95,7 +95,7 @@ impl Daemon {
     /// Tells the engine what is wished for a torrent and was not wished `before`.
     fn tell_wishes(&mut self, id: u32, before: &Wishes) {
         let Some(record) = self.records.get(id) else { return };
-        let [before, now] = [before, &record.wishes].map(|wishes| changes_of(wishes, &self.settings));
+        let [before, now] = [before, &record.wishes].map(changes_of);
         let changed = now.into_iter().zip(before).filter(|(now, before)| now != before);
         changed.for_each(|(change, _)| self.change(id, change));
     }

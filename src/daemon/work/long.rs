@@ -59,11 +59,16 @@ impl Daemon {
     }
 
     fn write_next(&mut self) {
-        if self.long.is_writing {
-            return;
+        // Where there is no thread, the program is told that nobody answers, and the next one is tried.
+        while !self.long.is_writing
+            && let Some((asked, get)) = self.long.waiting.pop_front()
+        {
+            self.long.is_writing = self.write(asked, get);
         }
-        let Some((mut asked, get)) = self.long.waiting.pop_front() else { return };
-        self.long.is_writing = true;
+    }
+
+    /// Starts the helper that writes an answer. Returns whether it runs.
+    fn write(&self, mut asked: Asked, get: GetTorrents) -> bool {
         let moment = now();
         let records = self.records.only(&self.records.select(&get.ids, moment));
         let origins = records.iter().filter_map(|record| Some((record.id, Origin::of(self.known.get(&record.id)?))));
@@ -77,6 +82,6 @@ impl Daemon {
                 .conversation
                 .answer(|out, dialect| torrents::write(out, dialect, &get, (&records, &settings), details, moment));
             drop(helpers.send(Heard::Written(asked)));
-        });
+        })
     }
 }

@@ -129,7 +129,8 @@ impl Daemon {
             }
         }
         let helpers = self.helpers.clone();
-        start("space", move || drop(helpers.send(Heard::Space(space::of_all(folders.into_iter().collect())))));
+        let look = move || drop(helpers.send(Heard::Space(space::of_all(folders.into_iter().collect()))));
+        self.minute.is_measuring = start("space", look);
     }
 
     /// The disks were looked at. Downloads wait while a disk has too little space.

@@ -93,16 +93,8 @@ impl Daemon {
                 self.engine.send(Command::Block(Blocklist::default()));
             }
         }
-        let until = |settings: &Settings| {
-            let ratio = (settings.seed_ratio_limited, settings.seed_ratio_limit.to_bits());
-            (ratio, settings.idle_seeding_limit_enabled, settings.idle_seeding_limit)
-        };
-        if before.is_some_and(|before| until(before) != until(now)) {
-            for (id, known) in &mut self.known {
-                if let Some(record) = self.records.get(*id) {
-                    known.change(&self.engine, Change::SeedUntil(super::wished::seed_until(&record.wishes, now)));
-                }
-            }
+        if is_new(&|before| before.seed_until() != now.seed_until()) {
+            self.engine.send(Command::SeedUntil(now.seed_until()));
         }
         let network = |settings: &Settings| {
             let finding = (settings.dht_enabled, settings.lpd_enabled, settings.pex_enabled);

@@ -185,7 +185,7 @@ impl Daemon {
         let mut job = LinkJob::new(Magnet::parse(kept.link.as_deref().unwrap_or_default())?)?;
         record.about = Arc::new(super::adding::of_link(&job.link, hash));
         record.trackers = super::wished::numbered(job.link.trackers.iter().map(|url| vec![url.as_str().into()]));
-        job.options = Some(Box::new(options_of(&record, &kept, &self.settings)));
+        job.options = Some(Box::new(options_of(&record, &kept)));
         let id = self.restore(record, kept);
         self.know(id, self.engine.learn(job));
         Ok(Some(id))

@@ -2,13 +2,12 @@
 //!
 //! Floor 4, part of the [loop](super). Pure.
 
-use crate::base::time::Time;
 use crate::daemon::record::{About, Mode, Record, TrackerRecord, Wishes};
 use crate::daemon::rpc::changing::Files;
 use crate::daemon::rpc::{Failure, Kind};
-use crate::daemon::settings::Settings;
+use crate::daemon::settings::{hundredths, minutes};
 use crate::daemon::state::kept::Kept;
-use crate::engine::{Change, Options, Priority, RateLimits, SeedUntil, Weight};
+use crate::engine::{Change, Options, Priority, RateLimits, SeedTerms, Weight};
 use crate::proto::metainfo::Metainfo;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,7 +23,7 @@ pub fn named(mut about: About, root: &str, names: &[(PathBuf, String)]) -> About
 }
 
 /// How the engine is to run a torrent.
-pub fn options_of(record: &Record, kept: &Kept, settings: &Settings) -> Options {
+pub fn options_of(record: &Record, kept: &Kept) -> Options {
     let Record { wishes, totals, .. } = record;
     Options {
         paused: kept.paused || kept.is_leaving,
@@ -32,21 +31,21 @@ pub fn options_of(record: &Record, kept: &Kept, settings: &Settings) -> Options 
         limits: Some(limits_of(wishes)).filter(|limits| *limits != RateLimits::default()),
         shares_limits: wishes.honors_session_limits,
         max_peers: Some(wishes.peer_limit as usize),
-        seed_until: seed_until(wishes, settings),
+        seed_until: seed_terms(wishes),
         weight: weight_of(wishes),
         transferred: Some((totals.uploaded, totals.downloaded)),
     }
 }
 
 /// The changes that make the engine run a torrent as it is wished.
-pub fn changes_of(wishes: &Wishes, settings: &Settings) -> [Change; 6] {
+pub fn changes_of(wishes: &Wishes) -> [Change; 6] {
     [
         Change::Limits(limits_of(wishes)),
         Change::SharesLimits(wishes.honors_session_limits),
         Change::MaxPeers(wishes.peer_limit as usize),
         Change::Sequential(wishes.sequential_download),
         Change::Weight(weight_of(wishes)),
-        Change::SeedUntil(seed_until(wishes, settings)),
+        Change::SeedUntil(seed_terms(wishes)),
     ]
 }
 
@@ -68,17 +67,19 @@ pub fn weight_of(wishes: &Wishes) -> Weight {
     }
 }
 
-/// When a torrent has seeded enough.
-pub fn seed_until(wishes: &Wishes, settings: &Settings) -> SeedUntil {
-    let minutes = match wishes.seed_idle_mode {
-        Mode::Global => settings.idle_seeding_limit_enabled.then_some(settings.idle_seeding_limit),
-        Mode::Single => Some(wishes.seed_idle_limit),
-        Mode::Unlimited => None,
-    };
-    SeedUntil {
-        // Hundredths; what is not a number becomes 0.
-        ratio: wishes.ratio_limit(settings).map(|ratio| (ratio * 100.0).round() as u64),
-        idle: minutes.map(|minutes| Time::from_secs(minutes.saturating_mul(60))),
+/// What a torrent has of its own of the settings that say when it has seeded enough.
+pub fn seed_terms(wishes: &Wishes) -> SeedTerms {
+    SeedTerms {
+        ratio: match wishes.seed_ratio_mode {
+            Mode::Global => None,
+            Mode::Single => Some(Some(hundredths(wishes.seed_ratio_limit))),
+            Mode::Unlimited => Some(None),
+        },
+        idle: match wishes.seed_idle_mode {
+            Mode::Global => None,
+            Mode::Single => Some(Some(minutes(wishes.seed_idle_limit))),
+            Mode::Unlimited => Some(None),
+        },
     }
 }
 

@@ -7,7 +7,7 @@ use crate::base::time::Time;
 use crate::proto::choice::Priority;
 pub use crate::swarm::giving::weight::Weight;
 use crate::swarm::settings::RateLimits;
-pub use crate::swarm::settings::SeedUntil;
+pub use crate::swarm::settings::{SeedTerms, SeedUntil};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ pub enum Change {
     /// The announce URLs, in tiers (BEP 12).
     Trackers(Vec<Vec<Arc<str>>>),
     /// When it has seeded enough.
-    SeedUntil(SeedUntil),
+    SeedUntil(SeedTerms),
     /// How much of the limits that all torrents share it gets.
     Weight(Weight),
     /// All content is read and hashed again.

@@ -5,7 +5,7 @@
 pub mod change;
 
 pub use crate::proto::choice::Priority;
-pub use change::{Change, Line, Places, SeedUntil, Weight};
+pub use change::{Change, Line, Places, SeedTerms, SeedUntil, Weight};
 
 use super::checker::outcome::{Done, Refused};
 use super::config::{Job, LinkJob, Network};
@@ -126,6 +126,8 @@ pub enum Command {
     Places(Places),
     /// Limits what all torrents together transfer. New figures follow at once.
     Limit(RateLimits),
+    /// When each torrent has seeded enough that has no terms of its own.
+    SeedUntil(SeedUntil),
     /// How many connections all torrents together may have. If there are more, some are closed.
     MostPeers(usize),
     /// How connections are hidden, and where peers are found.

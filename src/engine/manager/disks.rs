@@ -63,4 +63,12 @@ impl Disks {
             self.keeper.save(kept, save);
         }
     }
+
+    /// Saves a torrent's state. But if the disk has too much to do, it is due again later.
+    pub fn save_in_time(&mut self, slot: &mut Slot, now: Time) {
+        match slot.kept.as_ref().is_some_and(|kept| self.keeper.is_behind(kept.device())) {
+            true => slot.saved.at = now,
+            false => self.save(slot, now, false),
+        }
+    }
 }

@@ -145,7 +145,7 @@ impl Manager {
         }
         for torrent in due {
             if let Some(slot) = self.torrents.get_mut(&torrent) {
-                self.disks.save(slot, now, false);
+                self.disks.save_in_time(slot, now);
             }
             // When the next save is due.
             self.carry_out(torrent, now);

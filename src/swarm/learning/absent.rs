@@ -62,7 +62,7 @@ impl Learning {
         match self.none {}
     }
 
-    pub fn follows(&self, _: &Arc<Settings>) -> bool {
+    pub fn keep_up(&mut self, _: &Arc<Settings>, _: &mut Turn) {
         match self.none {}
     }
 

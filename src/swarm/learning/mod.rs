@@ -260,9 +260,11 @@ impl Learning {
         }
     }
 
-    /// Whether it runs by these settings, or by a copy that was changed since.
-    pub fn follows(&self, settings: &Arc<Settings>) -> bool {
-        Arc::ptr_eq(&self.settings, settings)
+    /// Takes over the settings of all torrents, if they have changed.
+    pub fn keep_up(&mut self, settings: &Arc<Settings>, turn: &mut Turn) {
+        if !Arc::ptr_eq(&self.settings, settings) {
+            self.handle(Event::Settings(Arc::clone(settings)), turn);
+        }
     }
 
     /// All torrents run by these settings from now on. What was set for this one alone stays.

@@ -41,12 +41,21 @@ impl Manager {
             Command::Delete(torrent) => self.delete(torrent, now),
             Command::Change(torrent, change) => self.change(torrent, change, now),
             Command::Places(places) => self.places_are(places, now),
+            Command::SeedUntil(until) => {
+                self.set_all(|settings| settings.seed_until = until, now);
+                self.news.hurry(now);
+            }
             Command::MostPeers(most) => self.most_peers_are(most, now),
             Command::Network(network) => self.network_is(*network, now),
             Command::Listen(listeners, port) => self.listen(listeners, port, now),
             Command::Block(list) => self.peers.block(list),
             Command::Stop => self.stop(now),
         }
+    }
+
+    /// All torrents. (What is done to one of them may end it.)
+    pub(super) fn ids(&self) -> Vec<TorrentId> {
+        self.torrents.keys().copied().collect()
     }
 
     /// Whether a torrent ended by itself.

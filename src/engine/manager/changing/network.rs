@@ -25,7 +25,7 @@ impl Manager {
             (self.searches.network.pex, self.searches.network.encryption) = (pex, encryption);
             self.set_all(
                 |settings| (settings.pex, settings.encryption, settings.dht) = (pex, encryption, has_dht),
-                false,
+                now,
             );
         }
         let port = self.settings.port;
@@ -50,7 +50,7 @@ impl Manager {
         }
         log::info!("we listen on port {port} now");
         // Their trackers hear of it.
-        self.set_all(|settings| settings.port = port, true);
+        self.set_all(|settings| settings.port = port, now);
         let done = self.searches.use_port(port);
         self.search_again(done, "the local network and the DHT");
         self.map_ports(self.searches.network.port_mapping, now);
@@ -73,14 +73,14 @@ impl Manager {
     }
 
     /// Changes the settings of all torrents, and those of later ones. A torrent takes them over before anything else
-    /// happens to it. So only those are told that have something to do at once: those with peers, and if trackers have
-    /// to hear of it, those with trackers. (Few are learned from a link.)
-    fn set_all(&mut self, change: impl Fn(&mut Settings), tells_trackers: bool) {
+    /// happens to it. So only those are told that have something to do at once. (Few are learned from a link.)
+    pub(super) fn set_all(&mut self, change: impl Fn(&mut Settings), now: Time) {
         change(Arc::make_mut(&mut self.settings));
         self.peers.around.change(&self.settings);
         let is_concerned = |slot: &Slot| match &slot.state {
             State::Learning(..) => true,
-            _ => tells_trackers && !slot.trackers().is_empty(),
+            State::Running(torrent, _) => torrent.is_concerned(&self.settings, now),
+            State::Checking(..) | State::Failed(_) => false,
         };
         self.untold.add(self.peers.torrents());
         self.untold.add(self.torrents.iter().filter(|(_, slot)| is_concerned(slot)).map(|(torrent, _)| *torrent));

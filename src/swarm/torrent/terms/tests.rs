@@ -33,7 +33,7 @@ fn a_torrent_that_has_reached_its_ratio_leaves_its_swarm_and_says_so_once() {
     let mut stage = seed();
     // Half of it was sent in an earlier run.
     stage.torrent.transferred_before((SIZE / 2, 0));
-    set(&mut stage, Term::SeedUntil(SeedUntil { ratio: Some(150), idle: None }));
+    set(&mut stage, Term::SeedUntil(SeedTerms::own(SeedUntil { ratio: Some(150), idle: None })));
     sent(&mut stage, SIZE - 1);
     assert!(stage.enough.is_empty() && stage.closed.is_empty());
     sent(&mut stage, 1);
@@ -52,12 +52,41 @@ fn a_torrent_that_has_reached_its_ratio_leaves_its_swarm_and_says_so_once() {
 }
 
 #[test]
+fn a_ratio_of_all_torrents_counts_where_a_torrent_has_none_of_its_own() {
+    let all = |ratio| Arc::new(Settings { seed_until: SeedUntil { ratio, idle: None }, ..Settings::default() });
+    let mut stage = seed();
+    sent(&mut stage, SIZE);
+    assert!(
+        stage.torrent.is_concerned(&all(Some(100)), stage.now)
+            && !stage.torrent.is_concerned(&all(Some(101)), stage.now)
+    );
+    let own = |ratio| Term::SeedUntil(SeedTerms { ratio, idle: None });
+    for mine in [Some(300), None] {
+        set(&mut stage, own(Some(mine)));
+        stage.happen(Event::Settings(all(Some(100))));
+        assert!(stage.enough.is_empty(), "it has its own, or none");
+        stage.happen(Event::Settings(all(None)));
+    }
+    set(&mut stage, own(None));
+    stage.happen(Event::Settings(all(Some(101))));
+    assert!(stage.enough.is_empty());
+    stage.happen(Event::Settings(all(Some(100))));
+    assert_eq!(stage.enough, [Enough::Ratio]);
+    // The person wants it to go on: the ratio counts from here, until another one is set.
+    stage.happen(Event::Paused(false));
+    stage.happen(Event::Timer);
+    assert_eq!(stage.enough.len(), 1);
+    stage.happen(Event::Settings(all(Some(50))));
+    assert_eq!(stage.enough.len(), 2);
+}
+
+#[test]
 fn a_ratio_that_is_lowered_below_what_was_sent_is_reached_at_once() {
     let mut stage = seed();
     sent(&mut stage, SIZE);
-    set(&mut stage, Term::SeedUntil(SeedUntil { ratio: Some(101), idle: None }));
+    set(&mut stage, Term::SeedUntil(SeedTerms::own(SeedUntil { ratio: Some(101), idle: None })));
     assert!(stage.enough.is_empty());
-    set(&mut stage, Term::SeedUntil(SeedUntil { ratio: Some(100), idle: None }));
+    set(&mut stage, Term::SeedUntil(SeedTerms::own(SeedUntil { ratio: Some(100), idle: None })));
     assert_eq!(stage.enough, [Enough::Ratio]);
 }
 
@@ -65,7 +94,7 @@ fn a_ratio_that_is_lowered_below_what_was_sent_is_reached_at_once() {
 fn a_seed_that_sends_nothing_for_its_time_leaves_its_swarm() {
     let mut stage = seed();
     let idle = Time::from_secs(600);
-    set(&mut stage, Term::SeedUntil(SeedUntil { ratio: None, idle: Some(idle) }));
+    set(&mut stage, Term::SeedUntil(SeedTerms::own(SeedUntil { ratio: None, idle: Some(idle) })));
     stage.pass(Time::from_secs(500));
     sent(&mut stage, 1);
     stage.pass(Time::from_secs(599));
@@ -87,7 +116,7 @@ fn a_download_does_not_seed_enough_however_much_it_sends() {
     assert!(have.clear(7));
     let mut stage = Stage::of(have, Settings::default());
     stage.join(1, [10, 0, 0, 1], 2, false);
-    set(&mut stage, Term::SeedUntil(SeedUntil { ratio: Some(1), idle: Some(Time::from_secs(1)) }));
+    set(&mut stage, Term::SeedUntil(SeedTerms::own(SeedUntil { ratio: Some(1), idle: Some(Time::from_secs(1)) })));
     sent(&mut stage, SIZE);
     stage.pass(Time::from_secs(60));
     assert!(stage.enough.is_empty());

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::swarm::figures::Share::{Few, Had, LeftOut, Missing, Most, Nobody, Rare};
-use crate::swarm::settings::{SeedUntil, Term};
+use crate::swarm::settings::{SeedTerms, SeedUntil, Term};
 use crate::swarm::simulation::stage::Stage;
 
 /// A torrent of eight pieces that has those in `have`.
@@ -109,7 +109,7 @@ fn the_time_until_an_idle_seed_stops_is_shown() {
     let left = |stage: &Stage| stage.torrent.status(stage.now).idle_stop_in;
     assert_eq!(left(&stage), None);
     let until = SeedUntil { idle: Some(Time::from_secs(60)), ratio: None };
-    stage.happen(Event::Terms(Term::SeedUntil(until)));
+    stage.happen(Event::Terms(Term::SeedUntil(SeedTerms::own(until))));
     assert_eq!(left(&stage), Some(Time::from_secs(59)));
     stage.pass(Time::from_secs(20));
     assert_eq!(left(&stage), Some(Time::from_secs(39)));

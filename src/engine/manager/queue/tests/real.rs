@@ -1,6 +1,6 @@
 //! Two engines, a tracker and real sockets: a torrent that has seeded enough leaves its swarm.
 
-use crate::engine::input::{Change, SeedUntil};
+use crate::engine::input::{Change, SeedTerms, SeedUntil};
 use crate::engine::manager::tests::{event_of, reply};
 use crate::engine::testkit::{PATIENCE, serve, torrent};
 use crate::engine::{Command, Config, Engine, Enough, Job, Notice, Options, Subscription, TorrentId};
@@ -39,7 +39,7 @@ fn a_seed_that_has_reached_its_ratio_tells_its_tracker_and_comes_back_when_a_per
     let (seed_dir, dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     fs::write(seed_dir.path().join("whole"), &bytes).unwrap();
     let seed_until = SeedUntil { ratio: Some(100), idle: None };
-    let options = Options { paused: true, seed_until, ..Options::default() };
+    let options = Options { paused: true, seed_until: SeedTerms::own(seed_until), ..Options::default() };
     seed.add(Job { options: Some(options.into()), ..Job::new(metainfo.clone(), seed_dir.path()) });
     wait_for(&seed_notices, |notice| matches!(notice, Notice::Joined { .. }));
     let quiet = announced.recv_timeout(Duration::from_millis(100));

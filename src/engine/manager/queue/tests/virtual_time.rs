@@ -3,7 +3,7 @@
 use super::standing;
 use crate::base::steps;
 use crate::base::time::Time;
-use crate::engine::input::{Change, Input, SeedUntil};
+use crate::engine::input::{Change, Input, SeedTerms, SeedUntil};
 use crate::engine::manager::changing::by_slices::SLICE;
 use crate::engine::manager::slot::State;
 use crate::engine::manager::{Manager, prepare};
@@ -204,7 +204,7 @@ fn a_torrent_that_is_added_with_options_has_them_from_the_first_moment() {
         limits: Some(limits),
         shares_limits: false,
         max_peers: Some(7),
-        seed_until,
+        seed_until: SeedTerms::own(seed_until),
         transferred: Some((50, 60)),
         ..Options::default()
     };
@@ -222,7 +222,8 @@ fn a_torrent_that_is_added_with_options_has_them_from_the_first_moment() {
 fn a_torrent_that_has_seeded_enough_pauses_and_goes_on_when_a_person_wants_that() {
     let mut stage = Stage::new(Places { seeds: Some(1), ..Places::default() });
     let seed_until = SeedUntil { ratio: Some(100), idle: Some(Time::from_secs(100)) };
-    let options = |transferred| Some(Options { seed_until, transferred, ..Options::default() });
+    let options =
+        |transferred| Some(Options { seed_until: SeedTerms::own(seed_until), transferred, ..Options::default() });
     stage.add(true, options(None));
     stage.add(true, options(Some((1 << 20, 0))));
     assert_eq!((stage.enough(), stage.standings()), (vec![], vec!["downloads", "turn"]), "only one seeds");
@@ -286,8 +287,9 @@ fn many_torrents_hear_of_a_change_in_slices() {
     let network = Network { pex: false, ..Config::default().network() };
     assert_eq!(heard(Command::Network(Box::new(network))), [0; 3], "none has a connection");
     assert_eq!(heard(Command::Limit(RateLimits::default())), [0; 3]);
-    let settings = std::sync::Arc::clone(&stage.manager.settings);
-    assert!(!settings.pex && !stage.torrent(7).follows(&settings));
+    let ratio = SeedUntil { ratio: Some(100), idle: None };
+    assert_eq!(heard(Command::SeedUntil(ratio)), [0; 3], "none has seeded enough");
+    assert_eq!(stage.torrent(7).terms().3, SeedUntil::default());
     stage.change(7, Change::MaxPeers(3));
-    assert!(stage.torrent(7).follows(&settings), "it hears of it before anything else happens to it");
+    assert_eq!(stage.torrent(7).terms().3, ratio, "it hears of it before anything else happens to it");
 }
