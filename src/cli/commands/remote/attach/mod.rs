@@ -13,6 +13,7 @@ mod painter;
 mod pressing;
 mod state;
 mod views;
+mod words;
 
 use super::daemon::Daemon;
 use crate::cli::exit::{Exit, Failure};

@@ -2,10 +2,10 @@
 //!
 //! Floor 4. Pure. Only visible rows are made, because a torrent may have a hundred thousand files.
 
-use super::drawing::{head, why};
 use super::keys::KEYS;
 use super::news::{Details, File, Peer, Tab, Tracker};
 use super::state::{Scroll, State, View};
+use super::words::{head, why};
 use crate::base::units::{duration, percent, size};
 use crate::base::width::{columns, pad, shorten_end, shorten_middle, wrap};
 use crate::cli::show::layout::{Look, Row, ellipsis, plain, shown};
