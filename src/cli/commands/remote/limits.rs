@@ -59,7 +59,7 @@ fn speed(object: &Value, key: &str) -> u64 {
 
 /// A limit in transmission's unit. A small one must not become 0, which would mean that nothing moves.
 fn in_their_unit(bytes: u64) -> u64 {
-    ((bytes + SPEED_UNIT / 2) / SPEED_UNIT).max(1)
+    (bytes.saturating_add(SPEED_UNIT / 2) / SPEED_UNIT).max(1)
 }
 
 /// Shows the limits, and before that changes them if an option says so.
@@ -167,6 +167,6 @@ mod tests {
         assert_eq!(limits, Limits { down: Some(512_000), up: None });
         assert_eq!(limits.in_words(), "500 KiB/s down, no limit up");
         let huge = Limits::of(&read(r#"{"uploadLimit":9223372036854775807,"uploadLimited":1}"#).unwrap());
-        assert_eq!(huge.up, Some(u64::MAX));
+        assert_eq!((huge.up, in_their_unit(u64::MAX)), (Some(u64::MAX), u64::MAX / 1000));
     }
 }

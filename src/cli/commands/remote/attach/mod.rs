@@ -13,6 +13,7 @@ mod painter;
 mod pressing;
 mod state;
 mod views;
+mod words;
 
 use super::daemon::Daemon;
 use crate::cli::exit::{Exit, Failure};
@@ -182,7 +183,10 @@ impl Screen {
 
     /// `None`: the thread has ended.
     fn heard(&mut self, news: Option<News>) {
-        let Some(news) = news else { return self.state.quit() };
+        let Some(news) = news else {
+            let failure = Failure::new(Exit::Io, "the thread that asks the daemon has ended");
+            return self.state.end = End::Failed(failure);
+        };
         let request = self.state.take(news, Instant::now());
         self.ask(request);
     }

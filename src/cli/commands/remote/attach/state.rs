@@ -170,6 +170,7 @@ impl State {
     pub fn quit(&mut self) {
         let waits = !self.open.is_empty() && self.line == Line::Up && matches!(self.end, End::No);
         self.end = if waits { End::Asked } else { End::Now };
+        self.note = "waiting for the answer of the daemon; q again quits at once".into();
     }
 
     /// An order, which counts as not answered from now on.

@@ -2,10 +2,10 @@
 //!
 //! Floor 4. Pure. Only visible rows are made, because a torrent may have a hundred thousand files.
 
-use super::drawing::{head, why};
 use super::keys::KEYS;
-use super::news::{Details, File, Tab};
+use super::news::{Details, File, Peer, Tab, Tracker};
 use super::state::{Scroll, State, View};
+use super::words::{head, why};
 use crate::base::units::{duration, percent, size};
 use crate::base::width::{columns, pad, shorten_end, shorten_middle, wrap};
 use crate::cli::show::layout::{Look, Row, ellipsis, plain, shown};
@@ -43,28 +43,12 @@ pub fn torrent(state: &mut State, look: Look) -> Vec<Row> {
             text(lines, &mut state.scroll, room, look)
         }
         Some(Details::Peers(all)) if all.is_empty() => text(vec!["no peers".into()], &mut state.scroll, room, look),
-        Some(Details::Peers(all)) => window(all.len(), &mut state.scroll, room, |at| {
-            let peer = &all[at];
-            let (place, client, flags) = (&*peer.place, &*peer.client, &*peer.flags);
-            let (per_mille, down_rate, up_rate) = (peer.per_mille.min(1000), peer.down_rate, peer.up_rate);
-            plain(peers::line(&peers::Line { place, client, flags, per_mille, down_rate, up_rate }, look), look)
-        }),
+        Some(Details::Peers(all)) => window(all.len(), &mut state.scroll, room, |at| peer(&all[at], look)),
+        Some(Details::Trackers(all)) if all.is_empty() => {
+            text(vec!["no trackers".into()], &mut state.scroll, room, look)
+        }
         Some(Details::Trackers(all)) => {
-            let lines = all.iter().flat_map(|tracker| {
-                let next = match tracker.is_asked {
-                    true => "it is being asked".into(),
-                    false if tracker.next.is_zero() => String::new(),
-                    false => format!("next announce in {}", duration(tracker.next)),
-                };
-                let all = [&*tracker.said, &*next].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>();
-                let mut rows = wrap(&shown(&tracker.host, look), look.columns, MOST_ROWS, ellipsis(look));
-                let said = if all.is_empty() { "not asked yet".into() } else { all.join("; ") };
-                let said = wrap(&shown(&said, look), look.columns.saturating_sub(2), MOST_ROWS, ellipsis(look));
-                rows.extend(said.iter().map(|text| format!("  {text}")));
-                rows
-            });
-            let lines: Vec<String> = lines.collect();
-            let lines = if lines.is_empty() { vec!["no trackers".into()] } else { lines };
+            let lines = all.iter().flat_map(|one| tracker(one, look)).collect();
             text(lines, &mut state.scroll, room, look)
         }
         Some(Details::Files(files)) if files.is_empty() => {
@@ -132,6 +116,27 @@ fn select(files: &[File], scroll: &mut Scroll, room: usize, look: Look, open: &s
     scroll.place.at = scroll.place.at.min(files.len().saturating_sub(1));
     let selected = scroll.place.at;
     scroll.place.seen(room, files.len()).map(|at| file(&files[at], at == selected, look, open)).collect()
+}
+
+fn peer(peer: &Peer, look: Look) -> Row {
+    let (place, client, flags) = (&*peer.place, &*peer.client, &*peer.flags);
+    let (per_mille, down_rate, up_rate) = (peer.per_mille.min(1000), peer.down_rate, peer.up_rate);
+    plain(peers::line(&peers::Line { place, client, flags, per_mille, down_rate, up_rate }, look), look)
+}
+
+/// A tracker, and below it what it said and when it is asked.
+fn tracker(tracker: &Tracker, look: Look) -> Vec<String> {
+    let next = match tracker.is_asked {
+        true => "it is being asked".into(),
+        false if tracker.next.is_zero() => String::new(),
+        false => format!("next announce in {}", duration(tracker.next)),
+    };
+    let known: Vec<&str> = [&*tracker.said, &*next].into_iter().filter(|text| !text.is_empty()).collect();
+    let known = if known.is_empty() { "not asked yet".into() } else { known.join("; ") };
+    let known = wrap(&shown(&known, look), look.columns.saturating_sub(2), MOST_ROWS, ellipsis(look));
+    let mut lines = wrap(&shown(&tracker.host, look), look.columns, MOST_ROWS, ellipsis(look));
+    lines.extend(known.iter().map(|text| format!("  {text}")));
+    lines
 }
 
 fn file(file: &File, selected: bool, look: Look, open: &str) -> Row {

@@ -166,11 +166,12 @@ fn the_views_of_a_torrent() {
     assert_eq!(texts(&mut states[0])[2..4], ["[facts] peers  trackers  files", "name       東京"]);
     assert_eq!(texts(&mut states[1])[3], "  [2001:db8::1]:6881   東京 1.0            DUEX     0 %");
     assert_eq!(texts(&mut states[2])[3..5], ["http://t.example/…", "  no \\x1b"]);
-    let file = ">東京/a very long name of a file that does not fit.txt    0.0 %       9 B  high";
+    let file = ">東京/a very long name of …ile that does not fit.txt    0.0 %       9 B  high";
     assert_eq!(texts(&mut states[3])[3], file);
     assert!(texts(&mut states[3])[2].ends_with(" 1 of 1"));
     assert_eq!(texts(&mut states[4])[..2], ["keys of swarmlet attach", "q         quit; the daemon goes on"]);
     // The help scrolls to its end, and not beyond.
+    super::tests::texts(&mut states[4], 39, 10);
     (0..99).for_each(|_| drop(states[4].pressed(Press::Move(Move::Down))));
     let rows = super::tests::texts(&mut states[4], 39, 10);
     assert_eq!(rows[8], "? h       show all keys");
