@@ -62,14 +62,15 @@ pub fn claim(
     let in_doubt =
         |file: &usize| sizes[*file] > 0 && !content.is_making(*file) && !trusted[*file] && !content.overwrite;
     let (mut proof, mut gaps) = (None, BTreeMap::new());
-    let mut others = lacking.clone().filter(in_doubt).filter(|file| {
+    let others = lacking.clone().filter(in_doubt).filter(|file| {
         let proof = proof.get_or_insert_with(|| proof_of(content, own));
         !content.has_of(*file, proof).0
             // A file that cannot be opened cannot be written to either; a later error says why.
             && content.open_file(*file).is_ok_and(|file| !is_zeros(&file).unwrap_or(false))
             && (proof.is_empty() && !planned[*file] || !may_be_half(content, *file, sizes, &mut gaps))
     });
-    let Some(first) = others.next() else {
+    let others: Vec<usize> = others.collect();
+    let Some(first) = others.first().copied() else {
         refuse_changed(content, own, sizes)?;
         lacking.for_each(|file| content.make(file, true));
         return Ok(());
@@ -79,7 +80,9 @@ pub fn claim(
         let mut pieces = content.metainfo.pieces_of(content.metainfo.files.at(*file));
         pieces.any(|piece| is_there(content, piece, sizes) && files_of_piece(content, piece).count() == 1)
     };
-    let file = if has_its_own(&first) { first } else { others.find(has_its_own).unwrap_or(first) };
+    // They are neither moved nor deleted later.
+    others.iter().for_each(|file| content.note_change(*file));
+    let file = others.into_iter().find(has_its_own).unwrap_or(first);
     Err(refuse(
         content,
         file,

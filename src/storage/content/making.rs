@@ -92,9 +92,14 @@ impl Content {
         self.has(file, Mark::Finished)
     }
 
+    /// A file is another program's.
+    pub fn note_change(&self, file: usize) {
+        self.mark(file, Mark::Changed, true);
+    }
+
     /// Another program changed a file after it was complete.
     pub fn note_change_of_complete(&self, file: usize) {
-        self.mark(file, Mark::Changed, true);
+        self.note_change(file);
         self.mark(file, Mark::Finished, true);
     }
 
