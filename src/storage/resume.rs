@@ -314,7 +314,7 @@ impl Known {
                 let is_ours = before.is_some() || content.known.is_as_left(file, &opened);
                 let now = now.filter(|_| is_ours);
                 let on_disk = now.as_ref().is_some_and(wants_sync);
-                if all && (on_disk || !is_ours) {
+                if all && (on_disk || !is_ours && !content.known.has_lost(file)) {
                     content.make(file, false);
                     *making = Making::No;
                 }

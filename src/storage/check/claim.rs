@@ -8,10 +8,10 @@
 //!   the user's.) It does not hold for a file of another length, because swarmlet gives a file its full length before
 //!   its first byte, nor for one that another program changed in this run, or made where the file was missing (see
 //!   `content/making.rs`);
-//! * if the state says that swarmlet was going to make it, the file carries [the mark](crate::sys::beneath::mark) of
-//!   the files that swarmlet makes, and each of its pieces lacks a block, in this file or in one beside it. The state is
-//!   saved before its first byte, so it holds after `kill -9` at any moment. (On file systems without marks, the other
-//!   two conditions are enough. A user's own small file may fulfil them, too.);
+//! * if the state says that swarmlet was going to make it, and the file carries [the mark](crate::sys::beneath::mark) of
+//!   the files that swarmlet makes. The state is saved before its first byte, so it holds after `kill -9` at any moment.
+//!   (On a file system without marks it is enough that each of its pieces lacks a block, in this file or in one beside
+//!   it. A user's own small file may look like that, too.);
 //! * if the state vouches for it: nobody has changed it since it had its pieces. It lacks one only because a file
 //!   beside it is gone;
 //! * if it is empty or all zeros, as other programs leave files that they have not begun to write;
@@ -93,24 +93,28 @@ pub fn claim(
 
 /// Refuses a file that another program changed after it was complete, if corrupt pieces are to be written to it.
 fn refuse_changed(content: &Content, own: &Bitfield, sizes: &[u64]) -> Result<(), ContentError> {
-    let wrong = |file: usize| {
-        let pieces = content.metainfo.pieces_of(content.metainfo.files.at(file));
-        pieces.filter(|piece| !own.get(*piece) && is_there(content, *piece, sizes)).count()
+    // Other pieces are only missing, because a file beside this one is.
+    let is_corrupt = |piece: u32| !own.get(piece) && is_there(content, piece, sizes);
+    let is_wrong = |file: &usize| {
+        let entry = content.metainfo.files.at(*file);
+        sizes[*file] != entry.length || content.metainfo.pieces_of(entry).any(is_corrupt)
     };
-    let is_wrong = |file: &usize| sizes[*file] != content.metainfo.files.at(*file).length || wrong(*file) > 0;
-    let changed = |file: &usize| sizes[*file] > 0 && content.was_finished(*file) && content.lacks(*file, own);
+    let is_nothing = |file: usize| content.open_file(file).is_ok_and(|file| is_zeros(&file).unwrap_or(false));
+    let changed = |file: &usize| {
+        sizes[*file] > 0 && content.was_finished(*file) && content.lacks(*file, own) && !is_nothing(*file)
+    };
     let mut files = (0..sizes.len()).filter(changed).filter(is_wrong);
     let Some(file) = files.next().filter(|_| !content.overwrite) else { return Ok(()) };
     let others = match files.count() {
         0 => String::new(),
         count => format!(" (and {count} more of the torrent's files)"),
     };
-    let pieces = content.metainfo.pieces_of(content.metainfo.files.at(file)).count();
+    let pieces = content.metainfo.pieces_of(content.metainfo.files.at(file));
+    let (count, missing) = (pieces.clone().count(), pieces.filter(|piece| !own.get(*piece)).count());
     let words = format!(
-        "another program changed it{others} after it was complete, and {} of its {pieces} pieces are wrong now; move it \
+        "another program changed it{others} after it was complete, and {missing} of its {count} pieces are wrong now; move it \
          away to keep it, or verify the torrent once more (without the daemon: use --overwrite) to download these \
-         pieces again",
-        wrong(file)
+         pieces again"
     );
     Err(refuse(content, file, &words))
 }

@@ -106,6 +106,11 @@ impl KnownFiles {
         lock(&self.files)[number].left = LOST;
     }
 
+    /// Whether the disk lost something of a file.
+    pub fn has_lost(&self, number: usize) -> bool {
+        lock(&self.files)[number].left == LOST
+    }
+
     /// Whether a file is as we left it, as far as that is known.
     pub fn is_as_left(&self, number: usize, file: &File) -> bool {
         let left = lock(&self.files)[number].left;

@@ -13,8 +13,12 @@ use std::os::unix::fs::MetadataExt;
 
 impl Known {
     /// Whether swarmlet was making a file. A complete one that was not synced may have lost bytes with the power, but
-    /// whoever changed it after the state was saved was not swarmlet.
+    /// whoever changed it after the state was saved was not swarmlet. If the file was made after the state was saved,
+    /// its mark tells it.
     pub fn was_making(&self, content: &Content, file: usize) -> bool {
+        if self.resume.files[file].making == Making::Planned {
+            return mark_of(content, file) == Some(true);
+        }
         let unchanged = |found: Metadata| (found.ctime(), found.ctime_nsec()) < self.saved;
         let look = || content.open_file(file).and_then(|file| file.metadata());
         self.resume.files[file].making == Making::Begun
@@ -29,11 +33,9 @@ impl Known {
         making == Making::No && !is_same && content.has_of(file, &self.resume.have).1
     }
 
-    /// Whether swarmlet may have made a file after the state was saved. On file systems that have marks, the file's mark
-    /// tells it.
+    /// Whether swarmlet may have made a file after the state was saved, and the file system has no marks that tell it.
     pub fn may_have_made(&self, content: &Content, file: usize) -> bool {
-        let has_mark = || content.open_file(file).is_ok_and(|file| mark::is_set(&file) != Some(false));
-        self.resume.files[file].making == Making::Planned && has_mark()
+        self.resume.files[file].making == Making::Planned && mark_of(content, file).is_none()
     }
 
     /// Writes a state that says which files swarmlet is making, unless the last one says so already. It is written
@@ -77,4 +79,9 @@ impl Known {
             self.written = None;
         }
     }
+}
+
+/// Whether a file has the mark; `None`: its file system has no marks, or there is no file.
+fn mark_of(content: &Content, file: usize) -> Option<bool> {
+    mark::is_set(&content.open_file(file).ok()?)
 }
