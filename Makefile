@@ -25,9 +25,9 @@ GCC_EH = $(shell cc -print-file-name=libgcc_eh.a)
 STATIC_GCC = $(if $(findstring /,$(GCC_EH)),-L native=$(dir $(GCC_EH)) -l static:-bundle=gcc_eh)
 LINKED = --features "$(FEATURES)" --bin swarmlet -- $(foreach argument,$(LINK),-C link-arg=$(argument)) $(STATIC_GCC)
 
-# `make FEATURES=hw-sha1` adds a feature to the default ones.
+# `make ONLY_FEATURES=1 FEATURES="tls make dht"` builds with these features alone.
 all: ## builds the program with the default features
-	@$(CARGO) rustc --locked --quiet --release $(LINKED)
+	@$(CARGO) rustc --locked --quiet --release $(if $(ONLY_FEATURES),--no-default-features) $(LINKED)
 	@stat -c 'swarmlet: %n has %s bytes' $(TARGET_DIR)/release/swarmlet
 
 demo: ## runs a whole swarm on this machine to watch (half a minute)
@@ -45,7 +45,7 @@ BUILDS = "--no-default-features" "--no-default-features --features tracker" "--n
 	"--no-default-features --features pex" "--no-default-features --features lsd" "--no-default-features --features dht" \
 	"--no-default-features --features encryption" "--no-default-features --features webseeds" \
 	"--no-default-features --features portmap" "--no-default-features --features daemon" \
-	"--features hw-sha1"
+	"--no-default-features --features hw-sha1"
 
 # `make check TESTED=1` leaves the tests out, if they have just run.
 check: ## runs what a change must pass: format, lints of all builds, documentation, tests
@@ -54,9 +54,9 @@ check: ## runs what a change must pass: format, lints of all builds, documentati
 	@for build in $(BUILDS); do $(CARGO) clippy --locked --quiet --lib --bins $$build -- -D warnings || exit 1; done
 	@$(CARGO) clippy --locked --quiet --all-targets --no-default-features -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --quiet --no-deps --document-private-items
-	@$(CARGO) test --locked --quiet --features hw-sha1 --lib sha1
+	@$(CARGO) test --locked --quiet --no-default-features --lib sha1
 	@$(if $(TESTED),:,$(MAKE) --no-print-directory test)
-	@echo "check: format, lints of all builds, documentation, hw-sha1$(if $(TESTED),, and all tests) passed"
+	@echo "check: format, lints of all builds, documentation, portable SHA-1$(if $(TESTED),, and all tests) passed"
 
 # `make bench ROUNDS=5 SIZE=256 ONLY=speed` (or serve, web, memory, idle, make, readers, slow, seeds, end, sequential, far,
 # magnet, dht, many, five-thousand, box, tracker, size). A test program measures; it builds what it measures with the

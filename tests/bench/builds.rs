@@ -10,8 +10,8 @@ use std::process::Command;
 pub struct Builds {
     /// `make`.
     pub default: PathBuf,
-    /// The same with the SHA instructions of the processor.
-    pub hw_sha1: PathBuf,
+    /// The same without the SHA instructions of the processor: what runs where it has none.
+    pub portable: PathBuf,
     /// `make small`.
     pub small: PathBuf,
     /// The bare server of `floor.rs`.
@@ -22,20 +22,28 @@ impl Builds {
     /// Builds them if something has changed.
     pub fn make() -> Builds {
         let target = target_dir();
-        let hw_target = target.join("bench-hw");
-        say("building: default, hw-sha1, small");
+        let portable_target = target.join("bench-portable");
+        say("building: default, portable, small");
         build(&mut make("all", &target));
-        build(make("all", &hw_target).arg("FEATURES=hw-sha1"));
+        build(make("all", &portable_target).args(["ONLY_FEATURES=1", &format!("FEATURES={}", portable_features())]));
         build(&mut make("small", &target));
         let floor = target.join("bench-floor");
         build(Command::new("rustc").args(["--edition=2024", "-O", "tests/bench/floor.rs", "-o"]).arg(&floor));
         Builds {
             default: target.join("release/swarmlet"),
-            hw_sha1: hw_target.join("release/swarmlet"),
+            portable: portable_target.join("release/swarmlet"),
             small: target.join("small/swarmlet"),
             floor,
         }
     }
+}
+
+/// The default features without `hw-sha1`.
+fn portable_features() -> String {
+    let manifest = include_str!("../../Cargo.toml");
+    let default =
+        manifest.lines().find_map(|line| line.strip_prefix("default = ")).expect("there are default features");
+    default.replace("\"hw-sha1\"", "").replace(['[', ']', '"', ','], "")
 }
 
 /// The size of a program in bytes.

@@ -1,5 +1,6 @@
 //! What a download costs if it comes from many seeds: as slowly as a real line is, and as fast as it can come. aria2
-//! and two of our builds take turns: the default one, and one that lets the processor compute SHA-1, as aria2 does.
+//! and two of our builds take turns: the default one, which lets the processor compute SHA-1 as aria2 does, and one that
+//! does not.
 
 use super::builds::Builds;
 use super::common::aria2;
@@ -71,7 +72,7 @@ pub fn fast(report: &mut Report, builds: &Builds) {
 }
 
 /// Our builds.
-const OURS: [&str; 2] = ["default", "hw-sha1"];
+const OURS: [&str; 2] = ["default", "portable"];
 const HEAD: [&str; 7] = ["target", "of aria2's", "aria2", "swarmlet", "measured", "", "peak RSS MiB"];
 
 /// The row of a target.
@@ -99,7 +100,7 @@ fn take_turns(
 ) -> [Vec<Figures>; 3] {
     let mut figures: [Vec<Figures>; 3] = Default::default();
     for round in 1..=rounds {
-        let programs = [None, Some(builds.default.as_path()), Some(builds.hw_sha1.as_path())];
+        let programs = [None, Some(builds.default.as_path()), Some(builds.portable.as_path())];
         for (number, program) in programs.into_iter().enumerate() {
             let took = fetch(program, content, count, rate);
             let (name, cpu, time) = (["aria2", OURS[0], OURS[1]][number], seconds(took.cpu), seconds(took.transfer));

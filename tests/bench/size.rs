@@ -10,7 +10,7 @@ pub fn measure(report: &mut Report, builds: &Builds) {
     let targets = [
         ("default", &builds.default, Some(2.3)),
         ("`make small` (no TLS)", &builds.small, Some(1.0)),
-        ("hw-sha1", &builds.hw_sha1, None),
+        ("portable SHA-1", &builds.portable, None),
     ];
     let mut rows = Vec::new();
     for (what, program, limit) in targets {

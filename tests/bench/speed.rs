@@ -24,18 +24,18 @@ pub struct Target {
 }
 
 const TARGETS: [Target; 4] = [
-    Target { leecher: 2, what: "CPU, hw-sha1", limit: 0.6, value: |figures| figures.cpu },
-    Target { leecher: 1, what: "CPU, default", limit: 1.1, value: |figures| figures.cpu },
-    Target { leecher: 2, what: "time, hw-sha1", limit: 0.6, value: |figures| figures.transfer },
-    Target { leecher: 1, what: "time, default", limit: 0.8, value: |figures| figures.transfer },
+    Target { leecher: 1, what: "CPU", limit: 0.6, value: |figures| figures.cpu },
+    Target { leecher: 2, what: "CPU, portable", limit: 1.1, value: |figures| figures.cpu },
+    Target { leecher: 1, what: "time", limit: 0.6, value: |figures| figures.transfer },
+    Target { leecher: 2, what: "time, portable", limit: 0.8, value: |figures| figures.transfer },
 ];
 
 /// The leecher: aria2, or one of our builds.
-pub const LEECHERS: [&str; 3] = ["aria2", "swarmlet", "swarmlet hw-sha1"];
+pub const LEECHERS: [&str; 3] = ["aria2", "swarmlet", "swarmlet, portable"];
 
 /// Measures `rounds` rounds.
 pub fn measure(report: &mut Report, builds: &Builds, source: &mut Source, rounds: usize) {
-    let programs = [None, Some(&builds.default), Some(&builds.hw_sha1)];
+    let programs = [None, Some(&builds.default), Some(&builds.portable)];
     let mut figures: [Vec<Figures>; 3] = Default::default();
     let mut seeds: [Vec<Duration>; 3] = Default::default();
     for round in 1..=rounds {

@@ -202,16 +202,23 @@ impl UdpAsker {
     pub fn at(ip: IpAddr, tracker: SocketAddr) -> UdpAsker {
         let socket = UdpSocket::bind((ip, 0)).unwrap();
         socket.connect(tracker).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         UdpAsker { socket }
     }
 
-    /// Sends a packet and waits for the reply.
+    /// Sends a packet and waits for the reply. It sends it three times, as a client does, because the system drops
+    /// packets if the sockets of other programs have taken the memory that it has for all (net.ipv4.udp_mem).
     pub fn ask(&self, packet: &[u8]) -> io::Result<Vec<u8>> {
-        self.socket.send(packet)?;
         let mut reply = [0; 2048];
-        let length = self.socket.recv(&mut reply)?;
-        Ok(reply[..length].to_vec())
+        let mut again = 2;
+        loop {
+            self.socket.send(packet)?;
+            match self.socket.recv(&mut reply) {
+                Ok(length) => return Ok(reply[..length].to_vec()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && again > 0 => again -= 1,
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Whether a packet gets no reply: the next reply must be the one to a connect that follows.
