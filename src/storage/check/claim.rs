@@ -8,10 +8,10 @@
 //!   the user's.) It does not hold for a file of another length, because swarmlet gives a file its full length before
 //!   its first byte, nor for one that another program changed in this run, or made where the file was missing (see
 //!   `content/making.rs`);
-//! * if the state says that swarmlet was going to make it, and the file carries [the mark](crate::sys::beneath::mark) of
-//!   the files that swarmlet makes. The state is saved before its first byte, so it holds after `kill -9` at any moment.
-//!   (On a file system without marks it is enough that each of its pieces lacks a block, in this file or in one beside
-//!   it. A user's own small file may look like that, too.);
+//! * if the state says that swarmlet was going to make it, and the file carries [the mark](crate::sys::beneath::mark)
+//!   of the files that swarmlet makes. The state is saved before its first byte, so it holds after `kill -9` at any
+//!   moment. (On a file system without marks it is enough that each of its pieces lacks a block, in this file or in one
+//!   beside it. A user's own small file may look like that, too.);
 //! * if the state vouches for it: nobody has changed it since it had its pieces. It lacks one only because a file
 //!   beside it is gone;
 //! * if it is empty or all zeros, as other programs leave files that they have not begun to write;
@@ -24,12 +24,12 @@
 //!
 //! Any other file is a user's own, and the torrent is refused.
 //!
-//! A file that another program changed *after it was complete* is the user's work, even if most of its pieces are right:
-//! think of tags in music. Its right pieces are used, but no other piece is written to it. The torrent ends with an error
-//! that names the file. To verify the torrent after that error is the person's word that the file may be written to:
-//! then it is like any other file. So is `--overwrite`. Whether a file changed is told by its stamp: in a run, by the
-//! stamp that swarmlet saw last; at a start, by the one in the state. A stamp alone refuses nothing, because `chmod`
-//! and copies change it: at least one piece must be wrong.
+//! A file that another program changed *after it was complete* is the user's work, even if most of its pieces are
+//! right: think of tags in music. Its right pieces are used, but no other piece is written to it. The torrent ends with
+//! an error that names the file. To verify the torrent after that error is the person's word that the file may be
+//! written to: then it is like any other file. So is `--overwrite`. Whether a file changed is told by its stamp: in a
+//! run, by the stamp that swarmlet saw last; at a start, by the one in the state. A stamp alone refuses nothing,
+//! because `chmod` and copies change it: at least one piece must be wrong.
 
 use super::{files_of_piece, is_there};
 use crate::base::sha1::{Digest, Sha1};

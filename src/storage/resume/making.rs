@@ -25,8 +25,8 @@ impl Known {
             && (!content.has_of(file, &self.resume.have).1 || look().is_ok_and(unchanged))
     }
 
-    /// Whether a file was complete and on the disk, and is not as it was then. `seen`: how it looks now. A complete file
-    /// is never written to, so another program changed it. (Without a record of how it was, this is assumed.)
+    /// Whether a file was complete and on the disk, and is not as it was then. `seen`: how it looks now. A complete
+    /// file is never written to, so another program changed it. (Without a record of how it was, this is assumed.)
     pub fn was_changed(&self, content: &Content, file: usize, seen: Option<&Record>) -> bool {
         let FileState { record, making } = self.resume.files[file];
         let is_same = record.zip(seen).is_some_and(|(then, now)| then.stamp == now.stamp);
