@@ -112,9 +112,9 @@ fn refuse_changed(content: &Content, own: &Bitfield, sizes: &[u64]) -> Result<()
     let pieces = content.metainfo.pieces_of(content.metainfo.files.at(file));
     let (count, missing) = (pieces.clone().count(), pieces.filter(|piece| !own.get(*piece)).count());
     let words = format!(
-        "another program changed it{others} after it was complete, and {missing} of its {count} pieces are wrong now; move it \
-         away to keep it, or verify the torrent once more (without the daemon: use --overwrite) to download these \
-         pieces again"
+        "another program changed it{others} after it was complete, and {missing} of its {count} pieces are wrong now; \
+         move it away to keep it, or verify the torrent once more (without the daemon: use --overwrite) to download \
+         these pieces again"
     );
     Err(refuse(content, file, &words))
 }
