@@ -137,8 +137,8 @@ fn new_id() -> String {
     to_hex(&random::bytes::<24>())
 }
 
-/// The pass of a browser that was let in: it has it in a cookie. It opens nothing, it only shows that the right password
-/// came before. So it may go to other servers of this machine, as cookies do.
+/// The pass of a browser that was let in: it has it in a cookie. It opens nothing, it only shows that the right
+/// password came before. So it may go to other servers of this machine, as cookies do.
 fn pass_of(session_id: &str) -> String {
     to_hex(&sha1(format!("let in {session_id}").as_bytes()))
 }

@@ -172,7 +172,11 @@ fn prepare(content: &Content, states: Option<&StateDir>, mut found: Found) -> Re
     }
     let (sizes, own) = (&found.looks.sizes, content.without_parts(found.have.clone()));
     let exists = |file: &usize| found.looks.inodes[*file] != 0;
-    claim::claim(content, &own, sizes, &found.trusted, &found.planned)?;
+    claim::claim(content, &own, sizes, &found.trusted, &found.planned).inspect_err(|_| {
+        if let (Some(states), Some(known)) = (states, &mut found.known) {
+            known.record_changed(states, content, &own);
+        }
+    })?;
     (0..sizes.len()).filter(exists).for_each(|file| content.settle(file));
     names::refuse_shared(content, &own, &found.looks.inodes, &found.recorded)?;
     if content.overwrite {

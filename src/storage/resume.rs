@@ -36,6 +36,7 @@
 
 pub mod folders;
 pub mod journal;
+mod making;
 pub mod saved_torrents;
 
 use super::content::Content;
@@ -43,12 +44,12 @@ use super::error::{ContentError, Doing};
 use crate::base::sha1::{Digest, sha1};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::resume::{FileState, MAX_RESUME_BYTES, Making, Record, Resume, file_name, is_file_name};
-use crate::sys::beneath::{Folder, For, mark};
+use crate::sys::beneath::{Folder, For};
 use crate::sys::replace::{Output, Sync, is_unfinished};
 use crate::sys::stamp::{TICK, is_quiet};
 use crate::sys::{in_words, lock};
 use rustix::fs::{Access, Advice, AtFlags, StatxFlags, access, fadvise, statx};
-use std::fs::{self, DirBuilder, File, Metadata, Permissions};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -234,30 +235,6 @@ impl Known {
         mount != 0 && !self.is_older && records.any(|record| record.mount == mount)
     }
 
-    /// Whether swarmlet was making a file. A complete one that was not synced may have lost bytes with the power, but
-    /// whoever changed it after the state was saved was not swarmlet.
-    pub fn was_making(&self, content: &Content, file: usize) -> bool {
-        let unchanged = |found: Metadata| (found.ctime(), found.ctime_nsec()) < self.saved;
-        let look = || content.open_file(file).and_then(|file| file.metadata());
-        self.resume.files[file].making == Making::Begun
-            && (!content.has_of(file, &self.resume.have).1 || look().is_ok_and(unchanged))
-    }
-
-    /// Whether a file was complete and on the disk, and is not as it was then. `seen`: how it looks now. A complete file
-    /// is never written to, so another program changed it. (Without a record of how it was, this is assumed.)
-    pub fn was_changed(&self, content: &Content, file: usize, seen: Option<&Record>) -> bool {
-        let FileState { record, making } = self.resume.files[file];
-        let is_same = record.zip(seen).is_some_and(|(then, now)| then.stamp == now.stamp);
-        making == Making::No && !is_same && content.has_of(file, &self.resume.have).1
-    }
-
-    /// Whether swarmlet may have made a file after the state was saved. On file systems that have marks, the file's mark
-    /// tells it.
-    pub fn may_have_made(&self, content: &Content, file: usize) -> bool {
-        let has_mark = || content.open_file(file).is_ok_and(|file| mark::is_set(&file) != Some(false));
-        self.resume.files[file].making == Making::Planned && has_mark()
-    }
-
     /// Whether what is known of a file still holds if it looks like `seen` now.
     pub fn trusts(&self, file: usize, seen: Option<&Record>) -> bool {
         self.resume.trusts(file, seen, self.is_older)
@@ -304,28 +281,6 @@ impl Known {
         is_new.then(|| (file_name(&self.resume.info_hash, &self.resume.folder), bytes))
     }
 
-    /// Writes a state that says which files swarmlet is making, unless the last one says so already. It is written
-    /// before their first byte: otherwise they would count as the user's own after `kill -9`. `own`: the verified
-    /// pieces in the files.
-    pub fn record_making(&mut self, states: &StateDir, content: &Content, own: Bitfield) {
-        let mut is_new = false;
-        for (file, state) in self.resume.files.iter_mut().enumerate() {
-            let making = content.making(file);
-            is_new |= making != Making::No && making != state.making;
-            state.making = making;
-        }
-        if !is_new {
-            return;
-        }
-        self.resume.have = own;
-        let Some((name, bytes)) = self.changed() else { return };
-        if let Err(error) = states.write(&name, &bytes, true) {
-            // The keeper will try again and tell the person.
-            log::warn!("can't save {name}: {}", in_words(&error));
-            self.written = None;
-        }
-    }
-
     /// Looks at the files that were written to, now that we have the pieces in `have`.
     fn update(&mut self, content: &Content, have: Bitfield, in_haste: bool) {
         // The files do not vouch for pieces in the part file. These are few, and hashed at each start.
@@ -359,7 +314,7 @@ impl Known {
                 let is_ours = before.is_some() || content.known.is_as_left(file, &opened);
                 let now = now.filter(|_| is_ours);
                 let on_disk = now.as_ref().is_some_and(wants_sync);
-                if all && (on_disk || !is_ours) {
+                if all && (on_disk || !is_ours && !content.known.has_lost(file)) {
                     content.make(file, false);
                     *making = Making::No;
                 }

@@ -113,10 +113,9 @@ fn names_that_the_disk_refuses_are_changed_alike_by_every_command() {
     let get = stage.get("get").in_dir(&at);
     let outcome = get.run();
     outcome.assert_code(0);
-    let of_folder =
-        r#"warning: this disk refuses the name "what*": "what_" is used (more names that it may refuse: 4)"#;
+    let of_first = r#"warning: this disk refuses the name "what*/e|mpty": "what_/e_mpty" is used (more names that it may refuse: 3)"#;
     assert_eq!(warnings(&outcome.stderr), 1, "{}", outcome.stderr);
-    assert!(outcome.stderr.contains(of_folder), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains(of_first), "{}", outcome.stderr);
     let mut on_disk = stage.content.clone();
     on_disk.name = "what_".into();
     for ((path, _), name) in on_disk.files.iter_mut().zip(["who_ me_ _x_", "end__/of _it_", "plain", &used, "e_mpty"]) {

@@ -1,8 +1,9 @@
 //! Deletes the files of a torrent, and the folders that are empty then.
 //!
 //! Floor 3. A file is deleted only if it is the torrent's: it was wanted when the content was checked, or it has a
-//! verified piece. If the content was not checked, only a resume state can tell that. [Another program's](super::others)
-//! file stays. A link is neither followed nor removed. A folder is removed only if a file of the torrent was in it.
+//! verified piece. If the content was not checked, only a resume state can tell that. [Another
+//! program's](super::others) file stays. A link is neither followed nor removed. A folder is removed only if a file of
+//! the torrent was in it.
 
 use super::others::others;
 use super::{Progress, remove_empty_folders, staging};

@@ -2,7 +2,8 @@
 //! the same thing.
 //!
 //! Floor 3. Only the torrent's files are carried, one by one: other files of the user, and other torrents that use the
-//! same folder, stay; so do files that [another program](others) put over the torrent's. Nothing is overwritten, and no link is followed ([`sys::beneath`](crate::sys::beneath)).
+//! same folder, stay; so do files that [another program](others) put over the torrent's. Nothing is overwritten, and no
+//! link is followed ([`sys::beneath`](crate::sys::beneath)).
 //!
 //! ```text
 //!   survey --> copy (only to another device) --> give names --> [check] --> finish

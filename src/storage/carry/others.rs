@@ -1,8 +1,8 @@
 //! Which of the files in the places of a torrent's files are another program's: they are neither moved nor deleted.
 //!
 //! Floor 3, a part of [`carry`](super). Another program may have put its file over one that swarmlet made or verified.
-//! The stamps that swarmlet knows tell that the file is not as it was. But `chmod`, `ln` and a copy from a backup change
-//! stamps, too. So the pieces decide that the file had: if all of them are right, it is the torrent's.
+//! The stamps that swarmlet knows tell that the file is not as it was. But `chmod`, `ln` and a copy from a backup
+//! change stamps, too. So the pieces decide that the file had: if all of them are right, it is the torrent's.
 
 use crate::proto::peer::bitfield::Bitfield;
 use crate::storage::Progress;
@@ -11,8 +11,8 @@ use crate::storage::content::Content;
 use crate::storage::resume::{Known, look_at};
 use std::sync::Mutex;
 
-/// For each file, whether there is one and it is another program's. `have`: the verified pieces; `None`: the content was
-/// not checked, and only the state, which is in `known`, can tell which pieces there were.
+/// For each file, whether there is one and it is another program's. `have`: the verified pieces; `None`: the content
+/// was not checked, and only the state, which is in `known`, can tell which pieces there were.
 pub fn others(content: &Content, have: Option<&Bitfield>, known: Option<&Known>, progress: &Progress) -> Vec<bool> {
     let had = have.or(known.map(|known| &known.resume.have)).cloned();
     let had = content.without_parts(had.unwrap_or_else(|| Bitfield::new(content.metainfo.piece_count())));

@@ -8,10 +8,10 @@
 //!   the user's.) It does not hold for a file of another length, because swarmlet gives a file its full length before
 //!   its first byte, nor for one that another program changed in this run, or made where the file was missing (see
 //!   `content/making.rs`);
-//! * if the state says that swarmlet was going to make it, the file carries [the mark](crate::sys::beneath::mark) of
-//!   the files that swarmlet makes, and each of its pieces lacks a block, in this file or in one beside it. The state is
-//!   saved before its first byte, so it holds after `kill -9` at any moment. (On file systems without marks, the other
-//!   two conditions are enough. A user's own small file may fulfil them, too.);
+//! * if the state says that swarmlet was going to make it, and the file carries [the mark](crate::sys::beneath::mark)
+//!   of the files that swarmlet makes. The state is saved before its first byte, so it holds after `kill -9` at any
+//!   moment. (On a file system without marks it is enough that each of its pieces lacks a block, in this file or in one
+//!   beside it. A user's own small file may look like that, too.);
 //! * if the state vouches for it: nobody has changed it since it had its pieces. It lacks one only because a file
 //!   beside it is gone;
 //! * if it is empty or all zeros, as other programs leave files that they have not begun to write;
@@ -24,12 +24,12 @@
 //!
 //! Any other file is a user's own, and the torrent is refused.
 //!
-//! A file that another program changed *after it was complete* is the user's work, even if most of its pieces are right:
-//! think of tags in music. Its right pieces are used, but no other piece is written to it. The torrent ends with an error
-//! that names the file. To verify the torrent after that error is the person's word that the file may be written to:
-//! then it is like any other file. So is `--overwrite`. Whether a file changed is told by its stamp: in a run, by the
-//! stamp that swarmlet saw last; at a start, by the one in the state. A stamp alone refuses nothing, because `chmod`
-//! and copies change it: at least one piece must be wrong.
+//! A file that another program changed *after it was complete* is the user's work, even if most of its pieces are
+//! right: think of tags in music. Its right pieces are used, but no other piece is written to it. The torrent ends with
+//! an error that names the file. To verify the torrent after that error is the person's word that the file may be
+//! written to: then it is like any other file. So is `--overwrite`. Whether a file changed is told by its stamp: in a
+//! run, by the stamp that swarmlet saw last; at a start, by the one in the state. A stamp alone refuses nothing,
+//! because `chmod` and copies change it: at least one piece must be wrong.
 
 use super::{files_of_piece, is_there};
 use crate::base::sha1::{Digest, Sha1};
@@ -62,14 +62,15 @@ pub fn claim(
     let in_doubt =
         |file: &usize| sizes[*file] > 0 && !content.is_making(*file) && !trusted[*file] && !content.overwrite;
     let (mut proof, mut gaps) = (None, BTreeMap::new());
-    let mut others = lacking.clone().filter(in_doubt).filter(|file| {
+    let others = lacking.clone().filter(in_doubt).filter(|file| {
         let proof = proof.get_or_insert_with(|| proof_of(content, own));
         !content.has_of(*file, proof).0
             // A file that cannot be opened cannot be written to either; a later error says why.
             && content.open_file(*file).is_ok_and(|file| !is_zeros(&file).unwrap_or(false))
             && (proof.is_empty() && !planned[*file] || !may_be_half(content, *file, sizes, &mut gaps))
     });
-    let Some(first) = others.next() else {
+    let others: Vec<usize> = others.collect();
+    let Some(first) = others.first().copied() else {
         refuse_changed(content, own, sizes)?;
         lacking.for_each(|file| content.make(file, true));
         return Ok(());
@@ -79,7 +80,9 @@ pub fn claim(
         let mut pieces = content.metainfo.pieces_of(content.metainfo.files.at(*file));
         pieces.any(|piece| is_there(content, piece, sizes) && files_of_piece(content, piece).count() == 1)
     };
-    let file = if has_its_own(&first) { first } else { others.find(has_its_own).unwrap_or(first) };
+    // They are neither moved nor deleted later.
+    others.iter().for_each(|file| content.note_change(*file));
+    let file = others.into_iter().find(has_its_own).unwrap_or(first);
     Err(refuse(
         content,
         file,
@@ -90,24 +93,28 @@ pub fn claim(
 
 /// Refuses a file that another program changed after it was complete, if corrupt pieces are to be written to it.
 fn refuse_changed(content: &Content, own: &Bitfield, sizes: &[u64]) -> Result<(), ContentError> {
-    let wrong = |file: usize| {
-        let pieces = content.metainfo.pieces_of(content.metainfo.files.at(file));
-        pieces.filter(|piece| !own.get(*piece) && is_there(content, *piece, sizes)).count()
+    // Other pieces are only missing, because a file beside this one is.
+    let is_corrupt = |piece: u32| !own.get(piece) && is_there(content, piece, sizes);
+    let is_wrong = |file: &usize| {
+        let entry = content.metainfo.files.at(*file);
+        sizes[*file] != entry.length || content.metainfo.pieces_of(entry).any(is_corrupt)
     };
-    let is_wrong = |file: &usize| sizes[*file] != content.metainfo.files.at(*file).length || wrong(*file) > 0;
-    let changed = |file: &usize| sizes[*file] > 0 && content.was_finished(*file) && content.lacks(*file, own);
+    let is_nothing = |file: usize| content.open_file(file).is_ok_and(|file| is_zeros(&file).unwrap_or(false));
+    let changed = |file: &usize| {
+        sizes[*file] > 0 && content.was_finished(*file) && content.lacks(*file, own) && !is_nothing(*file)
+    };
     let mut files = (0..sizes.len()).filter(changed).filter(is_wrong);
     let Some(file) = files.next().filter(|_| !content.overwrite) else { return Ok(()) };
     let others = match files.count() {
         0 => String::new(),
         count => format!(" (and {count} more of the torrent's files)"),
     };
-    let pieces = content.metainfo.pieces_of(content.metainfo.files.at(file)).count();
+    let pieces = content.metainfo.pieces_of(content.metainfo.files.at(file));
+    let (count, missing) = (pieces.clone().count(), pieces.filter(|piece| !own.get(*piece)).count());
     let words = format!(
-        "another program changed it{others} after it was complete, and {} of its {pieces} pieces are wrong now; move it \
-         away to keep it, or verify the torrent once more (without the daemon: use --overwrite) to download these \
-         pieces again",
-        wrong(file)
+        "another program changed it{others} after it was complete, and {missing} of its {count} pieces are wrong now; \
+         move it away to keep it, or verify the torrent once more (without the daemon: use --overwrite) to download \
+         these pieces again"
     );
     Err(refuse(content, file, &words))
 }

@@ -106,6 +106,11 @@ impl KnownFiles {
         lock(&self.files)[number].left = LOST;
     }
 
+    /// Whether the disk lost something of a file.
+    pub fn has_lost(&self, number: usize) -> bool {
+        lock(&self.files)[number].left == LOST
+    }
+
     /// Whether a file is as we left it, as far as that is known.
     pub fn is_as_left(&self, number: usize, file: &File) -> bool {
         let left = lock(&self.files)[number].left;
@@ -128,9 +133,9 @@ impl KnownFiles {
         [verified, left].iter().any(|before| *before != 0 && *before != now)
     }
 
-    /// Whether another program wrote to a file that looks like this, or replaced it. `was_complete`: we wrote nothing to
-    /// it since its pieces were verified. Of another file, `chmod`, `ln` and attributes change the stamp while no piece
-    /// of it may tell that it is ours. So only its inode, length and modification time count.
+    /// Whether another program wrote to a file that looks like this, or replaced it. `was_complete`: we wrote nothing
+    /// to it since its pieces were verified. Of another file, `chmod`, `ln` and attributes change the stamp while no
+    /// piece of it may tell that it is ours. So only its inode, length and modification time count.
     pub fn is_of_others(&self, file: usize, found: &Metadata, was_complete: bool) -> bool {
         let KnownFile { left, body: before, .. } = lock(&self.files)[file];
         let is_other = || before != 0 && before != body(found, self.numbered);

@@ -6,10 +6,12 @@
 //! puts there is not the torrent's: swarmlet can't create its own then and reports that, does not write to it, and
 //! neither moves nor deletes it. That holds also when the torrent is started again, verified or renamed. It ends when
 //! the file is gone, or when a check finds in it what `claim` asks of any file that swarmlet did not make. A resume
-//! state records vacant places, so the rule survives a restart. But after `kill -9` nothing tells whether swarmlet made
-//! the file since the last state. Then it is swarmlet's if it has its full length and each of its pieces lacks a block,
-//! in this file or in one beside it. (A user's own small file may look so, too.) A person who verifies means "look
-//! again", not "overwrite this", so the rule is the same. transmission and libtorrent download over whatever is there.
+//! state records vacant places, so the rule survives a restart. After `kill -9` the [`mark`] of a file tells that
+//! swarmlet made it after the last state. A person who verifies means "look again", not "overwrite this", so the rule
+//! is the same. transmission and libtorrent download over whatever is there.
+//!
+//! A file that swarmlet made or verified may be *changed* by another program, which shows in its stamp. Then it counts
+//! as a file that swarmlet did not make. If it was *finished* before, `claim` is stricter still.
 
 use super::{Content, Mark};
 use crate::proto::peer::bitfield::Bitfield;
@@ -92,9 +94,14 @@ impl Content {
         self.has(file, Mark::Finished)
     }
 
+    /// A file is another program's.
+    pub fn note_change(&self, file: usize) {
+        self.mark(file, Mark::Changed, true);
+    }
+
     /// Another program changed a file after it was complete.
     pub fn note_change_of_complete(&self, file: usize) {
-        self.mark(file, Mark::Changed, true);
+        self.note_change(file);
         self.mark(file, Mark::Finished, true);
     }
 

@@ -5,6 +5,7 @@ use crate::proto::bencode::Bencode;
 use crate::proto::metainfo::Metainfo;
 use crate::storage::testkit::{Part, open, part, torrent, write_blocks};
 use crate::storage::{TorrentId, check};
+use crate::sys::beneath::mark;
 use std::fs::FileTimes;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::Arc;

@@ -1,7 +1,8 @@
 //! A mark that a file carries while it is being made: an extended attribute, by which its maker knows it again.
 //!
-//! Floor 3, a part of [`beneath`](super). A file that another program puts in its place does not have it (see xattr(7)). Some file systems have no
-//! such attributes: FAT, exFAT, NFS before 4.2, some flash of routers, and memory before Linux 6.6.
+//! Floor 3, a part of [`beneath`](super). A file that another program puts in its place does not have it (see
+//! xattr(7)). Some file systems have no such attributes: FAT, exFAT, NFS before 4.2, some flash of routers, and memory
+//! before Linux 6.6.
 
 use rustix::fs::{XattrFlags, fgetxattr, fremovexattr, fsetxattr};
 use rustix::io::Errno;

@@ -73,7 +73,7 @@ fn no_more_pieces_count_for_a_file_that_was_deleted_or_moved() {
 }
 
 #[test]
-fn a_file_that_lost_its_end_before_it_was_read_back_is_reported() {
+fn a_file_that_lost_its_end_before_its_piece_was_complete_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let (metainfo, bytes) = torrent(40 * BLOCK, &[], 40 * BLOCK, &[]);
     let mut bench = Bench::new(&metainfo, &bytes, dir.path());
@@ -86,7 +86,7 @@ fn a_file_that_lost_its_end_before_it_was_read_back_is_reported() {
     fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(20 * BLOCK as u64).unwrap();
     bench.give((0, 0));
     bench.listen(&mut told, "the failure", |told| !told.trouble.is_empty());
-    let text = format!("can't read {}: it ends before it should", path.display());
+    let text = format!("can't read {}: another program wrote to it", path.display());
     assert_eq!(told.trouble, [text]);
     let told = bench.end(told);
     assert!(told.checked.is_empty());
