@@ -125,7 +125,7 @@ pub enum Press {
     Side { right: bool },
     /// ESC.
     Escape,
-    /// A paste begins, or ends. (Only terminals that were asked to say so do, see [`terminal::take_whole`].)
+    /// A paste begins, or ends. (Only terminals that were asked to say so do, see [`terminal::begin`].)
     Paste { begins: bool },
 }
 

@@ -23,8 +23,7 @@ impl Person {
         let (sender, requests) = crossbeam_channel::unbounded();
         signals::listen(&sender, live, rescans)?;
         if live {
-            terminal::release_on_panic();
-            terminal::take();
+            terminal::begin(false);
             keys::listen(&sender);
         }
         Ok(Person { requests, watch: Watch::default() })

@@ -33,9 +33,11 @@ const SHELL_PAGE: &[u8] = b"\x1b[?2004l\x1b[?25h\x1b[?1049l";
 /// How long the terminal may take to accept what restores it. It accepts nothing after ^S.
 const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
 
-/// Changes the modes like [`take`], and takes the whole terminal.
-pub fn take_whole() {
-    hold().whole = true;
+/// Changes the modes for the first time; from then on a panic restores them, too. `whole`: the program takes the whole
+/// terminal.
+pub fn begin(whole: bool) {
+    release_on_panic();
+    hold().whole = whole;
     take();
 }
 
@@ -96,8 +98,8 @@ pub fn exit_at_once(exit: Exit) -> ! {
     std::process::exit(exit.code().into());
 }
 
-/// Makes a panic restore the old modes, too.
-pub fn release_on_panic() {
+/// Makes a panic restore the old modes.
+fn release_on_panic() {
     let tell = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         release();

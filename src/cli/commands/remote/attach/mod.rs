@@ -140,8 +140,7 @@ impl Screen {
         signals::listen(&signal_sender, true, false)?;
         let asker = Asker::new(daemon, wanted, news_sender);
         Builder::new().name("asker".into()).spawn(move || asker.run()).map_err(refused)?;
-        terminal::release_on_panic();
-        terminal::take_whole();
+        terminal::begin(true);
         start(move |press| key_sender.send(press).is_ok());
         let styles = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let (painter, utf8) = (Painter::new(styles), live::is_utf8());
