@@ -78,7 +78,9 @@ impl Daemon {
         let learned = self.known.get_mut(&id).and_then(|known| Some((known.torrent, known.learned.take()?)));
         if let Some((torrent, info)) = learned {
             // Somebody starts it although its description was refused: it need not stop again.
-            self.known.get_mut(&id).into_iter().for_each(|known| known.kept.stops_when_described = false);
+            if let Some(known) = self.known.get_mut(&id) {
+                known.kept.stops_when_described = false;
+            }
             self.learned(torrent, &info);
         }
         Ok(())
