@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 /// How many minutes are kept.
 pub const MINUTES: usize = 60;
 
-/// The tracker's figures. A counter has the size of a pointer, because small processors count no more in one step: there,
-/// it starts again after 4 billion.
+/// The tracker's figures. A counter has the size of a pointer, because small processors count no more in one step.
+/// There, it starts again after 4 billion.
 pub struct Stats {
     /// Announces over HTTP.
     pub http_announces: AtomicUsize,
