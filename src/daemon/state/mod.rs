@@ -112,7 +112,12 @@ impl State {
             hashes.extend(name.strip_suffix(END).and_then(from_hex).map(InfoHash));
         }
         let mut batch = self.batch();
-        Ok(hashes.into_iter().map(|hash| self.found(hash, batch.remove(&hash))).collect())
+        let found = hashes.into_iter().map(|hash| self.found(hash, batch.remove(&hash))).collect();
+        // Those that were removed may come again. What is saved of them then must be newer than the batch.
+        for (.., number) in batch.values().filter_map(|bytes| saved::decode(bytes).ok()) {
+            self.written.set(self.written.get().max(number));
+        }
+        Ok(found)
     }
 
     /// A torrent in the folder. `in_batch`: what the batch says of it.
@@ -363,6 +368,24 @@ mod tests {
         state.save_batch(records.iter().map(|record| (record, &new))).unwrap();
         fs::write(temp.path().join(BATCH), "l").unwrap();
         assert_eq!(places(&state), [4, 3, 5], "it is damaged");
+    }
+
+    #[test]
+    fn a_torrent_that_was_in_a_batch_and_is_added_again_is_newer() {
+        let temp = tempfile::tempdir().unwrap();
+        let state = State::open(temp.path()).unwrap();
+        let records = [1, 2, 3].map(|byte| record(InfoHash([byte; 20])));
+        let old = Kept { place: 1, ..Kept::default() };
+        state.save_batch(records.iter().map(|record| (record, &old))).unwrap();
+        state.save(&records[0], &old).unwrap();
+        drop(state);
+        let state = State::open(temp.path()).unwrap();
+        // The file of the first has the highest number, so that one goes, too.
+        state.forget(InfoHash([1; 20])).unwrap();
+        assert!(state.torrents().unwrap().is_empty());
+        state.save(&records[2], &Kept { place: 2, ..Kept::default() }).unwrap();
+        let found = state.torrents().unwrap().remove(0);
+        assert_eq!(found.saved.unwrap().1.place, 2);
     }
 
     #[test]

@@ -102,6 +102,13 @@ impl Daemon {
         changed.for_each(|(change, _)| self.change(id, change));
     }
 
+    /// A torrent has failed, and the engine forgot what was wished for it. If somebody starts it again, that holds.
+    pub(super) fn tell_wishes_again(&mut self, torrent: TorrentId) {
+        let Some((record, known)) = self.of_engine(torrent) else { return };
+        let (id, changes, tiers) = (record.id, changes_of(&record.wishes), known.kept.tiers.clone());
+        changes.into_iter().chain(tiers.map(Change::Trackers)).for_each(|change| self.change(id, change));
+    }
+
     /// Tells the engine if the pieces of a torrent that was just added are downloaded first to last.
     pub(super) fn tell_order(&mut self, id: u32) {
         if self.records.get(id).is_some_and(|record| record.wishes.sequential_download) {

@@ -44,6 +44,7 @@ impl Daemon {
                 self.tell(torrent, &problem.text);
                 // Its next report shows it, unless somebody has started it again.
                 self.was_checked(torrent);
+                self.tell_wishes_again(torrent);
             }
             Notice::Tracker { torrent, problem, warning, .. } => {
                 if let Some(words) = problem.or(warning) {

@@ -38,7 +38,9 @@ impl Daemon {
     pub(super) fn save_changed(&mut self) -> Result<(), Failure> {
         let changed: Vec<u32> = self.known.iter().filter(|(_, known)| known.is_changed).map(|(id, _)| *id).collect();
         let mut saved = Ok(());
-        if changed.len() <= MOST_FILES || self.save_batch(&changed).is_err() {
+        // A batch also holds what earlier ones held. So it is not written again for a small part of that.
+        let few = MOST_FILES.max(self.unwritten.ids.len() / 4);
+        if changed.len() <= few || !self.save_batch(&changed) {
             for id in changed {
                 saved = saved.and(self.save(id));
             }
@@ -49,18 +51,26 @@ impl Daemon {
         })
     }
 
-    /// Writes one file with what changed, and with what an earlier one said and is in no other file yet. An error is
-    /// no harm: the files of the torrents can be written instead.
-    fn save_batch(&mut self, changed: &[u32]) -> Result<(), String> {
+    /// Writes one file with what changed, and with what an earlier one said and is in no other file yet. `false`: it
+    /// could not be written. The files of the torrents can be written instead.
+    fn save_batch(&mut self, changed: &[u32]) -> bool {
         self.unwritten.ids.extend(changed);
+        if self.state.has_batch() {
+            // A torrent's own file may have failed after the batch was written.
+            let older = self.known.iter().filter(|(_, known)| known.is_older()).map(|(id, _)| *id);
+            self.unwritten.ids.extend(older);
+        }
         let both = |id: &u32| Some((self.records.get(*id)?, &self.known.get(id)?.kept));
-        self.state.save_batch(self.unwritten.ids.iter().filter_map(both))?;
+        if let Err(why) = self.state.save_batch(self.unwritten.ids.iter().filter_map(both)) {
+            log::warn!("{why}; each torrent's own file is written instead");
+            return false;
+        }
         for id in changed {
             if let Some(known) = self.known.get_mut(id) {
                 (known.is_changed, known.is_counted) = (false, true);
             }
         }
-        Ok(())
+        true
     }
 
     /// The files that are too old are written soon.
@@ -70,7 +80,8 @@ impl Daemon {
         self.unwritten.has_failed = false;
     }
 
-    /// Writes some of the files that are too old.
+    /// Writes some of the files that are too old. Only the first error since [`write_later`](Daemon::write_later) is
+    /// returned, because a full disk would fill the log.
     pub(super) fn write_some(&mut self, most: usize) -> Result<(), String> {
         let mut result = Ok(());
         for _ in 0..most {
@@ -79,11 +90,12 @@ impl Daemon {
                 result = result.and(self.save(id));
             }
         }
+        let had_failed = self.unwritten.has_failed;
         self.unwritten.has_failed |= result.is_err();
         if self.unwritten.is_empty() && !self.unwritten.has_failed {
             self.state.end_batch();
         }
-        result
+        if had_failed { Ok(()) } else { result }
     }
 
     /// Writes the file of a torrent.

@@ -109,6 +109,7 @@ impl Daemon {
         found.into_iter().for_each(|found| daemon.come_back(found));
         if daemon.state.has_batch() {
             daemon.known.values_mut().for_each(|known| known.is_counted = true);
+            daemon.write_later();
         }
         daemon.number_queue();
         daemon.save_session().map_err(DaemonError::Io)?;

@@ -1,18 +1,18 @@
 use super::starting::Before;
 use super::*;
+use crate::base::hex::to_hex;
 use crate::daemon::record::{State as Doing, Trouble};
 use crate::daemon::rpc::adding::TorrentSource;
 use crate::daemon::rpc::changing::Files;
 use crate::engine::{Config, Phase, Report};
 use crate::swarm::standing::{Problem, ProblemKind};
+use std::fs;
 
 /// The smallest torrent.
 const TORRENT: &[u8] = b"d4:infod6:lengthi1e4:name1:a12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaaee";
 
-#[test]
-fn a_report_from_before_a_change_does_not_take_the_change_back() {
-    let temp = tempfile::tempdir().unwrap();
-    let [dir, state] = ["content", "state"].map(|name| temp.path().join(name));
+fn daemon(temp: &Path) -> Daemon {
+    let [dir, state] = ["content", "state"].map(|name| temp.join(name));
     let options = Options {
         config: Config { ports: 0..=0, ..Config::default() },
         has_port: true,
@@ -28,7 +28,10 @@ fn a_report_from_before_a_change_does_not_take_the_change_back() {
     let (engine, _notices) = Engine::start(options.config.clone()).unwrap();
     let (asks, helpers) = (crossbeam_channel::unbounded().0, crossbeam_channel::unbounded().0);
     let door = Arc::new(Door::new(&before.settings, false, None, asks).unwrap());
-    let mut daemon = Daemon::new(options, before, engine, door, helpers).unwrap();
+    Daemon::new(options, before, engine, door, helpers).unwrap()
+}
+
+fn add(daemon: &mut Daemon, torrent: Vec<u8>) -> u32 {
     let add = AddTorrent {
         source: TorrentSource::Metainfo(Vec::new()),
         cookies: None,
@@ -41,7 +44,14 @@ fn a_report_from_before_a_change_does_not_take_the_change_back() {
         sequential_download: None,
         files: Files::default(),
     };
-    let (id, _) = daemon.add_described(&add, Described::read(TORRENT.to_vec()).unwrap()).unwrap();
+    daemon.add_described(&add, Described::read(torrent).unwrap()).unwrap().0
+}
+
+#[test]
+fn a_report_from_before_a_change_does_not_take_the_change_back() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut daemon = daemon(temp.path());
+    let id = add(&mut daemon, TORRENT.to_vec());
     let torrent = daemon.known[&id].torrent;
     let report = |daemon: &mut Daemon, changes: u32| {
         let problem = Problem { kind: ProblemKind::Io, text: "broken".into() };
@@ -55,4 +65,39 @@ fn a_report_from_before_a_change_does_not_take_the_change_back() {
     daemon.records.get_mut(id).unwrap().trouble = Trouble::None;
     assert_eq!(report(&mut daemon, 0), (false, false), "it is older than the start");
     assert_eq!(report(&mut daemon, 1), (true, true));
+}
+
+#[test]
+fn a_second_batch_has_a_torrent_whose_own_file_could_not_be_written() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut daemon = daemon(temp.path());
+    let ids: Vec<u32> = (100..300)
+        .map(|number| {
+            let torrent = String::from_utf8_lossy(TORRENT).replace("1:a", &format!("3:{number}"));
+            add(&mut daemon, torrent.into_bytes())
+        })
+        .collect();
+    let change = |daemon: &mut Daemon, ids: &[u32], place| {
+        for id in ids {
+            let known = daemon.known.get_mut(id).unwrap();
+            (known.kept.place, known.is_changed) = (place, true);
+        }
+        daemon.save_changed().unwrap();
+        assert!(daemon.state.has_batch());
+    };
+    // No file can take the place of a folder with something in it.
+    let hash = daemon.records.get(ids[0]).unwrap().about.hash.unwrap();
+    let own = temp.path().join(format!("state/{}.daemon", to_hex(&hash.0)));
+    fs::remove_file(&own).unwrap();
+    for path in [own.join("folder"), own.with_extension("daemon.before").join("folder")] {
+        fs::create_dir_all(path).unwrap();
+    }
+    change(&mut daemon, &ids, 7);
+    assert!(daemon.write_some(usize::MAX).is_err());
+    assert!(daemon.write_some(usize::MAX).is_ok(), "it is told once");
+    change(&mut daemon, &ids[1..], 8);
+    let found = daemon.state.torrents().unwrap();
+    let places: Vec<i64> =
+        found.into_iter().filter(|found| found.hash == hash).map(|found| found.saved.unwrap().1.place).collect();
+    assert_eq!(places, [7]);
 }

@@ -10,6 +10,7 @@ use crate::proto::peer::extended::{Extended, ExtendedHandshake, Extension, Incom
 use crate::proto::peer::handshake::Reserved;
 use crate::proto::peer::message::Message;
 use crate::proto::peer::metadata::Metadata;
+use crate::proto::peer::mse::Cover;
 use crate::proto::portmap::Transport;
 use crate::swarm::event::{Action, PeerOrder};
 use crate::swarm::meeting::crowd::{Crowd, keeps_new};
@@ -134,6 +135,10 @@ impl Learning {
         let ours = self.settings.peer_id;
         if let Some(reason) = self.meeting.unwanted(identity, ours) {
             return Some(reason);
+        }
+        if identity.cover == Cover::Plain && !self.settings.encryption.takes_plain() {
+            // It shook hands before that was required.
+            return Some("it is not encrypted, and that is required");
         }
         if self.is_private && !self.meeting.source_of(identity).is_for_private() {
             return Some("the torrent is private, and none of its trackers named this peer");

@@ -57,6 +57,7 @@ use crate::base::time::{Time, sooner};
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::peer::message::Message;
+use crate::proto::peer::mse::Cover;
 use crate::proto::tracker::announce::AnnounceRequest;
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
@@ -164,7 +165,7 @@ impl Learning {
             Event::Peer(key, event) => self.peer_did(key, event, turn),
             Event::Paused(paused) => self.pause(paused, turn),
             Event::Terms(term) => self.set(term),
-            Event::Settings(settings) => self.follow(settings, turn.now),
+            Event::Settings(settings) => self.follow(settings, turn),
             Event::AnnounceNow => self.meeting.announcer.announce_now(turn.now),
             Event::Trackers(tiers) => self.meeting.announcer.change(&tiers, turn.now, &mut turn.shared.rng),
             Event::AnnounceAgain => self.meeting.announcer.announce_again(turn.now),
@@ -268,10 +269,16 @@ impl Learning {
     }
 
     /// All torrents run by these settings from now on. What was set for this one alone stays.
-    fn follow(&mut self, settings: Arc<Settings>, now: Time) {
+    fn follow(&mut self, settings: Arc<Settings>, turn: &mut Turn) {
         let before = core::mem::replace(&mut self.settings, settings);
         if before.port != self.settings.port {
-            self.meeting.announcer.announce_again(now);
+            self.meeting.announcer.announce_again(turn.now);
+        }
+        let takes_plain = self.settings.encryption.takes_plain();
+        let is_refused = |guest: &&Guest| guest.identity.cover == Cover::Plain && !takes_plain;
+        let refused: Vec<PeerKey> = self.guests.values().filter(is_refused).map(|guest| guest.key).collect();
+        for key in refused {
+            self.close(key, "it is not encrypted, and that is required now", turn);
         }
     }
 

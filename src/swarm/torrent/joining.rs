@@ -8,6 +8,7 @@ use super::{Torrent, Turn, send};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::handshake::Reserved;
 use crate::proto::peer::message::Message;
+use crate::proto::peer::mse::Cover;
 use crate::proto::portmap::Transport;
 use crate::swarm::event::{Action, PeerOrder};
 use crate::swarm::meeting::crowd::keeps_new;
@@ -74,6 +75,10 @@ impl Torrent {
         }
         if let Some(reason) = self.meeting.unwanted(&identity, ours) {
             return Some(reason);
+        }
+        if identity.cover == Cover::Plain && !self.takes_plain() {
+            // It shook hands before that was required.
+            return Some("it is not encrypted, and that is required");
         }
         let is_same = |other: &&Peer| other.identity.id == id && other.web_seed.is_none();
         if let Some(other) = self.peers.values().find(is_same) {

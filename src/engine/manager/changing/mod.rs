@@ -96,7 +96,7 @@ impl Manager {
     fn agree(&mut self, id: TorrentId, term: Term, now: Time) {
         let Some(slot) = self.torrents.get_mut(&id) else { return };
         let term = allowed(term);
-        if let State::Checking(_) | State::Learning(..) = slot.state {
+        if let State::Checking(_) | State::Learning(..) | State::Failed(_) = slot.state {
             slot.options.get_or_insert_default().set(term);
         }
         self.handle(id, Event::Terms(term), now);

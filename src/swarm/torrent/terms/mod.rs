@@ -82,7 +82,7 @@ impl Torrent {
     /// All torrents run by these settings from now on. What was set for this one alone stays.
     pub(in crate::swarm::torrent) fn follow(&mut self, settings: Arc<Settings>, turn: &mut Turn) {
         let before = core::mem::replace(&mut self.settings, settings);
-        if before.seed_until != self.settings.seed_until {
+        if self.seed_until(&before) != self.seed_until(&self.settings) {
             self.seed_by(self.seed_terms());
         }
         if before.port != self.settings.port {
@@ -94,12 +94,15 @@ impl Torrent {
         for key in self.keys_of(is_refused) {
             self.close(key, "it is not encrypted, and that is required now", turn);
         }
-        self.change_gossip(turn.now);
-        // A second handshake of the extension protocol replaces what the first one offered (BEP 10).
-        self.keys().into_iter().for_each(|key| self.introduce(key, turn));
+        let told = |settings: &Settings| (settings.port, settings.pex, settings.dht, settings.encryption);
+        if told(&before) != told(&self.settings) {
+            self.change_gossip(turn.now);
+            // A second handshake of the extension protocol replaces what the first one offered (BEP 10).
+            self.keys().into_iter().for_each(|key| self.introduce(key, turn));
+        }
     }
 
-    fn takes_plain(&self) -> bool {
+    pub(in crate::swarm::torrent) fn takes_plain(&self) -> bool {
         self.settings.encryption.takes_plain()
     }
 

@@ -241,4 +241,7 @@ fn new_settings_of_all_torrents_leave_what_was_set_for_this_one() {
     // They are all plain.
     let gone = if mse::IS_BUILT_IN { 3 } else { 0 };
     assert_eq!((stage.closed.len(), stage.torrent.sockets()), (gone, 3 - gone));
+    // Another one shook hands before that.
+    let turned_away = one_more(&mut stage, 9);
+    assert_eq!(turned_away.iter().any(|(_, why)| why.contains("not encrypted")), gone > 0, "{turned_away:?}");
 }

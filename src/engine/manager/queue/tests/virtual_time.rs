@@ -13,7 +13,9 @@ use crate::engine::{
     Command, Config, Enough, Job, Network, Notice, Options, Phase, Places, RateLimits, Settings, Subscription,
     TorrentId, Watch,
 };
+use crate::swarm::event::{DiskEvent, Event};
 use crate::swarm::figures::Status;
+use crate::swarm::standing::{Problem, ProblemKind};
 use crate::swarm::torrent::Torrent;
 use std::fs;
 use std::sync::Arc;
@@ -292,4 +294,16 @@ fn many_torrents_hear_of_a_change_in_slices() {
     assert_eq!(stage.torrent(7).terms().3, SeedUntil::default());
     stage.change(7, Change::MaxPeers(3));
     assert_eq!(stage.torrent(7).terms().3, ratio, "it hears of it before anything else happens to it");
+}
+
+#[test]
+fn a_failed_torrent_keeps_its_new_terms_until_it_is_tried_again() {
+    let mut stage = Stage::new(Places::default());
+    let torrent = stage.add(true, None);
+    let problem = Problem { kind: ProblemKind::Io, text: "broken".into() };
+    stage.manager.handle(TorrentId(torrent), Event::Disk(DiskEvent::Failed { problem }), stage.now);
+    stage.change(torrent, Change::MaxPeers(7));
+    let slot = &stage.manager.torrents[&TorrentId(torrent)];
+    assert!(matches!(slot.state, State::Failed(_)));
+    assert_eq!(slot.options.as_ref().and_then(|options| options.max_peers), Some(7));
 }
