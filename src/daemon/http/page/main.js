@@ -111,6 +111,7 @@ function dialog (id) {
 async function addDialog () {
   find('file').value = ''
   if (await dialog('add-dialog') !== 'yes') return
+  find('problem').textContent = ''
   const link = find('link').value.trim()
   for (const file of find('file').files) await addFile(file)
   if (link && await add({ filename: link })) find('link').value = ''
@@ -133,7 +134,6 @@ async function add (source) {
   const choose = find('choose').checked
   try {
     const answer = await ask('torrent-add', { ...source, 'stop-when-described': choose })
-    find('problem').textContent = ''
     const { 'torrent-added': added, 'torrent-duplicate': old } = answer
     say(added ? `${isolate(added.name)} was added.` : `${isolate(old.name)} is there already.`)
     await poll(true)
@@ -267,6 +267,7 @@ for (const kind of ['dragenter', 'dragover', 'dragleave', 'drop']) {
 }
 // A .torrent file, or a link.
 document.addEventListener('drop', async event => {
+  find('problem').textContent = ''
   const [files, link] = [[...event.dataTransfer.files], event.dataTransfer.getData('text/plain').trim()]
   for (const file of files) await addFile(file)
   if (/^(magnet|https?):/.test(link)) await add({ filename: link })
