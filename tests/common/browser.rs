@@ -104,7 +104,7 @@ impl Browser {
         }
     }
 
-    /// What keeps people with a disability from the page, as axe-core finds it.
+    /// The barriers for people with a disability that axe-core finds on the page.
     #[track_caller]
     fn barriers(&mut self) -> Value {
         self.order(&json!({ "do": "barriers" }))

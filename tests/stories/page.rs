@@ -1,5 +1,5 @@
 //! The daemon's own web page, in Chromium: with a mouse and with a keyboard alone, on a wide screen and on a phone.
-//! axe-core finds no barrier on it, and what strangers wrote is only text.
+//! axe-core finds no barrier on it, and the text of strangers is only text.
 
 use crate::common::browser::{Browser, SHAPES};
 use crate::common::content::Content;
@@ -32,7 +32,7 @@ fn a_person_adds_a_link_and_chooses_files_and_limits_and_removes_it_with_a_mouse
     for shape in SHAPES {
         page.shape(shape, "light");
         // It is so slow that there is time to look at it.
-        daemon.ask("session-set", &json!({ "speed-limit-down": 50, "speed-limit-down-enabled": true }));
+        daemon.ask("session-set", &json!({ "speed-limit-down": 5, "speed-limit-down-enabled": true }));
         page.see("#empty", "No torrents yet");
         page.look(shape, "empty");
 
@@ -95,6 +95,28 @@ fn a_person_adds_a_link_and_chooses_files_and_limits_and_removes_it_with_a_mouse
         page.see("#empty", "No torrents yet");
         wait_until("the content is gone", PATIENCE, || !daemon.dir.join("two").exists());
     }
+    assert_eq!(page.faults(), json!([]));
+}
+
+#[test]
+fn details_of_a_link_show_its_files_as_soon_as_they_are_known() {
+    if !cfg!(all(feature = "daemon", feature = "magnet")) || !here(&[Tool::Browser]) {
+        return;
+    }
+    let folder = Folder::new();
+    let torrent = folder.make_of(&Content::folder("two", &[("a", 20_000), ("b", 30_000)]), "two");
+    let mut seed = folder.seed("two", &torrent, &[]);
+    folder.tracker.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
+    let daemon = Daemon::start(folder.path(), &[]);
+    let mut page = Browser::start(folder.path(), &[]);
+    page.open(&format!("http://{}/", daemon.rpc));
+    let id = daemon.ask("torrent-add", &json!({ "filename": torrent.link(&tracker_of(&folder)), "paused": true }))
+        ["torrent-added"]["id"]
+        .clone();
+    page.double_click(".torrent");
+    page.see("#files", "The files are not known yet.");
+    daemon.ask("torrent-start", &json!({ "ids": [id] }));
+    page.see("#files li:nth-child(2)", "100 % of 30.0\u{a0}kB");
     assert_eq!(page.faults(), json!([]));
 }
 
@@ -188,7 +210,7 @@ fn a_person_does_the_same_with_a_keyboard_alone() {
 }
 
 #[test]
-fn what_strangers_wrote_is_shown_as_text() {
+fn text_of_strangers_is_shown_as_text() {
     if !cfg!(all(feature = "daemon", feature = "magnet")) || !here(&[Tool::Browser]) {
         return;
     }

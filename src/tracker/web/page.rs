@@ -4,19 +4,20 @@
 //! forbid everything else. To search, the browser asks for the page again, with `?search=`. Names of torrents can't be
 //! trusted and are escaped.
 
+use crate::base::hex::from_hex;
 use crate::base::json::{Object, array};
 use crate::base::path::for_terminal;
 use crate::base::units::size;
 use crate::base::url::{percent_decode, percent_encode};
 use crate::proto::id::InfoHash;
 use crate::tracker::files::allowed::Allowed;
-use crate::tracker::registry::Counts;
+use crate::tracker::registry::{Counts, Registry};
 use crate::tracker::shared::Shared;
 use crate::web::answer::Answer;
 use std::fmt::Write;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Most swarms that are considered for the page if all torrents are tracked.
+/// Most swarms that are compared for the page if all torrents are tracked.
 const MOST_SWARMS: usize = 2000;
 /// Most rows of the page.
 const MOST_ROWS: usize = 500;
@@ -43,6 +44,7 @@ impl Row {
 
 /// The swarms whose name or info-hash has this part, the largest first.
 fn rows(shared: &Shared, part: &str) -> Vec<Row> {
+    let part = part.to_lowercase();
     let allowed = shared.allowed();
     let torrent = |hash: &InfoHash| {
         let (file, torrent) = allowed.as_ref().and_then(|allowed| allowed.get(hash))?;
@@ -51,16 +53,23 @@ fn rows(shared: &Shared, part: &str) -> Vec<Row> {
     let registry = shared.registry();
     let found: Vec<(InfoHash, Counts)> = match allowed.as_ref().map(Allowed::hashes) {
         Some(hashes) => hashes.map(|hash| (*hash, registry.counts(hash).unwrap_or_default())).collect(),
-        None => registry.swarms_after(None).take(MOST_SWARMS).map(|(hash, swarm)| (*hash, swarm.counts())).collect(),
+        None => swarms_from(&registry, &part),
     };
     drop(registry);
     let mut rows: Vec<Row> =
         found.into_iter().map(|(hash, counts)| Row { hash, counts, torrent: torrent(&hash) }).collect();
-    let part = part.to_lowercase();
     rows.retain(|row| row.has(&part));
     rows.sort_by_key(|row| std::cmp::Reverse(u64::from(row.counts.seeds) + u64::from(row.counts.leechers)));
     rows.truncate(MOST_ROWS);
     rows
+}
+
+/// The first swarms in the order of their info-hashes that have `part` as the beginning, or follow it. (If all torrents
+/// are tracked, swarms have no names.)
+fn swarms_from(registry: &Registry, part: &str) -> Vec<(InfoHash, Counts)> {
+    let Some(first) = from_hex(&format!("{part:0<40}")).map(InfoHash) else { return Vec::new() };
+    let after = registry.swarms_after(Some(first)).map(|(hash, swarm)| (*hash, swarm.counts()));
+    registry.counts(&first).map(|counts| (first, counts)).into_iter().chain(after).take(MOST_SWARMS).collect()
 }
 
 /// What is searched for: the value of `search` in a query.
@@ -243,6 +252,8 @@ fn text(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::time::Time;
+    use crate::tracker::registry::Limits;
 
     #[test]
     fn what_is_searched_for_is_read_from_the_query() {
@@ -257,6 +268,24 @@ mod tests {
             assert_eq!(search(query), part, "{query}");
         }
         assert_eq!(search(&format!("search={}", "a".repeat(MOST_SEARCH + 1))), "");
+    }
+
+    #[test]
+    fn every_swarm_is_found_by_the_beginning_of_its_info_hash() {
+        let limits = Limits { peers: 10, swarm_peers: 10, swarms: 2 * MOST_SWARMS, age: Time::from_secs(3600) };
+        let mut registry = Registry::new(limits, 1);
+        let hash = |number: u16| InfoHash([&number.to_be_bytes()[..], &[0; 18]].concat().try_into().unwrap());
+        for number in 0..3000 {
+            registry.restore_swarm(hash(number), 0);
+        }
+        let found = |part: &str| swarms_from(&registry, part);
+        assert_eq!(found("").len(), MOST_SWARMS);
+        for (part, first) in [("", 0), ("0", 0), ("0bb", 2992), ("0bb7", 2999), (&hash(2500).to_string(), 2500)] {
+            assert_eq!(found(part)[0].0, hash(first), "{part}");
+        }
+        for part in ["1", "name", "ü", &"0".repeat(41)] {
+            assert!(found(part).is_empty(), "{part}");
+        }
     }
 
     #[test]

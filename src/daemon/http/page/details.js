@@ -12,7 +12,7 @@ const FIELDS = ['hashString', 'name', 'status', 'error', 'errorString', 'metadat
 const SOURCES = { T: 'tracker', H: 'DHT', X: 'other peers', I: 'it connected to us', L: 'local network', C: 'kept' }
 
 export let open = '' // the hash of the torrent that is shown; '': none
-let filled = '' // the hash of the torrent whose limits and files are shown
+export let filled = '' // the hash of the torrent whose limits are in the form
 let filesNext = 0 // when its files are asked for again
 let drawn = '' // the pieces in the picture
 let fail = () => {}
@@ -48,6 +48,7 @@ export async function update () {
   if (filled !== open) {
     filled = open
     filesNext = 0
+    find('files').hidden = !files.shows(open)
     find('own').down.value = torrent.downloadLimited ? torrent.downloadLimit : ''
     find('own').up.value = torrent.uploadLimited ? torrent.uploadLimit : ''
   }
@@ -72,7 +73,6 @@ async function updateFiles () {
   const start = performance.now()
   if (start < filesNext) return
   filesNext = Infinity
-  find('files').hidden = !files.shows(open)
   try {
     const fields = files.shows(open) ? ['hashString', 'fileStats'] : ['hashString', 'name', 'files', 'fileStats']
     const [torrent] = (await ask('torrent-get', { ids: [open], fields })).torrents

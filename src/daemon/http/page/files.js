@@ -56,7 +56,8 @@ export function fileList (place, live, fail) {
     }
     const wanted = stats.reduce((sum, { wanted }, at) => sum + (wanted ? files[at].length : 0), 0)
     const some = found.length > MOST ? `The first ${MOST} of ${number(found.length)} files are shown: search for others. ` : ''
-    set(more, some || found.length ? `${some}${size(wanted)} are chosen.` : 'No file has such a name.')
+    if (!files.length) set(more, 'The files are not known yet.')
+    else set(more, found.length ? `${some}${size(wanted)} are chosen.` : 'No file has such a name.')
   }
 
   function filter () {
@@ -71,6 +72,7 @@ export function fileList (place, live, fail) {
 
   // All files that match are wanted, or none of them.
   function want (wanted) {
+    if (!found.length) return
     for (const at of found) stats[at].wanted = wanted
     // An empty list means all.
     change({ [wanted ? 'files-wanted' : 'files-unwanted']: found.length < files.length ? found : [] })
@@ -81,8 +83,8 @@ export function fileList (place, live, fail) {
   all.addEventListener('click', () => want(true))
   none.addEventListener('click', () => want(false))
   return {
-    // Whether these are the files of a torrent.
-    shows: other => other === hash,
+    // Whether these are the files of a torrent. While it has no description, it has none.
+    shows: other => other === hash && files.length > 0,
     // Shows the files of a torrent, or what has changed: then `torrent.files` may be left out.
     show (torrent) {
       if (!torrent.files && torrent.hashString !== hash) return // the answer was overtaken

@@ -10,9 +10,9 @@ const order = document.getElementById('order')
 const text = document.getElementById('text')
 const several = document.getElementById('several')
 
-export const torrents = new Map() // id -> fields
+export const torrents = new Map() // hash -> fields
 export const selected = new Set() // hashes
-const rows = new Map() // id -> { row, name, bar, words, shown }
+const rows = new Map() // hash -> { row, name, bar, words, shown }
 let height = 64 // of a row, in pixels, as the styles have it
 let ids = [] // the hashes of those that the filter shows, in order
 let current = '' // the hash of the row with the keyboard

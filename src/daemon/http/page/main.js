@@ -1,29 +1,32 @@
 // The page begins here: it asks for differences every two seconds, and does what buttons and dialogs say.
 
-import { ask, size, renewals, isolate, number } from './rpc.js'
+import { ask, size, renewals, isolate, number, set } from './rpc.js'
 import { torrents, selected, update, listen } from './list.js'
 import { fileList } from './files.js'
 import * as hour from './hour.js'
 import * as details from './details.js'
 
 const PAUSE = 2000 // milliseconds between two questions
-const HIDDEN_PAUSE = 20000 // the same while nobody sees the page; the daemon keeps what was removed for longer
-const LEARNING_PAUSE = 500 // between two looks whether a link's description has come, or a dialog was closed
+const HIDDEN_PAUSE = 20000 // the same while nobody sees the page
+// After so many milliseconds without an answer, the page asks for everything: it may have slept, and the daemon
+// remembers for only 60 seconds which torrents were removed.
+const OLD = 45000
 const FIELDS = ['id', 'hashString', 'name', 'status', 'error', 'errorString', 'percentDone', 'sizeWhenDone', 'totalSize',
   'rateDownload', 'rateUpload', 'eta', 'queuePosition', 'peersConnected', 'peersSendingToUs', 'peersGettingFromUs', 'recheckProgress',
   'metadataPercentComplete', 'addedDate']
 const find = id => document.getElementById(id)
 let timer = 0
 let isFirst = true
+let answered = 0 // when the last question was asked that was answered
 let renewed = 0
 let isAsking = false
 let isLost = false // the daemon did not answer
 
-function fail (error) { find('problem').textContent = error.message }
+function fail (error) { set(find('problem'), error.message) }
 function say (words) { find('said').textContent = words }
 
-// Takes a table of torrents: the first row names the fields. A torrent that did not change keeps its object. The page
-// knows a torrent by its hash, because the daemon numbers all again when it is started again.
+// Takes a table of torrents: the first row names the fields. Among differences, a torrent that did not change keeps its
+// object. The page knows a torrent by its hash, because the daemon numbers all again when it is started again.
 function take ([names, ...table]) {
   for (const values of table) {
     const torrent = Object.fromEntries(names.map((name, at) => [name, values[at]]))
@@ -38,8 +41,10 @@ async function poll (everything = false) {
   if (!isAsking) {
     isAsking = true
     try {
-      const all = isFirst || everything
+      const asked = Date.now()
+      const all = isFirst || everything || asked - answered > OLD
       const answer = await ask('torrent-get', { ...(all ? {} : { ids: 'recently-active' }), fields: FIELDS, format: 'table' })
+      answered = asked
       const start = performance.now()
       if (all) torrents.clear()
       take(answer.torrents)
@@ -60,7 +65,7 @@ async function poll (everything = false) {
       isLost = false
     } catch (error) {
       isFirst = isLost = true
-      fail(error)
+      fail(new Error(`${error.message} (The page asks again.)`))
     }
     isAsking = false
   }
@@ -106,18 +111,22 @@ function dialog (id) {
 async function addDialog () {
   find('file').value = ''
   if (await dialog('add-dialog') !== 'yes') return
+  find('problem').textContent = ''
   const link = find('link').value.trim()
   for (const file of find('file').files) await addFile(file)
   if (link && await add({ filename: link })) find('link').value = ''
 }
 
 async function addFile (file) {
-  const url = await new Promise(resolve => {
-    const reader = new FileReader()
-    reader.onload = () => resolve(reader.result)
-    reader.readAsDataURL(file)
-  })
-  await add({ metainfo: url.slice(url.indexOf(',') + 1) })
+  try {
+    const url = await new Promise((resolve, reject) => {
+      const reader = new FileReader()
+      reader.onload = () => resolve(reader.result)
+      reader.onerror = () => reject(new Error(`The browser cannot read ${isolate(file.name)}.`))
+      reader.readAsDataURL(file)
+    })
+    await add({ metainfo: url.slice(url.indexOf(',') + 1) })
+  } catch (error) { fail(error) }
 }
 
 // Adds a torrent. If a person wants to choose its files first, the daemon stops it as soon as they are known.
@@ -125,29 +134,38 @@ async function add (source) {
   const choose = find('choose').checked
   try {
     const answer = await ask('torrent-add', { ...source, 'stop-when-described': choose })
-    find('problem').textContent = ''
     const { 'torrent-added': added, 'torrent-duplicate': old } = answer
     say(added ? `${isolate(added.name)} was added.` : `${isolate(old.name)} is there already.`)
     await poll(true)
-    if (added && choose) chooseFiles(added.hashString).catch(fail)
+    if (added && choose) chooseWhenDescribed(added.hashString)
     return true
   } catch (error) { fail(error) }
 }
 
 const chosen = fileList(find('choose-files'), false)
 
-// Waits for the description of a torrent, and has its files chosen.
-async function chooseFiles (hash) {
-  const look = async fields => (await ask('torrent-get', { ids: [hash], fields })).torrents[0]
-  const pause = () => new Promise(resolve => setTimeout(resolve, LEARNING_PAUSE))
+let choosing = Promise.resolve() // ends when the files of the last torrent are chosen: there is one dialog
+const pause = () => new Promise(resolve => setTimeout(resolve, PAUSE))
+const look = async (hash, fields) => (await ask('torrent-get', { ids: [hash], fields })).torrents[0]
+
+// Waits for the description of a torrent. Then its files are chosen, after those of others.
+async function chooseWhenDescribed (hash) {
   for (;;) {
-    const torrent = await look(['metadataPercentComplete'])
-    if (!torrent) return
-    if (torrent.metadataPercentComplete === 1) break
+    try {
+      const torrent = await look(hash, ['metadataPercentComplete'])
+      if (!torrent) return
+      if (torrent.metadataPercentComplete === 1) break
+    } catch { /* The daemon may answer later. */ }
     await pause()
   }
+  choosing = choosing.then(() => chooseFiles(hash)).catch(fail)
+}
+
+async function chooseFiles (hash) {
   while (document.querySelector('dialog[open]')) await pause()
-  const torrent = await look(['hashString', 'name', 'files', 'fileStats'])
+  const torrent = await look(hash, ['hashString', 'name', 'files', 'fileStats']).catch(() => {
+    say(`${isolate(torrents.get(hash)?.name)} is stopped: choose its files in the details.`)
+  })
   if (!torrent) return
   find('choose-name').textContent = torrent.name
   chosen.show(torrent)
@@ -209,10 +227,11 @@ async function limitsDialog () {
 
 async function setOwnLimits (event) {
   event.preventDefault()
+  if (!details.filled) return // the form still shows another torrent
   try {
     const [down, up] = [limit(find('own').down), limit(find('own').up)]
     await change('torrent-set', {
-      ids: [details.open],
+      ids: [details.filled],
       downloadLimited: down !== null,
       uploadLimited: up !== null,
       ...(down !== null && { downloadLimit: down }),
@@ -248,6 +267,7 @@ for (const kind of ['dragenter', 'dragover', 'dragleave', 'drop']) {
 }
 // A .torrent file, or a link.
 document.addEventListener('drop', async event => {
+  find('problem').textContent = ''
   const [files, link] = [[...event.dataTransfer.files], event.dataTransfer.getData('text/plain').trim()]
   for (const file of files) await addFile(file)
   if (/^(magnet|https?):/.test(link)) await add({ filename: link })

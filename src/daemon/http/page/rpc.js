@@ -1,22 +1,26 @@
 // Questions to the daemon, in transmission's dialect of RPC; figures in words; and elements.
 
+const PATIENCE = 60000 // milliseconds that an answer may take
 let session = ''
 // How often the daemon gave another session id. It may have been started again.
 export let renewals = 0
 
-// Asks the daemon. A session id that has changed comes with the refusal (409). Throws an error with words.
+const silent = () => { throw new Error('The daemon does not answer.') }
+
+// Asks the daemon. A session id that has changed comes with the refusal (409). Throws an error with words for people.
 export async function ask (method, args = {}) {
   const body = JSON.stringify({ method, arguments: args })
   for (let attempt = 0; attempt < 2; attempt++) {
-    const answer = await fetch('../rpc', { method: 'POST', body, headers: { 'X-Transmission-Session-Id': session } })
-      .catch(() => { throw new Error('The daemon does not answer. The page asks again.') })
+    const headers = { 'X-Transmission-Session-Id': session }
+    const answer = await fetch('../rpc', { method: 'POST', body, headers, signal: AbortSignal.timeout(PATIENCE) }).catch(silent)
     if (answer.status === 409) {
       session = answer.headers.get('X-Transmission-Session-Id') || ''
       renewals++
       continue
     }
-    if (!answer.ok) throw new Error(`The daemon refuses: ${(await answer.text()).trim()}`)
+    if (!answer.ok) throw new Error(`The daemon refuses: ${(await answer.text().catch(silent)).trim()}`)
     const { result, arguments: values } = await answer.json()
+      .catch(() => { throw new Error('The answer of the daemon is not complete, or is not JSON.') })
     if (result !== 'success') throw new Error(`The daemon says: ${result}`)
     return values
   }
