@@ -109,11 +109,14 @@ DEB = $(TARGET_DIR)/swarmlet_$(VERSION)_$(shell dpkg --print-architecture 2>/dev
 DIST = $(TARGET_DIR)/swarmlet-$(VERSION).tar.xz
 # Where OpenWrt's build gets the archive: the folder of its URL.
 DIST_URL = file://$(abspath $(TARGET_DIR))
+export MAINTAINER DIST_URL
+# A variable as sed and the shell take it: both may be anything.
+ESCAPED = $$(printf %s "$$$(1)" | sed 's/[&|\\]/\\&/g')
 
 deb: ## builds a Debian package with a service for systemd
 	@rm -rf $(STAGE)
 	@$(MAKE) --no-print-directory --silent share DESTDIR=$(STAGE) PREFIX= ZSH=vendor-completions
-	@$(PACKAGES)/deb/build.sh $(TARGET_DIR)/release/swarmlet $(STAGE)/share $(DEB) $(VERSION) "$(MAINTAINER)"
+	@$(PACKAGES)/deb/build.sh $(TARGET_DIR)/release/swarmlet $(STAGE)/share $(DEB) $(VERSION) "$$MAINTAINER"
 
 dist: ## packs the last commit and its crates into an archive that builds without a network
 	@rm -rf $(STAGE)
@@ -123,7 +126,7 @@ dist: ## packs the last commit and its crates into an archive that builds withou
 openwrt: dist ## writes a feed for OpenWrt, which builds that archive (DIST_URL=https://... says where it is)
 	@rm -rf $(TARGET_DIR)/openwrt && mkdir -p $(TARGET_DIR)/openwrt/net
 	@cp -R $(PACKAGES)/openwrt $(TARGET_DIR)/openwrt/net/swarmlet
-	@sed -i -e 's|@VERSION@|$(VERSION)|' -e 's|@URL@|$(DIST_URL)|' -e 's|@MAINTAINER@|$(MAINTAINER)|' -e "s|@HASH@|$$(sha256sum $(DIST) | cut -d ' ' -f 1)|" \
+	@sed -i -e 's|@VERSION@|$(VERSION)|' -e "s|@URL@|$(call ESCAPED,DIST_URL)|" -e "s|@MAINTAINER@|$(call ESCAPED,MAINTAINER)|" -e "s|@HASH@|$$(sha256sum $(DIST) | cut -d ' ' -f 1)|" \
 	$(TARGET_DIR)/openwrt/net/swarmlet/Makefile
 	@echo "openwrt: $(TARGET_DIR)/openwrt"
 

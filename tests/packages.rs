@@ -134,12 +134,22 @@ fn the_init_script_of_openwrt_makes_no_jail_that_would_hide_something() {
 }
 
 #[test]
-fn the_init_script_of_openwrt_takes_no_link_for_the_state() {
+fn the_init_script_of_openwrt_takes_no_link_and_makes_nothing_behind_one() {
     let folder = tempfile::tempdir().unwrap();
-    let state = folder.path().join("state");
-    symlink(folder.path(), &state).unwrap();
-    let said = start_on_openwrt(folder.path(), &[format!("config_dir={}", state.display())]);
-    assert!(said.contains("must be no link") && !said.contains("open_instance"), "{said}");
+    let in_folder = |name: &str| folder.path().join(name).display().to_string();
+    let elsewhere = folder.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    symlink(&elsewhere, folder.path().join("link")).unwrap();
+    for state in ["link", "link/", "link/state", "link/new/state"] {
+        let said = start_on_openwrt(folder.path(), &[format!("config_dir={}", in_folder(state))]);
+        assert!(said.contains("be no links") && !said.contains("open_instance"), "{state}: {said}");
+    }
+    for done in ["link/done", "link/new/done"] {
+        let options = [format!("config_dir={}", in_folder("state")), format!("download_dir={}", in_folder(done))];
+        let said = start_on_openwrt(folder.path(), &options);
+        assert!(said.contains(&format!("{done} can't be made")), "{said}");
+    }
+    assert!(fs::read_dir(&elsewhere).unwrap().next().is_none(), "it made a folder behind a link");
 }
 
 #[test]

@@ -112,14 +112,7 @@ impl Options {
             log::warn!("rename-partial-files has no effect; incomplete-dir keeps apart what is not complete");
         }
         settings.fix_roots();
-        if let Some(root) = folder_around(&self.state, &settings) {
-            let why = format!(
-                "{} is in {}, so a torrent could write into it what the daemon believes: name another folder with --state",
-                self.state.display(),
-                root.display()
-            );
-            return Err(DaemonError::Config(why));
-        }
+        must_be_apart(&self.state, &settings)?;
         if !self.is_open && !is_guarded(&settings) {
             let why = format!(
                 "RPC at {} would be open to all: set rpc-username, rpc-password and rpc-authentication-required, or \
@@ -173,10 +166,27 @@ impl Options {
     }
 }
 
-/// A folder for content in which `state` is.
-fn folder_around<'a>(state: &Path, settings: &'a Settings) -> Option<&'a Path> {
+/// Refuses a state in a folder for content, and a folder for content in the state.
+fn must_be_apart(state: &Path, settings: &Settings) -> Result<(), DaemonError> {
     let folders = settings.download_roots.split(':').chain([&*settings.download_dir, &settings.incomplete_dir]);
-    folders.filter(|folder| !folder.is_empty()).map(Path::new).find(|folder| is_in(state, folder))
+    for folder in folders.filter(|folder| !folder.is_empty()).map(Path::new) {
+        let (own, content) = (state.display(), folder.display());
+        let why = if is_in(state, folder) {
+            format!(
+                "{own} is in {content}, so a torrent could write into it what the daemon believes: name another folder \
+                 with --state"
+            )
+        } else if is_in(folder, state) {
+            format!(
+                "{content} is in {own}, the daemon's own folder, and could be deleted with it: name another folder for \
+                 the content, or another one with --state"
+            )
+        } else {
+            continue;
+        };
+        return Err(DaemonError::Config(why));
+    }
+    Ok(())
 }
 
 /// Whether `folder` is `root` or below it, also by a link.

@@ -206,16 +206,28 @@ impl UdpAsker {
         UdpAsker { socket }
     }
 
-    /// Sends a packet and waits for the reply. It sends it three times, as a client does, because the system drops
-    /// packets if the sockets of other programs have taken the memory that it has for all (net.ipv4.udp_mem).
+    /// Sends a packet and waits for the reply with its transaction id. Others are late replies to earlier packets.
     pub fn ask(&self, packet: &[u8]) -> io::Result<Vec<u8>> {
+        self.hear(packet, packet.get(12..16))
+    }
+
+    /// Sends a packet and waits for the reply with this transaction id; `None`: for any reply. It sends it three times,
+    /// as a client does, because the system drops packets if the sockets of other programs have taken the memory that
+    /// it has for all (net.ipv4.udp_mem).
+    fn hear(&self, packet: &[u8], transaction: Option<&[u8]>) -> io::Result<Vec<u8>> {
         let mut reply = [0; 2048];
         let mut again = 2;
+        self.socket.send(packet)?;
         loop {
-            self.socket.send(packet)?;
             match self.socket.recv(&mut reply) {
-                Ok(length) => return Ok(reply[..length].to_vec()),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && again > 0 => again -= 1,
+                Ok(length) if transaction.is_none() || reply[..length].get(4..8) == transaction => {
+                    return Ok(reply[..length].to_vec());
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && again > 0 => {
+                    again -= 1;
+                    self.socket.send(packet)?;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -224,7 +236,7 @@ impl UdpAsker {
     /// Whether a packet gets no reply: the next reply must be the one to a connect that follows.
     pub fn gets_no_reply(&self, packet: &[u8]) -> bool {
         self.socket.send(packet).unwrap();
-        self.ask(&connect(0x5eed)).unwrap()[..8] == [0, 0, 0, 0, 0, 0, 0x5e, 0xed]
+        self.hear(&connect(0x5eed), None).unwrap()[..8] == [0, 0, 0, 0, 0, 0, 0x5e, 0xed]
     }
 
     /// A connection id.

@@ -12,6 +12,7 @@ use rustix::process::Signal;
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 
@@ -81,10 +82,12 @@ fn a_link_becomes_a_torrent_that_is_moved_renamed_and_verified() {
     daemon.ask("torrent-rename-path", &json!({ "ids": 1, "path": "a.bin", "name": "b.bin" }));
     assert!(elsewhere.join("b.bin").is_file());
     daemon.kill_and_start();
-    daemon.wait_for("leftUntilDone", &json!(0));
-    assert_eq!(daemon.torrents(&["name"]), [json!({ "name": "b.bin" })]);
-    // The rest shows that it is the torrent's, whatever the state said of it before the kill.
+    daemon.wait_for("status", &json!(6));
+    assert_eq!(daemon.torrents(&["name", "leftUntilDone"]), [json!({ "name": "b.bin", "leftUntilDone": 0 })]);
+    // A complete file that was changed may be the user's work. The second command says that it is not.
     damage(&elsewhere.join("b.bin"), 100, 1000);
+    daemon.ask("torrent-verify", &json!({ "ids": 1 }));
+    daemon.wait_for("error", &json!(3));
     daemon.ask("torrent-verify", &json!({ "ids": 1 }));
     wait_until("what was damaged is downloaded again", PATIENCE, || {
         fs::read(elsewhere.join("b.bin")).is_ok_and(|found| found == content.concatenated())
@@ -193,14 +196,23 @@ fn content_goes_only_below_the_folder_and_rpc_is_not_open_to_all() {
     refused(&["--rpc", &daemon.rpc.to_string()], 69);
     // In a state below the folder a torrent could bring settings.
     symlink(&daemon.dir, folder.path().join("link")).unwrap();
-    for state in [daemon.dir.join("state"), folder.path().join("link/new/state"), daemon.dir.clone()] {
+    let refused_state = |state: &Path, more: &[&Path], words: &str| {
         let mut command = Command::new(program());
-        command.arg("daemon").arg("--dir").arg(&daemon.dir).arg("--state").arg(&state);
+        command.arg("daemon").arg("--dir").arg(&daemon.dir).arg("--state").arg(state).args(more);
         let mut process = Process::start("refused", &mut command, folder.path());
         assert_eq!(process.wait(PATIENCE).code(), Some(64), "{}", state.display());
-        assert!(process.stderr().contains("name another folder with --state"), "{}", process.stderr());
+        assert!(process.stderr().contains(words), "{}", process.stderr());
+    };
+    for state in [daemon.dir.join("state"), folder.path().join("link/new/state"), daemon.dir.clone()] {
+        refused_state(&state, &[], "name another folder with --state");
     }
-    assert!(!daemon.dir.join("state").exists());
+    // Content in the state would be deleted with it.
+    refused_state(folder.path(), &[], "name another folder for the content");
+    let state = folder.path().join("other");
+    for below in [state.join("half"), folder.path().join("link/../other/half")] {
+        refused_state(&state, &["--incomplete-dir".as_ref(), &below], "name another folder for the content");
+    }
+    assert!(!daemon.dir.join("state").exists() && !state.exists());
 }
 
 /// A list that is too long for the daemon's loop is written by a helper. Few programs may wait for it.

@@ -70,6 +70,7 @@ rm -r /tmp/swarmlet
 mkdir /tmp/swarmlet
 chown nobody /tmp/swarmlet
 ! /etc/init.d/swarmlet start 2>&1 | grep -q config_dir && fail "it takes a folder of another user"
+[ ! -e /tmp/swarmlet/state ] || fail "it makes a folder in one of another user"
 rm -r /tmp/swarmlet
 mkdir /tmp/swarmlet /tmp/elsewhere
 ln -s /tmp/elsewhere /tmp/swarmlet/state

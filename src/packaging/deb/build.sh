@@ -39,6 +39,7 @@ if grep -aq GLIBC_ABI_DT_RELR "$program"; then libraries="$libraries, libc6 (>= 
 
 install -d "$root/DEBIAN"
 size=$(du -k -s --apparent-size --exclude=DEBIAN "$root" | cut -f 1)
+maintainer=$(printf %s "$maintainer" | sed 's/[&/\\]/\\&/g')
 sed -e "s/@VERSION@/$version/" -e "s/@ARCH@/$(dpkg --print-architecture)/" -e "s/@LIBRARIES@/$libraries/" \
     -e "s/@SIZE@/$size/" -e "s/@MAINTAINER@/$maintainer/" "$here/control" >"$root/DEBIAN/control"
 echo /etc/swarmlet/daemon.conf >"$root/DEBIAN/conffiles"
