@@ -165,7 +165,6 @@ fn details_that_are_too_large_are_cut_or_refused_and_the_list_stays() {
     is_silent.store(true, Ordering::SeqCst);
     tmux.wait_for_text("no answer");
     let memory = || anonymous(pid_with(&url).unwrap());
-    eprintln!("RSS {}", memory());
     wait_until("the memory is small", PATIENCE, || memory() < 10 << 20);
     is_silent.store(false, Ordering::SeqCst);
     tmux.press("v");
