@@ -76,10 +76,13 @@ fn walk(scratch: &Path, url: &str, content_folder: &Path) {
     let is = |name: &str, value: Value| wait_until(&format!("{name} is {value}"), PATIENCE, || field(name) == value);
     let setting = |name: &str| get("session-get", &json!({}))[name].clone();
     let tmux = attach(scratch, WIDE, &[url]);
-    let rows = wait_for_selected(&tmux, "two ", " seeding");
-    assert!(rows[0].starts_with(" [name] 1 of 1 ") && rows[0].trim_end().ends_with("peers"), "{rows:#?}");
-    assert!(rows[22].starts_with("1 torrent, 1 complete  0 B/s down  0 B/s up"), "{rows:#?}");
-    assert!(rows[23].starts_with(KEYS), "{rows:#?}");
+    wait_for_selected(&tmux, "two ", " seeding");
+    tmux.wait_for("the whole screen", |rows| {
+        rows[0].starts_with(" [name] 1 of 1 ")
+            && rows[0].trim_end().ends_with("peers")
+            && rows[22].starts_with("1 torrent, 1 complete  0 B/s down  0 B/s up")
+            && rows[23].starts_with(KEYS)
+    });
     tmux.assert_nothing_wraps();
 
     // One torrent is stopped and started, and another one added: by typing, and by a paste.
@@ -102,11 +105,13 @@ fn walk(scratch: &Path, url: &str, content_folder: &Path) {
     tmux.press("/");
     tmux.wait_for_text("filter:");
     tmux.type_line("LIN");
-    let rows = wait_for_selected(&tmux, "Link ", "");
-    assert!(rows[0].contains(" 1 of 1 ") && rows.iter().any(|row| row.starts_with("filter: lin")), "{rows:#?}");
+    wait_for_selected(&tmux, "Link ", "");
+    tmux.wait_for("the filter", |rows| {
+        rows[0].contains(" 1 of 1 ") && rows.iter().any(|row| row.starts_with("filter: lin"))
+    });
     // A question is answered with no, and with yes.
     tmux.press("r");
-    tmux.wait_for_text("remove Link? y: yes, D: and delete its content, other keys: no");
+    tmux.wait_for_text("remove Link? y: yes, X: and delete its content, other keys: no");
     tmux.press("n");
     tmux.wait_for_text(KEYS);
     tmux.press("r");
@@ -157,6 +162,8 @@ fn walk(scratch: &Path, url: &str, content_folder: &Path) {
 
     // Verified, and in another size of the terminal.
     tmux.press("c");
+    tmux.wait_for_text("verify two, which is complete? y: yes, other keys: no");
+    tmux.press("y");
     tmux.resize(NARROW);
     let rows = tmux.wait_for("a narrow screen", |rows| rows.len() == 10 && rows[9].starts_with("q ?:keys"));
     assert!(rows[0].starts_with(" [name] 1 of 1"), "{rows:#?}");
@@ -172,7 +179,7 @@ fn walk(scratch: &Path, url: &str, content_folder: &Path) {
     wait_for_selected(&tmux, "two ", " stopped");
     tmux.press("r");
     tmux.wait_for_text("remove two?");
-    tmux.press("D");
+    tmux.press("X");
     tmux.wait_for_text("no torrents: press n to add one");
     wait_until("the content is deleted", PATIENCE, || !content_folder.join("two/a").exists());
     tmux.press("q");
@@ -225,7 +232,7 @@ fn a_daemon_that_is_gone_is_missed_until_it_is_back() {
     let rows = tmux.wait_for_text("next try");
     let rows = rows.iter().map(|row| row.trim_end()).collect::<Vec<_>>().join(" ");
     assert!(rows.contains(&format!("http://{url}/…: Connection refused; next try")), "{rows}");
-    // What was known stays, and no key pretends to do something.
+    // The list is still there, and the screen says that a key has no effect.
     assert!(rows.contains(">Link "), "{rows}");
     tmux.press("p");
     tmux.wait_for_text("not sent: there is no connection");
@@ -265,7 +272,7 @@ fn a_wrong_password_ends_the_screen_and_is_not_shown() {
     assert!(!rows.iter().any(|row| row.contains("secret") || row.contains("pa:ss")), "{rows:#?}");
     tmux.press("C-c");
     wait_for_end(&tmux, 0);
-    // Nobody is there.
+    // No server listens on this port.
     tmux.run_there(&command(&["127.0.0.1:1"]), "; echo code $?");
     tmux.wait_for_text("swarmlet: http://127.0.0.1:1/…: Connection refused");
     wait_for_end(&tmux, 69);

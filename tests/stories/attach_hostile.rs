@@ -1,11 +1,13 @@
 //! Stories of `swarmlet attach` where the daemon means harm, or has very many torrents.
 
 use crate::attach::{NARROW, WIDE, attach, wait_for_selected};
+use crate::common::tmux::pid_with;
 use crate::common::tools::{Tool, here};
+use crate::common::wait::{PATIENCE, wait_until};
 use crate::remote_hostile::{ok, server, torrents};
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,6 +19,13 @@ fn torrent(id: usize, name: &str) -> String {
         (id * 7919) % 1_000_000,
         (id * 104_729) % 5_000_000,
     )
+}
+
+/// Bytes of a process that are no part of a file.
+fn anonymous(process: i32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
 }
 
 /// A daemon that answers questions about torrents with `answer`, and all others as an honest one.
@@ -38,9 +47,12 @@ fn two_thousand_torrents_are_scrolled_sorted_and_filtered() {
     let url = daemon(move |stream| drop(stream.write_all(&answer))).to_string();
     for size in [WIDE, NARROW] {
         let tmux = attach(scratch.path(), size, &[&url]);
-        let rows = wait_for_selected(&tmux, "torr", "");
-        assert!(rows[0].starts_with(" [name] 1 of 2000"), "{rows:#?}");
-        assert!(rows.iter().any(|row| row.starts_with("2000 torrents, 0 complete")), "{rows:#?}");
+        wait_for_selected(&tmux, "torr", "");
+        // The terminal takes a screen in portions, so the last rows may come later.
+        tmux.wait_for("the whole screen", |rows| {
+            rows[0].starts_with(" [name] 1 of 2000")
+                && rows.iter().any(|row| row.starts_with("2000 torrents, 0 complete"))
+        });
         tmux.press("End");
         tmux.wait_for("the last one", |rows| rows[0].starts_with(" [name] 2000 of 2000"));
         tmux.press("PPage");
@@ -57,7 +69,7 @@ fn two_thousand_torrents_are_scrolled_sorted_and_filtered() {
 }
 
 #[test]
-fn what_a_hostile_daemon_sends_is_bounded_and_told_in_words() {
+fn the_answers_of_a_hostile_daemon_are_bounded_and_told_in_words() {
     if !cfg!(feature = "daemon") || !here(&[Tool::Tmux]) {
         return;
     }
@@ -74,7 +86,7 @@ fn what_a_hostile_daemon_sends_is_bounded_and_told_in_words() {
             while stream.write_all(&[b'x'; 65536]).is_ok() {}
         }
         _ => {
-            // One byte now and then, as long as somebody reads.
+            // One byte now and then, as long as the program reads.
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
             while stream.write_all(b" ").is_ok() && kind.load(Ordering::SeqCst) == 2 {
                 std::thread::sleep(Duration::from_millis(100));
@@ -111,6 +123,61 @@ fn what_a_hostile_daemon_sends_is_bounded_and_told_in_words() {
     tmux.press("q");
     tmux.wait_for_text("code 0");
     endless.store(0, Ordering::SeqCst);
+}
+
+#[test]
+fn details_that_are_too_large_are_cut_or_refused_and_the_list_stays() {
+    if !cfg!(feature = "daemon") || !here(&[Tool::Tmux]) {
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    // The list has a folder that was not asked for, and the facts have a long comment.
+    let long = "x".repeat(12 << 20);
+    let with = |key: &str| torrents(&torrent(1, "Siti").replace(r#""eta""#, &format!(r#""{key}":"{long}","eta""#)));
+    let (list, facts) = (with("downloadDir"), with("comment"));
+    let files =
+        torrents(&torrent(1, "Siti").replace(r#""eta""#, &format!(r#""files":[{}1],"eta""#, "1,".repeat(1 << 20))));
+    let is_silent = Arc::new(AtomicBool::new(false));
+    let silent = is_silent.clone();
+    let url = server(move |_, request, stream| {
+        while silent.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let has = |fields: &str| request.contains(fields);
+        let _ = match has("torrent-get") {
+            true if has(r#""comment""#) => stream.write_all(&facts),
+            true if has(r#"["files""#) => stream.write_all(&files),
+            true if has(r#"["peers"]"#) => {
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+                while stream.write_all(&[b' '; 65536]).is_ok() {}
+                Ok(())
+            }
+            true => stream.write_all(&list),
+            false => stream.write_all(&ok(r#"{"result":"success","arguments":{}}"#)),
+        };
+    });
+    let url = url.to_string();
+    let tmux = attach(scratch.path(), WIDE, &[&url]);
+    wait_for_selected(&tmux, "Siti ", "downloading");
+    tmux.press("v");
+    tmux.wait_for_text("comment    xxxxx");
+    // Neither of both is kept.
+    is_silent.store(true, Ordering::SeqCst);
+    tmux.wait_for_text("no answer");
+    let memory = || anonymous(pid_with(&url).unwrap());
+    wait_until("the memory is small", PATIENCE, || memory() < 10 << 20);
+    is_silent.store(false, Ordering::SeqCst);
+    tmux.press("v");
+    tmux.wait_for_text("the answer of the daemon can't be read: the response has more than");
+    tmux.press("v");
+    tmux.wait_for_text("no trackers");
+    tmux.press("v");
+    tmux.wait_for_text("the answer of the daemon can't be read: too many values");
+    tmux.press("Escape");
+    let rows = wait_for_selected(&tmux, "Siti ", "downloading");
+    assert!(!rows.iter().any(|row| row.contains("next try")), "{rows:#?}");
+    tmux.press("q");
+    tmux.wait_for_text("code 0");
 }
 
 #[test]

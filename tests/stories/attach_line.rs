@@ -11,6 +11,8 @@ use std::fs;
 use std::time::Duration;
 
 const DELAY: Duration = Duration::from_millis(300);
+/// The end of each picture: the terminal may show it.
+const END_OF_PICTURE: &[u8] = b"\x1b[?2026l";
 
 fn link(number: usize, name: &str) -> String {
     format!("magnet:?xt=urn:btih:{number:040x}&dn={name}")
@@ -38,10 +40,20 @@ fn on_a_slow_line_keys_answer_at_once_and_nothing_flickers() {
         wait_for_selected(&tmux, "Siti ", "");
         tmux.press("k");
         wait_for_selected(&tmux, "Aishah ", "");
-        let written = || fs::metadata(&recorded).map_or(0, |file| file.len());
-        let (before, asked) = (written(), relay.connections());
-        wait_until("the daemon was asked again", PATIENCE, || relay.connections() >= asked + 3);
-        assert!(written() < before + 50, "{} bytes were written for nothing", written() - before);
+        let written = || fs::read(&recorded).unwrap_or_default();
+        let ask_again = |times| {
+            let asked = relay.connections();
+            wait_until("the daemon was asked again", PATIENCE, || relay.connections() >= asked + times);
+        };
+        let mut before = Vec::new();
+        wait_until("the picture is whole and recorded", PATIENCE, || {
+            before = written();
+            ask_again(1);
+            before.ends_with(END_OF_PICTURE) && written().len() == before.len()
+        });
+        ask_again(3);
+        let more = written().len() - before.len();
+        assert!(more < 50, "{more} bytes were written for nothing");
 
         // No answer comes through, and every key has its effect.
         relay.hold(true);
@@ -65,7 +77,9 @@ fn on_a_slow_line_keys_answer_at_once_and_nothing_flickers() {
         tmux.wait_for_text("waiting for the daemon");
         tmux.press("Escape");
         tmux.wait_for("the list again", |rows| rows[0].contains("[done]"));
-        assert!(tmux.rows().iter().any(|row| row.contains("Siti") && row.contains("starting…")));
+        tmux.wait_for("the order is not answered", |rows| {
+            rows.iter().any(|row| row.contains("Siti") && row.contains("starting…"))
+        });
         // A daemon that says nothing is told from one that is slow.
         tmux.wait_for_text("no answer");
 

@@ -73,13 +73,14 @@ pub fn take() -> bool {
 pub fn release() {
     let mut hold = hold();
     // In the background, the terminal belongs to another program.
-    if std::mem::take(&mut hold.ours)
-        && !in_background()
-        && let Some(found) = &hold.found
-    {
-        if hold.whole {
-            write(SHELL_PAGE);
-        }
+    if !std::mem::take(&mut hold.ours) || in_background() {
+        return;
+    }
+    if hold.whole {
+        write(SHELL_PAGE);
+    }
+    // Without `found`, the modes were not changed.
+    if let Some(found) = &hold.found {
         let _ = termios::tcsetattr(io::stderr(), OptionalActions::Now, found);
     }
 }

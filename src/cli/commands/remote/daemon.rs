@@ -1,8 +1,8 @@
 //! The daemon that is controlled: where it is, and how it is asked.
 //!
 //! Floor 4. Transmission's RPC in its old dialect, which every daemon knows
-//! (<https://github.com/transmission/transmission/blob/main/docs/rpc-spec.md>). The daemon is believed nothing: its
-//! answer has a limit, and what it says is shortened and made safe before it is shown.
+//! (<https://github.com/transmission/transmission/blob/main/docs/rpc-spec.md>). Nothing that the daemon says is
+//! trusted: its answer has a limit, and its words are shortened and made safe before they are shown.
 
 use super::fields;
 use crate::base::json::read::{Value, read, repaired};
@@ -13,7 +13,7 @@ use crate::base::width::shorten_end;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::flags::Parsed;
 use crate::cli::options::typed::{self, WRONG_PORT};
-use crate::sys::http::{Answer, post};
+use crate::sys::http::{Answer, HttpError, post};
 use std::env;
 use std::time::Duration;
 
@@ -40,6 +40,8 @@ pub struct Daemon {
     session: String,
     /// It refused the user and the password.
     pub refused_user: bool,
+    /// Its last answer had more bytes than [`MOST_ANSWER`].
+    pub sent_too_much: bool,
 }
 
 /// A daemon's answer, which was not read yet.
@@ -68,7 +70,7 @@ impl Daemon {
             }
             None => url,
         };
-        Ok(Daemon { url, session: String::new(), refused_user: false })
+        Ok(Daemon { url, session: String::new(), refused_user: false, sent_too_much: false })
     }
 
     /// The session id, which changes when the daemon starts again.
@@ -89,8 +91,9 @@ impl Daemon {
         let call = call.end();
         for _ in 0..=MOST_SESSIONS {
             let ticket = (SESSION, self.session.as_str());
-            let (answer, session) = post::json(&self.url, ticket, &call, MOST_ANSWER, DEADLINE)
-                .map_err(|error| self.failure(&for_terminal(&error.to_string())))?;
+            let result = post::json(&self.url, ticket, &call, MOST_ANSWER, DEADLINE);
+            self.sent_too_much = matches!(result, Err(HttpError::TooLarge(_)));
+            let (answer, session) = result.map_err(|error| self.failure(&for_terminal(&error.to_string())))?;
             self.refused_user = answer.status == 401;
             if answer.status != 409 {
                 return self.reply(answer);
@@ -163,7 +166,8 @@ fn take<'a>(object: Value<'a>, key: &str) -> Option<Value<'a>> {
     pairs.into_iter().rev().find(|(name, _)| name == key).map(|(_, value)| value)
 }
 
-const NO_DAEMON: &str = "this is not a daemon that speaks transmission's RPC";
+/// What is said of an answer that is none.
+pub const NO_DAEMON: &str = "this is not a daemon that speaks transmission's RPC";
 
 /// What a daemon says, short, safe for a terminal, and without the secrets of `url` and of all other URLs.
 pub fn words(text: &str, url: &str) -> String {

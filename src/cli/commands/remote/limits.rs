@@ -11,6 +11,7 @@ use crate::base::units::rate;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::flags::Parsed;
 use crate::cli::options::run;
+use crate::cli::run::person;
 use crate::cli::say;
 use std::ffi::OsString;
 
@@ -60,6 +61,22 @@ fn speed(object: &Value, key: &str) -> u64 {
 /// A limit in transmission's unit. A small one must not become 0, which would mean that nothing moves.
 fn in_their_unit(bytes: u64) -> u64 {
     (bytes.saturating_add(SPEED_UNIT / 2) / SPEED_UNIT).max(1)
+}
+
+/// The next limit of a rate, as on the [live screen](person::step). Steps that are the same in transmission's unit are
+/// left out, because nothing would change.
+pub fn step(limit: Option<u64>, rate: u64, faster: bool) -> Option<u64> {
+    let theirs = |limit: Option<u64>| limit.map(in_their_unit);
+    let mut next = person::step(limit, rate, faster);
+    while next.is_some() && theirs(next) == theirs(limit) {
+        let beyond = person::step(next, rate, faster);
+        // There is no smaller one.
+        if beyond == next {
+            break;
+        }
+        next = beyond;
+    }
+    next
 }
 
 /// Shows the limits, and before that changes them if an option says so.
@@ -168,5 +185,19 @@ mod tests {
         assert_eq!(limits.in_words(), "500 KiB/s down, no limit up");
         let huge = Limits::of(&read(r#"{"uploadLimit":9223372036854775807,"uploadLimited":1}"#).unwrap());
         assert_eq!((huge.up, in_their_unit(u64::MAX)), (Some(u64::MAX), u64::MAX / 1000));
+    }
+
+    #[test]
+    fn each_step_changes_the_limit_of_the_daemon_in_both_directions() {
+        // The daemon rounds to its unit, and that is where the next step begins.
+        let next = |limit: Option<u64>, faster| step(limit, 0, faster).map(|next| in_their_unit(next) * SPEED_UNIT);
+        let lowered = |limit: &Option<u64>| Some(next(*limit, false)).filter(|lower| lower != limit);
+        let down: Vec<Option<u64>> = std::iter::successors(Some(None), lowered).collect();
+        assert_eq!((down.len(), down[1], down[18]), (19, Some(512_000_000), Some(1000)), "{down:?}");
+        let raised = |limit: &Option<u64>| limit.is_some().then(|| next(*limit, true));
+        let mut up: Vec<Option<u64>> = std::iter::successors(Some(down[18]), raised).collect();
+        up.reverse();
+        assert_eq!(up, down);
+        assert_eq!([next(Some(0), true), next(None, true)], [Some(2000), None]);
     }
 }

@@ -7,8 +7,8 @@
 use super::news::{self, After, Details, News, Order, Request, Tab, Torrent};
 use crate::base::json;
 use crate::base::json::read::Value;
-use crate::cli::commands::remote::daemon::{Daemon, Reply, query};
-use crate::cli::commands::remote::details::{self, facts};
+use crate::cli::commands::remote::daemon::{Daemon, NO_DAEMON, Reply, query};
+use crate::cli::commands::remote::details;
 use crate::cli::commands::remote::figures::Figures;
 use crate::cli::commands::remote::torrents::Found;
 use crate::cli::commands::remote::{adding, limits};
@@ -111,15 +111,17 @@ impl Asker {
     }
 
     fn not_sent(&self, order: &Order) {
-        self.tell(News::Done(order.number, Err(format!("{}: not sent, there is no connection", order.what))));
+        let text = format!("{}: not sent, there is no connection", order.what);
+        self.tell(News::Done(order.number, Err(Failure::new(Exit::Unavailable, text))));
     }
 
     fn take(&mut self, request: Request, orders: &mut VecDeque<Order>) {
         match request {
             Request::Watch(watch) => (self.watch, self.names) = (watch, None),
             Request::Order(order) => {
-                // Limits replace those before them. Otherwise a key that is held would be obeyed for minutes.
-                let replaced = orders.back().filter(|last| [&last.after, &order.after] == [&After::Limits; 2]);
+                // A limit replaces the one before it. Otherwise a key that is held would be obeyed for minutes.
+                let is_limit = matches!(order.after, After::Limits(_));
+                let replaced = orders.back().filter(|last| is_limit && last.after == order.after);
                 if let Some(number) = replaced.map(|last| last.number) {
                     orders.pop_back();
                     self.tell(News::Done(number, Ok(String::new())));
@@ -135,14 +137,14 @@ impl Asker {
         while let Some(order) = orders.pop_front() {
             let result = self.carry_out(&order);
             if let Err(failure) = result {
-                self.tell(News::Done(order.number, Err(format!("{}: {}", order.what, self.without_name(&failure)))));
+                self.tell(News::Done(order.number, Err(self.about(&order, &failure))));
                 orders.drain(..).for_each(|order| self.not_sent(&order));
                 return Err(failure);
             }
             match order.after {
                 After::Torrent(hash) => changed.push(hash),
                 After::All => is_all = true,
-                After::Limits => self.limits = None,
+                After::Limits(_) => self.limits = None,
                 After::List => {}
             }
             while let Ok(request) = self.requests.try_recv() {
@@ -179,7 +181,7 @@ impl Asker {
     fn carry_out(&mut self, order: &Order) -> Result<(), Failure> {
         let said = match self.try_order(order) {
             Err(failure) if failure.exit == Exit::Unavailable => return Err(failure),
-            Err(failure) => Err(format!("{}: {}", order.what, self.without_name(&failure))),
+            Err(failure) => Err(self.about(order, &failure)),
             Ok(words) => Ok(words),
         };
         self.tell(News::Done(order.number, said));
@@ -197,6 +199,11 @@ impl Asker {
         let added = answer.get("torrent-added").map(|added| format!("added {}", name(added)));
         let had = || answer.get("torrent-duplicate").map(|had| format!("{} is already there", name(had)));
         Ok(added.or_else(had).unwrap_or_default())
+    }
+
+    /// The failure of an order.
+    fn about(&self, order: &Order, failure: &Failure) -> Failure {
+        Failure::new(failure.exit, format!("{}: {}", order.what, self.without_name(failure)))
     }
 
     /// The words of a failure. The screen names the daemon elsewhere.
@@ -231,11 +238,24 @@ impl Asker {
             Tab::Files if self.names.is_some() => news::FILE_FIGURES,
             Tab::Files => news::FILES,
         };
-        let reply = self.call("torrent-get", query(fields, Some(&format!("[{}]", json::string(&hash)))))?;
-        let torrents = reply.torrents()?;
-        let Some(torrent) = torrents.first() else { return Ok(()) };
-        let details = match (tab, self.names) {
-            (Tab::Facts, _) => Details::Facts(facts(torrent).lines().take(news::MOST_ROWS).map(String::from).collect()),
+        let query = query(fields, Some(&format!("[{}]", json::string(&hash))));
+        let details = match self.call("torrent-get", query) {
+            Ok(reply) => match reply.torrents() {
+                Ok(torrents) if torrents.is_empty() => return Ok(()),
+                Ok(torrents) => self.details(tab, &torrents[0]),
+                Err(failure) => self.unreadable(tab, &failure),
+            },
+            Err(failure) if self.daemon.sent_too_much => self.unreadable(tab, &failure),
+            Err(failure) => return Err(failure),
+        };
+        self.tell(News::Details(hash, details));
+        Ok(())
+    }
+
+    /// Reads the details of a torrent.
+    fn details(&mut self, tab: Tab, torrent: &Value) -> Details {
+        match (tab, self.names) {
+            (Tab::Facts, _) => Details::Facts(news::facts(torrent)),
             (Tab::Peers, _) => Details::Peers(news::peers(torrent)),
             (Tab::Trackers, _) => {
                 let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -252,8 +272,15 @@ impl Asker {
                 self.names = Some(names).filter(|names| *names == figures.len());
                 Details::Figures(figures)
             }
-        };
-        self.tell(News::Details(hash, details));
-        Ok(())
+        }
+    }
+
+    /// A torrent may have too many files for an answer, and still be in the list. The same answer is not fetched again
+    /// and again.
+    fn unreadable(&mut self, tab: Tab, failure: &Failure) -> Details {
+        self.watch = None;
+        let why = self.without_name(failure);
+        let why = why.strip_prefix(NO_DAEMON).and_then(|why| why.strip_prefix(": ")).unwrap_or(why);
+        Details::Unreadable(tab, format!("the answer of the daemon can't be read: {why}"))
     }
 }

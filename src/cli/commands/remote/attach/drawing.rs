@@ -132,12 +132,15 @@ fn typed(prompt: &str, text: &str, look: Look) -> (Vec<Row>, Option<usize>) {
 }
 
 fn ask(state: &State, question: &Question, look: Look) -> String {
+    let name = |hash: &str| {
+        let name = state.by_hash(hash).map_or("it", Torrent::name);
+        shorten_middle(&shown(name, look), look.columns / 3, ellipsis(look))
+    };
     match question {
         Question::Remove(hash) => {
-            let name = state.by_hash(hash).map_or("it", Torrent::name);
-            let name = shorten_middle(&shown(name, look), look.columns / 3, ellipsis(look));
-            format!("remove {name}? y: yes, D: and delete its content, other keys: no")
+            format!("remove {}? y: yes, X: and delete its content, other keys: no", name(hash))
         }
+        Question::Verify(hash) => format!("verify {}, which is complete? y: yes, other keys: no", name(hash)),
         Question::All { stop } => {
             let verb = if *stop { "stop" } else { "start" };
             format!("{verb} all torrents ({})? y: yes, other keys: no", state.torrents.len())

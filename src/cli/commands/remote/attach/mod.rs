@@ -63,8 +63,8 @@ pub const COMMAND: Command = Command {
             Flag::with(
                 "user",
                 "USER:PASSWORD",
-                "Log in with these. Others on this machine can see them in the list of processes; the variable TR_AUTH \
-                 hides them better",
+                "Log in with these. Others on this machine can see them in the list of processes, as they can see those \
+                 in a URL; the variable TR_AUTH hides them better",
             )
             .short("u"),
             #[cfg(feature = "tls")]
@@ -74,10 +74,12 @@ pub const COMMAND: Command = Command {
     }],
     exits: &[
         (Exit::Success, "you have quit"),
+        (Exit::Incomplete, "the daemon refused something that you had asked of it just before you quit"),
         (Exit::Usage, "the command line is wrong, or there is no terminal"),
         (
             Exit::Unavailable,
-            "the daemon did not answer at first, there is another server, or user or password are wrong",
+            "the daemon did not answer at first, or not any more when you quit, there is another server, or user or \
+             password are wrong",
         ),
     ],
     exit_note: "",
@@ -168,7 +170,7 @@ impl Screen {
             match std::mem::replace(&mut self.state.end, End::No) {
                 End::Now => return Ok(Exit::Success),
                 End::Failed(failure) => return Err(failure),
-                end @ (End::No | End::Asked) => self.state.end = end,
+                end @ (End::No | End::Asked(_)) => self.state.end = end,
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What the two threads of `attach` tell each other: requests to the daemon, and the news from it.
 //!
-//! Floor 4. Pure. The daemon is believed nothing, so each list and each text from it has a limit here.
+//! Floor 4. Pure. Nothing that the daemon says is trusted, so each list and each text from it has a limit here.
 
 use crate::base::json::Object;
 use crate::base::json::read::Value;
@@ -11,12 +11,14 @@ use crate::cli::commands::remote::limits::Limits;
 use crate::cli::exit::Failure;
 use std::time::{Duration, Instant};
 
-/// More torrents of a daemon are not shown. (With the longest texts, they would take 50 MiB.)
+/// More torrents of a daemon are not shown. (With the longest name and message, each takes about 5 KiB.)
 pub const MOST_TORRENTS: usize = 50_000;
 /// More peers, trackers or facts of a torrent are not shown.
 pub const MOST_ROWS: usize = 5_000;
 /// Most characters of a name, of which a wide terminal shows fewer.
 const MOST_NAME: usize = 255;
+/// Most characters of a fact, for example of a comment.
+const MOST_FACT: usize = 2_000;
 /// Most flags of a peer.
 const MOST_FLAGS: usize = 8;
 /// Digits of an info-hash.
@@ -57,8 +59,8 @@ pub enum After {
     All,
     /// Which torrents there are.
     List,
-    /// The limits of all torrents together.
-    Limits,
+    /// A limit of all torrents together, or which of them are in use: the name of the setting.
+    Limits(&'static str),
 }
 
 /// A view of a torrent.
@@ -85,7 +87,7 @@ pub enum News {
     /// Details of the torrent with this info-hash.
     Details(String, Details),
     /// An order was carried out, or failed for a reason. The words are safe for a terminal.
-    Done(u64, Result<String, String>),
+    Done(u64, Result<String, Failure>),
     /// The daemon does not answer. It is asked again at this time.
     Gone(String, Instant),
     /// It makes no sense to ask again.
@@ -136,6 +138,8 @@ impl Torrent {
             return None;
         }
         figures.found.name = short(&figures.found.name);
+        // They were not asked for, but a daemon could send them all the same.
+        (figures.folder, figures.labels) = (String::new(), Vec::new());
         let (sending, getting) = (number(torrent, "peersSendingToUs"), number(torrent, "peersGettingFromUs"));
         Some(Torrent { figures, sending, getting, queue: number(torrent, "queuePosition") })
     }
@@ -162,7 +166,11 @@ impl Torrent {
 }
 
 fn short(text: &str) -> String {
-    text.chars().take(MOST_NAME).collect()
+    cut(text, MOST_NAME)
+}
+
+fn cut(text: &str, most: usize) -> String {
+    text.chars().take(most).collect()
 }
 
 /// The details of a torrent, in one view.
@@ -177,6 +185,8 @@ pub enum Details {
     Files(Vec<File>),
     /// What has changed of its files: bytes that are there, wanted, priority.
     Figures(Vec<(u64, bool, i64)>),
+    /// Why the answer for this view can't be read. The words are safe for a terminal.
+    Unreadable(Tab, String),
 }
 
 /// A peer, as the daemon sees it.
@@ -209,6 +219,11 @@ pub struct File {
     pub wanted: bool,
     /// -1: low, 0: normal, 1: high.
     pub priority: i64,
+}
+
+/// The facts of a torrent, one in a line.
+pub fn facts(torrent: &Value) -> Vec<String> {
+    details::facts(torrent).lines().take(MOST_ROWS).map(|fact| cut(fact, MOST_FACT)).collect()
 }
 
 /// The fields that [`peers`] reads.

@@ -21,7 +21,7 @@ impl Painter {
         Painter { rows: Vec::new(), cursor: Some((usize::MAX, 0)), styles }
     }
 
-    /// What was written may be gone.
+    /// Something else may have been written over our rows, so all of them are written again.
     pub fn forget(&mut self) {
         *self = Painter::new(self.styles);
     }

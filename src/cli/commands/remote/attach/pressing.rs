@@ -8,7 +8,6 @@ use crate::base::json::{self, Object};
 use crate::base::units::sum;
 use crate::cli::commands::remote::limits::{self, Limits};
 use crate::cli::run::keys::Press;
-use crate::cli::run::person::step;
 use crate::cli::run::request::Move;
 
 /// Most bytes that can be typed. (The longest links have some hundred trackers.)
@@ -98,7 +97,13 @@ impl State {
                 return self.act(method, word, verb);
             }
             b't' => return self.act("torrent-reannounce", "asking", "ask the trackers of"),
-            b'c' => return self.act("torrent-verify", "verifying", "verify"),
+            b'c' => {
+                let torrent = self.torrent()?;
+                if !torrent.is_complete() {
+                    return self.act("torrent-verify", "verifying", "verify");
+                }
+                self.input = Input::Question(Question::Verify(torrent.hash().into()));
+            }
             b'u' => return self.act("queue-move-up", "moving", "move"),
             b'd' => return self.act("queue-move-down", "moving", "move"),
             b'U' => return self.act("queue-move-top", "moving", "move"),
@@ -205,10 +210,13 @@ impl State {
         self.input = Input::None;
         match (question, press) {
             _ if self.is_paste => None,
-            (Question::Remove(hash), Press::Byte(letter @ (b'y' | b'Y' | b'D'))) => {
+            (Question::Remove(hash), Press::Byte(letter @ (b'y' | b'Y' | b'X'))) => {
                 let mut arguments = Object::plain();
-                arguments.flag("delete-local-data", letter == b'D');
-                self.act_on(&hash.clone(), "torrent-remove", "removing", "remove", arguments)
+                arguments.flag("delete-local-data", letter == b'X');
+                self.act_on(hash, "torrent-remove", "removing", "remove", arguments)
+            }
+            (Question::Verify(hash), Press::Byte(b'y' | b'Y')) => {
+                self.act_on(hash, "torrent-verify", "verifying", "verify", Object::plain())
             }
             (Question::All { stop }, Press::Byte(b'y' | b'Y')) => self.act_on_all(*stop),
             _ => None,
@@ -293,30 +301,37 @@ impl State {
         }
         let rate = |of: fn(&Torrent) -> u64| sum(self.torrents.values().map(of));
         let mut limits = self.limits;
-        match uploads {
-            false => limits.down = step(limits.down, rate(|torrent| torrent.figures.down_rate), faster),
-            true => limits.up = step(limits.up, rate(|torrent| torrent.figures.up_rate), faster),
-        }
-        self.change_limits(limits, None)
+        let (limit, rate, key) = match uploads {
+            false => (&mut limits.down, rate(|torrent| torrent.figures.down_rate), "speed-limit-down"),
+            true => (&mut limits.up, rate(|torrent| torrent.figures.up_rate), "speed-limit-up"),
+        };
+        *limit = limits::step(*limit, rate, faster);
+        let mut arguments = Object::plain();
+        limits::put(&mut arguments, Some(*limit), key, &format!("{key}-enabled"));
+        self.change_limits(limits, None, key, arguments)
     }
 
     /// Begins or ends the use of the alternative limits.
     fn alternate(&mut self) -> Option<Request> {
         let alternative = if self.alternative.is_some() { None } else { Some(Limits::default()) };
-        self.change_limits(self.limits, alternative)
+        let (key, mut arguments) = ("alt-speed-enabled", Object::plain());
+        arguments.flag(key, alternative.is_some());
+        self.change_limits(self.limits, alternative, key, arguments)
     }
 
-    /// All limits are in one order, so that a later one can replace it.
-    fn change_limits(&mut self, limits: Limits, alternative: Option<Limits>) -> Option<Request> {
+    /// Only the setting `key` is in the order: others may have changed the rest meanwhile.
+    fn change_limits(
+        &mut self,
+        limits: Limits,
+        alternative: Option<Limits>,
+        key: &'static str,
+        arguments: Object,
+    ) -> Option<Request> {
         if !self.can_order() {
             return None;
         }
-        let mut arguments = Object::plain();
-        limits::put(&mut arguments, Some(limits.down), "speed-limit-down", "speed-limit-down-enabled");
-        limits::put(&mut arguments, Some(limits.up), "speed-limit-up", "speed-limit-up-enabled");
-        arguments.flag("alt-speed-enabled", alternative.is_some());
-        let (what, method) = ("change the limits".into(), "session-set");
-        let request = self.order(Order { number: 0, what, method, arguments, source: None, after: After::Limits });
+        let (what, method, after) = ("change the limits".into(), "session-set", After::Limits(key));
+        let request = self.order(Order { number: 0, what, method, arguments, source: None, after });
         (self.limits, self.alternative, self.limits_order) = (limits, alternative, Some(self.last_order));
         Some(request)
     }

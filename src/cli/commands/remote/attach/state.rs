@@ -5,7 +5,7 @@
 use super::list::List;
 use super::news::{Details, File, MOST_TORRENTS, News, Order, Request, Tab, Torrent};
 use crate::cli::commands::remote::limits::Limits;
-use crate::cli::exit::Failure;
+use crate::cli::exit::{Exit, Failure};
 use crate::cli::show::table::Place;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -103,6 +103,8 @@ pub enum Input {
 pub enum Question {
     /// Remove the torrent with this info-hash.
     Remove(String),
+    /// Verify this one, which is complete.
+    Verify(String),
     /// Stop all torrents; otherwise start them.
     All { stop: bool },
 }
@@ -110,8 +112,8 @@ pub enum Question {
 /// The end of the screen.
 pub enum End {
     No,
-    /// The person wants it; orders are not answered yet.
-    Asked,
+    /// The person wants it, but orders are not answered yet. Of those, one may have failed.
+    Asked(Option<Failure>),
     Now,
     Failed(Failure),
 }
@@ -168,8 +170,11 @@ impl State {
 
     /// The person wants the end. With orders on their way, it comes when they are answered, or at the second time.
     pub fn quit(&mut self) {
-        let waits = !self.open.is_empty() && self.line == Line::Up && matches!(self.end, End::No);
-        self.end = if waits { End::Asked } else { End::Now };
+        self.end = match std::mem::replace(&mut self.end, End::Now) {
+            End::Failed(failure) | End::Asked(Some(failure)) => End::Failed(failure),
+            End::No if !self.open.is_empty() => End::Asked(None),
+            End::No | End::Asked(None) | End::Now => End::Now,
+        };
         self.note = "waiting for the answer of the daemon; q again quits at once".into();
     }
 
@@ -203,12 +208,13 @@ impl State {
             }
             News::Done(order, said) => self.done(order, said),
             News::Gone(why, again) => {
+                if let End::Asked(failed) = &mut self.end {
+                    let lost = || Failure::new(Exit::Unavailable, why.clone());
+                    self.end = End::Failed(failed.take().unwrap_or_else(lost));
+                }
                 self.line = Line::Gone(why, again);
                 self.asked = None;
                 self.marks.clear();
-                if matches!(self.end, End::Asked) {
-                    self.end = End::Now;
-                }
             }
             News::Ended(failure) => self.end = End::Failed(failure),
         }
@@ -248,13 +254,14 @@ impl State {
 
     fn details_came(&mut self, details: Details) {
         let View::Torrent(_, tab) = &self.view else { return };
-        let is_of = match details {
-            Details::Facts(_) => Tab::Facts,
-            Details::Peers(_) => Tab::Peers,
-            Details::Trackers(_) => Tab::Trackers,
-            Details::Files(_) | Details::Figures(_) => Tab::Files,
+        let is_of = match &details {
+            Details::Facts(_) => &Tab::Facts,
+            Details::Peers(_) => &Tab::Peers,
+            Details::Trackers(_) => &Tab::Trackers,
+            Details::Files(_) | Details::Figures(_) => &Tab::Files,
+            Details::Unreadable(tab, _) => tab,
         };
-        if is_of != *tab || self.files_order.is_some_and(|order| self.open.contains(&order)) {
+        if is_of != tab || self.files_order.is_some_and(|order| self.open.contains(&order)) {
             return;
         }
         self.files_order = None;
@@ -269,21 +276,26 @@ impl State {
         }
     }
 
-    fn done(&mut self, order: u64, said: Result<String, String>) {
+    fn done(&mut self, order: u64, said: Result<String, Failure>) {
         self.asked = None;
         self.open.remove(&order);
         match said {
             Ok(words) if words.is_empty() => {}
             Ok(words) => self.note = words,
-            Err(words) => {
-                self.note = words;
+            Err(failure) => {
+                self.note = failure.text.clone();
                 self.marks.retain(|_, mark| mark.order != Some(order));
+                if let End::Asked(failed) = &mut self.end {
+                    failed.get_or_insert(failure);
+                }
             }
         }
         let answered = self.marks.values_mut().filter(|mark| mark.order == Some(order));
         answered.for_each(|mark| mark.order = None);
-        if self.open.is_empty() && matches!(self.end, End::Asked) {
-            self.end = End::Now;
+        if self.open.is_empty()
+            && let End::Asked(failed) = &mut self.end
+        {
+            self.end = failed.take().map_or(End::Now, End::Failed);
         }
     }
 }

@@ -58,6 +58,9 @@ pub fn torrent(state: &mut State, look: Look) -> Vec<Row> {
             let open = if state.files_order.is_some() { ellipsis(look) } else { "" };
             select(files, &mut state.scroll, room, look, open)
         }
+        Some(Details::Unreadable(_, why)) => {
+            text(wrap(&shown(why, look), look.columns, MOST_ROWS, ellipsis(look)), &mut state.scroll, room, look)
+        }
         Some(Details::Figures(_)) => Vec::new(),
     };
     state.details = details;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::base::json::read::read;
-use crate::cli::commands::remote::attach::news::{After, files, peers, trackers};
+use crate::cli::commands::remote::attach::news::{After, facts, files, peers, trackers};
 use crate::cli::run::keys::Press;
 use crate::cli::run::request::Move;
 
@@ -68,7 +68,7 @@ fn a_key_marks_a_torrent_until_the_daemon_says_what_it_does_now() {
     state.take(all(vec![torrent(1, "b comes", r#","status":0"#)]), Instant::now());
     assert_eq!(word(&state), None);
     assert!(press(&mut state, "p")[0].starts_with("torrent-start "));
-    state.take(News::Done(state.last_order, Err("start b comes: no".into())), Instant::now());
+    state.take(News::Done(state.last_order, refused("start b comes: no")), Instant::now());
     assert_eq!((word(&state), state.note.as_str()), (None, "start b comes: no"));
     // The words stay until the next key.
     press(&mut state, "j");
@@ -87,11 +87,11 @@ fn each_key_has_its_call() {
         ("D", "queue-move-bottom {"),
         ("p", "torrent-start {"),
         ("ry", "torrent-remove {\"delete-local-data\":false,"),
-        ("rD", "torrent-remove {\"delete-local-data\":true,"),
+        ("rX", "torrent-remove {\"delete-local-data\":true,"),
     ] {
         assert_eq!(press(&mut three(), keys), [format!("{call}{ids}}}")], "{keys}");
     }
-    for nothing in ["rn", "r\u{1b}", "rq", "a", "an", "x", "/p", "np", "?p"] {
+    for nothing in ["rn", "rD", "r\u{1b}", "rq", "a", "an", "x", "/p", "np", "?p"] {
         assert_eq!(press(&mut three(), nothing), Vec::<String>::new(), "{nothing}");
     }
     assert_eq!(press(&mut three(), "ay"), ["torrent-stop {}"]);
@@ -101,9 +101,10 @@ fn each_key_has_its_call() {
 #[test]
 fn limits_change_at_once_and_older_answers_do_not_change_them_back() {
     let mut state = three();
-    let order = "session-set {\"speed-limit-down-enabled\":true,\"speed-limit-down\":5120,\
-                 \"speed-limit-up-enabled\":false,\"alt-speed-enabled\":false}";
+    // A limit that somebody else changed meanwhile stays.
+    let order = "session-set {\"speed-limit-down-enabled\":true,\"speed-limit-down\":5120}";
     assert_eq!(press(&mut state, "-"), [order]);
+    assert_eq!(press(&mut three(), "<"), [order.replace("down", "up").replace("5120", "1024")]);
     let low = Limits { down: Some(5000 << 10), up: None };
     assert_eq!(state.limits, low);
     state.take(News::Limits(Limits::default(), None), Instant::now());
@@ -111,7 +112,7 @@ fn limits_change_at_once_and_older_answers_do_not_change_them_back() {
     state.take(News::Done(1, Ok(String::new())), Instant::now());
     state.take(News::Limits(low, None), Instant::now());
     assert_eq!((state.limits, state.limits_order), (low, None));
-    assert_eq!(press(&mut state, "m").len(), 1);
+    assert_eq!(press(&mut state, "m"), ["session-set {\"alt-speed-enabled\":true}"]);
     assert_eq!((state.alternative, press(&mut state, "+")), (Some(Limits::default()), Vec::new()));
     assert!(state.note.starts_with("the alternative limits are in use"));
 }
@@ -158,12 +159,57 @@ fn the_end_waits_for_orders_once() {
     assert!(matches!(state.end, End::Now));
     let mut state = three();
     press(&mut state, "pq");
-    assert!(matches!(state.end, End::Asked));
+    assert!(matches!(state.end, End::Asked(None)));
     state.take(News::Done(1, Ok(String::new())), Instant::now());
     assert!(matches!(state.end, End::Now));
     let mut state = three();
     press(&mut state, "pqq");
     assert!(matches!(state.end, End::Now));
+}
+
+fn refused(words: &str) -> Result<String, Failure> {
+    Err(Failure::new(Exit::Incomplete, words))
+}
+
+#[test]
+fn an_order_that_fails_at_the_end_is_reported() {
+    let failure = |state: &mut State| match std::mem::replace(&mut state.end, End::No) {
+        End::Failed(failure) => Some((failure.exit, failure.text)),
+        _ => None,
+    };
+    let gone = || News::Gone("http://nas/…: Connection refused".into(), Instant::now());
+    // All orders are answered before the end, and the first failure is told.
+    let mut state = three();
+    press(&mut state, "prXq");
+    state.take(News::Done(1, refused("stop a failed: no")), Instant::now());
+    assert!(matches!(state.end, End::Asked(Some(_))));
+    state.take(News::Done(2, refused("remove a failed: no")), Instant::now());
+    press(&mut state, "q");
+    assert_eq!(failure(&mut state), Some((Exit::Incomplete, "stop a failed: no".into())));
+    // The daemon disappears.
+    let mut state = three();
+    press(&mut state, "rXq");
+    state.take(gone(), Instant::now());
+    assert_eq!(failure(&mut state), Some((Exit::Unavailable, "http://nas/…: Connection refused".into())));
+    // An order is on its way to the thread that asks, which has just lost the daemon.
+    let mut state = three();
+    press(&mut state, "p");
+    state.take(gone(), Instant::now());
+    press(&mut state, "q");
+    assert!(matches!(state.end, End::Asked(None)));
+    state.take(News::Done(1, refused("not sent")), Instant::now());
+    assert_eq!(failure(&mut state), Some((Exit::Incomplete, "not sent".into())));
+}
+
+#[test]
+fn a_complete_torrent_is_verified_after_a_question() {
+    let mut state = three();
+    press(&mut state, "jj");
+    assert_eq!(selected(&state), "東京 seeds");
+    assert_eq!(press(&mut state, "c"), Vec::<String>::new());
+    // Another key than y means no.
+    assert_eq!(press(&mut state, "n"), Vec::<String>::new());
+    assert_eq!(press(&mut state, "cy"), [format!("torrent-verify {{\"ids\":[\"{}\"]}}", hash(2))]);
 }
 
 #[test]
@@ -230,7 +276,7 @@ fn a_view_ends_with_its_torrent() {
 }
 
 #[test]
-fn what_is_changed_is_asked_after_an_order() {
+fn after_an_order_the_changed_things_are_asked() {
     let after = |keys: &str| {
         let mut state = three();
         let requests: Vec<Request> = keys.bytes().filter_map(|byte| state.pressed(Press::Byte(byte))).collect();
@@ -242,7 +288,7 @@ fn what_is_changed_is_asked_after_an_order() {
     assert_eq!(after("p"), Some(After::Torrent(hash(3))));
     assert_eq!([after("u"), after("ay")], [Some(After::All), Some(After::All)]);
     assert_eq!([after("ry"), after("nx\n")], [Some(After::List), Some(After::List)]);
-    assert_eq!(after("m"), Some(After::Limits));
+    assert_eq!(after("m"), Some(After::Limits("alt-speed-enabled")));
 }
 
 #[test]
@@ -254,6 +300,12 @@ fn nonsense_from_a_daemon_counts_as_nothing() {
     }
     let long = torrent(1, &"x".repeat(1 << 20), "");
     assert_eq!(long.name().len(), 255);
+    let unasked = torrent(1, "", r#","downloadDir":"/a","labels":["b"]"#);
+    assert_eq!((unasked.figures.folder.len(), unasked.figures.labels.len()), (0, 0));
+    let comment = format!(r#"{{"comment":"{}"}}"#, "é".repeat(1 << 20));
+    let comment = facts(&read(&comment).unwrap());
+    assert!(comment.iter().any(|fact| fact.starts_with("comment ")));
+    assert!(comment.iter().all(|fact| fact.chars().count() <= 2_000));
     let odd = r#"{"peers":[1,{"address":7,"progress":1e300,"flagStr":"\u001b[2JDUHEIKXYZ","port":-1}],
         "trackerStats":[null,{"announce":"http://t/KEY","nextAnnounceTime":-5}],"files":[3,{"name":"\u001b"}]}"#;
     let odd = read(odd).unwrap();
