@@ -255,7 +255,7 @@ impl Asker {
     /// Reads the details of a torrent.
     fn details(&mut self, tab: Tab, torrent: &Value) -> Details {
         match (tab, self.names) {
-            (Tab::Facts, _) => Details::Facts(news::facts(torrent)),
+            (Tab::Facts, _) => Details::Facts(news::facts_of(torrent)),
             (Tab::Peers, _) => Details::Peers(news::peers(torrent)),
             (Tab::Trackers, _) => {
                 let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

@@ -222,7 +222,7 @@ pub struct File {
 }
 
 /// The facts of a torrent, one in a line.
-pub fn facts(torrent: &Value) -> Vec<String> {
+pub fn facts_of(torrent: &Value) -> Vec<String> {
     details::facts(torrent).lines().take(MOST_ROWS).map(|fact| cut(fact, MOST_FACT)).collect()
 }
 

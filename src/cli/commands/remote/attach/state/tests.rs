@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::base::json::read::read;
-use crate::cli::commands::remote::attach::news::{After, facts, files, peers, trackers};
+use crate::cli::commands::remote::attach::news::{After, facts_of, files, peers, trackers};
 use crate::cli::run::keys::Press;
 use crate::cli::run::request::Move;
 
@@ -303,7 +303,7 @@ fn nonsense_from_a_daemon_counts_as_nothing() {
     let unasked = torrent(1, "", r#","downloadDir":"/a","labels":["b"]"#);
     assert_eq!((unasked.figures.folder.len(), unasked.figures.labels.len()), (0, 0));
     let comment = format!(r#"{{"comment":"{}"}}"#, "é".repeat(1 << 20));
-    let comment = facts(&read(&comment).unwrap());
+    let comment = facts_of(&read(&comment).unwrap());
     assert!(comment.iter().any(|fact| fact.starts_with("comment ")));
     assert!(comment.iter().all(|fact| fact.chars().count() <= 2_000));
     let odd = r#"{"peers":[1,{"address":7,"progress":1e300,"flagStr":"\u001b[2JDUHEIKXYZ","port":-1}],
