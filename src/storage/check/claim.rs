@@ -26,8 +26,8 @@
 //!
 //! A file that another program changed *after it was complete* is the user's work, even if most of its pieces are
 //! right: think of tags in music. Its right pieces are used, but no other piece is written to it. The torrent ends with
-//! an error that names the file. To verify the torrent after that error is the person's word that the file may be
-//! written to: then it is like any other file. So is `--overwrite`. Whether a file changed is told by its stamp: in a
+//! an error that names the file. To verify the torrent after *that* error is the person's word that the file may be
+//! written to, unless it was changed once more: then it is like any other file. So is `--overwrite`. Whether a file changed is told by its stamp: in a
 //! run, by the stamp that swarmlet saw last; at a start, by the one in the state. A stamp alone refuses nothing,
 //! because `chmod` and copies change it: at least one piece must be wrong.
 
@@ -103,9 +103,10 @@ fn refuse_changed(content: &Content, own: &Bitfield, sizes: &[u64]) -> Result<()
     let changed = |file: &usize| {
         sizes[*file] > 0 && content.was_finished(*file) && content.lacks(*file, own) && !is_nothing(*file)
     };
-    let mut files = (0..sizes.len()).filter(changed).filter(is_wrong);
-    let Some(file) = files.next().filter(|_| !content.overwrite) else { return Ok(()) };
-    let others = match files.count() {
+    let files: Vec<usize> = (0..sizes.len()).filter(changed).filter(is_wrong).collect();
+    let Some(&file) = files.first().filter(|_| !content.overwrite) else { return Ok(()) };
+    files.iter().for_each(|file| content.tell_of_change(*file));
+    let others = match files.len() - 1 {
         0 => String::new(),
         count => format!(" (and {count} more of the torrent's files)"),
     };

@@ -11,7 +11,8 @@
 //! is the same. transmission and libtorrent download over whatever is there.
 //!
 //! A file that swarmlet made or verified may be *changed* by another program, which shows in its stamp. Then it counts
-//! as a file that swarmlet did not make. If it was *finished* before, `claim` is stricter still.
+//! as a file that swarmlet did not make. If it was *finished* before, `claim` is stricter still. An error *tells* the
+//! person of it, and only then can the person consent to lose the change.
 
 use super::{Content, Mark};
 use crate::proto::peer::bitfield::Bitfield;
@@ -60,6 +61,7 @@ impl Content {
     fn settle_change(&self, file: usize) {
         self.mark(file, Mark::Changed, false);
         self.mark(file, Mark::Finished, false);
+        self.mark(file, Mark::Told, false);
     }
 
     /// Whether swarmlet is making a file, which lacks pieces or may not be on the disk yet: its whole content may be
@@ -110,11 +112,26 @@ impl Content {
         (0..self.marks.len()).any(|file| self.was_finished(file))
     }
 
-    /// From now on, files that were complete when another program changed them are like any others.
-    pub fn restore_changed(&mut self) {
-        self.restores = true;
-        for file in 0..self.marks.len() {
-            self.mark(file, Mark::Finished, false);
+    /// An error tells the person that another program changed a file after it was complete.
+    pub fn tell_of_change(&self, file: usize) {
+        self.mark(file, Mark::Told, true);
+    }
+
+    /// Whether the person was told of that.
+    pub fn told_of_change(&self, file: usize) -> bool {
+        self.has(file, Mark::Told)
+    }
+
+    /// This content was opened again because the person wants it verified. From now on, the files of which an error of
+    /// `before` told the person are like any others. But a file that was changed once more since then is not: the
+    /// person was not told of that.
+    pub fn restore_changed(&self, before: &Content) {
+        for file in (0..self.marks.len()).filter(|file| before.told_of_change(*file)) {
+            let found = self.open_file(file).and_then(|file| file.metadata());
+            if found.is_ok_and(|found| before.known.vouches(file, &found)) {
+                self.mark(file, Mark::Finished, false);
+                self.mark(file, Mark::Told, true);
+            }
         }
     }
 

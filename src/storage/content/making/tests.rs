@@ -1,5 +1,7 @@
 //! Files that come to vacant places: swarmlet writes to none of them.
 
+mod told;
+
 use super::*;
 use crate::base::rng::Rng;
 use crate::proto::choice::{Choice, Priority};
@@ -252,8 +254,8 @@ fn a_file_that_was_changed_after_it_was_complete_is_kept_until_the_person_says_o
         }
         let _ = said;
         assert!(content.has_changed_complete_files());
-        let mut again = content.open_again().unwrap();
-        again.restore_changed();
+        let again = content.open_again().unwrap();
+        again.restore_changed(&content);
         if !edited {
             refusal(&stage, again, Trust::Nothing);
             continue;
