@@ -15,10 +15,14 @@ use std::sync::Mutex;
 /// was not checked, and only the state, which is in `known`, can tell which pieces there were.
 pub fn others(content: &Content, have: Option<&Bitfield>, known: Option<&Known>, progress: &Progress) -> Vec<bool> {
     let had = have.or(known.map(|known| &known.resume.have)).cloned();
-    let had = content.without_parts(had.unwrap_or_else(|| Bitfield::new(content.metainfo.piece_count())));
+    let had = had.unwrap_or_else(|| Bitfield::new(content.metainfo.piece_count()));
+    let in_files = content.without_parts(had.clone());
     let known = known.filter(|_| have.is_none());
     let mut buffer = vec![0; READ_BYTES];
-    let mut is_right = |piece| !progress.is_stopped() && is_right(content, piece, &mut buffer, &Mutex::new(0));
+    let mut is_right = |file: usize, piece: u32| {
+        let in_part = content.agrees_with_part(file, piece);
+        !progress.is_stopped() && in_part.unwrap_or_else(|| is_right(content, piece, &mut buffer, &Mutex::new(0)))
+    };
     let mut is_of_others = |file: usize| {
         let entry = content.metainfo.files.at(file);
         let Ok(opened) = content.open_file(file) else { return false };
@@ -26,14 +30,16 @@ pub fn others(content: &Content, have: Option<&Bitfield>, known: Option<&Known>,
         if entry.length == 0 || found.len() > entry.length || content.is_vacant(file) {
             return found.len() > 0;
         }
-        let (some, all) = content.has_of(file, &had);
-        let was_complete = all || !content.is_making(file);
+        let was_complete = !content.is_making(file) || content.has_of(file, &in_files).1;
         let differs = content.is_changed(file) || content.known.is_of_others(file, &found, was_complete);
         let is_in_doubt = differs
             || known.is_some_and(|known| {
                 known.was_changed(content, file, look_at(content, &opened).ok().flatten().as_ref())
             });
-        is_in_doubt && !(some && content.metainfo.pieces_of(entry).filter(|piece| had.get(*piece)).all(&mut is_right))
+        // An unwanted file lacks what is in the part file.
+        let proof = if content.wants(file) { &had } else { &in_files };
+        let mut pieces = content.metainfo.pieces_of(entry).filter(|piece| proof.get(*piece));
+        is_in_doubt && !(content.has_of(file, proof).0 && pieces.all(|piece| is_right(file, piece)))
     };
     let files = content.metainfo.files.iter().enumerate();
     let found = files.map(|(file, entry)| !entry.padding && is_of_others(file)).collect();

@@ -15,7 +15,8 @@
 //! * if the state vouches for it: nobody has changed it since it had its pieces. It lacks one only because a file
 //!   beside it is gone;
 //! * if it is empty or all zeros, as other programs leave files that they have not begun to write;
-//! * if one of its pieces is verified (pieces of zeros prove nothing, because many files have some);
+//! * if one of its pieces is verified (pieces of zeros prove nothing, because many files have some), or it has its share
+//!   of one in the part file;
 //! * if it looks like another program's incomplete download: other pieces of the torrent are verified, the file ends
 //!   where a block ends, and each of its pieces lacks a block, in this file or in one beside it. (A small file may be
 //!   complete while the rest of its piece is missing.) A user's own file does not look like that. If it is longer than
@@ -65,6 +66,7 @@ pub fn claim(
     let others = lacking.clone().filter(in_doubt).filter(|file| {
         let proof = proof.get_or_insert_with(|| proof_of(content, own));
         !content.has_of(*file, proof).0
+            && !agrees_with_part(content, *file)
             // A file that cannot be opened cannot be written to either; a later error says why.
             && content.open_file(*file).is_ok_and(|file| !is_zeros(&file).unwrap_or(false))
             && (proof.is_empty() && !planned[*file] || !may_be_half(content, *file, sizes, &mut gaps))
@@ -94,10 +96,13 @@ pub fn claim(
 /// Refuses a file that another program changed after it was complete, if corrupt pieces are to be written to it.
 fn refuse_changed(content: &Content, own: &Bitfield, sizes: &[u64]) -> Result<(), ContentError> {
     // Other pieces are only missing, because a file beside this one is.
-    let is_corrupt = |piece: u32| !own.get(piece) && is_there(content, piece, sizes);
+    let is_corrupt = |file: usize, piece: u32| match content.agrees_with_part(file, piece) {
+        Some(agrees) => !agrees,
+        None => !own.get(piece) && is_there(content, piece, sizes),
+    };
     let is_wrong = |file: &usize| {
         let entry = content.metainfo.files.at(*file);
-        sizes[*file] != entry.length || content.metainfo.pieces_of(entry).any(is_corrupt)
+        sizes[*file] != entry.length || content.metainfo.pieces_of(entry).any(|piece| is_corrupt(*file, piece))
     };
     let is_nothing = |file: usize| content.open_file(file).is_ok_and(|file| is_zeros(&file).unwrap_or(false));
     let changed = |file: &usize| {
@@ -111,13 +116,20 @@ fn refuse_changed(content: &Content, own: &Bitfield, sizes: &[u64]) -> Result<()
         count => format!(" (and {count} more of the torrent's files)"),
     };
     let pieces = content.metainfo.pieces_of(content.metainfo.files.at(file));
-    let (count, missing) = (pieces.clone().count(), pieces.filter(|piece| !own.get(*piece)).count());
+    let is_missing = |piece: &u32| !own.get(*piece) && content.agrees_with_part(file, *piece) != Some(true);
+    let (count, missing) = (pieces.clone().count(), pieces.filter(is_missing).count());
     let words = format!(
         "another program changed it{others} after it was complete, and {missing} of its {count} pieces are wrong now; \
          move it away to keep it, or verify the torrent once more (without the daemon: use --overwrite) to download \
          these pieces again"
     );
     Err(refuse(content, file, &words))
+}
+
+/// Whether a file has its share of a piece that is in the part file.
+fn agrees_with_part(content: &Content, file: usize) -> bool {
+    let mut pieces = content.metainfo.pieces_of(content.metainfo.files.at(file));
+    pieces.any(|piece| content.agrees_with_part(file, piece) == Some(true))
 }
 
 /// The error for a file that must not be written to.
