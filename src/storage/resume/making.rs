@@ -2,7 +2,7 @@
 //!
 //! Floor 3, a part of [`resume`](super). What follows from it is in [`check::claim`](crate::storage::check::claim).
 
-use super::{Known, StateDir};
+use super::{Known, StateDir, mount_of};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::resume::{FileState, Making, Record};
 use crate::storage::content::Content;
@@ -61,8 +61,11 @@ impl Known {
         }
         let mut have = own.clone();
         for file in (0..self.resume.files.len()).filter(|file| content.was_finished(*file)) {
-            // Without a record, the pieces of a file are hashed at the next start, whatever else the state says.
-            self.resume.files[file] = FileState::default();
+            // No file has this stamp, so its pieces are hashed at the next start. The mount tells that the disk is there
+            // if the person has moved the file away by then.
+            let mount = content.open_file(file).map_or(0, |file| mount_of(&file));
+            let record = Some(Record { stamp: 0, mount, on_disk: false });
+            self.resume.files[file] = FileState { record, ..FileState::default() };
             content.metainfo.pieces_of(content.metainfo.files.at(file)).for_each(|piece| {
                 have.set(piece);
             });

@@ -1,6 +1,7 @@
 //! A person can consent only to lose what an error told of.
 
 use super::*;
+use crate::storage::resume::mount_of;
 
 /// Verifies as the checker does for a torrent that has failed.
 fn verify(stage: &Stage, content: &Content) -> Result<CheckedContent, (String, Arc<Content>)> {
@@ -70,4 +71,20 @@ fn an_error_about_another_file_is_no_consent() {
     let (error, content) = verify(&content).map(drop).unwrap_err();
     assert!(error.path == path(1) && error.to_string().contains("after it was complete"), "{error}");
     assert_eq!(verify(&content).map_err(drop).unwrap().have.count(), 2);
+}
+
+#[test]
+fn a_file_that_the_person_moves_away_as_told_is_downloaded_again() {
+    let stage = Stage::new();
+    drop(complete(&stage));
+    let mut theirs = stage.bytes.clone();
+    theirs[5] ^= 1;
+    fs::write(stage.path(), theirs).unwrap();
+    let (said, _) = refusal(&stage, stage.open(), Trust::State);
+    assert!(said.contains("move it away to keep it"), "{said}");
+    fs::rename(stage.path(), stage.dir.path().join("kept")).unwrap();
+    if mount_of(&File::open(stage.dir()).unwrap()) == 0 {
+        return println!("SKIPPED: this kernel does not number mounts");
+    }
+    assert!(stage.first().have.is_empty());
 }
