@@ -96,3 +96,26 @@ fn an_old_file_that_changed_after_it_was_copied_stays() {
     assert!(told.len() == 1 && told[0].ends_with("another program changed it meanwhile"), "{told:?}");
     assert!(fs::read(&path).unwrap() == b"mine" && stage.has_all(to.path()));
 }
+
+/// Over SMB or FUSE, a time may arrive after the copy, and it is not a change.
+#[test]
+fn an_old_file_elsewhere_is_removed_although_its_times_arrive_late() {
+    let (stage, to) = (Stage::new(), far());
+    let mut old = stage.open(stage.near.path());
+    old.known.are_on(None);
+    let old = stage.check(old, Trust::State).content;
+    let new = stage.at(&old, to.path());
+    let way = Way { old: &old, new: &new, others: &[] };
+    let (carried, _) = carry_all(way, Before::Nothing, &Progress::default()).unwrap();
+    let times = fs::File::options().write(true).open(stage.path(stage.near.path(), 3)).unwrap();
+    times.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    let gone = stage.path(stage.near.path(), 0);
+    fs::remove_file(gone).unwrap();
+    // What can't be looked at stays.
+    let odd = stage.path(stage.near.path(), 1);
+    fs::remove_file(&odd).unwrap();
+    symlink("elsewhere", &odd).unwrap();
+    let told = carried.finish(way);
+    assert!(told.len() == 1 && told[0].contains("folder 1/1"), "{told:?}");
+    assert_eq!(walk(stage.near.path()).len(), 2, "the link and the user's own file");
+}
