@@ -263,7 +263,7 @@ fn a_link_to_a_file_with_a_piece_in_the_part_file_is_no_change() {
             }
             let theirs = fs::read(&path).unwrap();
             content.note_changes(Some(&have));
-            assert_eq!(others(&content, Some(&have), None, &Default::default()), [is_edited, false]);
+            assert_eq!(others(&content, Some(&have), None, false, &Default::default()), [is_edited, false]);
             match begin(content.open_again().unwrap()) {
                 Ok(found) => assert!(!is_edited && found.have.count() == have.count()),
                 Err(error) => assert!(is_edited && error.path == path, "{error}"),
