@@ -3,8 +3,8 @@
 //! Floor 3, a part of [`carry`](super). Another program may have put its file over one that swarmlet made or verified.
 //! The stamps that swarmlet knows tell that the file is not as it was. But `chmod`, `ln` and a copy from a backup
 //! change stamps, too. So the pieces decide that the file had: if all of them are right, it is the torrent's. To read
-//! them may take minutes. But an equal length and modification time prove nothing, because taggers can keep both. Only a
-//! file that is to be deleted and has another name is not read: under that name, nothing is lost.
+//! them may take minutes. But an equal length and modification time prove nothing, because taggers can keep both.
+//! Only a file that is to be deleted and has another name is not read: under that name, nothing is lost.
 
 use crate::proto::peer::bitfield::Bitfield;
 use crate::storage::Progress;

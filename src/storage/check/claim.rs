@@ -15,8 +15,8 @@
 //! * if the state vouches for it: nobody has changed it since it had its pieces. It lacks one only because a file
 //!   beside it is gone;
 //! * if it is empty or all zeros, as other programs leave files that they have not begun to write;
-//! * if one of its pieces is verified (pieces of zeros prove nothing, because many files have some), or it has its share
-//!   of one in the part file;
+//! * if one of its pieces is verified (pieces of zeros prove nothing, because many files have some), or it has its
+//!   share of one in the part file;
 //! * if it looks like another program's incomplete download: other pieces of the torrent are verified, the file ends
 //!   where a block ends, and each of its pieces lacks a block, in this file or in one beside it. (A small file may be
 //!   complete while the rest of its piece is missing.) A user's own file does not look like that. If it is longer than
@@ -28,9 +28,9 @@
 //! A file that another program changed *after it was complete* is the user's work, even if most of its pieces are
 //! right: think of tags in music. Its right pieces are used, but no other piece is written to it. The torrent ends with
 //! an error that names the file. To verify the torrent after *that* error is the person's word that the file may be
-//! written to, unless it was changed once more: then it is like any other file. So is `--overwrite`. Whether a file changed is told by its stamp: in a
-//! run, by the stamp that swarmlet saw last; at a start, by the one in the state. A stamp alone refuses nothing,
-//! because `chmod` and copies change it: at least one piece must be wrong.
+//! written to, unless it was changed once more: then it is like any other file. So is `--overwrite`. Whether a file
+//! changed is told by its stamp: in a run, by the stamp that swarmlet saw last; at a start, by the one in the state. A
+//! stamp alone refuses nothing, because `chmod` and copies change it: at least one piece must be wrong.
 
 use super::{files_of_piece, is_there};
 use crate::base::sha1::{Digest, Sha1};
