@@ -145,6 +145,7 @@ fn find(
     let may_have_made = |file| known.as_ref().is_some_and(|known| known.may_have_made(content, file));
     let planned = (0..sizes.len()).map(|file| may_be_ours(file) && may_have_made(file)).collect();
     recorded.iter().enumerate().for_each(|(file, ours)| content.make(file, *ours));
+    (0..sizes.len()).filter(|file| recorded[*file]).for_each(|file| content.look_at_mark(file));
     let trusts = |file: usize| known.as_ref().is_some_and(|known| known.trusts(file, looks.seen[file].as_ref()));
     let trusted: Vec<bool> = match &trust {
         Trust::Carried { unchanged, .. } => unchanged.clone(),

@@ -54,6 +54,8 @@ enum Mark {
     Finished = 32,
     /// An error told the person that another program changed it after it was complete; see `content/making.rs`.
     Told = 64,
+    /// It carries the [mark] of the files that swarmlet makes.
+    Marked = 128,
 }
 
 /// What receives warnings about content, shared by all of it.
@@ -301,7 +303,7 @@ impl Content {
         self.mark(index, Mark::Vacant, false);
         self.mark_dirty(index);
         if purpose == For::Making {
-            mark::set(&file);
+            self.mark(index, Mark::Marked, mark::set(&file));
         } else if self.known.will_write(index, &file) {
             // The next write opens the file that is there then.
             self.close_files();

@@ -37,6 +37,7 @@ impl Content {
         if opened.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
             // A file of length 0 is never written to, so it does not matter which program made it.
             self.mark(file, Mark::Vacant, self.metainfo.files.at(file).length > 0);
+            self.mark(file, Mark::Marked, false);
             self.settle_change(file);
             self.known.is_gone(file);
         }
@@ -83,6 +84,25 @@ impl Content {
     /// program's.
     pub fn make(&self, file: usize, making: bool) {
         self.mark(file, Mark::Making, making);
+    }
+
+    /// Looks whether a file that swarmlet makes carries the [mark].
+    pub fn look_at_mark(&self, file: usize) {
+        let is_marked = self.open_file(file).is_ok_and(|opened| mark::is_set(&opened) == Some(true));
+        self.mark(file, Mark::Marked, is_marked);
+    }
+
+    /// Whether a file carries the [mark].
+    pub fn is_marked(&self, file: usize) -> bool {
+        self.has(file, Mark::Marked)
+    }
+
+    /// Whether files that swarmlet makes from now on can carry the [mark].
+    pub fn can_mark(&self) -> bool {
+        // The torrent's own folder may be on another disk.
+        let folders = [self.dir.join(&*self.root()), self.dir.to_path_buf()];
+        let folder = folders.iter().find(|folder| folder.is_dir()).map(File::open);
+        folder.is_some_and(|folder| folder.is_ok_and(|folder| mark::works_in(&folder)))
     }
 
     /// Whether another program changed or replaced a file since it was settled. It may be a user's own by now, so it is
@@ -161,6 +181,7 @@ impl Content {
                 && self.known.is_as_left(file, &opened)
                 && mark::remove(&opened)
             {
+                self.mark(file, Mark::Marked, false);
                 self.known.wrote(file, &opened);
                 self.mark_dirty(file);
             }
