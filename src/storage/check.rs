@@ -130,9 +130,11 @@ fn find(
     content.before = known.as_ref().map(|known| known.totals);
     let content: &Content = content;
     let was_making = |file| known.as_ref().is_some_and(|known| known.was_making(content, file));
-    if let Some(known) = known.as_ref().filter(|_| !content.restores) {
+    if let Some(known) = &known {
         let exists = |file: &usize| looks.inodes[*file] != 0;
-        let is_changed = |file: &usize| known.was_changed(content, *file, looks.seen[*file].as_ref());
+        let is_changed = |file: &usize| {
+            !content.told_of_change(*file) && known.was_changed(content, *file, looks.seen[*file].as_ref())
+        };
         (0..sizes.len()).filter(exists).filter(is_changed).for_each(|file| content.note_change_of_complete(file));
     }
     // swarmlet gives a file its full length before its first byte. A file of another length has replaced it.
@@ -143,6 +145,7 @@ fn find(
     let may_have_made = |file| known.as_ref().is_some_and(|known| known.may_have_made(content, file));
     let planned = (0..sizes.len()).map(|file| may_be_ours(file) && may_have_made(file)).collect();
     recorded.iter().enumerate().for_each(|(file, ours)| content.make(file, *ours));
+    (0..sizes.len()).filter(|file| recorded[*file]).for_each(|file| content.look_at_mark(file));
     let trusts = |file: usize| known.as_ref().is_some_and(|known| known.trusts(file, looks.seen[file].as_ref()));
     let trusted: Vec<bool> = match &trust {
         Trust::Carried { unchanged, .. } => unchanged.clone(),

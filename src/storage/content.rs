@@ -52,6 +52,10 @@ enum Mark {
     Changed = 16,
     /// It was complete when another program changed it; see `content/making.rs`.
     Finished = 32,
+    /// An error told the person that another program changed it after it was complete; see `content/making.rs`.
+    Told = 64,
+    /// It carries the [mark] of the files that swarmlet makes.
+    Marked = 128,
 }
 
 /// What receives warnings about content, shared by all of it.
@@ -85,8 +89,6 @@ pub struct Content {
     told_of_name: AtomicBool,
     /// A user's own files may be overwritten if they have the paths of wanted files.
     pub overwrite: bool,
-    /// A person knows that files were changed after they were complete, and wants their corrupt pieces back.
-    pub restores: bool,
     /// Bytes uploaded and downloaded in all runs before this one, if it was opened earlier in this run.
     pub before: Option<(u64, u64)>,
     has_padding: bool,
@@ -301,7 +303,7 @@ impl Content {
         self.mark(index, Mark::Vacant, false);
         self.mark_dirty(index);
         if purpose == For::Making {
-            mark::set(&file);
+            self.mark(index, Mark::Marked, mark::set(&file));
         } else if self.known.will_write(index, &file) {
             // The next write opens the file that is there then.
             self.close_files();

@@ -287,13 +287,14 @@ impl Known {
         let have = content.without_parts(have);
         let no_boot = self.resume.boot.is_empty();
         content.unmark_complete(&have);
-        for (file, FileState { record, making }) in self.resume.files.iter_mut().enumerate() {
+        for (file, FileState { record, making, marked }) in self.resume.files.iter_mut().enumerate() {
             let (some, all) = content.has_of(file, &have);
             // A file that another program makes after the end is not swarmlet's.
             *making = match content.making(file) {
                 Making::Planned if in_haste => Making::No,
                 now => now,
             };
+            *marked = if *making == Making::Planned { *marked } else { content.is_marked(file) };
             if !some {
                 *record = None;
                 continue;

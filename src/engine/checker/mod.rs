@@ -216,9 +216,8 @@ impl Checker {
         if !runs {
             // The torrent starts over, so the bytes of this run are in the state that was saved.
             opened.before = None;
-            // The person has seen an error that names a file that was changed.
-            if matches!(task, Task::Verify) && content.has_changed_complete_files() {
-                opened.restore_changed();
+            if matches!(task, Task::Verify) {
+                opened.restore_changed(content);
             }
         }
         let trust = if matches!(task, Task::Verify) { Trust::Nothing } else { Trust::State };

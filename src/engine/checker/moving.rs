@@ -102,7 +102,7 @@ impl Checker {
     fn others(&self, content: &Content, have: Option<&Bitfield>, progress: &Progress) -> Vec<bool> {
         let states = self.config.states.as_deref().filter(|_| have.is_none());
         let known = states.map(|states| Known::load(states, content, |_| ()));
-        others(content, have, known.as_ref(), progress)
+        others(content, have, known.as_ref(), false, progress)
     }
 
     /// The content is in another folder already, or is to be downloaded to one.

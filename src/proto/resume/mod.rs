@@ -41,8 +41,10 @@ const IN_MEMORY: u8 = 1;
 const ON_DISK: u8 = 2;
 /// It is added to the kind if swarmlet has begun the file, ...
 const BEGUN: u8 = 4;
-/// ... or if it will.
+/// ... or if it will, ...
 const PLANNED: u8 = 8;
+/// ... and if the file has a mark then.
+const MARKED: u8 = 16;
 
 /// What is known of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +53,8 @@ pub struct FileState {
     pub record: Option<Record>,
     /// Whether swarmlet is making it.
     pub making: Making,
+    /// The file carries a mark while swarmlet makes it (an extended attribute). One without it is another program's.
+    pub marked: bool,
 }
 
 /// Whether swarmlet is making a file, which lacks pieces or may not be on the disk yet.
@@ -173,7 +177,7 @@ impl Resume {
             // The version before did not record which files were being made: those that lacked a piece.
             let lacks = |entry| metainfo.pieces_of(entry).any(|piece| !have.get(piece));
             let making = |entry| if lacks(entry) { Making::Begun } else { Making::No };
-            let files = metainfo.files.iter().map(|entry| FileState { record: None, making: making(entry) });
+            let files = metainfo.files.iter().map(|entry| FileState { making: making(entry), ..FileState::default() });
             return Ok(Resume { files: files.collect(), ..resume });
         }
         let records = text(files);
@@ -214,12 +218,12 @@ fn record_bytes(file: &FileState) -> [u8; RECORD_BYTES] {
         bytes[..8].copy_from_slice(&stamp.to_be_bytes());
         bytes[8..16].copy_from_slice(&mount.to_be_bytes());
     }
-    bytes[16] = kind
-        | match file.making {
-            Making::No => 0,
-            Making::Planned => PLANNED,
-            Making::Begun => BEGUN,
-        };
+    let making = match file.making {
+        Making::No => 0,
+        Making::Planned => PLANNED,
+        Making::Begun => BEGUN,
+    };
+    bytes[16] = kind | making | if file.marked { MARKED } else { 0 };
     bytes
 }
 
@@ -229,7 +233,7 @@ fn read_record(bytes: &[u8; RECORD_BYTES]) -> Option<FileState> {
     let (mount, kind) = rest.split_first_chunk()?;
     let &[kind] = kind else { return None };
     let (stamp, mount) = (u64::from_be_bytes(*stamp), u64::from_be_bytes(*mount));
-    let record = match kind & !(BEGUN | PLANNED) {
+    let record = match kind & !(BEGUN | PLANNED | MARKED) {
         NOTHING => None,
         IN_MEMORY => Some(Record { stamp, mount, on_disk: false }),
         ON_DISK => Some(Record { stamp, mount, on_disk: true }),
@@ -241,7 +245,7 @@ fn read_record(bytes: &[u8; RECORD_BYTES]) -> Option<FileState> {
         (true, false) => Making::Begun,
         (true, true) => return None,
     };
-    Some(FileState { record, making })
+    Some(FileState { record, making, marked: kind & MARKED != 0 })
 }
 
 #[cfg(test)]

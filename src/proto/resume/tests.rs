@@ -22,7 +22,7 @@ fn record() -> impl Strategy<Value = FileState> {
     let fields = (any::<u64>(), any::<u64>(), any::<bool>());
     let record = proptest::option::of(fields.prop_map(|(stamp, mount, on_disk)| Record { stamp, mount, on_disk }));
     let making = prop_oneof![Just(Making::No), Just(Making::Planned), Just(Making::Begun)];
-    (record, making).prop_map(|(record, making)| FileState { record, making })
+    (record, making, any::<bool>()).prop_map(|(record, making, marked)| FileState { record, making, marked })
 }
 
 fn resume() -> impl Strategy<Value = (Metainfo, Resume)> {
@@ -149,7 +149,7 @@ fn of_a_state_of_the_version_before_only_the_totals_count() {
     let bytes = with_all(&resume, &[("version", Bencode::Int(1)), ("files", vec![2; 2 * 29].into())]);
     let found = Resume::decode(&bytes, &metainfo, FOLDER).unwrap();
     assert_eq!((found.uploaded, found.downloaded, found.have.count()), (7, 8, 0));
-    let made = |making| [FileState { record: None, making }; 2];
+    let made = |making| [FileState { making, ..FileState::default() }; 2];
     assert_eq!(found.files, made(Making::No), "complete files may be the user's by now");
     let begun = Resume { have: Bitfield::new(metainfo.piece_count()), ..resume };
     let bytes = with_all(&begun, &[("version", Bencode::Int(1)), ("files", vec![2; 2 * 29].into())]);

@@ -26,7 +26,7 @@ pub fn delete(
     progress: &Progress,
 ) -> Vec<String> {
     let known = states.filter(|_| have.is_none()).map(|states| Known::load(states, content, |_| ()));
-    let is_of_others = others(content, have, known.as_ref(), progress);
+    let is_of_others = others(content, have, known.as_ref(), true, progress);
     let (folder, mut left, mut more, mut removed) = (content.folder(), Vec::new(), 0, Vec::new());
     let files = content.metainfo.files.iter().enumerate().filter(|(_, entry)| !entry.padding);
     for file in files.map(|(file, _)| file).take_while(|_| !progress.is_stopped()) {

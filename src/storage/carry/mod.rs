@@ -30,6 +30,7 @@ use super::error::{ContentError, Doing};
 use crate::proto::id::InfoHash;
 use crate::sys::beneath::{Folder, For};
 use std::collections::BTreeSet;
+use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
@@ -49,6 +50,14 @@ struct Item {
     takes: u64,
     /// Its stamp before it was carried.
     stamp: u64,
+}
+
+impl Item {
+    /// Whether the old file is as it was before it was carried. On file systems elsewhere its times may arrive late.
+    fn is_like(&self, old: &Content, now: &Metadata) -> bool {
+        let is_same = !old.known.local || old.known.stamp(now) == self.stamp;
+        is_same && now.len() == self.length
+    }
 }
 
 /// From where files are carried, and to where.
@@ -145,12 +154,13 @@ impl Carried {
         }
         let mut left = Vec::new();
         for item in &self.copied {
-            let now = old.file(&item.from, For::Reading).and_then(|file| file.metadata());
-            let removed = match now {
-                Ok(now) if way.old.known.stamp(&now) != item.stamp => {
+            let removed = match old.file(&item.from, For::Reading).and_then(|file| file.metadata()) {
+                Ok(now) if !item.is_like(way.old, &now) => {
                     Err(io::Error::other("another program changed it meanwhile"))
                 }
-                _ => old.remove(&item.from),
+                Ok(_) => old.remove(&item.from),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                Err(error) => Err(error),
             };
             if let Err(error) = removed {
                 left.push(format!("can't remove {}: {error}", way.old.dir.join(&item.from).display()));

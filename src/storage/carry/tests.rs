@@ -331,7 +331,7 @@ fn what_came_after_the_check_is_neither_carried_nor_taken_for_ours() {
         for old in [old, refused.map(drop).unwrap_err().1] {
             let new = stage.at(&old, to.path());
             let way = Way { old: &old, new: &new, others: &[] };
-            let others = others(&old, Some(&have), None, &Progress::default());
+            let others = others(&old, Some(&have), None, false, &Progress::default());
             assert_eq!(others, [false, false, false, true]);
             let way = Way { others: &others, ..way };
             let (carried, unchanged) = carry_all(way, Before::Nothing, &Progress::default()).unwrap();

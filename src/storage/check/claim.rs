@@ -15,7 +15,8 @@
 //! * if the state vouches for it: nobody has changed it since it had its pieces. It lacks one only because a file
 //!   beside it is gone;
 //! * if it is empty or all zeros, as other programs leave files that they have not begun to write;
-//! * if one of its pieces is verified (pieces of zeros prove nothing, because many files have some);
+//! * if one of its pieces is verified (pieces of zeros prove nothing, because many files have some), or it has its
+//!   share of one in the part file;
 //! * if it looks like another program's incomplete download: other pieces of the torrent are verified, the file ends
 //!   where a block ends, and each of its pieces lacks a block, in this file or in one beside it. (A small file may be
 //!   complete while the rest of its piece is missing.) A user's own file does not look like that. If it is longer than
@@ -26,10 +27,10 @@
 //!
 //! A file that another program changed *after it was complete* is the user's work, even if most of its pieces are
 //! right: think of tags in music. Its right pieces are used, but no other piece is written to it. The torrent ends with
-//! an error that names the file. To verify the torrent after that error is the person's word that the file may be
-//! written to: then it is like any other file. So is `--overwrite`. Whether a file changed is told by its stamp: in a
-//! run, by the stamp that swarmlet saw last; at a start, by the one in the state. A stamp alone refuses nothing,
-//! because `chmod` and copies change it: at least one piece must be wrong.
+//! an error that names the file. To verify the torrent after *that* error is the person's word that the file may be
+//! written to, unless it was changed once more: then it is like any other file. So is `--overwrite`. Whether a file
+//! changed is told by its stamp: in a run, by the stamp that swarmlet saw last; at a start, by the one in the state. A
+//! stamp alone refuses nothing, because `chmod` and copies change it: at least one piece must be wrong.
 
 use super::{files_of_piece, is_there};
 use crate::base::sha1::{Digest, Sha1};
@@ -65,6 +66,7 @@ pub fn claim(
     let others = lacking.clone().filter(in_doubt).filter(|file| {
         let proof = proof.get_or_insert_with(|| proof_of(content, own));
         !content.has_of(*file, proof).0
+            && !agrees_with_part(content, *file)
             // A file that cannot be opened cannot be written to either; a later error says why.
             && content.open_file(*file).is_ok_and(|file| !is_zeros(&file).unwrap_or(false))
             && (proof.is_empty() && !planned[*file] || !may_be_half(content, *file, sizes, &mut gaps))
@@ -94,29 +96,40 @@ pub fn claim(
 /// Refuses a file that another program changed after it was complete, if corrupt pieces are to be written to it.
 fn refuse_changed(content: &Content, own: &Bitfield, sizes: &[u64]) -> Result<(), ContentError> {
     // Other pieces are only missing, because a file beside this one is.
-    let is_corrupt = |piece: u32| !own.get(piece) && is_there(content, piece, sizes);
+    let is_corrupt = |file: usize, piece: u32| match content.agrees_with_part(file, piece) {
+        Some(agrees) => !agrees,
+        None => !own.get(piece) && is_there(content, piece, sizes),
+    };
     let is_wrong = |file: &usize| {
         let entry = content.metainfo.files.at(*file);
-        sizes[*file] != entry.length || content.metainfo.pieces_of(entry).any(is_corrupt)
+        sizes[*file] != entry.length || content.metainfo.pieces_of(entry).any(|piece| is_corrupt(*file, piece))
     };
     let is_nothing = |file: usize| content.open_file(file).is_ok_and(|file| is_zeros(&file).unwrap_or(false));
     let changed = |file: &usize| {
         sizes[*file] > 0 && content.was_finished(*file) && content.lacks(*file, own) && !is_nothing(*file)
     };
-    let mut files = (0..sizes.len()).filter(changed).filter(is_wrong);
-    let Some(file) = files.next().filter(|_| !content.overwrite) else { return Ok(()) };
-    let others = match files.count() {
+    let files: Vec<usize> = (0..sizes.len()).filter(changed).filter(is_wrong).collect();
+    let Some(&file) = files.first().filter(|_| !content.overwrite) else { return Ok(()) };
+    files.iter().for_each(|file| content.tell_of_change(*file));
+    let others = match files.len() - 1 {
         0 => String::new(),
         count => format!(" (and {count} more of the torrent's files)"),
     };
     let pieces = content.metainfo.pieces_of(content.metainfo.files.at(file));
-    let (count, missing) = (pieces.clone().count(), pieces.filter(|piece| !own.get(*piece)).count());
+    let is_missing = |piece: &u32| !own.get(*piece) && content.agrees_with_part(file, *piece) != Some(true);
+    let (count, missing) = (pieces.clone().count(), pieces.filter(is_missing).count());
     let words = format!(
         "another program changed it{others} after it was complete, and {missing} of its {count} pieces are wrong now; \
          move it away to keep it, or verify the torrent once more (without the daemon: use --overwrite) to download \
          these pieces again"
     );
     Err(refuse(content, file, &words))
+}
+
+/// Whether a file has its share of a piece that is in the part file.
+fn agrees_with_part(content: &Content, file: usize) -> bool {
+    let mut pieces = content.metainfo.pieces_of(content.metainfo.files.at(file));
+    pieces.any(|piece| content.agrees_with_part(file, piece) == Some(true))
 }
 
 /// The error for a file that must not be written to.

@@ -98,12 +98,15 @@ impl Content {
             return;
         }
         let files = self.metainfo.files.iter().enumerate();
+        let own = have.map(|have| self.without_parts(have.clone()));
         for (file, _) in files.filter(|(file, entry)| !entry.padding && !self.is_vacant(*file)) {
             let Ok(found) = self.open_file(file).and_then(|file| file.metadata()) else { continue };
-            let was_complete = !self.is_making(file) || have.is_some_and(|have| self.has_of(file, have).1);
-            if self.known.is_of_others(file, &found, was_complete) {
+            let was_complete =
+                |have: Option<&Bitfield>| !self.is_making(file) || have.is_some_and(|have| self.has_of(file, have).1);
+            // While a piece is in the part file, the file counts as begun, but a change is a change of a complete file.
+            if self.known.is_of_others(file, &found, was_complete(own.as_ref())) {
                 self.mark(file, Mark::Changed, true);
-                self.mark(file, Mark::Finished, was_complete || self.was_finished(file));
+                self.mark(file, Mark::Finished, was_complete(have) || self.was_finished(file));
             }
         }
     }

@@ -42,7 +42,7 @@ struct KnownFile {
 pub struct KnownFiles {
     files: Mutex<Vec<KnownFile>>,
     /// Modification times are set by this machine.
-    local: bool,
+    pub local: bool,
     /// The numbers of inodes stay the same when the disk is mounted again.
     pub numbered: bool,
     began: Instant,

@@ -11,7 +11,8 @@
 //! is the same. transmission and libtorrent download over whatever is there.
 //!
 //! A file that swarmlet made or verified may be *changed* by another program, which shows in its stamp. Then it counts
-//! as a file that swarmlet did not make. If it was *finished* before, `claim` is stricter still.
+//! as a file that swarmlet did not make. If it was *finished* before, `claim` is stricter still. An error *tells* the
+//! person of it, and only then can the person consent to lose the change.
 
 use super::{Content, Mark};
 use crate::proto::peer::bitfield::Bitfield;
@@ -36,6 +37,7 @@ impl Content {
         if opened.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
             // A file of length 0 is never written to, so it does not matter which program made it.
             self.mark(file, Mark::Vacant, self.metainfo.files.at(file).length > 0);
+            self.mark(file, Mark::Marked, false);
             self.settle_change(file);
             self.known.is_gone(file);
         }
@@ -60,6 +62,7 @@ impl Content {
     fn settle_change(&self, file: usize) {
         self.mark(file, Mark::Changed, false);
         self.mark(file, Mark::Finished, false);
+        self.mark(file, Mark::Told, false);
     }
 
     /// Whether swarmlet is making a file, which lacks pieces or may not be on the disk yet: its whole content may be
@@ -81,6 +84,25 @@ impl Content {
     /// program's.
     pub fn make(&self, file: usize, making: bool) {
         self.mark(file, Mark::Making, making);
+    }
+
+    /// Looks whether a file that swarmlet makes carries the [mark].
+    pub fn look_at_mark(&self, file: usize) {
+        let is_marked = self.open_file(file).is_ok_and(|opened| mark::is_set(&opened) == Some(true));
+        self.mark(file, Mark::Marked, is_marked);
+    }
+
+    /// Whether a file carries the [mark].
+    pub fn is_marked(&self, file: usize) -> bool {
+        self.has(file, Mark::Marked)
+    }
+
+    /// Whether files that swarmlet makes from now on can carry the [mark].
+    pub fn can_mark(&self) -> bool {
+        // The torrent's own folder may be on another disk.
+        let folders = [self.dir.join(&*self.root()), self.dir.to_path_buf()];
+        let folder = folders.iter().find(|folder| folder.is_dir()).map(File::open);
+        folder.is_some_and(|folder| folder.is_ok_and(|folder| mark::works_in(&folder)))
     }
 
     /// Whether another program changed or replaced a file since it was settled. It may be a user's own by now, so it is
@@ -110,11 +132,26 @@ impl Content {
         (0..self.marks.len()).any(|file| self.was_finished(file))
     }
 
-    /// From now on, files that were complete when another program changed them are like any others.
-    pub fn restore_changed(&mut self) {
-        self.restores = true;
-        for file in 0..self.marks.len() {
-            self.mark(file, Mark::Finished, false);
+    /// An error tells the person that another program changed a file after it was complete.
+    pub fn tell_of_change(&self, file: usize) {
+        self.mark(file, Mark::Told, true);
+    }
+
+    /// Whether the person was told of that.
+    pub fn told_of_change(&self, file: usize) -> bool {
+        self.has(file, Mark::Told)
+    }
+
+    /// This content was opened again because the person wants it verified. From now on, the files of which an error of
+    /// `before` told the person are like any others. But a file that was changed once more since then is not: the
+    /// person was not told of that.
+    pub fn restore_changed(&self, before: &Content) {
+        for file in (0..self.marks.len()).filter(|file| before.told_of_change(*file)) {
+            let found = self.open_file(file).and_then(|file| file.metadata());
+            if found.is_ok_and(|found| before.known.vouches(file, &found)) {
+                self.mark(file, Mark::Finished, false);
+                self.mark(file, Mark::Told, true);
+            }
         }
     }
 
@@ -144,6 +181,7 @@ impl Content {
                 && self.known.is_as_left(file, &opened)
                 && mark::remove(&opened)
             {
+                self.mark(file, Mark::Marked, false);
                 self.known.wrote(file, &opened);
                 self.mark_dirty(file);
             }

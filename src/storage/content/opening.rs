@@ -77,7 +77,6 @@ impl Content {
             warn: Arc::new(|_, _| ()),
             told_of_name: AtomicBool::new(false),
             overwrite: false,
-            restores: false,
             before: None,
             has_padding,
             duty: Duty::Fetch,

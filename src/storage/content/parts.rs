@@ -89,6 +89,24 @@ impl Content {
         have
     }
 
+    /// Whether a file has the bytes of its share of `piece`, which is read from the part file; `None`: it is not read
+    /// from there.
+    pub(in crate::storage) fn agrees_with_part(&self, file: usize, piece: u32) -> Option<bool> {
+        let (entry, start) = (self.metainfo.files.at(file), self.piece_offset(piece));
+        if !self.is_in_part(start) {
+            return None;
+        }
+        let end = entry.end().min(start + u64::from(self.metainfo.piece_size(piece)));
+        let [mut right, mut there] = [vec![0; MOVE_BYTES], vec![0; MOVE_BYTES]];
+        let mut agrees = |at: u64| {
+            let count = usize::try_from(end - at).map_or(MOVE_BYTES, |left| left.min(MOVE_BYTES));
+            let (right, there) = (&mut right[..count], &mut there[..count]);
+            let read = self.reader(file).and_then(|file| file.read_exact_at(there, at - entry.offset));
+            read.is_ok() && self.read(at, right).is_ok() && right == there
+        };
+        Some((entry.offset.max(start)..end).step_by(MOVE_BYTES).all(&mut agrees))
+    }
+
     /// The hash was wrong: `piece` is not read from the part file any more.
     pub fn drop_part(&self, piece: u32) {
         if let Some((_, place)) = self.parts.get().and_then(|parts| parts.place(piece)) {

@@ -2,7 +2,7 @@
 //!
 //! Floor 3, a part of [`resume`](super). What follows from it is in [`check::claim`](crate::storage::check::claim).
 
-use super::{Known, StateDir};
+use super::{Known, StateDir, mount_of};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::resume::{FileState, Making, Record};
 use crate::storage::content::Content;
@@ -14,39 +14,48 @@ use std::os::unix::fs::MetadataExt;
 impl Known {
     /// Whether swarmlet was making a file. A complete one that was not synced may have lost bytes with the power, but
     /// whoever changed it after the state was saved was not swarmlet. If the file was made after the state was saved,
-    /// its mark tells it.
+    /// its mark tells it. If it had a mark and has none now, another program has replaced it.
     pub fn was_making(&self, content: &Content, file: usize) -> bool {
-        if self.resume.files[file].making == Making::Planned {
+        let FileState { making, marked, .. } = self.resume.files[file];
+        if making == Making::Planned {
             return mark_of(content, file) == Some(true);
         }
         let unchanged = |found: Metadata| (found.ctime(), found.ctime_nsec()) < self.saved;
         let look = || content.open_file(file).and_then(|file| file.metadata());
-        self.resume.files[file].making == Making::Begun
+        making == Making::Begun
+            && (!marked || mark_of(content, file) != Some(false))
             && (!content.has_of(file, &self.resume.have).1 || look().is_ok_and(unchanged))
     }
 
     /// Whether a file was complete and on the disk, and is not as it was then. `seen`: how it looks now. A complete
     /// file is never written to, so another program changed it. (Without a record of how it was, this is assumed.)
     pub fn was_changed(&self, content: &Content, file: usize, seen: Option<&Record>) -> bool {
-        let FileState { record, making } = self.resume.files[file];
+        let FileState { record, making, .. } = self.resume.files[file];
         let is_same = record.zip(seen).is_some_and(|(then, now)| then.stamp == now.stamp);
         making == Making::No && !is_same && content.has_of(file, &self.resume.have).1
     }
 
-    /// Whether swarmlet may have made a file after the state was saved, and the file system has no marks that tell it.
+    /// Whether swarmlet may have made a file after the state was saved, and marks do not work that would tell it.
     pub fn may_have_made(&self, content: &Content, file: usize) -> bool {
-        self.resume.files[file].making == Making::Planned && mark_of(content, file).is_none()
+        let FileState { making, marked, .. } = self.resume.files[file];
+        making == Making::Planned && (!marked || mark_of(content, file).is_none())
     }
 
     /// Writes a state that says which files swarmlet is making, unless the last one says so already. It is written
     /// before their first byte: otherwise they would count as the user's own after `kill -9`. `own`: the verified
     /// pieces in the files.
     pub fn record_making(&mut self, states: &StateDir, content: &Content, own: Bitfield) {
-        let mut is_new = false;
+        let (mut is_new, mut can_mark) = (false, None);
         for (file, state) in self.resume.files.iter_mut().enumerate() {
             let making = content.making(file);
-            is_new |= making != Making::No && making != state.making;
+            let differs = making != state.making;
+            is_new |= making != Making::No && differs;
             state.making = making;
+            state.marked = match making {
+                Making::Planned if differs => *can_mark.get_or_insert_with(|| content.can_mark()),
+                Making::Planned => state.marked,
+                Making::Begun | Making::No => content.is_marked(file),
+            };
         }
         if is_new {
             self.write(states, own);
@@ -61,8 +70,11 @@ impl Known {
         }
         let mut have = own.clone();
         for file in (0..self.resume.files.len()).filter(|file| content.was_finished(*file)) {
-            // Without a record, the pieces of a file are hashed at the next start, whatever else the state says.
-            self.resume.files[file] = FileState::default();
+            // No file has this stamp, so its pieces are hashed at the next start. If the person has moved it away by
+            // then, the mount tells that the disk is there.
+            let mount = content.open_file(file).map_or(0, |file| mount_of(&file));
+            let record = Some(Record { stamp: 0, mount, on_disk: false });
+            self.resume.files[file] = FileState { record, ..FileState::default() };
             content.metainfo.pieces_of(content.metainfo.files.at(file)).for_each(|piece| {
                 have.set(piece);
             });

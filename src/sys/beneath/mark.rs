@@ -11,14 +11,20 @@ use std::fs::File;
 /// Its name. Users may have attributes only in the space `user`.
 const NAME: &str = "user.swarmlet.making";
 
-/// Marks a file, if its file system can do that.
-pub fn set(file: &File) {
-    if let Err(error) = fsetxattr(file, NAME, b"1", XattrFlags::empty()) {
-        log::debug!("a new file has no mark: {error}");
-    }
+/// Marks a file. Returns whether that worked.
+pub fn set(file: &File) -> bool {
+    let set = fsetxattr(file, NAME, b"1", XattrFlags::empty());
+    set.inspect_err(|error| log::debug!("a new file has no mark: {error}")).is_ok()
 }
 
-/// Whether a file has the mark; `None`: its file system has no marks.
+/// Whether new files in a folder can be marked. Only a try can tell: some file systems without attributes say that a
+/// file has none. (A folder can have attributes, too.)
+pub fn works_in(folder: &File) -> bool {
+    set(folder) && remove(folder)
+}
+
+/// Whether a file has the mark; `None`: its file system has no marks. (`Some(false)` means that another program made
+/// the file only if marks [work](works_in) there.)
 pub fn is_set(file: &File) -> Option<bool> {
     match fgetxattr(file, NAME, &mut [0; 8]) {
         Ok(_) => Some(true),
@@ -43,7 +49,7 @@ mod tests {
         let file = File::create(&path).unwrap();
         let Some(before) = is_set(&file) else { return println!("SKIPPED: this file system has no attributes") };
         assert!(!before && !remove(&file));
-        set(&file);
+        assert!(works_in(&File::open(dir.path()).unwrap()) && set(&file));
         assert_eq!(is_set(&File::open(&path).unwrap()), Some(true));
         std::fs::write(dir.path().join("other"), "theirs").unwrap();
         std::fs::rename(dir.path().join("other"), &path).unwrap();

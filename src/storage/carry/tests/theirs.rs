@@ -22,7 +22,7 @@ fn what_was_put_over_our_files_is_neither_carried_nor_deleted() {
         let old = stage.old();
         let theirs = put_over(&stage);
         let new = stage.at(&old, to.path());
-        let others = others(&old, Some(&full(&stage)), None, &Progress::default());
+        let others = others(&old, Some(&full(&stage)), None, false, &Progress::default());
         assert_eq!(others, [true, true, true, false]);
         let way = Way { old: &old, new: &new, others: &others };
         carry_all(way, Before::Nothing, &Progress::default()).unwrap().0.finish(way);
@@ -56,9 +56,9 @@ fn what_was_put_over_a_half_file_of_a_failed_torrent_is_not_deleted() {
     let found = stage.check(stage.open(stage.near.path()), Trust::State);
     let block = stage.metainfo.files.at(1).offset.next_multiple_of(PIECE as u64);
     write_blocks(&found.content, block, &[vec![1; 100]]).unwrap();
-    assert_eq!(others(&found.content, Some(&found.have), None, &Progress::default()), [false; 4]);
+    assert_eq!(others(&found.content, Some(&found.have), None, false, &Progress::default()), [false; 4]);
     fs::write(&path, [b'm'; 40 * PIECE]).unwrap();
-    assert!(others(&found.content, None, None, &Progress::default())[1]);
+    assert!(others(&found.content, None, None, false, &Progress::default())[1]);
     delete(&found.content, Some(&found.have), None, &Progress::default());
     assert_eq!(fs::read(&path).unwrap(), [b'm'; 40 * PIECE]);
 }
@@ -95,4 +95,51 @@ fn an_old_file_that_changed_after_it_was_copied_stays() {
     let told = carried.finish(way);
     assert!(told.len() == 1 && told[0].ends_with("another program changed it meanwhile"), "{told:?}");
     assert!(fs::read(&path).unwrap() == b"mine" && stage.has_all(to.path()));
+}
+
+/// Over SMB or FUSE, a time may arrive after the copy, and it is not a change.
+#[test]
+fn an_old_file_elsewhere_is_removed_although_its_times_arrive_late() {
+    let (stage, to) = (Stage::new(), far());
+    let mut old = stage.open(stage.near.path());
+    old.known.are_on(None);
+    let old = stage.check(old, Trust::State).content;
+    let new = stage.at(&old, to.path());
+    let way = Way { old: &old, new: &new, others: &[] };
+    let (carried, _) = carry_all(way, Before::Nothing, &Progress::default()).unwrap();
+    let times = fs::File::options().write(true).open(stage.path(stage.near.path(), 3)).unwrap();
+    times.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    let gone = stage.path(stage.near.path(), 0);
+    fs::remove_file(gone).unwrap();
+    // What can't be looked at stays.
+    let odd = stage.path(stage.near.path(), 1);
+    fs::remove_file(&odd).unwrap();
+    symlink("elsewhere", &odd).unwrap();
+    let told = carried.finish(way);
+    assert!(told.len() == 1 && told[0].contains("folder 1/1"), "{told:?}");
+    assert_eq!(walk(stage.near.path()).len(), 2, "the link and the user's own file");
+}
+
+/// Sorting programs make hard links: what has another name is deleted without being read, but the last name is kept.
+#[test]
+fn a_changed_file_with_another_name_is_deleted_and_not_lost() {
+    let stage = Stage::new();
+    let old = stage.old();
+    let path = stage.path(stage.near.path(), 1);
+    std::thread::sleep(2 * crate::sys::stamp::TICK);
+    fs::write(&path, [b'm'; 40 * PIECE]).unwrap();
+    fs::hard_link(&path, stage.near.path().join("mine")).unwrap();
+    let full = Bitfield::full(stage.metainfo.piece_count());
+    assert!(others(&old, Some(&full), None, false, &Progress::default())[1]);
+    assert_eq!(delete(&old, Some(&full), None, &Progress::default()), Vec::<String>::new());
+    assert!(!path.exists() && fs::read(stage.near.path().join("mine")).unwrap() == [b'm'; 40 * PIECE]);
+    // Both names are in the torrent.
+    let stage = Stage::new();
+    let old = stage.old();
+    let [one, other] = [0, 3].map(|file| stage.path(stage.near.path(), file));
+    fs::write(&other, [b'm'; 100]).unwrap();
+    fs::remove_file(&one).unwrap();
+    fs::hard_link(&other, &one).unwrap();
+    delete(&old, Some(&full), None, &Progress::default());
+    assert!(!one.exists() && fs::read(&other).unwrap() == [b'm'; 100]);
 }

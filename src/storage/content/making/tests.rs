@@ -1,5 +1,7 @@
 //! Files that come to vacant places: swarmlet writes to none of them.
 
+mod told;
+
 use super::*;
 use crate::base::rng::Rng;
 use crate::proto::choice::{Choice, Priority};
@@ -163,6 +165,35 @@ fn what_a_state_says_is_begun_is_continued() {
     fs::write(stage.path(), mine()).unwrap();
     drop(content);
     stage.first();
+    // Another program replaced it between two runs.
+    if mark::is_set(&File::open(stage.path()).unwrap()).is_none() {
+        return println!("SKIPPED: this file system has no marks");
+    }
+    fs::remove_file(stage.path()).unwrap();
+    fs::write(stage.path(), mine()).unwrap();
+    let content = stage.begin(stage.open(), Trust::State).map(drop).unwrap_err();
+    stage.is_refused_often(content, &mine());
+}
+
+/// Some file systems that can't set a mark say that a file has none.
+#[test]
+fn where_no_mark_can_be_set_a_file_without_one_may_be_swarmlets() {
+    for can_mark in [false, true] {
+        let stage = Stage::new();
+        let CheckedContent { content, known, .. } = stage.first();
+        let mut known = known.unwrap();
+        stage.write(&content, 0).unwrap();
+        if !mark::remove(&File::open(stage.path()).unwrap()) {
+            return println!("SKIPPED: this file system has no marks");
+        }
+        known.resume.have = Bitfield::new(3);
+        assert_eq!((known.resume.files[0].making, known.resume.files[0].marked), (Making::Planned, true));
+        known.resume.files[0].marked = can_mark;
+        let name = crate::proto::resume::file_name(&known.resume.info_hash, &known.resume.folder);
+        stage.states.write(&name, &known.resume.encode(), true).unwrap();
+        drop(content);
+        assert_eq!(stage.begin(stage.open(), Trust::State).is_err(), can_mark);
+    }
 }
 
 #[test]
@@ -252,8 +283,8 @@ fn a_file_that_was_changed_after_it_was_complete_is_kept_until_the_person_says_o
         }
         let _ = said;
         assert!(content.has_changed_complete_files());
-        let mut again = content.open_again().unwrap();
-        again.restore_changed();
+        let again = content.open_again().unwrap();
+        again.restore_changed(&content);
         if !edited {
             refusal(&stage, again, Trust::Nothing);
             continue;

@@ -5,7 +5,10 @@ use super::*;
 use crate::proto::choice::Priority;
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
+use crate::storage::carry::others::others;
+use crate::storage::check::{self, Trust};
 use crate::storage::testkit::{Part, check_all, noise, part, torrent, write_blocks};
+use crate::sys::stamp::TICK;
 use proptest::prelude::*;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -227,5 +230,46 @@ fn names_of_part_files_are_recognized() {
         format!(".{hash}.parts"),
     ] {
         assert!(!is_name(&other), "{other}");
+    }
+}
+
+/// The second file was begun and then deselected, so the piece that it shares with the first is in the part file.
+/// Programs that sort media make hard links.
+#[test]
+fn a_link_to_a_file_with_a_piece_in_the_part_file_is_no_change() {
+    for length in [2 * PIECE + PIECE / 2, 900] {
+        for is_edited in [false, true] {
+            let (metainfo, bytes) = torrent(0, &[(length, false), (3 * PIECE, false)], PIECE, &[]);
+            let dir = tempfile::tempdir().unwrap();
+            let begin = |content| {
+                let begun = check::begin(content, None, Trust::State, Arc::new(|_, _| ()), &Default::default());
+                begun.map_err(|(error, _)| error)
+            };
+            let content = begin(open(&metainfo, dir.path(), &[true, true])).unwrap().content;
+            let last = metainfo.piece_count() as usize - 2;
+            write_blocks(&content, (last * PIECE) as u64, &[bytes[last * PIECE..][..PIECE].to_vec()]).unwrap();
+            let mut have = Bitfield::new(metainfo.piece_count());
+            have.set(last as u32);
+            assert!(check::newly::choose(&content, choice(&metainfo, &[true, false]), &have, |_| ()).unwrap());
+            fetch(&content, &mut have, &bytes);
+            have.iter_ones().for_each(|piece| content.note_verified(piece).unwrap());
+            assert_eq!(content.pieces_in_part().count(), 1);
+            std::thread::sleep(2 * TICK);
+            let path = dir.path().join(metainfo.files.at(0).path());
+            match is_edited {
+                true => {
+                    File::options().write(true).open(&path).unwrap().write_all_at(b"tag", length as u64 - 3).unwrap()
+                }
+                false => fs::hard_link(&path, dir.path().join("link")).unwrap(),
+            }
+            let theirs = fs::read(&path).unwrap();
+            content.note_changes(Some(&have));
+            assert_eq!(others(&content, Some(&have), None, false, &Default::default()), [is_edited, false]);
+            match begin(content.open_again().unwrap()) {
+                Ok(found) => assert!(!is_edited && found.have.count() == have.count()),
+                Err(error) => assert!(is_edited && error.path == path, "{error}"),
+            }
+            assert!(fs::read(&path).unwrap() == theirs);
+        }
     }
 }
