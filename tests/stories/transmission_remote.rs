@@ -236,7 +236,7 @@ fn transmission_remote_does_with_a_torrent_all_that_it_can() {
 
     // Uploads have limits, too.
     one(&["--get", "all", "--honor-session"]);
-    assert_ne!(field(&daemon, 1, "leftUntilDone"), 0, "it is not complete any more");
+    wait_until("the other file is there, too", PATIENCE, || content.difference_in(&daemon.dir).is_none());
     wait_for(&daemon, 1, "leftUntilDone", &json!(0));
     seed.terminate().assert_code(0);
     let leecher = Get::new("leecher", folder.path()).torrent(&torrent).start();
@@ -277,6 +277,9 @@ fn transmission_remote_does_with_a_torrent_all_that_it_can() {
     one(&["--stop"]);
     wait_for(&daemon, 1, "status", &json!(0));
     damage(&found.join("two/a"), 100_000, 10);
+    // The second command says that the damage is not the user's work.
+    one(&["--verify"]);
+    wait_for(&daemon, 1, "error", &json!(3));
     one(&["--verify"]);
     wait_until("the damage is found", PATIENCE, || field(&daemon, 1, "leftUntilDone").as_u64() > Some(0));
     remote(&daemon, &["-t2", "--remove"]);
