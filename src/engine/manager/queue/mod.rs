@@ -87,7 +87,12 @@ impl Manager {
                 self.handle(torrent, Event::Disk(DiskEvent::Trouble { block: None, trouble }), now);
             }
             Err(refused) => {
-                self.handle(torrent, Event::Disk(DiskEvent::Failed { problem: refused.error.into() }), now);
+                let Refused { error, again } = *refused;
+                self.handle(torrent, Event::Disk(DiskEvent::Failed { problem: error.into() }), now);
+                // What was opened for the check knows which changes the person is told of now.
+                if let Some(State::Failed(ended)) = self.torrents.get_mut(&torrent).map(|slot| &mut slot.state) {
+                    ended.retry = Some(again);
+                }
             }
         }
         self.next_task(torrent, now);
