@@ -5,6 +5,7 @@ use crate::common::folder::Folder;
 use crate::common::nginx::Nginx;
 use crate::common::tools::{Tool, here};
 use crate::common::torrent::Torrent;
+use crate::common::transmission::ask;
 use crate::common::wait::{PATIENCE, wait_until};
 use serde_json::{Value, json};
 use std::fs;
@@ -12,6 +13,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 
 fn add(torrent: &Torrent) -> Value {
     json!({ "metainfo": base64(&fs::read(&torrent.file).unwrap()) })
@@ -143,6 +145,12 @@ fn a_blocklist_is_fetched_and_a_broken_one_does_not_replace_it() {
     };
     assert_eq!(update(&daemon, "plain"), Some(3));
     assert_eq!(update(&daemon, "packed.gz"), Some(2));
+    // Two programs at one time.
+    let rpc = daemon.rpc;
+    let both: Vec<_> = (0..2).map(|_| thread::spawn(move || ask(rpc, "blocklist-update", &json!({})))).collect();
+    for asked in both {
+        assert_eq!(asked.join().unwrap().expect("it is fetched")["blocklist-size"], 2);
+    }
     for path in ["broken.gz", "page", "not-there"] {
         assert_eq!(update(&daemon, path), None, "{path}");
         assert_eq!(size(&daemon), 2, "{path}");

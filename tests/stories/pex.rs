@@ -35,7 +35,8 @@ fn is_complete(ours: &Swarmlet) -> bool {
 fn three_swarmlets_in_a_line_meet_without_a_tracker() {
     let stage = Stage::new(Content::one_file("a file.bin", 2 << 20), PIECE);
     let names = ["first", "second", "third"];
-    let gets = names.map(|name| stage.get(name).args(&["--json", "-vv", "--seed", "--max-upload-rate", "100"]));
+    // So slow that they have something to ask of each other when they meet, also on a busy machine.
+    let gets = names.map(|name| stage.get(name).args(&["--json", "-vv", "--seed", "--max-upload-rate", "60"]));
     stage.content.write_to(&gets[0].dir);
     for pair in gets.windows(2) {
         stage.tracker.introduce_only(pair[1].port, (Ipv4Addr::LOCALHOST, pair[0].port).into());

@@ -73,7 +73,7 @@ fn after_a_moment_without_a_route_the_same_ports_are_open() {
     let back = format!("ip route add default via {ROUTER}; ip -6 route add default via fe80::1 dev eth0");
     let after = soon(&stage, &mut seed, &back, is_both);
     assert_eq!((&after["protocol"], &after["tcp"]), (&"PCP".into(), &before["tcp"]));
-    assert_eq!(stage.home.mappings().len(), 2);
+    wait_until("the router has both", PATIENCE, || stage.home.mappings().len() == 2);
     seed.interrupt().assert_code(0);
     assert_eq!(stage.home.mappings(), Vec::<String>::new());
 }

@@ -8,10 +8,11 @@ use crate::base::url;
 use crate::storage::blocklist;
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::sys::replace::{Output, Sync};
-use crate::sys::{http, in_words, memory};
+use crate::sys::{http, in_words, lock, memory};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
 /// The file of the list, in the folder of the state.
@@ -28,6 +29,16 @@ pub const MOST_AGE: Duration = Duration::from_secs(24 * 3600);
 
 /// The lists that are fetched at one time: a new URL need not wait for the server of the old one.
 static PLACES: Places = Places::new(4);
+
+/// Lists that are fetched at one time arrive in any order. The one that was asked for last counts.
+struct Turns {
+    /// The number of the one that was asked for last.
+    begun: u64,
+    /// The number of the one that is kept.
+    kept: u64,
+}
+
+static TURNS: Mutex<Turns> = Mutex::new(Turns { begun: 0, kept: 0 });
 
 /// Reads the list that an earlier run fetched, if there is one.
 pub fn saved(state: PathBuf, then: impl FnOnce(Result<Blocklist, String>) + Send + 'static) {
@@ -47,26 +58,42 @@ pub fn fetch(address: String, state: PathBuf, then: impl FnOnce(Result<Blocklist
     let Some(place) = PLACES.take() else {
         return then(Err("too many blocklists are being fetched; ask again when they are here".into()));
     };
+    let number = {
+        let mut turns = lock(&TURNS);
+        turns.begun += 1;
+        turns.begun
+    };
     start("blocklist", move || {
-        then(get(&address, &state));
-        drop(place);
+        let bytes = get(&address);
+        let mut turns = lock(&TURNS);
+        let list = match bytes {
+            // The server of a list that was asked for later was faster.
+            Ok(_) if turns.kept > number => read(&state.join(FILE), FILE),
+            Ok(bytes) => keep(&bytes, &address, &state).inspect(|_| turns.kept = number),
+            Err(why) => Err(why),
+        };
+        then(list);
+        drop((turns, place));
     });
 }
 
-fn get(address: &str, state: &Path) -> Result<Blocklist, String> {
+fn get(address: &str) -> Result<Vec<u8>, String> {
     if address.is_empty() {
         return Err("there is no URL of a blocklist (blocklist-url in the configuration)".into());
     }
-    let name = for_terminal(&url::redact(address));
     let most = MOST_BYTES.min(memory::free() / MEMORY_PART);
-    let bytes = http::get(address, most, DEADLINE).map_err(|error| format!("the blocklist {name}: {error}"))?;
+    http::get(address, most, DEADLINE)
+        .map_err(|error| format!("the blocklist {}: {error}", for_terminal(&url::redact(address))))
+}
+
+/// Keeps a list that can be read in place of the one before.
+fn keep(bytes: &[u8], address: &str, state: &Path) -> Result<Blocklist, String> {
     let new = state.join(NEW);
     let failed = |error| format!("can't save the blocklist in {}: {}", state.display(), in_words(&error));
     // It may come before anything else that is saved.
     fs::create_dir_all(state).map_err(failed)?;
-    Output::Replace(new.clone()).write(Sync::Later, |file| file.write_all(&bytes)).map_err(failed)?;
-    drop(bytes);
-    let list = read(&new, &name).inspect_err(|_| drop(fs::remove_file(&new)))?;
+    Output::Replace(new.clone()).write(Sync::Later, |file| file.write_all(bytes)).map_err(failed)?;
+    let list = read(&new, &for_terminal(&url::redact(address))).inspect_err(|_| drop(fs::remove_file(&new)))?;
     fs::rename(&new, state.join(FILE)).map_err(failed)?;
     Ok(list)
 }
