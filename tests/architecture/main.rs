@@ -77,7 +77,7 @@ const CORE: [&str; 6] = ["base", "proto", "swarm", "sys", "storage", "engine"];
 /// adds 1,400; several subscribers and questions add 250; JSON that strangers wrote, 200. Bodies of web seeds that are
 /// read past the HTTP library add 260. Settings of the network that change while it runs, and shares of a limit, add 400.
 /// To know a user's own files among those of a torrent adds 250.
-const CORE_LINES: usize = 30_500;
+const CORE_LINES: usize = 30_550;
 /// Most lines of a file: it is read in one sitting.
 const FILE_LINES: usize = 400;
 /// Most columns of a comment. (Code is the business of rustfmt.)
