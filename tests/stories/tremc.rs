@@ -91,10 +91,9 @@ fn tremc_shows_and_changes_torrents_by_its_keys() {
     tmux.wait_for_text("paused");
     damage(&daemon.dir.join("two/a"), 100_000, 10);
     press("v");
-    // The second key says that the damage is not the user's work.
+    // The second command says that the damage is not the user's work.
     is("error", json!(3));
-    tmux.wait_for_text("paused");
-    press("v");
+    daemon.ask("torrent-verify", &json!({ "ids": 1 }));
     wait_until("the damage is found", PATIENCE, || daemon.torrents(&["leftUntilDone"])[0]["leftUntilDone"] != 0);
     // The key pauses or resumes, as the screen has it.
     tmux.wait_for_text("(Paused:1 Size:322.3K[95.04%])");
