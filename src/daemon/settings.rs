@@ -10,7 +10,7 @@ pub fn hundredths(ratio: f64) -> u64 {
     (ratio * 100.0).round() as u64
 }
 
-/// So many minutes.
+/// The time of this number of minutes.
 pub fn minutes(number: u64) -> Time {
     Time::from_secs(number.saturating_mul(60))
 }

@@ -142,7 +142,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// For a daemon that is to have so many torrents, each of one piece.
+    /// For a daemon that is to have this number of torrents, each of one piece.
     pub fn new(torrents: usize) -> Stage {
         let scratch = tempfile::tempdir().expect("a folder for thousands of torrents");
         let (import, content) = (scratch.path().join("transmission"), scratch.path().join("content"));

@@ -3,6 +3,7 @@
 use crate::common::content::{Content, damage};
 use crate::common::daemon::{Daemon, base64};
 use crate::common::folder::Folder;
+use crate::common::swarmlet::Swarmlet;
 use crate::common::torrent::Torrent;
 use crate::common::wait::{PATIENCE, wait_until};
 use serde_json::{Value, json};
@@ -41,6 +42,13 @@ fn complete(folder: &Folder) -> (Content, Torrent, Daemon) {
     (content, torrent, daemon)
 }
 
+/// A seed of it, which the tracker knows.
+fn seed(folder: &Folder, torrent: &Torrent) -> Swarmlet {
+    let mut seed = folder.seed("album", torrent, &[]);
+    folder.tracker.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
+    seed
+}
+
 /// Asks for something, or kills the daemon and starts it again if `method` is empty. Then the torrent is refused.
 fn is_refused(daemon: &mut Daemon, method: &str, words: &str) {
     let refusals = |daemon: &Daemon| daemon.log().matches(words).count();
@@ -65,8 +73,7 @@ fn a_file_that_a_user_puts_over_a_complete_one_survives_everything() {
     }
     let folder = Folder::new();
     let (content, torrent, mut daemon) = complete(&folder);
-    let mut seed = folder.seed("album", &torrent, &[]);
-    folder.tracker.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
+    let _seed = seed(&folder, &torrent);
     let (path, mine) = (daemon.dir.join("album/song.flac"), vec![b'm'; 10 * PIECE]);
     fs::write(&path, &mine).unwrap();
     // It stays while the rest is moved. Then the torrent downloads its own there.
@@ -98,8 +105,7 @@ fn a_file_that_a_user_edits_is_kept_until_the_person_verifies_once_more() {
     }
     let folder = Folder::new();
     let (content, torrent, mut daemon) = complete(&folder);
-    let mut seed = folder.seed("album", &torrent, &[]);
-    folder.tracker.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
+    let _seed = seed(&folder, &torrent);
     let path = daemon.dir.join("album/song.flac");
     damage(&path, 5 * PIECE, 1);
     let edited = fs::read(&path).unwrap();
@@ -138,8 +144,7 @@ fn small_files_and_an_empty_folder_of_a_user_are_nothing_of_a_torrent_that_never
     fs::write(album.join("info.nfo"), [b'm'; 900]).unwrap();
     daemon.start_again();
     daemon.wait_for("error", &json!(3));
-    let mut seed = folder.seed("album", &torrent, &[]);
-    folder.tracker.wait_for_a_seed(&torrent.info_hash, || seed.must_run());
+    let _seed = seed(&folder, &torrent);
     daemon.ask("torrent-start", &json!({ "ids": 1 }));
     daemon.wait_for("error", &json!(3));
     remove(&daemon);

@@ -91,7 +91,8 @@ fn tremc_shows_and_changes_torrents_by_its_keys() {
     tmux.wait_for_text("paused");
     damage(&daemon.dir.join("two/a"), 100_000, 10);
     press("v");
-    // The second command says that the damage is not the user's work.
+    // The second command says that the damage is not the user's work. (tremc would end if this key came before it has an
+    // answer, and nothing on its screen tells when that is.)
     is("error", json!(3));
     daemon.ask("torrent-verify", &json!({ "ids": 1 }));
     wait_until("the damage is found", PATIENCE, || daemon.torrents(&["leftUntilDone"])[0]["leftUntilDone"] != 0);

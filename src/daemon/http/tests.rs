@@ -268,7 +268,7 @@ fn an_address_with_many_wrong_passwords_is_refused_for_a_while() {
     (0..100).for_each(|_| failures.add(ip("10.0.0.1"), now));
     assert!(!failures.may_try(ip("::ffff:10.0.0.1"), 100, now));
     assert!(failures.may_try(ip("10.0.0.1"), 101, now) && failures.may_try(ip("10.0.0.2"), 100, now));
-    // One in a second is tried, whoever sends it.
+    // One password a second is tried, be it right or wrong.
     let later = now + Duration::from_secs(1);
     assert!(failures.may_try(ip("10.0.0.1"), 100, later) && !failures.may_try(ip("10.0.0.1"), 100, later));
     (0..9).for_each(|_| assert!(failures.may_try(ip("10.0.0.1"), 100, now + Duration::from_secs(601))));

@@ -44,6 +44,22 @@ pub enum TorrentSource {
 }
 
 impl AddTorrent {
+    /// A torrent for which nothing is said, so everything is as the settings say.
+    pub fn of(source: TorrentSource) -> AddTorrent {
+        AddTorrent {
+            source,
+            cookies: None,
+            download_dir: None,
+            paused: None,
+            stop_when_described: false,
+            labels: Vec::new(),
+            peer_limit: None,
+            bandwidth_priority: 0,
+            sequential_download: None,
+            files: Files::default(),
+        }
+    }
+
     /// Reads the arguments.
     pub fn read(arguments: &Arguments) -> Result<AddTorrent, Failure> {
         let text = |name: &str| Ok(arguments.text(name)?.filter(|text| !text.is_empty()));

@@ -16,7 +16,7 @@ use crate::daemon::settings::Settings;
 
 /// No end in sight, as `eta` has it.
 const ETA_UNKNOWN: i64 = -2;
-/// So many bytes more than the first torrent may the others have.
+/// How many bytes longer than the text of the first torrent those of the others may be.
 const SPARE: usize = 32;
 /// There is nothing to wait for.
 const ETA_NONE: i64 = -1;

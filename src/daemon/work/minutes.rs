@@ -13,7 +13,6 @@ use crate::daemon::chores::space::{self, Space};
 use crate::daemon::chores::{blocklist, local_time, start, watch};
 use crate::daemon::record::{State, Trouble};
 use crate::daemon::rpc::adding::{AddTorrent, TorrentSource};
-use crate::daemon::rpc::changing::Files;
 use crate::daemon::rpc::session::{Rates, Sums};
 use crate::engine::Change;
 use std::collections::BTreeSet;
@@ -165,18 +164,7 @@ impl Daemon {
         let link = text.trim_start_matches('\u{feff}').trim_start().lines().next().unwrap_or_default();
         let is_link = link.get(..7).is_some_and(|begin| begin.eq_ignore_ascii_case("magnet:"));
         let source = if is_link { TorrentSource::Magnet(link.into()) } else { TorrentSource::Metainfo(Vec::new()) };
-        let add = AddTorrent {
-            source,
-            cookies: None,
-            download_dir: None,
-            paused: None,
-            stop_when_described: false,
-            labels: Vec::new(),
-            peer_limit: None,
-            bandwidth_priority: 0,
-            sequential_download: None,
-            files: Files::default(),
-        };
+        let add = AddTorrent::of(source);
         let added = match &add.source {
             TorrentSource::Magnet(link) => self.add_link(&add, link),
             _ => Described::read(bytes).and_then(|described| self.add_described(&add, described)),

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 /// If more torrents than this change at once, one file says so at first: thousands would take seconds.
 const MOST_FILES: usize = 100;
-/// So many files are written before others have their turn: some milliseconds.
+/// How many files are written before other work has its turn. They take some milliseconds.
 pub const AT_ONCE: usize = 20;
 
 /// Torrents whose files may be older than what is known of them. They are written a few at a time.

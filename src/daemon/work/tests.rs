@@ -3,7 +3,6 @@ use super::*;
 use crate::base::hex::to_hex;
 use crate::daemon::record::{State as Doing, Trouble};
 use crate::daemon::rpc::adding::TorrentSource;
-use crate::daemon::rpc::changing::Files;
 use crate::engine::{Config, Phase, Report};
 use crate::swarm::standing::{Problem, ProblemKind};
 use std::fs;
@@ -32,18 +31,7 @@ fn daemon(temp: &Path) -> Daemon {
 }
 
 fn add(daemon: &mut Daemon, torrent: Vec<u8>) -> u32 {
-    let add = AddTorrent {
-        source: TorrentSource::Metainfo(Vec::new()),
-        cookies: None,
-        download_dir: None,
-        paused: Some(true),
-        stop_when_described: false,
-        labels: Vec::new(),
-        peer_limit: None,
-        bandwidth_priority: 0,
-        sequential_download: None,
-        files: Files::default(),
-    };
+    let add = AddTorrent { paused: Some(true), ..AddTorrent::of(TorrentSource::Metainfo(Vec::new())) };
     daemon.add_described(&add, Described::read(torrent).unwrap()).unwrap().0
 }
 

@@ -4,7 +4,7 @@
 import { ask, size, make, set, number } from './rpc.js'
 
 const MOST = 200 // files that are drawn
-const FEW = 10 // so many need no search
+const FEW = 10 // a list of this length needs no search
 
 // A list of files below `place`. If `live`, a change counts at once, and files have priorities. `fail` is called with an
 // error.

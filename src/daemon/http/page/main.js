@@ -8,8 +8,8 @@ import * as details from './details.js'
 
 const PAUSE = 2000 // milliseconds between two questions
 const HIDDEN_PAUSE = 20000 // the same while nobody sees the page
-// After so many milliseconds without an answer, the page asks for everything: it may have slept, and the daemon
-// remembers for only 60 seconds which torrents were removed.
+// Milliseconds without an answer, after which the page asks for everything. It may have slept, and the daemon remembers
+// for only 60 seconds which torrents were removed.
 const OLD = 45000
 const FIELDS = ['id', 'hashString', 'name', 'status', 'error', 'errorString', 'percentDone', 'sizeWhenDone', 'totalSize',
   'rateDownload', 'rateUpload', 'eta', 'queuePosition', 'peersConnected', 'peersSendingToUs', 'peersGettingFromUs', 'recheckProgress',

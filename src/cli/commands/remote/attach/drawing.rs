@@ -39,7 +39,7 @@ const HELP_KEYS: [&str; 2] = ["Esc back, arrows scroll, q quit"; 2];
 pub struct Frame {
     /// As many as the terminal has.
     pub rows: Vec<Row>,
-    /// So many of the first rows are old, and drawn pale.
+    /// How many of the first rows are old, and drawn pale.
     pub pale: usize,
     /// Where a text is being typed: row and column, from 0.
     pub cursor: Option<(usize, usize)>,
