@@ -12,9 +12,9 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 
 impl Known {
-    /// Whether swarmlet was making a file. A complete one that was not synced may have lost bytes with the power. But if
-    /// its stamp is newer than the state, another program changed it. If the file was made after the state was saved,
-    /// its mark tells it. If it had a mark and has none now, another program has replaced it.
+    /// Whether swarmlet was making a file. A complete one that was not synced may have lost bytes with the power. But
+    /// if its stamp is newer than the state, another program changed it. If the file was made after the state was
+    /// saved, its mark tells it. If it had a mark and has none now, another program has replaced it.
     pub fn was_making(&self, content: &Content, file: usize) -> bool {
         let FileState { making, marked, .. } = self.resume.files[file];
         if making == Making::Planned {
