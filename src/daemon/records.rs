@@ -6,6 +6,7 @@ use super::record::Record;
 use super::rpc::call::{Id, Ids};
 use crate::proto::id::InfoHash;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 /// What changed within this many seconds is "recently active" (transmission).
 const RECENT: i64 = 60;
@@ -27,6 +28,11 @@ impl Records {
     /// Adds a torrent, and returns its number, which no other torrent had.
     pub fn insert(&mut self, record: Record) -> u32 {
         let mut record = Box::new(record);
+        if let Some((_, last)) = self.all.last_key_value()
+            && last.download_dir == record.download_dir
+        {
+            record.download_dir = Arc::clone(&last.download_dir);
+        }
         self.last += 1;
         record.id = self.last;
         if let Some(hash) = record.about.hash {

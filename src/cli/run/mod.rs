@@ -346,7 +346,7 @@ mod tests {
         assert!(over(&run, Some(150), Some(1)));
         // A torrent that failed is not waited for.
         run.settled = Some(Instant::now());
-        run.at(1).phase = Phase::Failed(Problem::io("gone"));
+        run.at(1).phase = Phase::Failed(Problem::io("gone").into());
         assert!(over(&run, Some(150), None));
     }
 }

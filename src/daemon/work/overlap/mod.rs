@@ -47,10 +47,10 @@ impl Places {
 
 /// The folders in which a torrent has its content, or will have it.
 fn dirs<'a>(record: &'a Record, kept: &'a Kept) -> Vec<&'a str> {
-    let dir = record.download_dir.as_str();
+    let dir = &*record.download_dir;
     // Of a link nothing is there yet. If the folder is lost, nothing is written before somebody names it.
     let is_placed = kept.link.is_none() && !kept.is_lost;
-    let to = kept.moving.as_ref().map(|(to, _)| &**to);
+    let to = kept.moving.as_ref().map(|moving| &*moving.0);
     let dirs = [Some(dir), kept.at.as_deref(), to].into_iter().flatten().filter(|_| is_placed);
     dirs.collect::<BTreeSet<_>>().into_iter().collect()
 }
@@ -71,7 +71,7 @@ impl Daemon {
     /// The places of a torrent have changed.
     pub(super) fn place(&mut self, id: u32) {
         let (Some(record), Some(known)) = (self.records.get(id), self.known.get_mut(&id)) else { return };
-        let place = |dir: &str| Path::new(dir).join(&record.about.name).into();
+        let place = |dir: &str| Path::new(dir).join(&*record.about.name).into();
         let now: Box<[Arc<Path>]> = dirs(record, &known.kept).into_iter().map(place).collect();
         self.places.change(id, &known.places, &now);
         known.places = now;
