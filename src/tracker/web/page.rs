@@ -256,7 +256,7 @@ mod tests {
     use crate::tracker::registry::Limits;
 
     #[test]
-    fn what_is_searched_for_is_read_from_the_query() {
+    fn the_query_says_which_name_is_searched() {
         for (query, part) in [
             ("", ""),
             ("search=", ""),

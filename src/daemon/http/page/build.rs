@@ -23,6 +23,7 @@ fn main() {
             &[
                 "src/daemon/http/page/rpc.js",
                 "src/daemon/http/page/hour.js",
+                "src/daemon/http/page/clock.js",
                 "src/daemon/http/page/list.js",
                 "src/daemon/http/page/files.js",
                 "src/daemon/http/page/details.js",

@@ -200,8 +200,9 @@ async function limitsDialog () {
     for (const kind of ['download', 'seed']) {
       find(`queue-${kind}`).value = now[`${kind}-queue-enabled`] ? now[`${kind}-queue-size`] : ''
     }
+    showClock(now)
     if (await dialog('limits-dialog') !== 'yes') return
-    const args = {}
+    const args = changedClock(now)
     for (const way of ['down', 'up']) {
       const all = limit(find(`all-${way}`))
       const slow = limit(find(`slow-${way}`))
