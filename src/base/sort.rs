@@ -1,7 +1,8 @@
 //! Sorts places: the numbers of things instead of the things.
 //!
 //! A sort is several KB of machine code for each type that is sorted. So lists that need not be sorted fast share one.
-//! And nothing large is moved or copied.
+//! And nothing large is moved or copied. (`collect` into a `BTreeMap` or a `BTreeSet` is such a sort, too; `extend` is
+//! not.)
 
 use std::cmp::Ordering;
 
