@@ -83,7 +83,7 @@ pub fn torrents(from: &Path, state: &State, settings: &Settings) -> Result<(), S
     let folder = from.join("torrents");
     let listed = fs::read_dir(&folder).map_err(|error| format!("{}: {}", folder.display(), in_words(&error)))?;
     let mut paths: Vec<PathBuf> = listed.flatten().map(|entry| entry.path()).collect();
-    paths.sort();
+    paths.sort_unstable();
     let mut place = 0;
     for path in paths {
         let end = path.extension().unwrap_or_default();

@@ -87,9 +87,11 @@ impl Records {
 
     /// Copies of these torrents, and what is remembered of removed ones.
     pub fn only(&self, ids: &[u32]) -> Records {
-        let copy = |id: &u32| Some((*id, Box::new(self.get(*id)?.clone())));
-        let all: BTreeMap<u32, Box<Record>> = ids.iter().filter_map(copy).collect();
-        let by_hash = all.values().filter_map(|record| Some((record.about.hash?, record.id))).collect();
+        let (mut all, mut by_hash) = (BTreeMap::new(), BTreeMap::new());
+        for record in ids.iter().filter_map(|id| self.get(*id)) {
+            by_hash.extend(record.about.hash.map(|hash| (hash, record.id)));
+            all.insert(record.id, Box::new(record.clone()));
+        }
         Records { all, by_hash, removed: self.removed.clone(), last: self.last }
     }
 

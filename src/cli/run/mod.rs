@@ -228,6 +228,7 @@ impl Run {
             UserRequest::Redraw => self.view.redraw(&self.session, true),
             UserRequest::Resized => self.view.redraw(&self.session, false),
             UserRequest::Key(key) => self.person.pressed(key, &self.engine, &mut self.view, &self.session),
+            UserRequest::Press(_) => {}
         }
         Vec::new()
     }

@@ -105,7 +105,7 @@ impl Daemon {
         };
         daemon.settings_changed(None);
         let mut found = daemon.state.torrents().map_err(DaemonError::State)?;
-        found.sort_by_key(|found| found.saved.as_ref().map_or(i64::MAX, |saved| saved.1.place));
+        found.sort_unstable_by_key(|found| (found.saved.as_ref().map_or(i64::MAX, |saved| saved.1.place), found.hash));
         found.into_iter().for_each(|found| daemon.come_back(found));
         if daemon.state.has_batch() {
             daemon.known.values_mut().for_each(|known| known.is_counted = true);

@@ -101,7 +101,7 @@ impl Torrent {
             up_rate: peer.up.rate(now),
         };
         let mut peers: Vec<PeerStatus> = self.peers.values().map(peer).collect();
-        peers.sort_by_key(|peer| Reverse(peer.down_rate + peer.up_rate));
+        peers.sort_unstable_by_key(|peer| (Reverse(peer.down_rate + peer.up_rate), peer.addr));
         peers
     }
 

@@ -52,7 +52,9 @@ fn dirs<'a>(record: &'a Record, kept: &'a Kept) -> Vec<&'a str> {
     let is_placed = kept.link.is_none() && !kept.is_lost;
     let to = kept.moving.as_ref().map(|moving| &*moving.0);
     let dirs = [Some(dir), kept.at.as_deref(), to].into_iter().flatten().filter(|_| is_placed);
-    dirs.collect::<BTreeSet<_>>().into_iter().collect()
+    let mut each_once = BTreeSet::new();
+    each_once.extend(dirs);
+    each_once.into_iter().collect()
 }
 
 /// The paths on the disk of all files, in each of these folders.
@@ -91,8 +93,9 @@ impl Daemon {
         let Ok(renamed) = renamed else { return Ok(()) };
         let root = renamed.path(&metainfo.name);
         let near = dirs_of_it.iter().flat_map(|dir| self.places.near(&Path::new(dir).join(&*root)));
-        let near: BTreeSet<u32> = near.filter(|other| Some(*other) != id).collect();
-        for other in near {
+        let mut others = BTreeSet::new();
+        others.extend(near.filter(|other| Some(*other) != id));
+        for other in others {
             let listed = self.records.get(other).zip(self.known.get(&other));
             // What is being deleted is there until that is done.
             let mut leaving = self.leaving.values().filter(|(record, _)| record.id == other);
