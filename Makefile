@@ -10,7 +10,7 @@ MUSL = $(ARCH)-unknown-linux-musl
 MUSL_LIB = $(shell rustc --print target-libdir --target $(MUSL) 2>/dev/null)
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 
-.PHONY: all book demo test check bench small static share install deb dist openwrt check-packages clean help
+.PHONY: all audit book demo test check bench small static share install deb dist openwrt check-packages clean help
 .DEFAULT_GOAL := all
 
 # How the linker lays out a release: it leaves out the tables for unwinding and groups what is seldom called (see
@@ -138,6 +138,9 @@ check-packages: deb dist ## tries the packages in a fresh Debian and without a n
 	@$(PACKAGES)/check/dist.sh $(DIST)
 	@$(if $(OPENWRT),$(MAKE) --no-print-directory static)
 	@$(if $(OPENWRT),$(PACKAGES)/check/router.sh $(OPENWRT) $(TARGET_DIR)/$(MUSL)/release/swarmlet)
+
+audit: ## prints lines of code, limits, and all that writes files, from the sources
+	@$(CARGO) test --locked --quiet --test architecture -- --ignored --nocapture audit::report
 
 book: ## builds the book: the manual, and the sources as pages
 	@$(CARGO) doc --locked --quiet --no-deps --document-private-items

@@ -6,6 +6,7 @@
 //! 2. To look something up: [every file that is written](files), [disks and resume states](disks), [JSON and exit
 //!    codes](json), [limits, safety and blocklists](safety).
 //! 3. What was tried: [measurements] and [interoperability](interop).
+//! 4. [For an auditor](audit): what is read, what is written, what bounds it, and what is trusted.
 //!
 //! The chapters are Markdown files beside this one, so that a forge shows them too. On a forge, a link such as
 //! `[blocklist]` leads to the file that is named in the last lines of the chapter. In these pages, the lines in front
@@ -100,6 +101,16 @@ pub mod interop {}
 /// [peers]: crate::book::screen#the-peers-view
 #[doc = include_str!("safety.md")]
 pub mod safety {}
+
+/// [dependencies]: crate::book::install#dependencies
+/// [encryption]: crate::book::safety#encryption
+/// [files]: crate::book::files
+/// [flood]: crate::book::safety#a-flood-of-connections
+/// [limits]: crate::book::safety#limits-on-everything-from-outside
+/// [measured]: crate::book::measurements#memory-idleness-and-size
+/// [passkeys]: crate::book::safety#passkeys
+#[doc = include_str!("audit.md")]
+pub mod audit {}
 
 #[cfg(test)]
 mod tests {

@@ -23,6 +23,11 @@ impl Source {
     pub fn room(&self) -> &str {
         self.module.first().map_or("", String::as_str)
     }
+
+    /// Whether it is one of `modules`, or below one.
+    pub fn is_below(&self, modules: &BTreeSet<Vec<String>>) -> bool {
+        (1..=self.module.len()).any(|length| modules.contains(&self.module[..length]))
+    }
 }
 
 /// The folder of the sources.
@@ -63,22 +68,27 @@ pub fn sources() -> Vec<Source> {
             sources.push(Source { path: relative, module, text, code, is_test: false });
         }
     }
-    let tests: BTreeSet<Vec<String>> = sources.iter().flat_map(test_modules).collect();
+    let tests = marked_modules(&sources, &["#[cfg(test)]", "#[cfg(any(doc, test))]"]);
     for source in &mut sources {
-        source.is_test = (1..=source.module.len()).any(|length| tests.contains(&source.module[..length]));
+        source.is_test = source.is_below(&tests);
     }
     sources
 }
 
-/// The modules that `source` declares for tests alone.
-fn test_modules(source: &Source) -> Vec<Vec<String>> {
+/// The modules that `sources` declare behind a line that begins with one of `marks`.
+pub fn marked_modules(sources: &[Source], marks: &[&str]) -> BTreeSet<Vec<String>> {
+    sources.iter().flat_map(|source| marked_in(source, marks)).collect()
+}
+
+fn marked_in(source: &Source, marks: &[&str]) -> Vec<Vec<String>> {
     let mut modules = Vec::new();
     let mut lines = source.code.lines();
     while let Some(line) = lines.next() {
-        if !line.trim_start().starts_with("#[cfg(test)]") && !line.contains("#[cfg(any(doc, test))]") {
+        if !marks.iter().any(|mark| line.trim_start().starts_with(mark)) {
             continue;
         }
-        let declared = lines.next().unwrap_or("").trim().trim_start_matches("pub ");
+        let declared = lines.next().unwrap_or("").trim();
+        let declared = declared.trim_start_matches("pub(super) ").trim_start_matches("pub ");
         if let Some(name) = declared.strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';')) {
             modules.push(source.module.iter().cloned().chain([name.to_string()]).collect());
         }

@@ -1,6 +1,7 @@
 //! The house stands as the front page of the book (`src/lib.rs`) says. A floor or room uses only those below it, pure
 //! rooms touch no I/O, files do not import each other in a circle, and everything stays small enough to be read.
 
+mod audit;
 mod code;
 mod imports;
 mod named;
@@ -84,6 +85,8 @@ const FILE_LINES: usize = 400;
 const COMMENT_COLUMNS: usize = 120;
 /// Most names that `ls` of a folder shows.
 const FOLDER_NAMES: usize = 16;
+/// Most names in the folder of the book's chapters.
+const MOST_CHAPTERS: usize = 24;
 /// The Cargo features that are capabilities. A build can leave each of them out.
 const CAPABILITIES: [&str; 10] =
     ["tracker", "make", "magnet", "pex", "lsd", "dht", "encryption", "webseeds", "portmap", "daemon"];
@@ -176,7 +179,9 @@ fn files_are_short_and_introduce_themselves() {
 fn a_folder_is_seen_at_a_glance() {
     for folder in folders() {
         let names = fs::read_dir(&folder).unwrap().count();
-        assert!(names <= FOLDER_NAMES, "{} shows {names} names", folder.display());
+        // (The book has a table of contents, in its mod.rs.)
+        let most = if folder.ends_with("book") { MOST_CHAPTERS } else { FOLDER_NAMES };
+        assert!(names <= most, "{} shows {names} names", folder.display());
     }
 }
 

@@ -1,0 +1,205 @@
+//! What an auditor reads first. `make audit` prints it from the sources, and tests compare the tables of
+//! `src/book/audit.md` with the sources.
+//!
+//! A cell of these tables names a file in backticks (below `src/`, or `tests/...`). Behind it come functions and
+//! constants of that file, also in backticks: `function`, or `CONSTANT = value` as the source has it.
+
+use crate::code::{Source, marked_modules, root, sources};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// The chapter of the book.
+const CHAPTER: &str = include_str!("../../src/book/audit.md");
+/// What makes, opens for writing, renames or deletes a file, or marks it.
+const WRITES: [&str; 17] = [
+    ".write(true)",
+    ".append(true)",
+    "File::create",
+    "DirBuilder",
+    "fs::write(",
+    "fs::copy(",
+    "fs::rename(",
+    "fs::remove_",
+    "fs::create_dir",
+    "fs::hard_link(",
+    "OFlags::RDWR",
+    "OFlags::CREATE",
+    "mkdirat(",
+    "renameat",
+    "unlinkat(",
+    "setxattr(",
+    "fs::symlink(",
+];
+/// What starts another program.
+const STARTS: [&str; 2] = ["Command::new(", "process::Command"];
+/// The types of the constants that are listed: numbers and times.
+const NUMBERS: [&str; 11] = ["u8", "u16", "u32", "u64", "u128", "usize", "i32", "i64", "f64", "Duration", "Time"];
+
+/// The files of the program, in the order of their names.
+fn program() -> Vec<Source> {
+    let mut all: Vec<Source> = sources().into_iter().filter(|source| !source.is_test).collect();
+    all.sort_by(|a, b| a.path.cmp(&b.path));
+    all
+}
+
+/// The lines of code that contain one of `words`, with their numbers. Imports are left out, because they do nothing.
+fn lines_with<'a>(source: &'a Source, words: &[&str]) -> Vec<(usize, &'a str)> {
+    let lines = (1..).zip(source.code.lines().map(str::trim));
+    lines.filter(|(_, line)| !line.starts_with("use ") && words.iter().any(|word| line.contains(word))).collect()
+}
+
+/// The constants that are numbers, each as its line, name, value, and the first sentence of its comment.
+fn numbers(source: &Source) -> Vec<(usize, &str, &str, String)> {
+    let lines: Vec<&str> = source.text.lines().map(str::trim_start).collect();
+    let mut numbers = Vec::new();
+    for (at, line) in source.code.lines().enumerate() {
+        let Some((head, value)) = line.split_once("const ").and_then(|(_, rest)| rest.split_once(" = ")) else {
+            continue;
+        };
+        let Some((name, _)) = head.split_once(": ").filter(|(_, kind)| NUMBERS.contains(kind)) else { continue };
+        let above = lines[..at].iter().rev().map_while(|line| line.strip_prefix("/// ")).collect::<Vec<_>>();
+        let comment = above.into_iter().rev().collect::<Vec<_>>().join(" ");
+        let first = comment.split(". ").next().unwrap_or_default().trim_end_matches('.');
+        numbers.push((at + 1, name, value.trim_end().trim_end_matches(';'), first.to_string()));
+    }
+    numbers
+}
+
+/// Prints the lines of code of each room, all numbers, and the places that write to files or start programs.
+#[test]
+#[ignore = "`make audit` prints this"]
+fn report() {
+    let all = program();
+    let optional = marked_modules(&all, &["#[cfg(feature", "#[cfg(any(feature"]);
+    let mut rooms: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
+    for source in &all {
+        let is_classic = !source.is_below(&optional) || source.path.ends_with("/absent.rs");
+        let lines = crate::code_lines(source);
+        let room = if source.room().is_empty() { "lib.rs" } else { source.room() };
+        for room in [room, "together"] {
+            let [files, all, classic] = rooms.entry(room).or_default();
+            (*files, *all, *classic) = (*files + 1, *all + lines, *classic + if is_classic { lines } else { 0 });
+        }
+    }
+    println!("\nLINES OF CODE: neither blank, nor comments, nor tests\n");
+    println!("{:10}{:>8}{:>8}{:>27}", "room", "files", "lines", "without optional features");
+    for (room, [files, all, classic]) in rooms {
+        println!("{room:10}{files:8}{all:8}{classic:27}");
+    }
+    println!("\nCONSTANTS that are numbers: file, line, name, value, and what it is\n");
+    for source in &all {
+        for (line, name, value, comment) in numbers(source) {
+            println!("{}:{line}: {name} = {value}    {comment}", source.path);
+        }
+    }
+    let writes = ("FILES that are made, opened for writing, renamed or deleted: file, line, code", &WRITES[..]);
+    for (title, words) in [writes, ("PROGRAMS that are started: file, line, code", &STARTS)] {
+        println!("\n{title}\n");
+        for source in &all {
+            lines_with(source, words).iter().for_each(|(line, code)| println!("{}:{line}: {code}", source.path));
+        }
+    }
+}
+
+/// The rows of the table below a heading of the chapter, each as its cells.
+fn rows(heading: &str) -> Vec<Vec<&'static str>> {
+    let (_, section) = CHAPTER.split_once(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no part {heading}"));
+    let lines = section.split("\n## ").next().unwrap_or_default().lines().filter(|line| line.starts_with("| "));
+    lines.skip(1).map(|line| line.trim_matches(['|', ' ']).split(" | ").collect()).collect()
+}
+
+/// The words in backticks.
+fn quoted(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2)
+}
+
+/// What `cell` names although it does not exist. `attribute` must stand in front of each function.
+fn faults(cell: &str, attribute: &str) -> Vec<String> {
+    let (mut file, mut text) = ("", String::new());
+    let mut faults = Vec::new();
+    for name in quoted(cell) {
+        let is_there = if name.ends_with(".rs") {
+            let path = if name.starts_with("tests/") { root().join("..").join(name) } else { root().join(name) };
+            (file, text) = (name, fs::read_to_string(path).unwrap_or_default());
+            !text.is_empty()
+        } else if let Some((constant, value)) = name.split_once(" = ") {
+            let declaration = format!("const {constant}: ");
+            let mut declared = text.lines().filter_map(|line| line.split_once(&declaration)?.1.split_once(" = "));
+            declared.any(|(_, found)| found.strip_suffix(';') == Some(value))
+        } else {
+            let starts = ["(", "<"].map(|end| format!("fn {name}{end}"));
+            let before = starts.iter().find_map(|start| text.split_once(start)).map(|(before, _)| before);
+            // Without `pub`, so that the line above is the last one.
+            before.is_some_and(|text| text.trim_end_matches(|c| c != '\n').trim_end().ends_with(attribute))
+        };
+        if !is_there {
+            faults.push(format!("there is no {name} in {file}"));
+        }
+    }
+    faults
+}
+
+#[test]
+fn foreign_bytes_are_read_and_bounded_and_tested_where_the_book_says() {
+    let rows = rows("Each place that reads foreign bytes");
+    assert!(rows.len() > 30, "the table was read");
+    let mut wrong = Vec::new();
+    for row in &rows {
+        let [_, place, bound, test] = row[..] else { panic!("four cells: {row:?}") };
+        assert!(place.contains(".rs`") && test.contains(".rs`"), "a row without a file or without a test: {row:?}");
+        wrong.extend([faults(place, ""), faults(bound, ""), faults(test, "#[test]")].concat());
+    }
+    assert!(wrong.is_empty(), "src/book/audit.md:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn files_are_written_only_where_the_book_says() {
+    let all = program();
+    let writes = |source: &&Source| !lines_with(source, &WRITES).is_empty();
+    let writing: BTreeSet<&str> = all.iter().filter(writes).map(|source| source.path.as_str()).collect();
+    let rows = rows("Each file that is opened for writing");
+    assert_eq!(rows.iter().flat_map(|row| quoted(row[0])).collect::<BTreeSet<_>>(), writing, "book, sources");
+}
+
+#[test]
+fn programs_are_started_only_where_the_book_says() {
+    let all = program();
+    let starts = |source: &&Source| !lines_with(source, &STARTS).is_empty();
+    let starting: Vec<&str> = all.iter().filter(starts).map(|source| source.path.as_str()).collect();
+    assert_eq!(starting, ["daemon/chores/scripts.rs"]);
+    assert!(CHAPTER.contains("`daemon/chores/scripts.rs`"));
+}
+
+#[test]
+fn the_book_names_every_crate_and_its_version() {
+    let output = Command::new(env!("CARGO"))
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
+        .args("tree --locked --prefix none --no-dedupe --edges normal --target x86_64-unknown-linux-gnu".split(' '))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tree = String::from_utf8(output.stdout).unwrap();
+    let crates = tree.lines().filter_map(|line| line.split_once(" v"));
+    let crates: BTreeSet<_> = crates.map(|(name, rest)| (name, rest.split(' ').next().unwrap_or(rest))).collect();
+    let rows = rows("Each dependency");
+    let ours = ("swarmlet", env!("CARGO_PKG_VERSION"));
+    let named: BTreeSet<_> = rows.iter().map(|row| (row[0], row[1])).chain([ours]).collect();
+    assert_eq!(named, crates, "book, cargo tree");
+    let reasons = include_str!("../../src/book/install.md");
+    let has_reason = |name: &&str| reasons.lines().any(|line| line.starts_with(&format!("| {name} ")));
+    let all = crate::DEPENDENCIES.iter().chain(&crate::BUILD_DEPENDENCIES);
+    assert!(all.into_iter().all(has_reason), "src/book/install.md says why");
+}
+
+#[test]
+fn what_does_not_exist_is_found() {
+    let limit = "`proto/peer/message.rs` `MAX_MESSAGE_BYTES = 1024 * 1024`";
+    assert!(faults(&format!("{limit}, `web/request.rs` `header`"), "").is_empty());
+    for wrong in [limit.replace("mess", "mass"), limit.replace("MAX_", "MOST_"), limit.replace("* 1024`", "* 512`")] {
+        assert!(!faults(&wrong, "").is_empty(), "{wrong}");
+    }
+    assert!(!faults("`web/request.rs` `headers`", "").is_empty());
+    assert!(!faults("`web/request.rs` `header`", "#[test]").is_empty(), "it is no test");
+}
