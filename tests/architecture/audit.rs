@@ -37,6 +37,10 @@ const STARTS: [&str; 2] = ["Command::new(", "process::Command"];
 /// The types of the constants that are listed: numbers and times.
 const NUMBERS: [&str; 11] = ["u8", "u16", "u32", "u64", "u128", "usize", "i32", "i64", "f64", "Duration", "Time"];
 
+/// The words in the names of constants that bound something.
+const LIMITS: [&str; 9] =
+    ["MOST", "MAX", "LONGEST", "LATEST", "DEADLINE", "TIMEOUT", "SILENCE", "PATIENCE", "LEAST_RATE"];
+
 /// The files of the program, in the order of their names.
 fn program() -> Vec<Source> {
     let mut all: Vec<Source> = sources().into_iter().filter(|source| !source.is_test).collect();
@@ -46,23 +50,31 @@ fn program() -> Vec<Source> {
 
 /// The lines of code that contain one of `words`, with their numbers. Imports are left out, because they do nothing.
 fn lines_with<'a>(source: &'a Source, words: &[&str]) -> Vec<(usize, &'a str)> {
-    let lines = (1..).zip(source.code.lines().map(str::trim));
-    lines.filter(|(_, line)| !line.starts_with("use ") && words.iter().any(|word| line.contains(word))).collect()
+    let has = |code: &str| !code.starts_with("use ") && words.iter().any(|word| code.contains(word));
+    let lines = source.code.lines().zip(source.text.lines()).zip(1..);
+    lines.filter(|((code, _), _)| has(code.trim())).map(|((_, line), at)| (at, line.trim())).collect()
 }
 
-/// The constants that are numbers, each as its line, name, value, and the first sentence of its comment.
-fn numbers(source: &Source) -> Vec<(usize, &str, &str, String)> {
+/// The constants that are numbers, each as its name and a line: file, name, value, the first sentence of its comment.
+/// Of several without a blank line or a comment between them, the first has the comment for all.
+fn numbers(source: &Source) -> Vec<(&str, String)> {
     let lines: Vec<&str> = source.text.lines().map(str::trim_start).collect();
-    let mut numbers = Vec::new();
+    let (mut numbers, mut last, mut comment) = (Vec::new(), 0, String::new());
     for (at, line) in source.code.lines().enumerate() {
         let Some((head, value)) = line.split_once("const ").and_then(|(_, rest)| rest.split_once(" = ")) else {
             continue;
         };
         let Some((name, _)) = head.split_once(": ").filter(|(_, kind)| NUMBERS.contains(kind)) else { continue };
-        let above = lines[..at].iter().rev().map_while(|line| line.strip_prefix("/// ")).collect::<Vec<_>>();
-        let comment = above.into_iter().rev().collect::<Vec<_>>().join(" ");
-        let first = comment.split(". ").next().unwrap_or_default().trim_end_matches('.');
-        numbers.push((at + 1, name, value.trim_end().trim_end_matches(';'), first.to_string()));
+        let above: Vec<&str> = lines[..at].iter().rev().map_while(|line| line.strip_prefix("/// ")).collect();
+        if !above.is_empty() || last + 1 != at {
+            let whole = above.into_iter().rev().collect::<Vec<_>>().join(" ");
+            // ("..." continues the sentence of the constant above.)
+            let sentence = whole.trim_start_matches(['.', ' ']).split(". ").next().unwrap_or_default();
+            comment = sentence.trim_end_matches(['.', ' ']).to_string();
+        }
+        last = at;
+        let value = value.trim_end().trim_end_matches(';');
+        numbers.push((name, format!("{}:{}: {name} = {value}    {comment}", source.path, at + 1)));
     }
     numbers
 }
@@ -74,31 +86,32 @@ fn report() {
     let all = program();
     let optional = marked_modules(&all, &["#[cfg(feature", "#[cfg(any(feature"]);
     let mut rooms: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
+    let mut sum = [0; 3];
     for source in &all {
         let is_classic = !source.is_below(&optional) || source.path.ends_with("/absent.rs");
         let lines = crate::code_lines(source);
-        let room = if source.room().is_empty() { "lib.rs" } else { source.room() };
-        for room in [room, "together"] {
-            let [files, all, classic] = rooms.entry(room).or_default();
-            (*files, *all, *classic) = (*files + 1, *all + lines, *classic + if is_classic { lines } else { 0 });
+        let room = rooms.entry(if source.room().is_empty() { "lib.rs" } else { source.room() }).or_default();
+        for (at, count) in [1, lines, if is_classic { lines } else { 0 }].into_iter().enumerate() {
+            room[at] += count;
+            sum[at] += count;
         }
     }
     println!("\nLINES OF CODE: neither blank, nor comments, nor tests\n");
     println!("{:10}{:>8}{:>8}{:>27}", "room", "files", "lines", "without optional features");
-    for (room, [files, all, classic]) in rooms {
+    for (room, [files, all, classic]) in rooms.into_iter().chain([("together", sum)]) {
         println!("{room:10}{files:8}{all:8}{classic:27}");
     }
-    println!("\nCONSTANTS that are numbers: file, line, name, value, and what it is\n");
-    for source in &all {
-        for (line, name, value, comment) in numbers(source) {
-            println!("{}:{line}: {name} = {value}    {comment}", source.path);
-        }
+    let numbers: Vec<(&str, String)> = all.iter().flat_map(numbers).collect();
+    let is_limit = |name: &str| LIMITS.iter().any(|word| name.contains(word));
+    for (title, limits) in [("LIMITS, by their names", true), ("OTHER NUMBERS", false)] {
+        println!("\n{title}: file, line, name, value, and what it is\n");
+        numbers.iter().filter(|(name, _)| is_limit(name) == limits).for_each(|(_, line)| println!("{line}"));
     }
     let writes = ("FILES that are made, opened for writing, renamed or deleted: file, line, code", &WRITES[..]);
     for (title, words) in [writes, ("PROGRAMS that are started: file, line, code", &STARTS)] {
         println!("\n{title}\n");
         for source in &all {
-            lines_with(source, words).iter().for_each(|(line, code)| println!("{}:{line}: {code}", source.path));
+            lines_with(source, words).iter().for_each(|(at, line)| println!("{}:{at}: {line}", source.path));
         }
     }
 }
@@ -152,6 +165,14 @@ fn foreign_bytes_are_read_and_bounded_and_tested_where_the_book_says() {
         wrong.extend([faults(place, ""), faults(bound, ""), faults(test, "#[test]")].concat());
     }
     assert!(wrong.is_empty(), "src/book/audit.md:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_book_names_files_and_folders_that_exist() {
+    let is_path = |word: &&str| word.contains('/') && word.chars().all(|c| c.is_alphanumeric() || "_-/.".contains(c));
+    let is_there = |word: &&str| [root(), root().join("..")].iter().any(|base| base.join(word).exists());
+    let gone: Vec<&str> = quoted(CHAPTER).filter(is_path).filter(|word| !is_there(word)).collect();
+    assert!(gone.is_empty(), "src/book/audit.md: {gone:?}");
 }
 
 #[test]
