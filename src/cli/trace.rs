@@ -57,7 +57,7 @@ pub fn begin(given: &Parsed) -> Result<(), Failure> {
         }
     };
     let path = given.path("trace", "a file")?;
-    let shown = path.as_ref().map_or("standard error".into(), |path| typed::shown(path));
+    let shown = path.as_ref().map_or("standard error".into(), typed::shown);
     let cant_write = move |error: &io::Error| format!("can't write the trace to {shown}: {}", in_words(error));
     let why = cant_write.clone();
     let failed = move |error: &io::Error| {

@@ -173,7 +173,7 @@ impl Connections {
         if let Some(connection) = self.connections.remove(&peer) {
             log::debug!("{}: we close: {reason}", connection.mailbox.shown());
             if let Mailbox::Peer(outbox) = &connection.mailbox {
-                trace::peers::note(outbox.addr, "close", reason);
+                trace::peers::note(outbox.addr, "close", Some(&reason));
             }
             connection.mailbox.close();
         }
@@ -199,8 +199,10 @@ impl Connections {
 
     /// Writes into the trace what was decided about a peer of `torrent`.
     pub fn explain(&self, torrent: &InfoHash, decision: &Decision) {
-        if let Some(connection) = self.connections.get(&trace::peer_of(decision)) {
-            trace::decision(torrent, &connection.mailbox.shown(), decision);
+        match self.connections.get(&trace::peer_of(decision)).map(|connection| &connection.mailbox) {
+            Some(Mailbox::Peer(outbox)) => trace::decision(torrent, &outbox.addr, decision),
+            Some(Mailbox::WebSeed(inbox)) => trace::decision(torrent, &inbox.shown, decision),
+            None => {}
         }
     }
 

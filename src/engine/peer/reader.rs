@@ -65,7 +65,7 @@ struct Caller {
 
 fn connect_failed(around: &Surroundings, torrent: TorrentId, addr: SocketAddr, error: &io::Error, our_fault: bool) {
     log::debug!("{addr}: can't connect: {error}");
-    trace::note(addr, "unreachable", &error.to_string());
+    trace::note(addr, "unreachable", Some(error));
     let _ = around.manager.send(Input::Torrent { torrent, event: Event::ConnectFailed { addr, our_fault } });
 }
 
@@ -87,7 +87,7 @@ pub fn accept(around: &Surroundings, socket: Arc<TcpStream>, addr: SocketAddr, p
     let met = match greeted.and_then(|greeted| greeted.hear_handshake(deadline, named)) {
         Ok(met) => met,
         Err(error) => {
-            trace::note(addr, "no-handshake", &error.to_string());
+            trace::note(addr, "no-handshake", Some(&error));
             return log::debug!("{addr}: no handshake: {error}");
         }
     };
@@ -146,7 +146,7 @@ fn run(around: &Surroundings, torrent: TorrentId, addr: SocketAddr, met: Met, ca
     drop(early);
     let ended = wire.run();
     log::debug!("{addr}: closed: {ended}");
-    trace::note(addr, "closed", &ended.to_string());
+    trace::note(addr, "closed", Some(&ended));
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::base::url::redact;
 use crate::proto::id::InfoHash;
 use crate::proto::krpc::{Body, NodeId, Packet, Query};
 use crate::proto::lsd;
+use crate::proto::peer::webseed::Asked;
 use crate::proto::tracker::announce::{AnnounceEvent, AnnounceRequest};
 use crate::proto::tracker::udp;
 use crate::swarm::dht::{Hint, Progress, Step};
@@ -168,11 +169,11 @@ pub fn lsd(way: Way, addr: SocketAddr, bytes: &[u8]) {
     .write();
 }
 
-/// A request to a web seed, for `range` of file `file`.
-pub fn web_request(target: &Target, file: usize, range: &str) {
+/// A request to a web seed, for a part of file `file`.
+pub fn web_request(target: &Target, file: usize, asked: &Asked) {
     if trace::is_on(Subject::Web) {
         let line = trace::line(Subject::Web, Way::Out, &target.shown(), "get");
-        line.number("file", file as u64).word("range", &range).write();
+        line.number("file", file as u64).word("range", &asked.range()).write();
     }
 }
 

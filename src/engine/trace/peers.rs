@@ -10,6 +10,7 @@ use crate::proto::peer::message::{BlockSpec, Message};
 use crate::proto::peer::metadata::Metadata;
 use crate::sys::trace::{self, Line, Subject, Way};
 use core::net::SocketAddr;
+use std::fmt::Display;
 
 /// Whether messages are traced.
 pub fn is_on() -> bool {
@@ -20,11 +21,10 @@ fn line(way: Way, addr: SocketAddr, what: &str) -> Line {
     trace::line(Subject::Peer, way, &addr, what)
 }
 
-/// Something happened to a connection.
-pub fn note(addr: SocketAddr, what: &str, why: &str) {
+/// Something happened to a connection, perhaps for a reason.
+pub fn note(addr: SocketAddr, what: &str, why: Option<&dyn Display>) {
     if trace::is_on(Subject::Peer) {
-        let line = line(Way::Here, addr, what);
-        if why.is_empty() { line } else { line.text("why", why) }.write();
+        line(Way::Here, addr, what).text_if("why", why.map(ToString::to_string).as_deref()).write();
     }
 }
 

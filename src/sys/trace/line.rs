@@ -4,7 +4,11 @@
 //! of text it has quotation marks around it if it is more than a plain word.
 
 use crate::base::json;
+use crate::base::width::shorten_middle;
 use std::fmt::{Display, Write};
+
+/// Longest text of a stranger that is shown whole: more than the addresses in the longest message of peer exchange.
+const MOST_COLUMNS: usize = 8 * 1024;
 
 /// Which way something went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,11 +76,15 @@ impl Line {
     /// Adds text that strangers may have written.
     pub fn text(mut self, key: &str, text: &str) -> Line {
         let is_word = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
-        if !self.is_json && !text.is_empty() && text.bytes().all(is_word) {
+        if !self.is_json && (1..MOST_COLUMNS).contains(&text.len()) && text.bytes().all(is_word) {
             return self.raw(key, &text);
         }
         self.key(key);
-        json::push_string(&mut self.text, text);
+        if text.len() > MOST_COLUMNS {
+            json::push_string(&mut self.text, &shorten_middle(text, MOST_COLUMNS, "..."));
+        } else {
+            json::push_string(&mut self.text, text);
+        }
         self
     }
 
@@ -146,6 +154,13 @@ mod tests {
         let json = ",\"subject\":\"peer\",\"way\":\"in\",\"peer\":\"10.0.0.7:6881\",\"what\":\"extended\",\"bytes\":7,\"seed\":true,\
                     \"torrent\":\"ab\",\"client\":\"a \\\"b\\\"\\n\\u001b\",\"rate\":5,\"rule\":\"fast\",\"why\":\"it is fast\"";
         assert_eq!(line(true), json);
+    }
+
+    #[test]
+    fn a_line_has_a_bounded_length() {
+        let (plain, odd) = ("x".repeat(10 << 20), "\u{202e}".repeat(1 << 20));
+        let length = |text: &str| Line::new(false, "tracker", Way::Here, &"-", "failed").text("why", text).text.len();
+        assert!(length(&plain) < MOST_COLUMNS + 100 && length(&odd) < 8 * MOST_COLUMNS);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The trace of `--trace`: one line for each message, packet and decision.
 //!
-//! Floor 3. Any thread may write a [`line`]. As with the log, there is one trace for the whole process. If it is off,
+//! Floor 3. Any thread may write a [`line`](line()). As with the log, there is one trace for the whole process. If it is off,
 //! [`is_on`] is a look at a number, and nothing is made or kept. The lines go through the bounded memory of a
 //! [`spool`] to one thread that writes them. The book's chapter `trace` describes the format.
 
@@ -143,8 +143,7 @@ fn create(path: &Path) -> io::Result<File> {
 pub fn end() {
     if let Some(trace) = TRACE.get() {
         SUBJECTS.store(0, Ordering::Relaxed);
-        Line::new(trace.is_json, spool::TRACE, Way::Here, &"-", "ends").write();
-        trace.spool.end();
+        trace.spool.end(&Line::new(trace.is_json, spool::TRACE, Way::Here, &"-", "ends").done());
     }
 }
 

@@ -3,7 +3,8 @@
 //! Floor 3, part of [`trace`](super). The threads that report put lines into a bounded memory; one thread writes them.
 //! If the memory is full, they wait for the writer, because a trace with gaps is worth less than a slower download. But
 //! a reader that has stopped for good must not stop the download: after [`PATIENCE`] without any progress, lines are
-//! dropped and counted. The next line that finds room comes after one that says how many were lost.
+//! dropped and counted. The next line that finds room comes after one that says how many were lost. (A thread may hold a
+//! lock of a peer while it waits here. The writer needs none of those.)
 
 use super::line::{Line, Way};
 use crate::sys::lock;
@@ -80,32 +81,32 @@ impl Spool {
         }
         if is_full(&state) || state.is_over || state.ends {
             state.lost += 1;
-            return;
-        }
-        let was_empty = state.lines.is_empty();
-        match std::mem::take(&mut state.lost) {
-            0 => {}
-            lost => {
-                let text = Line::new(shared.is_json, TRACE, Way::Here, &"-", "lost").number("lines", lost);
-                shared.push(&mut state.lines, &text.done());
-            }
-        }
-        shared.push(&mut state.lines, line);
-        if was_empty {
-            shared.for_writer.notify_one();
+        } else {
+            shared.put(&mut state, line);
         }
     }
 
-    /// No line follows. Waits until all are written, as long as that makes sense.
-    pub fn end(&self) {
+    /// This is the last line. Waits until all are written, as long as that makes sense.
+    pub fn end(&self, line: &str) {
         let mut state = lock(&self.0.state);
+        self.0.put(&mut state, line);
         state.ends = true;
-        self.0.for_writer.notify_one();
         drop(self.0.for_others.wait_timeout_while(state, END_PATIENCE, |state| !state.is_over));
     }
 }
 
 impl Shared {
+    /// Puts a line in, after one that says how many were lost before.
+    fn put(&self, state: &mut State, line: &str) {
+        let lost = std::mem::take(&mut state.lost);
+        if lost > 0 {
+            let words = Line::new(self.is_json, TRACE, Way::Here, &"-", "lost").number("lines", lost);
+            self.push(&mut state.lines, &words.done());
+        }
+        self.push(&mut state.lines, line);
+        self.for_writer.notify_one();
+    }
+
     fn push(&self, lines: &mut String, line: &str) {
         let since = self.began.elapsed();
         let (seconds, micros) = (since.as_secs(), since.subsec_micros());

@@ -75,7 +75,7 @@ fn shake_on(
     if around.directory.find(&info_hash).is_none() {
         return Err(Failure::Final(io::Error::other("the torrent ended")));
     }
-    trace::note(addr, "connect", "");
+    trace::note(addr, "connect", None);
     outlet::get().connect(socket, addr, CONNECT_TIMEOUT).map_err(Failure::Final)?;
     greet(around, Line::Plain(Arc::clone(socket)), addr, info_hash, hides).map_err(|error| {
         let is_refusal = error.kind() == io::ErrorKind::UnexpectedEof || is_one_of(&error, &REFUSALS);

@@ -184,7 +184,7 @@ impl Fetching {
             Some(target) => target.clone(),
             None => Target::new(&file_url(&self.base, folder, entry.raw)),
         };
-        packets::web_request(&target, file, &asked.range());
+        packets::web_request(&target, file, &asked);
         let answer = self.client.get(&target, &asked.range()).map_err(Failed::Http)?;
         packets::web_answer(&answer);
         let comes = check(&answer, asked)?;

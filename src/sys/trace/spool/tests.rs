@@ -31,10 +31,11 @@ fn all_lines_are_written_in_order_before_the_end() {
     let (spool, pass, seen) = spool(|_| {});
     drop(pass);
     (0..1000).for_each(|number| spool.add(&format!(" {number}")));
-    spool.end();
+    spool.end(" ends");
     let text: String = seen.try_iter().collect();
     let numbers: Vec<&str> = text.lines().filter_map(|line| line.split(' ').nth(1)).collect();
-    assert_eq!(numbers, (0..1000).map(|number| number.to_string()).collect::<Vec<_>>());
+    let expected = (0..1000).map(|number| number.to_string()).chain(["ends".into()]);
+    assert_eq!(numbers, expected.collect::<Vec<_>>());
     let times: Vec<&str> = text.lines().filter_map(|line| line.split(' ').next()).collect();
     assert!(times.is_sorted_by_key(|time| time.parse::<f64>().unwrap()), "times never go back");
 }
@@ -56,7 +57,7 @@ fn a_writer_that_hangs_stops_nobody_and_what_is_lost_is_counted() {
         spool.add(" after");
         thread::yield_now();
     }
-    spool.end();
+    spool.end(" ends");
     let text: String = seen.try_iter().collect();
     let kept = text.lines().filter(|line| line.contains("xxx")).count() as u64;
     let lost = text.lines().filter_map(|line| line.split_once(" trace - - lost lines ")?.1.parse::<u64>().ok());
@@ -74,7 +75,7 @@ fn a_full_disk_is_told_once_and_ends_the_trace() {
     assert_eq!(hears.recv().unwrap(), io::Error::from(io::ErrorKind::StorageFull).to_string());
     let began = Instant::now();
     (0..100).for_each(|_| spool.add(&"x".repeat(MOST_BYTES)));
-    spool.end();
+    spool.end(" ends");
     assert!(began.elapsed() < PATIENCE, "nobody waits for it");
     assert!(hears.try_recv().is_err(), "it is told once");
 }
