@@ -3,8 +3,8 @@
 //! Floor 3, part of [`trace`](super). The threads that report put lines into a bounded memory; one thread writes them.
 //! If the memory is full, they wait for the writer, because a trace with gaps is worth less than a slower download. But
 //! a reader that has stopped for good must not stop the download: after [`PATIENCE`] without any progress, lines are
-//! dropped and counted. The next line that finds room comes after one that says how many were lost. (A thread may hold a
-//! lock of a peer while it waits here. The writer needs none of those.)
+//! dropped and counted. The next line that finds room comes after one that says how many were lost. (A thread may hold
+//! a lock of a peer while it waits here. The writer needs none of those.)
 
 use super::line::{Line, Way};
 use crate::sys::lock;
