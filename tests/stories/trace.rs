@@ -15,7 +15,7 @@ use crate::common::wait::{PATIENCE, wait_until};
 use crate::common::web_seed::{WebSeed, send, send_part};
 use rustix::process::Signal;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
@@ -26,19 +26,42 @@ const PIECE: usize = 64 * KIB;
 /// The program that is traced has this address, the others have 127.0.0.1.
 const TRACED: &str = "127.0.0.2";
 
+/// Flags of TCP by which one side ends a connection (RFC 9293).
+const FIN: u16 = 1;
+const RST: u16 = 4;
+
 /// How often each kind of message went each way between us and each peer: `in 127.0.0.1:6881 piece`.
 type Counts = BTreeMap<String, usize>;
 
-/// The messages of a capture, as tshark reads them.
+/// The messages of a capture, as tshark reads them. What comes after we have ended a connection is read by nobody.
 fn captured(capture: &Path) -> Counts {
-    let fields = ["ip.src", "tcp.srcport", "ip.dst", "tcp.dstport", "bittorrent.msg.type", "bittorrent.info_hash"];
+    let fields = [
+        "ip.src",
+        "tcp.srcport",
+        "ip.dst",
+        "tcp.dstport",
+        "tcp.stream",
+        "tcp.flags",
+        "bittorrent.msg.type",
+        "bittorrent.info_hash",
+    ];
     let mut command = Command::new("tshark");
     command.args(["-T", "fields", "-E", "separator=;", "-r"]).arg(capture);
     command.args(fields.iter().flat_map(|field| ["-e", field]));
-    let mut counts = Counts::new();
+    let (mut counts, mut ended) = (Counts::new(), BTreeSet::new());
     for line in run(&mut command, b"").text().lines() {
-        let [from, from_port, to, to_port, kinds, hashes] = line.split(';').collect::<Vec<_>>()[..] else { continue };
+        let [from, from_port, to, to_port, stream, flags, kinds, hashes] = line.split(';').collect::<Vec<_>>()[..]
+        else {
+            continue;
+        };
         let end = if from == TRACED { format!("out {to}:{to_port}") } else { format!("in {from}:{from_port}") };
+        if from != TRACED && ended.contains(stream) {
+            continue;
+        }
+        let flags = flags.strip_prefix("0x").and_then(|flags| u16::from_str_radix(flags, 16).ok()).expect("flags");
+        if from == TRACED && flags & (FIN | RST) != 0 {
+            ended.insert(stream.to_string());
+        }
         let messages = kinds.split(',').filter_map(|kind| Some(name(kind.parse().ok()?)));
         let handshakes = hashes.split(',').filter(|hash| !hash.is_empty()).map(|_| "handshake");
         messages.chain(handshakes).for_each(|what| *counts.entry(format!("{end} {what}")).or_default() += 1);
