@@ -111,9 +111,16 @@ pub struct Picker {
     seeds: u32,
     /// The pieces are requested in order, first to last. (It may change at any time.)
     pub sequential: bool,
-    /// Pieces whose blocks were forgotten by the last [`pick`](Picker::pick).
+    /// What the last [`pick`](Picker::pick) leaves besides its blocks. (In a box, because most picks leave nothing.)
+    noted: Option<Box<Noted>>,
+}
+
+/// What a pick leaves besides its blocks.
+#[derive(Default)]
+struct Noted {
+    /// Pieces whose blocks were forgotten.
     restarted: Vec<u32>,
-    /// Why the blocks of the last [`pick`](Picker::pick) were picked, if somebody wants to know.
+    /// Why the blocks were picked, if somebody wants to know.
     reasons: Vec<Pick>,
 }
 
@@ -131,8 +138,7 @@ impl Picker {
             reaches: BTreeMap::new(),
             seeds: 0,
             sequential,
-            restarted: Vec::new(),
-            reasons: Vec::new(),
+            noted: None,
         }
     }
 
@@ -329,7 +335,7 @@ impl Picker {
 
     /// The pieces that started over since the last call: the disk is to forget their blocks.
     pub fn take_restarted(&mut self) -> Vec<u32> {
-        std::mem::take(&mut self.restarted)
+        self.noted.as_mut().map(|noted| std::mem::take(&mut noted.restarted)).unwrap_or_default()
     }
 
     /// The hash of `piece` is right: now we have it. Returns whether we lacked it.

@@ -52,13 +52,13 @@ impl Picker {
     /// Notes a reason, if `giver` says so.
     pub(super) fn explain(&mut self, giver: &Giver, piece: u32, blocks: usize, why: Why) {
         if giver.explain {
-            self.reasons.push(Pick { piece, blocks, why });
+            self.noted.get_or_insert_default().reasons.push(Pick { piece, blocks, why });
         }
     }
 
     /// Why the blocks of the last [`pick`](Picker::pick) were picked.
     pub fn take_reasons(&mut self) -> Vec<Pick> {
-        std::mem::take(&mut self.reasons)
+        self.noted.as_mut().map(|noted| std::mem::take(&mut noted.reasons)).unwrap_or_default()
     }
 }
 
