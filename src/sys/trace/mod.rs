@@ -1,7 +1,7 @@
 //! The trace of `--trace`: one line for each message, packet and decision.
 //!
-//! Floor 3. Any thread may write a [`line`](line()). As with the log, there is one trace for the whole process. If it is
-//! off, [`is_on`] is a look at a number, and nothing is made or kept. The lines go through the bounded memory of a
+//! Floor 3. Any thread may write a [`line`](line()). As with the log, there is one trace for the whole process. If it
+//! is off, [`is_on`] is a look at a number, and nothing is made or kept. The lines go through the bounded memory of a
 //! [`spool`] to one thread that writes them. The book's chapter `trace` describes the format.
 
 mod line;
