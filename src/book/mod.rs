@@ -4,7 +4,7 @@
 //!    torrents](many), [torrent files](makers), [the tracker](tracker), [the DHT](dht), and [the tutorial of
 //!    2004](tutorial).
 //! 2. To look something up: [every file that is written](files), [disks and resume states](disks), [JSON and exit
-//!    codes](json), [limits, safety and blocklists](safety).
+//!    codes](json), [the trace](trace), [limits, safety and blocklists](safety).
 //! 3. What was tried: [measurements] and [interoperability](interop).
 //!
 //! The chapters are Markdown files beside this one, so that a forge shows them too. On a forge, a link such as
@@ -82,6 +82,9 @@ pub mod dht {}
 
 #[doc = include_str!("tracker.md")]
 pub mod tracker {}
+
+#[doc = include_str!("trace.md")]
+pub mod trace {}
 
 #[doc = include_str!("tutorial.md")]
 pub mod tutorial {}

@@ -76,14 +76,17 @@ const CORE: [&str; 6] = ["base", "proto", "swarm", "sys", "storage", "engine"];
 /// that change while a torrent runs, 550. Content that is moved, renamed, verified and deleted while its torrent runs
 /// adds 1,400; several subscribers and questions add 250; JSON that strangers wrote, 200. Bodies of web seeds that are
 /// read past the HTTP library add 260. Settings of the network that change while it runs, and shares of a limit, add 400.
-/// To know a user's own files among those of a torrent adds 450.
-const CORE_LINES: usize = 30_550;
+/// To know a user's own files among those of a torrent adds 450. The trace adds 1,000: a line for each message, packet
+/// and decision, the reasons as values, and their words.
+const CORE_LINES: usize = 31_550;
 /// Most lines of a file: it is read in one sitting.
 const FILE_LINES: usize = 400;
 /// Most columns of a comment. (Code is the business of rustfmt.)
 const COMMENT_COLUMNS: usize = 120;
 /// Most names that `ls` of a folder shows.
 const FOLDER_NAMES: usize = 16;
+/// Most names in the folder of the book's chapters.
+const MOST_CHAPTERS: usize = 24;
 /// The Cargo features that are capabilities. A build can leave each of them out.
 const CAPABILITIES: [&str; 10] =
     ["tracker", "make", "magnet", "pex", "lsd", "dht", "encryption", "webseeds", "portmap", "daemon"];
@@ -176,7 +179,9 @@ fn files_are_short_and_introduce_themselves() {
 fn a_folder_is_seen_at_a_glance() {
     for folder in folders() {
         let names = fs::read_dir(&folder).unwrap().count();
-        assert!(names <= FOLDER_NAMES, "{} shows {names} names", folder.display());
+        // (The book has a table of contents, in its mod.rs.)
+        let most = if folder.ends_with("book") { MOST_CHAPTERS } else { FOLDER_NAMES };
+        assert!(names <= most, "{} shows {names} names", folder.display());
     }
 }
 

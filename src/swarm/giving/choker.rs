@@ -55,6 +55,29 @@ pub struct Contender {
     pub is_new: bool,
 }
 
+/// A peer that is to be served, and the reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// Which.
+    pub peer: PeerKey,
+    /// The reason.
+    pub why: Deserves,
+}
+
+/// Why a peer is served. Places count from 1; `of` is the number of peers that could be chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the text of each variant explains its fields")]
+pub enum Deserves {
+    /// We download, and few others gave more than its `bytes` in the last two rounds.
+    Gave { place: usize, of: usize, bytes: u64 },
+    /// We seed, and few others got less than its `bytes`.
+    GotLittle { place: usize, of: usize, bytes: u64 },
+    /// The optimistic unchoke fell on it.
+    Luck { of: usize, is_new: bool },
+    /// It fell on it before, and lasts for this many further rounds.
+    LuckLasts { rounds: u32 },
+}
+
 /// Chooses from round to round which peers are served.
 #[derive(Default)]
 pub struct Choker {
@@ -64,7 +87,7 @@ pub struct Choker {
 
 impl Choker {
     /// Holds a round. Returns the peers to serve from now on, at most `slots`.
-    pub fn round(&mut self, wanting: Vec<Contender>, seeding: bool, slots: usize, rng: &mut Rng) -> Vec<PeerKey> {
+    pub fn round(&mut self, wanting: Vec<Contender>, seeding: bool, slots: usize, rng: &mut Rng) -> Vec<Chosen> {
         // One slot is optimistic, because a leecher that serves only the best it knows never finds better ones.
         let optimistic = usize::from(!seeding && slots > 1);
         let (mut chosen, mut rest) = best(wanting, seeding, slots - optimistic, rng);
@@ -73,41 +96,48 @@ impl Choker {
             && let Some(at) = rest.iter().position(|other| other.peer == peer)
         {
             self.optimistic = Some((peer, rounds - 1));
-            chosen.push(rest.swap_remove(at).peer);
+            rest.swap_remove(at);
+            chosen.push(Chosen { peer, why: Deserves::LuckLasts { rounds: rounds - 1 } });
         }
         while chosen.len() < slots
-            && let Some(peer) = lucky(&mut rest, rng)
+            && let Some(lucky) = lucky(&mut rest, rng)
         {
-            chosen.push(peer);
-            self.optimistic.get_or_insert((peer, OPTIMISTIC_ROUNDS - 1));
+            chosen.push(lucky);
+            self.optimistic.get_or_insert((lucky.peer, OPTIMISTIC_ROUNDS - 1));
         }
         chosen
     }
 }
 
 /// Fills `free` slots between two rounds. Returns the `choked` peers that get them.
-pub fn fill(choked: Vec<Contender>, seeding: bool, free: usize, rng: &mut Rng) -> Vec<PeerKey> {
+pub fn fill(choked: Vec<Contender>, seeding: bool, free: usize, rng: &mut Rng) -> Vec<Chosen> {
     let (mut chosen, mut rest) = best(choked, seeding, free, rng);
     while chosen.len() < free
-        && let Some(peer) = lucky(&mut rest, rng)
+        && let Some(lucky) = lucky(&mut rest, rng)
     {
-        chosen.push(peer);
+        chosen.push(lucky);
     }
     chosen
 }
 
 /// The peers that deserve a slot most, at most `slots`, and the rest. Equal ones are in random order. For a leecher,
 /// only peers that gave something deserve one.
-fn best(mut peers: Vec<Contender>, seeding: bool, slots: usize, rng: &mut Rng) -> (Vec<PeerKey>, Vec<Contender>) {
+fn best(mut peers: Vec<Contender>, seeding: bool, slots: usize, rng: &mut Rng) -> (Vec<Chosen>, Vec<Contender>) {
+    let of = peers.len();
     rng.shuffle(&mut peers);
     peers.sort_unstable_by_key(|peer| if seeding { peer.got } else { u64::MAX - peer.gave });
     let deserving = peers.iter().take_while(|peer| seeding || peer.gave > 0).count();
     let rest = peers.split_off(deserving.min(slots));
-    (peers.iter().map(|peer| peer.peer).collect(), rest)
+    let why = |place, peer: &Contender| match seeding {
+        true => Deserves::GotLittle { place, of, bytes: peer.got },
+        false => Deserves::Gave { place, of, bytes: peer.gave },
+    };
+    ((1..).zip(&peers).map(|(place, peer)| Chosen { peer: peer.peer, why: why(place, peer) }).collect(), rest)
 }
 
 /// Takes one out at random; newcomers are more likely.
-fn lucky(peers: &mut Vec<Contender>, rng: &mut Rng) -> Option<PeerKey> {
+fn lucky(peers: &mut Vec<Contender>, rng: &mut Rng) -> Option<Chosen> {
+    let of = peers.len();
     let tickets = |peer: &Contender| if peer.is_new { NEW_PEERS_FAVOURED } else { 1 };
     let mut drawn = rng.below(peers.iter().map(tickets).sum());
     let at = peers.iter().position(|peer| {
@@ -115,7 +145,8 @@ fn lucky(peers: &mut Vec<Contender>, rng: &mut Rng) -> Option<PeerKey> {
         drawn = drawn.saturating_sub(tickets(peer));
         won
     })?;
-    Some(peers.swap_remove(at).peer)
+    let Contender { peer, is_new, .. } = peers.swap_remove(at);
+    Some(Chosen { peer, why: Deserves::Luck { of, is_new } })
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use super::{Fetching, Torrent, Turn, send};
 use crate::base::step;
 use crate::base::time::Time;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
-use crate::swarm::event::{Action, DiskOrder, News, PeerOrder};
+use crate::swarm::event::{Action, Decision, DiskOrder, News, PeerOrder};
 use crate::swarm::peer::{Peer, PeerKey, take_out};
 use crate::swarm::picking::pace::Pace;
 use crate::swarm::picking::picker::{Arrival, Giver};
@@ -113,11 +113,13 @@ impl Torrent {
             fast,
             idle: out == 0,
             suggested: &peer.suggested,
+            explain: turn.shared.explains,
         };
         let (picked, run) = match peer.web_seed {
             None => (self.picker.pick(&giver, &mut turn.shared.rng), None),
             Some(_) => self.picker.pick_run(&giver, &mut turn.shared.rng),
         };
+        self.picker.take_reasons().into_iter().for_each(|pick| turn.explain(Decision::Pick { peer: key, pick }));
         self.forget_restarted(turn);
         let Some(peer) = self.peers.get_mut(&key) else { return };
         if out == 0 {

@@ -9,7 +9,7 @@ use crate::base::step;
 use crate::base::time::Time;
 use crate::proto::peer::allowed_fast::{self, allowed_fast};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
-use crate::swarm::event::{Action, PeerOrder};
+use crate::swarm::event::{Action, PeerOrder, Unserved};
 use crate::swarm::giving::grant::{Grant, Report, Servable};
 use crate::swarm::peer::{MOST_WANTED, Peer, PeerKey, take_out};
 use crate::swarm::shared::Shared;
@@ -213,7 +213,7 @@ impl Torrent {
             if grants {
                 self.grant(key, turn);
             } else {
-                self.choke(key, turn);
+                self.choke(key, Unserved::Limited, turn);
             }
         }
         self.unchoke_waiting(turn);
@@ -255,8 +255,9 @@ impl Torrent {
         if let Some(seeding) = &mut self.showing.super_seeding {
             seeding.busy = turn.now;
         }
-        if self.peers.get(&key).is_some_and(|peer| !peer.we_choke && self.only_takes(peer, turn.now)) {
-            self.choke(key, turn);
+        let taker = self.peers.get(&key).filter(|peer| !peer.we_choke && self.only_takes(peer, turn.now));
+        if let Some(why) = taker.map(|peer| Unserved::OnlyTakes { got: peer.got(), gave: peer.gave() }) {
+            self.choke(key, why, turn);
             self.unchoke_waiting(turn);
         }
     }
