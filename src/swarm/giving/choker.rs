@@ -8,7 +8,8 @@
 //!   newcomers begin; for [`OPTIMISTIC_ROUNDS`] rounds, and newcomers are [`NEW_PEERS_FAVOURED`] times as likely.
 //! - *Anti-snubbing*: a peer that gave nothing for too long is served only by an optimistic unchoke. The slots that
 //!   this frees become further optimistic ones.
-//! - *As a seed* no peer can reciprocate: the peer that got least from us goes first. Simulation (24 leechers of 128
+//! - *As a seed* no peer can reciprocate: the peer that got least from us goes first. It is served for
+//!   [`TURN_PIECES`] pieces, because a peer can pass on whole pieces only. Simulation (24 leechers of 128
 //!   KiB/s and a seed, 32 MiB, 8 slots, four runs each; the time until the last is complete, in multiples of the
 //!   bound):
 //!
@@ -33,6 +34,12 @@ const NEW_PEERS_FAVOURED: usize = 3;
 /// A peer that connected within this time is a newcomer: long enough for each newcomer to have a chance.
 pub const NEW: Time = Time::from_secs(60);
 
+/// A seed serves a peer until it has got this many pieces (libtorrent's `seeding_piece_quota`). If the peers changed
+/// every round, all of them would have parts of pieces, and none could pass anything on. In the laboratory (100
+/// leechers, all lines 128 KiB/s, 128 pieces of 256 KiB, three runs), the last one was complete after 1.66 to 1.71
+/// times the bound with a round as the turn, after 1.53 with one piece, and after 1.28 to 1.29 with 20.
+pub const TURN_PIECES: u64 = 20;
+
 /// The fewest slots: three that reciprocate and an optimistic one (Cohen 2003, mainline, rain).
 const LEAST_SLOTS: usize = 4;
 
@@ -49,8 +56,10 @@ pub struct Contender {
     pub peer: PeerKey,
     /// Bytes it gave us in the last two rounds; 0 if it is snubbed.
     pub gave: u64,
-    /// Bytes it got from us.
-    pub got: u64,
+    /// How often it got [`TURN_PIECES`] pieces from us.
+    pub turns: u64,
+    /// It is served, and takes what it is served.
+    pub takes: bool,
     /// It is a newcomer: it connected less than [`NEW`] ago.
     pub is_new: bool,
 }
@@ -100,7 +109,7 @@ pub fn fill(choked: Vec<Contender>, seeding: bool, free: usize, rng: &mut Rng) -
 /// only peers that gave something deserve one.
 fn best(mut peers: Vec<Contender>, seeding: bool, slots: usize, rng: &mut Rng) -> (Vec<PeerKey>, Vec<Contender>) {
     rng.shuffle(&mut peers);
-    peers.sort_by_key(|peer| if seeding { peer.got } else { u64::MAX - peer.gave });
+    peers.sort_by_key(|peer| if seeding { (peer.turns, !peer.takes) } else { (u64::MAX - peer.gave, false) });
     let deserving = peers.iter().take_while(|peer| seeding || peer.gave > 0).count();
     let rest = peers.split_off(deserving.min(slots));
     (peers.iter().map(|peer| peer.peer).collect(), rest)

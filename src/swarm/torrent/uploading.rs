@@ -45,8 +45,14 @@ pub(super) struct Turns {
 impl Torrent {
     /// A newcomer that finds no free slot is told which pieces it may have although it is choked. (One that finds a
     /// slot is not told: the seed of 20 leechers then sent them what they could have had from each other, which took
-    /// 1.70 times the bound instead of 1.32 in the simulation.)
+    /// 1.70 times the bound instead of 1.32 in the simulation.) A seed tells it only when all pieces are out: before, each
+    /// peer that it serves besides delays the first copy. With 100 leechers, 50 of them asked for ten pieces each at
+    /// once, and the last one was complete after 1.79 to 1.89 times the bound instead of 1.28 to 1.29; if the seed
+    /// limited its uploads, after 9.6 instead of 2.1.
     pub(super) fn send_fast_set(&mut self, key: PeerKey, turn: &mut Turn) {
+        if self.is_seeding() && self.showing.spreading.goes_on() {
+            return;
+        }
         let Some(peer) = self.peers.get_mut(&key) else { return };
         let IpAddr::V4(ip) = peer.identity.addr.ip().to_canonical() else { return };
         let pieces = self.picker.have();

@@ -3,9 +3,9 @@
 use super::*;
 use crate::swarm::simulation::parts::key;
 
-/// A peer that gave and got these bytes, and connected long ago.
-fn peer(number: u32, gave: u64, got: u64) -> Contender {
-    Contender { peer: key(number), gave, got, is_new: false }
+/// A peer that gave these bytes, had these turns, and connected long ago.
+fn peer(number: u32, gave: u64, turns: u64) -> Contender {
+    Contender { peer: key(number), gave, turns, takes: false, is_new: false }
 }
 
 fn round(choker: &mut Choker, wanting: &[Contender], seeding: bool, slots: usize, rng: &mut Rng) -> Vec<u32> {
@@ -54,6 +54,21 @@ fn a_seed_serves_the_peers_that_got_least() {
     let wanting: Vec<Contender> = (1..=9).map(|number| peer(number, 0, number as u64)).collect();
     let chosen = round(&mut Choker::default(), &wanting, true, 4, &mut Rng::new(5));
     assert_eq!(chosen, [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_seed_serves_a_peer_until_its_turn_is_over() {
+    let mut wanting: Vec<Contender> = (1..=9).map(|number| peer(number, 0, 0)).collect();
+    for served in [&[5, 6, 7, 8], &[2, 4, 6, 8]] {
+        wanting.iter_mut().for_each(|peer| peer.takes = served.contains(&peer.peer.0.get()));
+        let mut chosen = round(&mut Choker::default(), &wanting, true, 4, &mut Rng::new(6));
+        chosen.sort();
+        assert_eq!(chosen, served[..]);
+    }
+    // One has had its turn.
+    wanting[7].turns = 1;
+    let chosen = round(&mut Choker::default(), &wanting, true, 4, &mut Rng::new(6));
+    assert!(!chosen.contains(&8) && [2, 4, 6].iter().all(|peer| chosen.contains(peer)), "{chosen:?}");
 }
 
 #[test]
