@@ -65,7 +65,7 @@ bench: ## measures speed, memory, idleness, size and growth beside other program
 	@$(CARGO) bench --locked --quiet --profile dev --bench bench -- rounds=$(ROUNDS) size=$(SIZE) only=$(ONLY)
 
 # `make simulate PEERS=1000 PIECES=1000 SEED=1 ONLY=equal` (or crowd, order, riders, classes, liars, churn). It is optimized
-# because it is the torrents' own code that runs, for a thousand of them. The chapter "laboratory" says what it finds.
+# because it is the torrents' own code that runs, for a thousand of them. The book says what it finds (src/book/measurements.md).
 simulate: ## runs whole swarms in virtual time, prints what they do, and draws curves into target/laboratory
 	@$(CARGO) bench --locked --quiet --profile simulate --no-default-features --bench simulate -- \
 	peers=$(PEERS) pieces=$(PIECES) seed=$(SEED) links=$(LINKS) only=$(ONLY)

@@ -7,7 +7,7 @@ const WIDTH: f64 = 860.0;
 const HEIGHT: f64 = 440.0;
 const LEFT: f64 = 70.0;
 const TOP: f64 = 50.0;
-const RIGHT: f64 = 230.0;
+const RIGHT: f64 = 260.0;
 const BOTTOM: f64 = 56.0;
 /// Colours that differ in brightness, too (Okabe and Ito).
 const COLOURS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
@@ -71,7 +71,7 @@ pub fn picture(title: &str, across: &str, up: &str, curves: &[Curve], mark: Opti
     if let Some((x, text)) = mark {
         let (x, _) = at(x, 0.0);
         line(format!("<path d=\"M{x:.1} {TOP}V{bottom}\" stroke=\"black\" stroke-dasharray=\"5 4\"/>"));
-        line(format!("<text x=\"{:.1}\" y=\"{}\" text-anchor=\"end\">{text}</text>", x - 5.0, TOP + 14.0));
+        line(format!("<text x=\"{:.1}\" y=\"{}\">{text}</text>", x + 5.0, TOP + 14.0));
     }
     for (number, curve) in curves.iter().enumerate() {
         let colour = COLOURS[number % COLOURS.len()];

@@ -5,12 +5,14 @@
 //! names one of [`FINDINGS`]. Progress goes to standard error.
 
 mod curves;
+// Tests need other parts of it than curves.
+#[allow(dead_code)]
 mod lab;
 
 use curves::{Curve, completed, picture, squares};
 use lab::member::Order;
 use lab::setups::Size;
-use lab::trial::{Outcome, Trial, median};
+use lab::trial::{Outcome, Sample, Trial, median};
 use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -122,6 +124,11 @@ fn memory() -> String {
     kib.map_or_else(String::new, |kib| format!("At most {} MiB of memory. ", kib / 1024))
 }
 
+/// How a swarm stood over time.
+fn curve(name: &str, outcome: &Outcome, of: fn(&Sample) -> f64) -> Curve {
+    Curve { name: name.into(), points: outcome.samples.iter().map(|sample| (sample.at, of(sample))).collect() }
+}
+
 fn equal(report: &mut Report, options: &Options) {
     let mut curves = Vec::new();
     let small = Size { leechers: 8, pieces: 250, blocks: 4, ..options.hundred() };
@@ -142,12 +149,10 @@ fn equal(report: &mut Report, options: &Options) {
         let times: Vec<f64> = outcome.times(0).iter().map(|time| time / bound).collect();
         curves.push(completed(&name, &times, size.leechers));
         if size.leechers == options.peers {
-            let line = |of: fn(&lab::trial::Sample) -> f64| {
-                outcome.samples.iter().map(|sample| (sample.at, of(sample))).collect::<Vec<_>>()
-            };
-            let lines = vec![
-                Curve { name: "pieces of a leecher".into(), points: line(|sample| 100.0 * sample.progress) },
-                Curve { name: "lines in use".into(), points: line(|sample| 100.0 * sample.used) },
+            let lines = [
+                curve("pieces of a leecher", &outcome, |sample| 100.0 * sample.progress),
+                curve("lines in use", &outcome, |sample| 100.0 * sample.used),
+                curve("pieces that only the seed has", &outcome, |sample| 100.0 * sample.lone),
             ];
             let title = format!("1 + {}: how the swarm fills its lines", size.leechers);
             report.draw("lines", picture(&title, "seconds", "percent", &lines, Some((bound, "fluid limit"))));
@@ -167,52 +172,48 @@ fn crowd(report: &mut Report, options: &Options) {
     ];
     for (name, size, stays, seeds) in trials {
         for &super_seeds in seeds {
-            let name =
-                format!("1 + {}, {} seed, each {name}", size.leechers, if super_seeds { "super-" } else { "usual" });
+            let seed = if super_seeds { "super-seed" } else { "usual seed" };
+            let name = format!("1 + {}, {seed}, each {name}", size.leechers);
             let outcome = report.run(&name, &size.flash_crowd(COPIES, super_seeds, stays));
             let (all, whole) = outcome.counts(0);
-            let left = outcome.samples.iter().map(|sample| (sample.at, f64::from(sample.rarest)));
             report.row(
                 &format!("flash crowd, the seed leaves after {COPIES} copies: {name}"),
                 format!("{whole} of {all} complete, the last at {:.2} x the limit", outcome.last(0) / outcome.bound()),
             );
             if stays == u64::MAX && size.leechers == 100 {
-                curves.push(Curve {
-                    name: format!("{} seed", if super_seeds { "super-" } else { "usual" }),
-                    points: left.collect(),
-                });
+                curves.push(curve(&format!("{seed}: pieces of a leecher"), &outcome, |sample| 100.0 * sample.progress));
+                curves.push(curve("pieces that at most one has", &outcome, |sample| 100.0 * sample.lone));
             }
         }
     }
-    report
-        .draw("crowd", picture("Flash crowd: the seed leaves", "seconds", "copies of the rarest piece", &curves, None));
+    let title = "Flash crowd: the seed leaves after little more than one copy";
+    report.draw("crowd", picture(title, "seconds", "percent", &curves, None));
 }
 
 fn order(report: &mut Report, options: &Options) {
-    let (mut complete, mut rarest) = (Vec::new(), Vec::new());
+    let (mut progress, mut lone) = (Vec::new(), Vec::new());
     let mut limit = 0.0;
-    for (name, order) in [("rarest first", Order::Rarest), ("random", Order::Random), ("sequential", Order::Sequential)]
-    {
+    let orders = [("rarest first", Order::Rarest), ("random", Order::Random), ("sequential", Order::Sequential)];
+    for (name, order) in orders {
         let outcome = report.run(name, &options.hundred().in_order(order));
         limit = outcome.bound();
         report.row(
             &format!("order of the pieces: {name}"),
             format!(
-                "last at {:.2} x the limit, the seed sent {:.2} copies",
+                "the last is complete at {:.2} x the limit; the seed sent {:.2} copies",
                 outcome.last(0) / limit,
                 outcome.seeds_sent()
             ),
         );
-        complete.push(completed(name, &outcome.times(0), 100));
-        let points = outcome.samples.iter().filter(|sample| sample.copies > 0.0);
-        let points = points.map(|sample| (sample.at, f64::from(sample.rarest) / sample.copies)).collect();
-        rarest.push(Curve { name: name.into(), points });
+        progress.push(curve(name, &outcome, |sample| 100.0 * sample.progress));
+        lone.push(curve(name, &outcome, |sample| 100.0 * sample.lone));
     }
     let mark = Some((limit, "fluid limit"));
-    report
-        .draw("order", picture("In which order pieces are downloaded", "seconds", "percent complete", &complete, mark));
-    let title = "Copies of the rarest piece / copies of an average piece";
-    report.draw("rarest", picture(title, "seconds", "ratio", &rarest, None));
+    report.draw(
+        "order",
+        picture("What a leecher has, by the order of the pieces", "seconds", "percent", &progress, mark),
+    );
+    report.draw("lone", picture("Pieces that only the seed has", "seconds", "percent", &lone, mark));
 }
 
 fn riders(report: &mut Report, options: &Options) {
@@ -245,7 +246,6 @@ fn shares(outcome: &Outcome) -> Vec<Vec<f64>> {
         for fate in of_class {
             (0..3).for_each(|from| sums[from] += fate.from_class[from] as f64);
         }
-        // What the seed sent counts as of class 0; it is a hundredth.
         let all: f64 = sums.iter().sum();
         sums.iter().map(|sum| sum / all).collect()
     };

@@ -19,6 +19,9 @@
 //!   | the fastest downloader | 1.16 | 1.09 | 1.25 | 1.27 |
 //!   | the one that got least | 1.12 | 1.07 | 1.23 | 1.42 |
 //!
+//! In [the laboratory](crate::book::measurements#the-laboratory), free-riders finish last, and leechers of 128 KiB/s get 76 % from their
+//! like, which are 57 % of all lines.
+//!
 //! Between rounds a slot that becomes free is filled at once: in a small swarm a round is a very long time.
 
 use crate::base::rng::Rng;

@@ -105,9 +105,8 @@ pub struct Member {
     pub came_at: Tick,
     pub whole_at: Option<Tick>,
     pub left: bool,
-    /// Bytes of the content that it sent and received, and received in vain because they were corrupt.
+    /// Bytes of the content that it sent, and corrupt ones that it received.
     pub sent: u64,
-    pub received: u64,
     pub corrupt: u64,
     /// What it received from each class.
     pub from_class: Vec<u64>,
@@ -150,7 +149,6 @@ impl Member {
             whole_at: None,
             left: false,
             sent: 0,
-            received: 0,
             corrupt: 0,
             from_class: vec![0; classes],
             wake: Tick::MAX,

@@ -56,10 +56,10 @@ impl Size {
         trial
     }
 
-    /// Leechers of three classes: as usual, a half and a quarter as fast. The seed is fast.
+    /// Leechers of three classes: as usual, a half and a quarter as fast. The seed, of class 3, is fast.
     pub fn of_classes(&self) -> Trial {
         let mut trial = self.equal();
-        trial.members[0].1.up = FAST_SEED;
+        (trial.members[0].1.up, trial.members[0].1.class) = (FAST_SEED, 3);
         for (number, (_, manners)) in trial.members[1..].iter_mut().enumerate() {
             manners.class = number % 3;
             manners.up = UP >> manners.class;

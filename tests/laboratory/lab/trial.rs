@@ -32,7 +32,6 @@ pub struct Fate {
     pub whole_at: Option<Tick>,
     pub left: bool,
     pub sent: u64,
-    pub received: u64,
     pub corrupt: u64,
     pub from_class: Vec<u64>,
 }
@@ -49,14 +48,10 @@ impl Fate {
 pub struct Sample {
     /// Seconds.
     pub at: f64,
-    /// Leechers that are here, whole or not, and those that are whole.
-    pub here: usize,
-    pub whole: usize,
-    /// The part of the content that these leechers have, on average.
+    /// The part of the content that the leechers have, on average.
     pub progress: f64,
-    /// Copies of the rarest piece and of all on average, among all members that are here.
-    pub rarest: u32,
-    pub copies: f64,
+    /// The part of the pieces that fewer than two members have. At first only the seed has each.
+    pub lone: f64,
     /// Bytes a second that were sent since the last sample, as a part of what all lines could send.
     pub used: f64,
 }
@@ -69,9 +64,8 @@ pub struct Outcome {
     pub length: u64,
     /// When it was over, in seconds.
     pub end: f64,
-    /// Events that torrents handled, and looks at lines.
+    /// Events that torrents handled, and connections that were opened.
     pub events: u64,
-    pub looks: u64,
     pub links: usize,
 }
 
@@ -116,7 +110,6 @@ impl Trial {
             whole_at: member.whole_at,
             left: member.left,
             sent: member.sent,
-            received: member.received,
             corrupt: member.corrupt,
             from_class: member.from_class.clone(),
         });
@@ -126,7 +119,6 @@ impl Trial {
             length: swarm.metainfo.length,
             end: swarm.calendar.now as f64 / SECOND as f64,
             events: swarm.events,
-            looks: swarm.lines.looks,
             links: swarm.ends.len() / 2,
         }
     }
@@ -160,11 +152,8 @@ fn sample(swarm: &Swarm, sent: u64, every: Tick) -> Sample {
     let lines: u64 = here().map(|member| member.manners.up).sum();
     Sample {
         at: swarm.calendar.now as f64 / SECOND as f64,
-        here: leechers.len(),
-        whole: leechers.iter().filter(|member| member.whole_at.is_some()).count(),
         progress: progress / leechers.len().max(1) as f64,
-        rarest: swarm.copies.iter().copied().min().unwrap_or(0),
-        copies: swarm.copies.iter().map(|count| f64::from(*count)).sum::<f64>() / pieces,
+        lone: swarm.copies.iter().filter(|count| **count < 2).count() as f64 / pieces,
         used: sent as f64 * 1000.0 / every as f64 / lines.max(1) as f64,
     }
 }

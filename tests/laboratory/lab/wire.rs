@@ -228,7 +228,6 @@ impl Swarm {
         let class = self.members[self.member(end ^ 1)].manners.class;
         let number = self.member(end);
         let receiver = &mut self.members[number];
-        receiver.received += bytes;
         receiver.corrupt += if corrupt { bytes } else { 0 };
         receiver.from_class[class] += bytes;
         let piece = receiver.numbering.as_ref().map_or(block.piece, |own| own.piece(block.piece, true));
