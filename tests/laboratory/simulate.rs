@@ -164,7 +164,7 @@ fn equal(report: &mut Report, options: &Options) {
 
 fn crowd(report: &mut Report, options: &Options) {
     let mut curves = Vec::new();
-    let hundred = options.hundred();
+    let hundred = Size { pieces: 1000, ..options.hundred() };
     let trials = [
         ("stays when complete", hundred, u64::MAX, &[false, true][..]),
         ("leaves when complete", hundred, 0, &[true]),

@@ -19,8 +19,8 @@
 //!   | the fastest downloader | 1.16 | 1.09 | 1.25 | 1.27 |
 //!   | the one that got least | 1.12 | 1.07 | 1.23 | 1.42 |
 //!
-//! In [the laboratory](crate::book::measurements#the-laboratory), free-riders finish last, and leechers of 128 KiB/s get 76 % from their
-//! like, which are 57 % of all lines.
+//! In [the laboratory](crate::book::measurements#the-laboratory), free-riders finish last. Leechers of 128 KiB/s get 76 %
+//! of their blocks from their like, which have 57 % of all lines.
 //!
 //! Between rounds a slot that becomes free is filled at once: in a small swarm a round is a very long time.
 
@@ -39,8 +39,8 @@ pub const NEW: Time = Time::from_secs(60);
 
 /// A seed serves a peer until it has got this many pieces (libtorrent's `seeding_piece_quota`). If the peers changed
 /// every round, all of them would have parts of pieces, and none could pass anything on. In the laboratory (100
-/// leechers, all lines 128 KiB/s, 128 pieces of 256 KiB, three runs), the last one was complete after 1.66 to 1.71
-/// times the bound with a round as the turn, after 1.53 with one piece, and after 1.28 to 1.29 with 20.
+/// leechers, all lines 128 KiB/s, 128 pieces of 256 KiB), the last one was complete after 1.69 times the bound with a
+/// round as the turn, after 1.53 with one piece, 1.48 with four, and 1.28 to 1.29 with 20 (three runs).
 pub const TURN_PIECES: u64 = 20;
 
 /// The fewest slots: three that reciprocate and an optimistic one (Cohen 2003, mainline, rain).

@@ -34,6 +34,8 @@ impl Size {
     /// The seed leaves when it has sent so many copies. Leechers leave `stays` after they are whole.
     pub fn flash_crowd(&self, copies: f64, super_seeds: bool, stays: Tick) -> Trial {
         let mut trial = self.equal();
+        // If pieces are gone with the seed, nothing more happens.
+        trial.limit /= 5;
         (trial.members[0].1.gives_copies, trial.members[0].1.super_seeds) = (copies, super_seeds);
         trial.members[1..].iter_mut().for_each(|(_, manners)| manners.stays = stays);
         trial
