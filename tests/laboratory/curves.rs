@@ -90,7 +90,7 @@ pub fn picture(title: &str, across: &str, up: &str, curves: &[Curve], mark: Opti
 
 /// A number on an axis.
 fn short(value: f64) -> String {
-    if value == 0.0 || value >= 1.0 { format!("{value:.0}") } else { format!("{value:.2}") }
+    if value.fract().abs() < 1e-6 { format!("{value:.0}") } else { format!("{value:.2}") }
 }
 
 /// A table of squares, the darker the larger: `shares[row][column]` is from 0 to 1.

@@ -107,18 +107,16 @@ impl Swarm {
             Some(own) => own.message(message, true),
             None => message,
         };
-        match (&message, this.desk()) {
-            (Message::Request(block), Some(desk)) => match desk.requested(*block) {
+        if let (Message::Request(block), Some(desk)) = (&message, this.desk()) {
+            match desk.requested(*block) {
                 Verdict::Taken => return self.send_next(end),
                 Verdict::Refused => return self.say(end, Message::Reject(*block)),
                 Verdict::Undecided => {}
-            },
-            (Message::Cancel(block), Some(desk)) => {
-                if desk.cancelled(*block) {
-                    return self.say(end, Message::Reject(*block));
-                }
             }
-            _ => {}
+        } else if let (Message::Cancel(block), Some(desk)) = (&message, this.desk())
+            && desk.cancelled(*block)
+        {
+            return self.say(end, Message::Reject(*block));
         }
         self.peer_did(end, PeerEvent::Message(message));
     }
