@@ -193,9 +193,14 @@ fn crowd(report: &mut Report, options: &Options) {
 fn order(report: &mut Report, options: &Options) {
     let (mut progress, mut lone) = (Vec::new(), Vec::new());
     let mut limit = 0.0;
-    let orders = [("rarest first", Order::Rarest), ("random", Order::Random), ("sequential", Order::Sequential)];
-    for (name, order) in orders {
-        let outcome = report.run(name, &options.hundred().in_order(order));
+    let orders = [
+        ("rarest first", Order::Rarest, false),
+        ("rarest first, no suggestions followed", Order::Rarest, true),
+        ("random", Order::Random, true),
+        ("sequential", Order::Sequential, true),
+    ];
+    for (name, order, deaf) in orders {
+        let outcome = report.run(name, &options.hundred().in_order(order, deaf));
         limit = outcome.bound();
         report.row(
             &format!("order of the pieces: {name}"),

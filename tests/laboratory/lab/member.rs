@@ -45,6 +45,8 @@ pub struct Manners {
     /// It begins with all pieces.
     pub seeds: bool,
     pub super_seeds: bool,
+    /// It follows no suggestions (BEP 6), like most programs.
+    pub deaf: bool,
     /// It unchokes no peer.
     pub never_unchokes: bool,
     /// It says that it has all pieces.
@@ -73,6 +75,7 @@ impl Manners {
             order: Order::Rarest,
             seeds: false,
             super_seeds: false,
+            deaf: false,
             never_unchokes: false,
             claims_all: false,
             corrupt_percent: 0,

@@ -41,10 +41,10 @@ impl Size {
         trial
     }
 
-    /// All leechers download in this order.
-    pub fn in_order(&self, order: Order) -> Trial {
+    /// All leechers download in this order. The `deaf` follow no suggestions.
+    pub fn in_order(&self, order: Order, deaf: bool) -> Trial {
         let mut trial = self.equal();
-        trial.members[1..].iter_mut().for_each(|(_, manners)| manners.order = order);
+        trial.members[1..].iter_mut().for_each(|(_, manners)| (manners.order, manners.deaf) = (order, deaf));
         trial
     }
 

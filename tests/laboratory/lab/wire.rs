@@ -86,6 +86,7 @@ impl Swarm {
         let from = &self.members[self.member(end)];
         let message = match message {
             Message::Unchoke if from.manners.never_unchokes => return,
+            Message::Suggest(_) if self.members[self.member(end ^ 1)].manners.deaf => return,
             Message::HaveNone | Message::Bitfield(_) if from.manners.claims_all => Message::HaveAll,
             Message::Have(_) if from.manners.claims_all => return,
             message => {
