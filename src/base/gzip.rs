@@ -10,7 +10,7 @@ use std::cell::LazyCell;
 /// Bits of the longest code.
 const MOST_BITS: usize = 15;
 /// The polynomial of the checksum (RFC 1952), its bits reflected.
-const POLYNOMIAL: u32 = 0xedb8_8320;
+pub const POLYNOMIAL: u32 = 0xedb8_8320;
 /// The order of the lengths of the code for lengths (RFC 1951, 3.2.7).
 const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 

@@ -83,7 +83,7 @@ pub fn torrents(from: &Path, state: &State, settings: &Settings) -> Result<(), S
     let folder = from.join("torrents");
     let listed = fs::read_dir(&folder).map_err(|error| format!("{}: {}", folder.display(), in_words(&error)))?;
     let mut paths: Vec<PathBuf> = listed.flatten().map(|entry| entry.path()).collect();
-    paths.sort();
+    paths.sort_unstable();
     let mut place = 0;
     for path in paths {
         let end = path.extension().unwrap_or_default();
@@ -94,7 +94,7 @@ pub fn torrents(from: &Path, state: &State, settings: &Settings) -> Result<(), S
         let resume = from.join("resume").join(path.with_extension("resume").file_name().unwrap_or_default());
         let (mut record, mut kept) = fs::read(&resume).ok().and_then(|bytes| resumed(&bytes)).unwrap_or_default();
         if record.download_dir.is_empty() {
-            record.download_dir.clone_from(&settings.download_dir);
+            record.download_dir = settings.download_dir.as_str().into();
         }
         kept.place = place;
         match take(&path, state, &known, &mut record, kept) {
@@ -258,7 +258,7 @@ mod tests {
         torrents(from.path(), &state, &read).unwrap();
         let found = state.torrents().unwrap();
         let (record, kept) = &**found[0].saved.as_ref().unwrap();
-        assert_eq!((record.download_dir.as_str(), record.labels.as_slice()), ("/srv/x", &["tv".to_string()][..]));
+        assert_eq!((&*record.download_dir, record.labels.as_slice()), ("/srv/x", &["tv".to_string()][..]));
         let wishes = &record.wishes;
         assert_eq!((wishes.download_limit, wishes.download_limited, wishes.honors_session_limits), (7, true, false));
         assert_eq!((wishes.seed_ratio_limit, wishes.seed_ratio_mode), (2.5, Mode::Single));

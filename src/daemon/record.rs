@@ -16,8 +16,8 @@ pub struct Record {
     pub id: u32,
     /// What does not change while it runs.
     pub about: Arc<About>,
-    /// The folder that holds its file or folder.
-    pub download_dir: String,
+    /// The folder that holds its file or folder. (Most torrents share it.)
+    pub download_dir: Arc<str>,
     /// What it is doing.
     pub state: State,
     /// What is wrong.
@@ -46,15 +46,15 @@ pub struct About {
     /// Its info-hash.
     pub hash: Option<InfoHash>,
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
     /// Its hash of version 2 (BEP 52), if it has one.
     pub hash_v2: Option<Box<[u8; 32]>>,
     /// The link by which it was added, while only that is known. Later it follows from the rest.
     pub link: Option<Box<str>>,
     /// The comment of the .torrent file.
-    pub comment: String,
+    pub comment: Box<str>,
     /// The program that made the .torrent file.
-    pub creator: String,
+    pub creator: Box<str>,
     /// When it was made.
     pub created: i64,
     /// Only its trackers may name peers (BEP 27).
@@ -67,8 +67,8 @@ pub struct About {
     pub piece_count: u32,
     /// The size of a piece.
     pub piece_size: u64,
-    /// Where the daemon keeps the .torrent file. The engine has the same path.
-    pub torrent_file: Option<Arc<Path>>,
+    /// The folder in which the daemon keeps the .torrent file, which is named after the info-hash.
+    pub torrent_folder: Option<Arc<Path>>,
     /// The URLs of its web seeds.
     pub web_seeds: Vec<String>,
 }

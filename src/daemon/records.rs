@@ -6,6 +6,7 @@ use super::record::Record;
 use super::rpc::call::{Id, Ids};
 use crate::proto::id::InfoHash;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 /// What changed within this many seconds is "recently active" (transmission).
 const RECENT: i64 = 60;
@@ -27,6 +28,11 @@ impl Records {
     /// Adds a torrent, and returns its number, which no other torrent had.
     pub fn insert(&mut self, record: Record) -> u32 {
         let mut record = Box::new(record);
+        if let Some((_, last)) = self.all.last_key_value()
+            && last.download_dir == record.download_dir
+        {
+            record.download_dir = Arc::clone(&last.download_dir);
+        }
         self.last += 1;
         record.id = self.last;
         if let Some(hash) = record.about.hash {
@@ -81,9 +87,11 @@ impl Records {
 
     /// Copies of these torrents, and what is remembered of removed ones.
     pub fn only(&self, ids: &[u32]) -> Records {
-        let copy = |id: &u32| Some((*id, Box::new(self.get(*id)?.clone())));
-        let all: BTreeMap<u32, Box<Record>> = ids.iter().filter_map(copy).collect();
-        let by_hash = all.values().filter_map(|record| Some((record.about.hash?, record.id))).collect();
+        let (mut all, mut by_hash) = (BTreeMap::new(), BTreeMap::new());
+        for record in ids.iter().filter_map(|id| self.get(*id)) {
+            by_hash.extend(record.about.hash.map(|hash| (hash, record.id)));
+            all.insert(record.id, Box::new(record.clone()));
+        }
         Records { all, by_hash, removed: self.removed.clone(), last: self.last }
     }
 

@@ -64,7 +64,7 @@ impl MadeUp {
                     record.trackers = trackers(&tiers);
                     change.apply(&mut record.wishes);
                     record.labels = change.labels.clone().unwrap_or_else(|| record.labels.clone());
-                    record.download_dir = change.location.clone().unwrap_or_else(|| record.download_dir.clone());
+                    record.download_dir = change.location.as_deref().unwrap_or(&record.download_dir).into();
                 }
             }
             Call::TorrentAdd(add) => {
@@ -94,7 +94,7 @@ impl MadeUp {
             Call::TorrentSetLocation { ids, location, .. } => {
                 for id in self.records.select(&ids, NOW) {
                     if let Some(record) = self.records.get_mut(id) {
-                        record.download_dir.clone_from(&location);
+                        record.download_dir = location.as_str().into();
                     }
                 }
             }

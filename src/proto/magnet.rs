@@ -49,7 +49,7 @@ impl Magnet {
         Magnet {
             info_hash: Some(metainfo.info_hash),
             info_hash_v2: metainfo.about().info_hash_v2.as_deref().copied(),
-            name: Some(metainfo.name.clone()),
+            name: Some(metainfo.name.to_string()),
             length: Some(metainfo.length),
             trackers: metainfo.tiers.iter().flatten().map(|url| url.to_string()).collect(),
             web_seeds: metainfo.about().web_seeds.clone(),

@@ -77,7 +77,7 @@ pub struct Metainfo {
     pub info_hash: InfoHash,
     /// The name of the file, or of the folder: one safe component, made of `name.utf-8` or `name`. Names that no disk
     /// can have are changed here and in `files`; the warnings show the old and the new name.
-    pub name: String,
+    pub name: Arc<str>,
     /// Whether the content is a folder, even if it has only one file.
     pub is_folder: bool,
     /// The files in the order of the torrent, padding included; at least one is not padding.
@@ -87,7 +87,7 @@ pub struct Metainfo {
     /// The bytes of every piece but the last, 1 to [`MAX_PIECE_LENGTH`].
     pub piece_length: u32,
     /// The SHA-1s of the pieces, 20 bytes each: exactly those that `length` needs, so none for empty content.
-    pub hashes: Vec<u8>,
+    pub hashes: Box<[u8]>,
     /// The trackers' URLs by tier (BEP 12), none twice, no tier empty. Empty for a torrent without tracker.
     pub tiers: Vec<Vec<Arc<str>>>,
     /// Peers come from the torrent's own trackers only (BEP 27).
@@ -225,12 +225,12 @@ impl Metainfo {
         };
         Ok(Metainfo {
             info_hash: InfoHash(sha1::sha1(info.raw())),
-            name,
+            name: name.into(),
             is_folder: files.is_some(),
             length: list.length(),
             files: list,
             piece_length,
-            hashes: hashes.to_vec(),
+            hashes: hashes.into(),
             tiers,
             private,
             about: about.boxed(),

@@ -29,6 +29,9 @@ pub enum Description {
     InFile {
         /// The file.
         path: Arc<Path>,
+        /// `path` is the folder of the resume states, and the file is named after the info-hash. (All torrents of the
+        /// daemon share this path.)
+        is_folder: bool,
         /// The offset of the description in the file.
         begin: u32,
         /// The bytes of the description.
@@ -51,8 +54,9 @@ pub struct Unread {
 
 impl Description {
     /// The place of the description of the torrent `metainfo`, which was read from `bytes`. `path` is the file that
-    /// they came from; if there is none, or it is compressed, `save` may save them in a file. `None`: peers are not
-    /// given the description, because the torrent is private, the description is too large, or this build has no links.
+    /// they came from; if there is none, or it is compressed, `save` may save them in a [file of that
+    /// name](file_name), and returns its folder. `None`: peers are not given the description, because the torrent is
+    /// private, the description is too large, or this build has no links.
     pub fn of(
         path: Option<Arc<Path>>,
         bytes: &[u8],
@@ -67,16 +71,17 @@ impl Description {
         let is_whole = |path: &Arc<Path>| {
             std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == bytes.len() as u64)
         };
-        match path.filter(is_whole).or_else(save) {
-            Some(path) => Some(Description::in_file(path, &place)),
+        let own = path.filter(is_whole).map(|path| (path, false));
+        match own.or_else(|| Some((save()?, true))) {
+            Some((path, is_folder)) => Some(Description::in_file(path, is_folder, &place)),
             None => Some(Description::Kept(bytes.get(place)?.into())),
         }
     }
 
-    fn in_file(path: Arc<Path>, place: &Range<usize>) -> Description {
+    fn in_file(path: Arc<Path>, is_folder: bool, place: &Range<usize>) -> Description {
         // Both fit: a .torrent file has at most 48 MiB.
         let (begin, size) = (place.start as u32, place.len() as u32);
-        Description::InFile { path, begin, size, seen: AtomicU32::new(0) }
+        Description::InFile { path, is_folder, begin, size, seen: AtomicU32::new(0) }
     }
 
     /// The bytes of the description.
@@ -92,7 +97,8 @@ impl Description {
         let (at, length) = (piece as usize * BLOCK_BYTES as usize, block_bytes(self.size(), piece) as usize);
         match self {
             Description::Kept(bytes) => block.extend(bytes.iter().skip(at).take(length)),
-            Description::InFile { path, begin, size, seen } => {
+            Description::InFile { path, is_folder, begin, size, seen } => {
+                let path = if *is_folder { &path.join(file_name(info_hash)) } else { &**path };
                 let unread = |error: io::Error| Unread {
                     why: format!("{}: {error}", path.display()),
                     is_gone: matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | WRONG | SHORT),
@@ -106,6 +112,14 @@ impl Description {
         Ok(())
     }
 }
+
+/// The name of the .torrent file that is saved in the folder of the resume states.
+pub fn file_name(info_hash: &InfoHash) -> String {
+    format!("{info_hash}{END}")
+}
+
+/// The end of the names of these files.
+pub const END: &str = ".torrent";
 
 /// The error if the file contains something else.
 const WRONG: ErrorKind = ErrorKind::InvalidData;
@@ -144,8 +158,9 @@ fn open_again(path: &Path, seen: &AtomicU32, begin: u64, size: u32, info_hash: &
 impl Clone for Description {
     fn clone(&self) -> Description {
         match self {
-            Description::InFile { path, begin, size, seen } => Description::InFile {
+            Description::InFile { path, is_folder, begin, size, seen } => Description::InFile {
                 path: Arc::clone(path),
+                is_folder: *is_folder,
                 begin: *begin,
                 size: *size,
                 seen: AtomicU32::new(seen.load(Ordering::Relaxed)),

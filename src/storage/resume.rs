@@ -53,7 +53,7 @@ use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -76,7 +76,7 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 pub struct StateDir {
     folder: Folder,
     /// Where it is.
-    pub path: PathBuf,
+    pub path: Arc<Path>,
     boot: Arc<[u8]>,
     /// The folder of the last torrent: most torrents have the same, so they share its path.
     last: Mutex<Arc<[u8]>>,
@@ -89,7 +89,7 @@ impl StateDir {
         access(path, Access::WRITE_OK | Access::EXEC_OK)?;
         remove_old(path)?;
         let boot = fs::read(BOOT_ID).unwrap_or_default().into();
-        Ok(StateDir { folder: Folder::open(path)?, path: path.to_path_buf(), boot, last: Mutex::default() })
+        Ok(StateDir { folder: Folder::open(path)?, path: path.into(), boot, last: Mutex::default() })
     }
 
     pub(super) fn read(&self, name: &str) -> io::Result<(Vec<u8>, (i64, i64))> {

@@ -96,13 +96,13 @@ pub struct Status {
     /// Whether the DHT was asked for peers (BEP 5).
     pub dht: Asked,
     /// The web seeds that are not asked, because something is wrong with them.
-    pub web_seed_troubles: Vec<WebSeedStatus>,
+    pub web_seed_troubles: Box<[WebSeedStatus]>,
     /// The trackers.
-    pub trackers: Vec<Tracker>,
+    pub trackers: Box<[Tracker]>,
     /// The map of the pieces, if somebody looks at it.
-    pub map: Vec<Share>,
+    pub map: Box<[Share]>,
     /// The peers, if somebody looks at them.
-    pub peer_list: Vec<PeerStatus>,
+    pub peer_list: Box<[PeerStatus]>,
 }
 
 /// Work on the content of a torrent that waits for it.
@@ -238,6 +238,6 @@ mod tests {
 
     #[test]
     fn figures_take_little_memory() {
-        assert!(size_of::<Status>() <= 344, "those of thousands of torrents are kept");
+        assert!(size_of::<Status>() <= 312, "those of thousands of torrents are kept");
     }
 }

@@ -16,23 +16,31 @@ const SLOTS: u64 = METER_SECONDS + 1;
 #[derive(Clone, Debug)]
 pub struct Meter {
     total: u64,
-    /// Bytes of each of the last seconds, at most 4 GiB; the second `s` is at `s % SLOTS`.
+    /// `None`: nothing was counted yet, as with most of thousands of torrents.
+    recent: Option<Box<Recent>>,
+    began: Time,
+}
+
+/// What was counted in the last seconds.
+#[derive(Clone, Debug, Default)]
+struct Recent {
+    /// Bytes of each of them, at most 4 GiB; the second `s` is at `s % SLOTS`.
     seconds: [u32; SLOTS as usize],
     newest: u64,
-    began: Time,
 }
 
 impl Meter {
     /// A meter that begins at `now`.
     pub fn new(now: Time) -> Meter {
-        Meter { total: 0, seconds: [0; SLOTS as usize], newest: now.as_secs(), began: now }
+        Meter { total: 0, recent: None, began: now }
     }
 
     /// Counts `bytes` at `now`.
     pub fn add(&mut self, bytes: u64, now: Time) {
-        self.turn(now);
         self.total += bytes;
-        let second = &mut self.seconds[(self.newest % SLOTS) as usize];
+        let recent = self.recent.get_or_insert_default();
+        recent.turn(now.as_secs());
+        let second = &mut recent.seconds[(recent.newest % SLOTS) as usize];
         *second = second.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
     }
 
@@ -44,19 +52,21 @@ impl Meter {
     /// Bytes a second over the last [`METER_SECONDS`], or since the meter began if that is shorter
     /// (but at least one second, so that the first bytes do not look like a flood).
     pub fn rate(&self, now: Time) -> u64 {
+        let Some(Recent { seconds, newest }) = self.recent.as_deref() else { return 0 };
         let first = now.as_secs().saturating_sub(SLOTS - 1);
-        let seen: u64 = (first..=self.newest.min(now.as_secs()))
-            .filter(|second| second + SLOTS > self.newest)
-            .map(|second| u64::from(self.seconds[(second % SLOTS) as usize]))
+        let seen: u64 = (first..=now.as_secs().min(*newest))
+            .filter(|second| second + SLOTS > *newest)
+            .map(|second| u64::from(seconds[(second % SLOTS) as usize]))
             .sum();
         let whole = now.saturating_sub(Time::from_secs(first));
         let span = whole.min(now.saturating_sub(self.began)).max(Time::from_secs(1));
         (seen as f64 / span.as_secs_f64()) as u64
     }
+}
 
-    /// Moves on to the second of `now`, and forgets what is too old.
-    fn turn(&mut self, now: Time) {
-        let second = now.as_secs();
+impl Recent {
+    /// Moves on to this second, and forgets what is too old.
+    fn turn(&mut self, second: u64) {
         if second <= self.newest {
             return;
         }

@@ -107,9 +107,8 @@ struct Fetching {
     waits_for_rate: bool,
     /// Everything that any peer has is requested.
     endgame: bool,
-    /// Which part of its window each peer can have, and when that is looked at again.
-    share: Share,
-    share_at: Time,
+    /// Which part of its window each peer can have, and when that is looked at again; `None`: at the first request.
+    share: Option<Box<(Share, Time)>>,
     /// When idle peers were last given work.
     looked: Time,
     /// When the torrent began or went on, or something useful last arrived; or as a seed, when it last sent something.
@@ -197,8 +196,7 @@ impl Torrent {
                 choosing: None,
                 waits_for_rate: false,
                 endgame: false,
-                share: Share::new(0, 0),
-                share_at: now,
+                share: None,
                 looked: now,
                 progressed: now,
                 wasted: 0,

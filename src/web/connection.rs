@@ -343,8 +343,10 @@ impl Connection {
         }
     }
 
-    /// Adds an answer to the output; only its head if `head` is set.
+    /// Adds an answer to the output; only its head if `head` is set. An answer with the status 304 has no body, but the
+    /// length of the one that was left out (RFC 9110, section 8.6).
     fn put(&mut self, answer: Answer, keep_alive: bool, head: bool) {
+        let head = head || answer.status_code() == 304;
         let length = answer.length();
         let Answer { status, kind, headers, body, taken } = answer;
         let connection = if keep_alive { "keep-alive" } else { "close" };

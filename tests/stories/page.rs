@@ -89,6 +89,21 @@ fn a_person_adds_a_link_and_chooses_files_and_limits_and_removes_it_with_a_mouse
         daemon.wait_for("status", &json!(0));
         page.see("#why", "stopped, complete");
 
+        page.click("#settings");
+        page.click("#clock");
+        page.fill("#clock-begin", "22:30");
+        page.fill("#clock-end", "06:05");
+        page.click("#clock-days label:nth-child(6) input"); // Saturday
+        page.look(shape, "clock");
+        page.click("#limits-dialog button[value=yes]");
+        daemon.wait_for_setting("alt-speed-time-enabled", &json!(true));
+        daemon.wait_for_setting("alt-speed-time-begin", &json!(22 * 60 + 30));
+        daemon.wait_for_setting("alt-speed-time-end", &json!(6 * 60 + 5));
+        daemon.wait_for_setting("alt-speed-time-day", &json!(127 - 64));
+        // The clock changes nothing of the next round, at whatever time of the day that is.
+        daemon.ask("session-set", &json!({ "alt-speed-time-enabled": false, "alt-speed-time-day": 127 }));
+        daemon.ask("session-set", &json!({ "alt-speed-enabled": false }));
+
         page.click("#remove");
         page.look(shape, "remove");
         page.click("#remove-dialog button[value=files]");

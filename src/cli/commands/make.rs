@@ -170,12 +170,12 @@ fn make_one(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
     };
     let mut metainfo = Metainfo {
         info_hash: InfoHash([0; 20]),
-        name,
+        name: name.into(),
         is_folder,
         files,
         length,
         piece_length,
-        hashes: vec![0; length.div_ceil(piece_length.into()) as usize * HASH_BYTES],
+        hashes: vec![0; length.div_ceil(piece_length.into()) as usize * HASH_BYTES].into(),
         tiers: wanted.tiers.clone(),
         private: wanted.private,
         about: about.boxed(),
@@ -195,7 +195,8 @@ fn make_one(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
 
     let mut bar = Bar::new(&metainfo.name, length, wanted.quiet || wanted.json);
     let mut tick = |done| bar.tick(done);
-    metainfo.hashes = maker::hash(&metainfo.files, &found, piece_length, wanted.threads, &mut tick).map_err(refused)?;
+    let hashes = maker::hash(&metainfo.files, &found, piece_length, wanted.threads, &mut tick).map_err(refused)?;
+    metainfo.hashes = hashes.into();
     let time = bar.end();
 
     let bytes = metainfo.emit();

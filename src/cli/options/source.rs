@@ -188,7 +188,7 @@ pub fn shared_path(one: &Metainfo, other: &Metainfo) -> Option<String> {
         return None;
     }
     if !one.is_folder || !other.is_folder {
-        return Some(one.name.clone());
+        return Some(one.name.to_string());
     }
     let theirs: BTreeSet<Cow<str>> = numbered(other).map(|(_, file)| file.inside()).collect();
     let shared = path::first_shared(numbered(one).map(|(_, file)| file.inside()), &theirs)?;

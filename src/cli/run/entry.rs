@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// One torrent of this run.
 pub struct Entry {
     /// The name, safe for a file but not for a terminal.
-    pub name: String,
+    pub name: Arc<str>,
     /// The info-hash.
     pub info_hash: InfoHash,
     /// Bytes of content that are wanted.
@@ -43,7 +43,7 @@ pub struct Entry {
 
 impl Entry {
     /// A torrent of which nothing else is known.
-    pub fn new(name: String, info_hash: InfoHash, wanted: u64, size: u64) -> Entry {
+    pub fn new(name: Arc<str>, info_hash: InfoHash, wanted: u64, size: u64) -> Entry {
         Entry {
             name,
             info_hash,

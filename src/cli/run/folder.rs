@@ -109,7 +109,7 @@ impl Folder {
         let runs = matches!(self.seen.get(&path).map(|file| &file.1), Some(Fate::Runs { .. }));
         // Its name is read again, because the names of all torrents would take memory.
         if runs && let Ok(Found::Torrent(metainfo, ..)) = self.read(&path) {
-            let content = self.place(&path).join(&metainfo.name);
+            let content = self.place(&path).join(&*metainfo.name);
             let place = place_of(&content);
             self.failed.insert(path, Box::new((content, place)));
         }
@@ -243,7 +243,7 @@ impl Folder {
         }
         before.leave(path, &mut self.running);
         let (info_hash, dir) = (metainfo.info_hash, self.place(path));
-        let content = dir.join(&metainfo.name);
+        let content = dir.join(&*metainfo.name);
         let obstacle = self.running.in_the_way(path, &content, &metainfo).map(|Obstacle { other, why, is_listed }| {
             let [this, other] = [path, other].map(|path| for_terminal(&path.to_string_lossy()));
             (format!("{this} is not used: {other} {why}"), is_listed)

@@ -3,7 +3,7 @@
 //! Floor 4. The thread waits for input, and then reads it only if the program is in the foreground: the kernel stops a
 //! job that reads from the terminal in the background. A screen with other keys takes each [`Press`] as it comes.
 
-use super::request::{Key, Limit, Move, UserRequest};
+use super::request::{Key, Limit, Move, Press, UserRequest};
 use super::terminal;
 use crate::cli::options::command::{Part, Section};
 use crate::cli::show::peers;
@@ -60,18 +60,19 @@ pub const SECTION: Section = Section { title: TITLE, parts: &[Part::Terms(HELP),
 pub const LIST_SECTION: Section =
     Section { title: TITLE, parts: &[Part::Terms(LIST_HELP), Part::Text(peers::FLAGS_HELP)] };
 
-/// Starts the thread, if standard input is a terminal.
-pub fn listen(requests: &Sender<UserRequest>) {
-    let requests = requests.clone();
-    if terminal::has_keys() {
-        start(move |press| request(press).is_none_or(|request| requests.send(request).is_ok()));
+/// Starts the thread, if standard input is a terminal. `as_pressed`: keys are passed on as they are, and the end of the
+/// terminal is a request for the end.
+pub fn listen(requests: &Sender<UserRequest>, as_pressed: bool) {
+    if !terminal::has_keys() {
+        return;
     }
-}
-
-/// Starts a thread that passes each key to `take`, until that returns false or the terminal is gone.
-pub fn start(mut take: impl FnMut(Press) -> bool + Send + 'static) {
+    let requests = requests.clone();
     let work = move || {
-        let _ = read(&mut take);
+        let wish = |press| if as_pressed { Some(UserRequest::Press(press)) } else { request(press) };
+        let _ = read(&mut |press| wish(press).is_none_or(|wish| requests.send(wish).is_ok()));
+        if as_pressed {
+            let _ = requests.send(UserRequest::Interrupt);
+        }
     };
     // Without the thread there are no keys, but ^C still ends the run.
     let _ = Builder::new().name("keys".into()).stack_size(STACK_BYTES).spawn(work);
@@ -112,21 +113,6 @@ fn read(take: &mut dyn FnMut(Press) -> bool) -> rustix::io::Result<()> {
             }
         }
     }
-}
-
-/// A key that was pressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Press {
-    /// A byte of a letter in UTF-8, or a control character such as Enter.
-    Byte(u8),
-    /// An arrow, or a similar key.
-    Move(Move),
-    /// The arrows to the left and to the right.
-    Side { right: bool },
-    /// ESC.
-    Escape,
-    /// A paste begins, or ends. (Only terminals that were asked to say so do, see [`terminal::begin`].)
-    Paste { begins: bool },
 }
 
 /// The state of the parser. Keys without a letter are sequences that begin with ESC (ECMA-48).

@@ -49,7 +49,7 @@ impl Plan {
             let text = failure.text.strip_prefix(&format!("{name}: ")).map(str::to_string);
             Failure { text: text.unwrap_or(failure.text), ..failure }
         })?;
-        let content = self.dir.join(&metainfo.name);
+        let content = self.dir.join(&*metainfo.name);
         // The torrent is in no folder of torrents, so it can't be part of another torrent's content.
         if let Some(Obstacle { other, why, .. }) = self.running.in_the_way(Path::new(""), &content, &metainfo) {
             let other = source::shown(other.as_os_str());

@@ -228,6 +228,7 @@ impl Run {
             UserRequest::Redraw => self.view.redraw(&self.session, true),
             UserRequest::Resized => self.view.redraw(&self.session, false),
             UserRequest::Key(key) => self.person.pressed(key, &self.engine, &mut self.view, &self.session),
+            UserRequest::Press(_) => {}
         }
         Vec::new()
     }
@@ -346,7 +347,7 @@ mod tests {
         assert!(over(&run, Some(150), Some(1)));
         // A torrent that failed is not waited for.
         run.settled = Some(Instant::now());
-        run.at(1).phase = Phase::Failed(Problem::io("gone"));
+        run.at(1).phase = Phase::Failed(Problem::io("gone").into());
         assert!(over(&run, Some(150), None));
     }
 }

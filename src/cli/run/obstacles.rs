@@ -97,7 +97,8 @@ impl Running {
             // Many torrents have the same name, and few of them the same files. The other one is read again, because
             // its files would take memory. If that fails, nothing is risked.
             let theirs = source::read(other.as_os_str());
-            let shared = theirs.map_or(Some(metainfo.name.clone()), |theirs| source::shared_path(metainfo, &theirs));
+            let shared = theirs
+                .map_or_else(|_| Some(metainfo.name.to_string()), |theirs| source::shared_path(metainfo, &theirs));
             Some(Obstacle { other, why: format!("has {} too", for_terminal(&shared?)), is_listed: true })
         })
     }

@@ -24,7 +24,7 @@ impl Person {
         signals::listen(&sender, live, rescans)?;
         if live {
             terminal::begin(false);
-            keys::listen(&sender);
+            keys::listen(&sender, false);
         }
         Ok(Person { requests, watch: Watch::default() })
     }

@@ -21,6 +21,23 @@ pub enum UserRequest {
     Rescan,
     /// Do what a key stands for.
     Key(Key),
+    /// Take this key as it was pressed, because the person may be typing.
+    Press(Press),
+}
+
+/// A key that was pressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Press {
+    /// A byte of a letter in UTF-8, or a control character such as Enter.
+    Byte(u8),
+    /// An arrow, or a similar key.
+    Move(Move),
+    /// The arrows to the left and to the right.
+    Side { right: bool },
+    /// ESC.
+    Escape,
+    /// A paste begins, or ends. (Only terminals that were asked to say so do, see [`begin`](super::terminal::begin).)
+    Paste { begins: bool },
 }
 
 /// What a key stands for.

@@ -137,7 +137,7 @@ impl Session {
     /// Adds a torrent of which only the link is known, here and in the engine.
     pub fn learn(&mut self, job: LinkJob, engine: &Engine) -> TorrentId {
         let (info_hash, size) = (job.info_hash(), job.link.length.unwrap_or(0));
-        let name = job.link.name.clone().unwrap_or_else(|| info_hash.to_string());
+        let name = job.link.name.clone().unwrap_or_else(|| info_hash.to_string()).into();
         // Until the engine reports, this is how it stands.
         let asked = |url: &String| {
             let mut tracker = Tracker::default();
@@ -181,7 +181,7 @@ impl Session {
             _ => ProblemKind::BadTorrent,
         };
         self.first_failure.get_or_insert(failure.exit);
-        entry.phase = Phase::Failed(Problem { kind, text: failure.text });
+        entry.phase = Phase::Failed(Problem { kind, text: failure.text }.into());
         engine.send(Command::Remove(torrent));
         self.unsettled.remove(&torrent);
         self.settled = self.unsettled.is_empty().then_some(now);
@@ -192,7 +192,7 @@ impl Session {
     pub fn leave_out(&mut self, job: &Job, why: String, engine: &Engine) -> TorrentId {
         let problem = Problem { kind: ProblemKind::CantCreate, text: why };
         self.first_failure.get_or_insert(exit_of(&problem));
-        self.enter(Entry::of(job, Phase::Failed(problem)), engine.number())
+        self.enter(Entry::of(job, Phase::Failed(problem.into())), engine.number())
     }
 
     fn enter(&mut self, entry: Entry, torrent: TorrentId) -> TorrentId {
@@ -273,7 +273,7 @@ impl Session {
                     self.first_failure.get_or_insert(exit_of(&problem));
                     entry.status = status.or(entry.status.take());
                     entry.learned = learning;
-                    entry.phase = Phase::Failed(problem);
+                    entry.phase = Phase::Failed(problem.into());
                     updates.push(Update::Failed(torrent));
                     self.unsettled.remove(&torrent);
                 }

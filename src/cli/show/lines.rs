@@ -36,7 +36,7 @@ pub fn waiting(torrent: TorrentId, trouble: &DiskTrouble, session: &Session) {
 }
 
 fn lines(update: &Update, session: &Session, now: Instant) -> Vec<String> {
-    let name = |torrent: TorrentId| session.entries[&torrent].name.as_str();
+    let name = |torrent: TorrentId| &*session.entries[&torrent].name;
     match update {
         Update::Started => vec![session.listening()],
         Update::Ticked => progress(session),

@@ -287,7 +287,7 @@ mod tests {
         let screen =
             Screen { utf8: true, bold: true, drawn: Vec::new(), size: (0, 0), ending_line, keys, peers_of, list };
         let peer_list = vec![peer("[2001:db8::1]:6881"), peer("10.0.0.1:6881")];
-        let running = Phase::Running(Status { peer_list, ..status(50 << 20) }.into());
+        let running = Phase::Running(Status { peer_list: peer_list.into(), ..status(50 << 20) }.into());
         let mut session = session(vec![("東京 a long name.iso", 100 << 20, running)]);
         session.limits.download = Some(1000 << 10);
         (screen, session)

@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn other_events_have_their_own_fields() {
         let problem = Problem { kind: ProblemKind::Io, text: "disk full".into() };
-        let run = session(vec![("a", 5, Phase::Failed(problem))]);
+        let run = session(vec![("a", 5, Phase::Failed(problem.into()))]);
         let told = |update: Update| objects(&update, &run, run.began);
         assert!(told(Update::Failed(TorrentId(0))).contains("\"state\":\"failed\""));
         assert!(told(Update::Failed(TorrentId(0))).contains("\"problem\":\"disk full\",\"exit_code\":74}"));

@@ -325,9 +325,7 @@ fn the_web_page_is_served_from_its_folder_and_from_nowhere_else() {
 fn the_own_page_loads_nothing_from_elsewhere_and_is_for_those_that_may_use_rpc() {
     let (port, _) = serve(&Settings::default(), None);
     let get = |path: &str| ask(port, "GET", path, "", "");
-    let scripts = ["main.js", "list.js", "details.js", "files.js", "hour.js", "rpc.js"];
-    let styles = [("", "text/html"), ("style.css", "text/css"), ("look.css", "text/css")];
-    for (path, kind) in styles.into_iter().chain(scripts.map(|path| (path, "text/javascript"))) {
+    for (path, kind) in [("", "text/html"), ("style.css", "text/css"), ("script.js", "text/javascript")] {
         let file = get(&format!("/transmission/web/{path}"));
         let has = |part: &str| file.contains(part);
         assert!(status(&file) == "200" && has(kind) && has("default-src 'none'") && has("frame-ancestors 'none'"));
@@ -338,6 +336,17 @@ fn the_own_page_loads_nothing_from_elsewhere_and_is_for_those_that_may_use_rpc()
     }
     assert_eq!(status(&get("/transmission/web/nothing")), "404");
     assert_eq!(status(&ask(port, "POST", "/transmission/web/", "", "")), "405");
+    // Without a body, the length is that of the file.
+    let style = get("/transmission/web/style.css");
+    let header = |answer: &str, name: &str| {
+        answer.lines().find_map(|line| line.strip_prefix(name)).map(String::from).unwrap_or_default()
+    };
+    let same = format!("If-None-Match: {}\r\n", header(&style, "ETag: "));
+    for (method, headers, expected) in [("HEAD", "", "200"), ("GET", same.as_str(), "304"), ("HEAD", &same, "304")] {
+        let bare = ask(port, method, "/transmission/web/style.css", headers, "");
+        assert!(status(&bare) == expected && bare.ends_with("\r\n\r\n"), "{method} {headers}: {bare}");
+        assert_eq!(header(&bare, "Content-Length: "), header(&style, "Content-Length: "), "{method} {headers}");
+    }
     let login = Settings {
         rpc_authentication_required: true,
         rpc_username: "me".into(),

@@ -16,7 +16,7 @@ pub fn link(record: &Record) -> Magnet {
     Magnet {
         info_hash: record.about.hash,
         info_hash_v2: record.about.hash_v2.as_deref().copied(),
-        name: Some(record.about.name.clone()),
+        name: Some(record.about.name.to_string()),
         trackers: record.trackers.iter().map(|tracker| tracker.announce.to_string()).collect(),
         web_seeds: record.about.web_seeds.clone(),
         ..Magnet::default()

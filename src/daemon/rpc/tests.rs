@@ -32,7 +32,7 @@ fn answer(text: &str, result: &str) -> Option<String> {
 fn record(number: u8) -> Record {
     let about = About {
         hash: Some(InfoHash([number; 20])),
-        name: format!("torrent \"{number}\""),
+        name: format!("torrent \"{number}\"").into(),
         total_size: 1000,
         file_count: 2,
         piece_count: 9,
@@ -200,13 +200,14 @@ fn the_link_of_a_torrent_follows_from_the_rest_or_is_the_one_by_which_it_was_add
     let one = records.get_mut(1).unwrap();
     let tracker = TrackerRecord { announce: "udp://a:1".into(), ..TrackerRecord::default() };
     one.trackers = vec![tracker];
-    std::sync::Arc::make_mut(&mut one.about).torrent_file = Some(std::path::Path::new("/state/01.torrent").into());
+    std::sync::Arc::make_mut(&mut one.about).torrent_folder = Some(std::path::Path::new("/state").into());
     let link = "magnet:?xt=urn:btih:02&x.pe=1.2.3.4:5";
     std::sync::Arc::make_mut(&mut records.get_mut(2).unwrap().about).link = Some(link.into());
     let asked = r#"{"ids":[1,2],"format":"table","fields":["magnetLink","torrentFile"]}"#;
     let [answer, _] = get(asked, &records, &Details::default());
     let first = format!(
-        r#"["magnet:?xt=urn:btih:{}&dn=torrent%20%221%22&tr=udp%3A%2F%2Fa%3A1","/state/01.torrent"],["{link}",""]"#,
+        r#"["magnet:?xt=urn:btih:{}&dn=torrent%20%221%22&tr=udp%3A%2F%2Fa%3A1","/state/{}.torrent"],["{link}",""]"#,
+        InfoHash([1; 20]),
         InfoHash([1; 20])
     );
     assert!(answer.contains(&first), "{answer}");

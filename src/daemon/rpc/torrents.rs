@@ -13,6 +13,7 @@ use crate::base::json::push_string;
 use crate::daemon::record::{Details, Record, State, Trouble};
 use crate::daemon::records::Records;
 use crate::daemon::settings::Settings;
+use crate::storage::description::file_name;
 
 /// No end in sight, as `eta` has it.
 const ETA_UNKNOWN: i64 = -2;
@@ -166,7 +167,9 @@ fn push_field(
         Field::StartDate => push_number(out, dates.started),
         Field::Status => push_number(out, record.state as i64),
         Field::TorrentFile => {
-            push_string(out, &about.torrent_file.as_ref().map_or("".into(), |path| path.to_string_lossy()));
+            let path =
+                about.torrent_folder.as_ref().zip(about.hash).map(|(folder, hash)| folder.join(file_name(&hash)));
+            push_string(out, &path.unwrap_or_default().to_string_lossy());
         }
         Field::TotalSize => push_size(out, about.total_size),
         Field::TrackerList => details::push_tracker_list(out, &record.trackers),

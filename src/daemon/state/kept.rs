@@ -25,7 +25,7 @@ pub struct Kept {
     /// Names on the disk that are not those of the torrent.
     pub renamed: Vec<(PathBuf, String)>,
     /// The folder to which its content is on its way, and whether the files are moved there.
-    pub moving: Option<(Box<str>, bool)>,
+    pub moving: Option<Box<(Box<str>, bool)>>,
     /// It is being removed with its content.
     pub is_leaving: bool,
     /// Nobody knows where its content is, because its record was damaged. It does not start before somebody says it.
@@ -33,7 +33,7 @@ pub struct Kept {
     /// It lacked something that is wanted. When it is complete, the program for complete torrents is started, once.
     pub awaits_done: bool,
     /// Its announce URLs, if a person changed them.
-    pub tiers: Option<Vec<Vec<Arc<str>>>>,
+    pub tiers: Option<Box<[Vec<Arc<str>>]>>,
 }
 
 impl Kept {

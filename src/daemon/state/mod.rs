@@ -210,7 +210,7 @@ impl State {
         let name = name_of(hash);
         // The file itself comes last: while any of them is there, the torrent is known.
         let all = [format!("{name}{DAMAGED}"), format!("{name}{BEFORE}"), name].map(|name| self.dir.path.join(name));
-        let of_torrent = self.dir.path_of_torrent(hash).to_path_buf();
+        let of_torrent = self.dir.path_of_torrent(hash);
         let damaged = of_torrent.with_extension("torrent.damaged");
         for path in all.into_iter().chain([damaged, of_torrent]) {
             match fs::remove_file(&path) {

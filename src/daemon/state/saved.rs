@@ -26,7 +26,7 @@ const PRIORITIES: [(Priority, u8); 4] =
 pub fn encode(record: &Record, kept: &Kept, number: u64) -> Vec<u8> {
     let Record { download_dir, is_finished, labels, wishes, dates, totals, .. } = record;
     let mut pairs: Vec<(&str, Bencode)> =
-        vec![("added", dates.added.into()), ("dir", download_dir.as_str().into()), ("place", kept.place.into())];
+        vec![("added", dates.added.into()), ("dir", (&**download_dir).into()), ("place", kept.place.into())];
     let mut put = |key, is_usual: bool, value: Bencode| {
         if !is_usual {
             pairs.push((key, value));
@@ -55,7 +55,7 @@ pub fn encode(record: &Record, kept: &Kept, number: u64) -> Vec<u8> {
     put("left", record.now.left == 0, record.now.left.into());
     put("link", kept.link.is_none(), kept.link.as_deref().unwrap_or_default().into());
     put("lost", !kept.is_lost, flag(true));
-    let (to, carry) = kept.moving.as_ref().map_or(("", false), |(to, carry)| (&**to, *carry));
+    let (to, carry) = kept.moving.as_ref().map_or(("", false), |moving| (&*moving.0, moving.1));
     put("move carries", !carry, flag(true));
     put("move to", kept.moving.is_none(), to.into());
     put("number", number == 0, number.into());
@@ -140,7 +140,7 @@ pub fn decode(bytes: &[u8]) -> Result<(Record, Kept, u64), String> {
         at: text("at").map(Box::from),
         files: get("files").and_then(Value::as_bytes).map(|files| files.iter().map(priority).collect()),
         renamed: get("renamed").and_then(Value::items).into_iter().flatten().filter_map(renamed).collect(),
-        moving: text("move to").map(|to| (to.into(), has("move carries"))),
+        moving: text("move to").map(|to| Box::new((to.into(), has("move carries")))),
         is_leaving: has("leaving"),
         is_lost: has("lost"),
         awaits_done: has("awaits done"),
@@ -230,11 +230,11 @@ mod tests {
             at: Some("/tmp/half".into()),
             files: Some(PRIORITIES.map(|(priority, _)| priority).into()),
             renamed: vec![(OsStr::from_bytes(b"a/\xff").into(), "new".into())],
-            moving: Some(("/to".into(), true)),
+            moving: Some(Box::new(("/to".into(), true))),
             is_leaving: true,
             is_lost: true,
             awaits_done: true,
-            tiers: Some(vec![vec!["http://a".into(), "http://b".into()], vec!["udp://c".into()]]),
+            tiers: Some([vec!["http://a".into(), "http://b".into()], vec!["udp://c".into()]].into()),
         };
         (record, kept)
     }

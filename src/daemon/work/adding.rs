@@ -179,7 +179,7 @@ impl Daemon {
             .filter(|dir| settings.incomplete_dir_enabled && !dir.is_empty() && **dir != *download_dir);
         let moment = now();
         let record = Record {
-            download_dir,
+            download_dir: download_dir.into(),
             labels: add.labels.clone(),
             wishes,
             dates: Dates { added: moment, started: if paused { 0 } else { moment }, ..Dates::default() },
@@ -262,14 +262,14 @@ impl Daemon {
         kept: &Kept,
     ) -> Job {
         if let Some(tiers) = &kept.tiers {
-            metainfo.tiers.clone_from(tiers);
+            metainfo.tiers = tiers.to_vec();
         } else if !metainfo.private {
             // A person checked them when they were set.
             let more = read_tiers(&self.settings.default_trackers).unwrap_or_default();
             metainfo.tiers.extend(more);
         }
-        let path = self.state.dir.path_of_torrent(metainfo.info_hash);
-        record.about = Arc::new(named(of_metainfo(&metainfo, Arc::clone(&path)), &metainfo.name, &kept.renamed));
+        record.about =
+            Arc::new(named(of_metainfo(&metainfo, Arc::clone(&self.state.dir.path)), &metainfo.name, &kept.renamed));
         record.trackers = numbered(metainfo.tiers.iter().cloned());
         let choice = kept.files.as_ref().and_then(|files| Choice::new(&metainfo, files.to_vec()));
         record.now = Now {
@@ -278,7 +278,7 @@ impl Daemon {
             ..Now::default()
         };
         record.now.left = record.now.size_when_done;
-        let description = saved_torrents::description(Some(path), bytes, &metainfo, None);
+        let description = saved_torrents::saved_description(bytes, &metainfo, &self.state.dir);
         // The rest is in the record.
         let about = metainfo.about.take().unwrap_or_default();
         metainfo.about = About { nodes: about.nodes, web_seeds: about.web_seeds, ..About::default() }.boxed();
@@ -290,7 +290,7 @@ impl Daemon {
             choice: choice.map(Arc::new),
             description,
             renamed: kept.renamed.clone(),
-            finally: kept.at.as_ref().map(|_| Path::new(&record.download_dir).into()),
+            finally: kept.at.as_ref().map(|_| Path::new(&*record.download_dir).into()),
             options: Some(Box::new(options_of(record, kept))),
             ..Job::new(metainfo, dir)
         }
@@ -320,7 +320,7 @@ impl Daemon {
         }
         let bytes = link.torrent_file(info);
         let metainfo = Metainfo::parse(&bytes).map_err(|why| format!("the description can't be used: {why}"))?;
-        let (dir, at) = (record.download_dir.as_str(), known.kept.at.as_deref());
+        let (dir, at) = (&*record.download_dir, known.kept.at.as_deref());
         self.overlap(
             Some(id),
             &metainfo,
@@ -355,22 +355,22 @@ impl Daemon {
 }
 
 /// What a record says of a torrent.
-fn of_metainfo(metainfo: &Metainfo, path: Arc<Path>) -> Shown {
+fn of_metainfo(metainfo: &Metainfo, folder: Arc<Path>) -> Shown {
     let about = metainfo.about();
     Shown {
         hash: Some(metainfo.info_hash),
         name: metainfo.name.clone(),
         hash_v2: about.info_hash_v2.clone(),
         link: None,
-        comment: about.comment.clone().unwrap_or_default(),
-        creator: about.created_by.clone().unwrap_or_default(),
+        comment: about.comment.as_deref().unwrap_or_default().into(),
+        creator: about.created_by.as_deref().unwrap_or_default().into(),
         created: about.creation_date.unwrap_or(0),
         is_private: metainfo.private,
         total_size: metainfo.length,
         file_count: metainfo.files.iter().filter(|file| !file.padding).count(),
         piece_count: metainfo.piece_count(),
         piece_size: metainfo.piece_length.into(),
-        torrent_file: Some(path),
+        torrent_folder: Some(folder),
         web_seeds: about.web_seeds.clone(),
     }
 }
@@ -379,7 +379,7 @@ fn of_metainfo(metainfo: &Metainfo, path: Arc<Path>) -> Shown {
 pub(super) fn of_link(link: &Magnet, hash: InfoHash) -> Shown {
     Shown {
         hash: Some(hash),
-        name: link.name.clone().unwrap_or_else(|| hash.to_string()),
+        name: link.name.clone().unwrap_or_else(|| hash.to_string()).into(),
         link: Some(link.to_string().into()),
         web_seeds: link.web_seeds.clone(),
         ..Shown::default()

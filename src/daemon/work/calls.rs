@@ -185,7 +185,7 @@ impl Daemon {
     pub(super) fn fetch_blocklist(&self, asked: Option<Asked>) {
         let (address, helpers) = (self.settings.blocklist_url.clone(), self.helpers.clone());
         let then = move |list| drop(helpers.send(Heard::Blocklist(asked, list)));
-        blocklist::fetch(address, self.state.dir.path.clone(), then);
+        blocklist::fetch(address, self.state.dir.path.to_path_buf(), then);
     }
 
     /// A blocklist was read.

@@ -106,7 +106,10 @@ impl Daemon {
     pub(super) fn tell_wishes_again(&mut self, torrent: TorrentId) {
         let Some((record, known)) = self.of_engine(torrent) else { return };
         let (id, changes, tiers) = (record.id, changes_of(&record.wishes), known.kept.tiers.clone());
-        changes.into_iter().chain(tiers.map(Change::Trackers)).for_each(|change| self.change(id, change));
+        changes
+            .into_iter()
+            .chain(tiers.map(|tiers| Change::Trackers(tiers.into())))
+            .for_each(|change| self.change(id, change));
     }
 
     /// Tells the engine if the pieces of a torrent that was just added are downloaded first to last.
@@ -156,7 +159,7 @@ impl Daemon {
         let tiers = tiers(&record.trackers, &change.trackers)?;
         record.trackers = numbered(tiers.iter().cloned());
         record.dates.edited = now();
-        known.kept.tiers = Some(tiers.clone());
+        known.kept.tiers = Some(tiers.as_slice().into());
         self.change(id, Change::Trackers(tiers));
         Ok(())
     }
@@ -179,10 +182,10 @@ impl Daemon {
         if known.kept.link.is_some() || !known.is_described() {
             // There is nothing to move yet.
             (known.kept.at, known.kept.is_lost) = (None, false);
-            record.download_dir = to;
+            record.download_dir = to.into();
             return Ok(());
         }
-        known.kept.moving = Some((to.into(), carry));
+        known.kept.moving = Some(Box::new((to.into(), carry)));
         self.place(id);
         self.change(id, Change::Move { to: dir.into(), carry });
         Ok(())
@@ -194,7 +197,7 @@ impl Daemon {
         known.is_changed = true;
         record.dates.changed = now();
         // Complete content is moved to its folder without a wish.
-        let is_home = |dir: &Arc<Path>| **dir == *Path::new(&record.download_dir);
+        let is_home = |dir: &Arc<Path>| **dir == *Path::new(&*record.download_dir);
         let is_wish = known.kept.at.is_none() || !result.as_ref().is_ok_and(is_home);
         known.moves = known.moves.saturating_sub(u32::from(is_wish));
         if known.moves == 0 {
@@ -204,7 +207,7 @@ impl Daemon {
             Ok(dir) => {
                 (known.kept.at, known.kept.is_lost, known.obstacle) = (None, false, None);
                 // It came from a text.
-                record.download_dir = dir.to_string_lossy().into_owned();
+                record.download_dir = dir.to_string_lossy().into();
                 log::info!("{}: its content is in {}", for_terminal(&record.about.name), record.download_dir);
             }
             Err(why) => {
@@ -249,7 +252,7 @@ impl Daemon {
             done = match result {
                 Ok(names) => {
                     let root = known.root(record);
-                    record.about = Arc::new(named((*record.about).clone(), &root, &names));
+                    record.about = Arc::new(named((*record.about).clone(), &root.as_str().into(), &names));
                     known.kept.renamed = names;
                     known.is_changed = true;
                     record.dates.changed = now();
@@ -378,8 +381,8 @@ impl Daemon {
 impl Known {
     /// The torrent's own name.
     fn root(&self, record: &Record) -> String {
-        let root = self.kept.renamed.iter().find(|(_, name)| *name == record.about.name);
+        let root = self.kept.renamed.iter().find(|(_, name)| **name == *record.about.name);
         let root = root.filter(|(path, _)| path.components().count() == 1).map(|(path, _)| path);
-        root.map_or_else(|| record.about.name.clone(), |path| path.to_string_lossy().into_owned())
+        root.map_or_else(|| record.about.name.to_string(), |path| path.to_string_lossy().into_owned())
     }
 }

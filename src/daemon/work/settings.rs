@@ -88,7 +88,7 @@ impl Daemon {
             } else if now.blocklist_enabled {
                 let helpers = self.helpers.clone();
                 let then = move |list| drop(helpers.send(Heard::Blocklist(None, list)));
-                blocklist::saved(self.state.dir.path.clone(), then);
+                blocklist::saved(self.state.dir.path.to_path_buf(), then);
             } else if before.is_some() {
                 self.engine.send(Command::Block(Blocklist::default()));
             }

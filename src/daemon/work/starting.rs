@@ -105,7 +105,7 @@ impl Daemon {
         };
         daemon.settings_changed(None);
         let mut found = daemon.state.torrents().map_err(DaemonError::State)?;
-        found.sort_by_key(|found| found.saved.as_ref().map_or(i64::MAX, |saved| saved.1.place));
+        found.sort_unstable_by_key(|found| (found.saved.as_ref().map_or(i64::MAX, |saved| saved.1.place), found.hash));
         found.into_iter().for_each(|found| daemon.come_back(found));
         if daemon.state.has_batch() {
             daemon.known.values_mut().for_each(|known| known.is_counted = true);
@@ -157,7 +157,7 @@ impl Daemon {
         if is_here {
             return (record, kept, None);
         }
-        record.download_dir = folder.to_string_lossy().into_owned();
+        record.download_dir = folder.to_string_lossy().into();
         (kept.at, kept.moving) = (None, None);
         let why =
             format!("its record was damaged; its content was last in {}; start it if that is right", folder.display());
@@ -177,7 +177,7 @@ impl Daemon {
         };
         let dates = Dates { added: now(), ..Dates::default() };
         let download_dir = folder.unwrap_or_else(|| self.settings.download_dir.clone());
-        let record = Record { download_dir, dates, ..Record::default() };
+        let record = Record { download_dir: download_dir.into(), dates, ..Record::default() };
         let words = format!("what was wished for it is lost, because its record is damaged ({why}); {words}");
         (record, Kept { is_lost, ..Kept::default() }, Some(words))
     }
@@ -216,7 +216,7 @@ impl Daemon {
         if kept.is_leaving {
             return self.state.forget(hash).map(|()| None);
         }
-        record.about = Arc::new(About { hash: Some(hash), name: hash.to_string(), ..About::default() });
+        record.about = Arc::new(About { hash: Some(hash), name: hash.to_string().into(), ..About::default() });
         let id = self.restore(record, kept);
         if let Some(record) = self.records.get_mut(id) {
             record.state = Doing::Stopped;
@@ -254,7 +254,7 @@ impl Daemon {
             return Ok(None);
         }
         self.tell_order(id);
-        if let Some((to, carry)) = moving {
+        if let Some((to, carry)) = moving.map(|moving| *moving) {
             self.change(id, Change::Move { to: Path::new(&*to).into(), carry });
         }
         Ok(Some(id))

@@ -43,7 +43,7 @@ fn a_report_from_before_a_change_does_not_take_the_change_back() {
     let torrent = daemon.known[&id].torrent;
     let report = |daemon: &mut Daemon, changes: u32| {
         let problem = Problem { kind: ProblemKind::Io, text: "broken".into() };
-        daemon.renew(vec![Report { torrent, place: 0, changes, phase: Phase::Failed(problem) }]);
+        daemon.renew(vec![Report { torrent, place: 0, changes, phase: Phase::Failed(problem.into()) }]);
         let record = daemon.records.get(id).unwrap();
         (record.state == Doing::Stopped, record.trouble == Trouble::Local("broken".into()))
     };

@@ -16,9 +16,9 @@ use std::sync::Arc;
 const MOST_NAMED: usize = 100_000;
 
 /// What is shown of the torrent `root`, with its name on the disk.
-pub fn named(mut about: About, root: &str, names: &[(PathBuf, String)]) -> About {
-    let name = names.iter().find(|(path, _)| path == Path::new(root)).map(|(_, name)| name.as_str());
-    about.name = name.unwrap_or(root).into();
+pub fn named(mut about: About, root: &Arc<str>, names: &[(PathBuf, String)]) -> About {
+    let name = names.iter().find(|(path, _)| path == Path::new(&**root)).map(|(_, name)| name.as_str().into());
+    about.name = name.unwrap_or_else(|| Arc::clone(root));
     about
 }
 

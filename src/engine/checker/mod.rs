@@ -60,7 +60,7 @@ enum Lane {
 impl Check {
     fn lane(&self, mounts: &mut Mounts) -> Lane {
         let (dir, name) = match self {
-            Check::New { job, .. } => (&*job.dir, job.metainfo.name.as_str()),
+            Check::New { job, .. } => (&*job.dir, &*job.metainfo.name),
             Check::Again { content, task: Task::Check | Task::Verify, .. } => (&*content.dir, &*content.metainfo.name),
             Check::Choose(choosing) => (&*choosing.content.dir, &*choosing.content.metainfo.name),
             Check::Again { content, .. } => return Lane::Moves(content.device()),

@@ -101,7 +101,7 @@ impl Schedule {
         }
         let most = self.torrents.len().div_ceil(ALONE).min(MOST_HASHES);
         let mut due: Vec<_> = self.torrents.iter().filter(|(_, turn)| turn.at.time() <= now).collect();
-        due.sort_by_key(|(_, turn)| turn.at);
+        due.sort_unstable_by_key(|(hash, turn)| (turn.at, **hash));
         due.truncate(most);
         if !due.is_empty() {
             self.next_packet = now + APART;

@@ -129,7 +129,8 @@ impl Family {
     /// Joins the group on the interfaces that have an address of this family, and leaves it on the others.
     fn join(&mut self, networks: &[LocalAddress]) {
         let of_family = networks.iter().filter(|network| network.ip.is_ipv4() == self.group.is_ipv4());
-        let wanted: BTreeSet<u32> = of_family.map(|network| network.interface).collect();
+        let mut wanted = BTreeSet::new();
+        wanted.extend(of_family.map(|network| network.interface));
         for interface in self.joined.difference(&wanted) {
             // This fails if the interface is gone; then the kernel has left the group already.
             let _ = match self.group.ip() {

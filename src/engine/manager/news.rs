@@ -113,6 +113,7 @@ impl Reporter {
                 reported.resize(slot.trackers().len(), [None, None]);
                 reported[number] = [problem.clone(), warning.clone()];
                 let (url, refuses) = (tracker.url.to_string(), tracker.refuses);
+                let [problem, warning] = [problem, warning].map(|text| text.map(String::from));
                 self.tell(Notice::Tracker { torrent: id, url, problem, refuses, warning });
             }
         }

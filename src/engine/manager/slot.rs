@@ -50,7 +50,7 @@ pub struct Slot {
     /// How it is to run, until it joins its swarm.
     pub options: Option<Box<Options>>,
     /// For each tracker, the problem and the warning that the person was told last. Empty: there were none.
-    pub reported: Box<[[Option<String>; 2]]>,
+    pub reported: Box<[[Option<Box<str>>; 2]]>,
     /// Its content, if a resume state is kept of it.
     pub kept: Option<Arc<Kept>>,
     /// When its resume state was last saved, and what that said.
@@ -227,10 +227,10 @@ impl Slot {
         status.has_place = Line::ALL.iter().any(|line| self.plan.takes(*line));
         status.work = self.work.as_ref().map(|work| work.figures());
         if status.left > 0 {
-            status.map = torrent.piece_map(watch.cells);
+            status.map = torrent.piece_map(watch.cells).into();
         }
         if watch.peers_of == Some(id) {
-            status.peer_list = torrent.peer_list(now);
+            status.peer_list = torrent.peer_list(now).into();
         }
         if self.rests() {
             // The meters look back for a while, but nothing is transferred any more.
@@ -255,7 +255,7 @@ impl Slot {
                 Phase::Learning(Arc::new(status))
             }
             State::Running(torrent, _) => Phase::Running(self.status(id, torrent, now, watch)),
-            State::Failed(ended) => Phase::Failed(ended.problem.clone()),
+            State::Failed(ended) => Phase::Failed(ended.problem.clone().into()),
         };
         Report { torrent: id, place: self.rank, changes: self.changes, phase }
     }

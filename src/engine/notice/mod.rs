@@ -230,7 +230,7 @@ pub enum Phase {
     /// It is in its swarm.
     Running(Arc<Status>),
     /// It ended by itself.
-    Failed(Problem),
+    Failed(Box<Problem>),
 }
 
 impl From<ContentError> for Problem {

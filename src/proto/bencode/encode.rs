@@ -26,7 +26,10 @@ impl Bencode {
     /// A dict of these keys and values: `Bencode::dict([("interval", 1800.into())])`. If a key is given twice,
     /// the last one counts.
     pub fn dict<K: Into<Vec<u8>>>(entries: impl IntoIterator<Item = (K, Bencode)>) -> Bencode {
-        Bencode::Dict(entries.into_iter().map(|(key, value)| (key.into(), value)).collect())
+        // `collect` would sort the entries first, with a sort of its own for each kind of iterator (see `base::sort`).
+        let mut dict = BTreeMap::new();
+        entries.into_iter().for_each(|(key, value)| drop(dict.insert(key.into(), value)));
+        Bencode::Dict(dict)
     }
 
     /// A list of these values: `Bencode::list(["a", "b"])`.

@@ -37,9 +37,9 @@ impl Metainfo {
         } else {
             put(out, "length", Some(self.length.into()));
         }
-        put(out, "name", Some(self.name.as_str().into()));
+        put(out, "name", Some((&*self.name).into()));
         put(out, "piece length", Some(u64::from(self.piece_length).into()));
-        put(out, "pieces", Some(self.hashes.as_slice().into()));
+        put(out, "pieces", Some((&*self.hashes).into()));
         put(out, "private", self.private.then_some(Bencode::Int(1)));
         put(out, "source", self.about().source.as_deref().map(Bencode::from));
         out.push(b'e');
@@ -145,7 +145,7 @@ mod tests {
             };
             let metainfo = Metainfo {
                 files, length, is_folder: true, tiers, private, about: about.clone().boxed(),
-                hashes: vec![7; length.div_ceil(16_384) as usize * 20],
+                hashes: vec![7; length.div_ceil(16_384) as usize * 20].into(),
                 ..example()
             };
             let read = Metainfo::parse(&metainfo.emit()).unwrap();

@@ -84,7 +84,7 @@ fn reads_a_torrent_of_one_file() {
     let bytes = torrent(info.clone(), beside);
     let meta = Metainfo::parse(&bytes).unwrap();
     assert_eq!(meta.info_hash.0, sha1::sha1(&Bencode::dict(info).encode()));
-    assert_eq!(meta.name, "name.bin");
+    assert_eq!(&*meta.name, "name.bin");
     assert_eq!((meta.is_folder, &meta.files), (false, &Files::single("name.bin", 70_000)));
     assert_eq!((meta.length, meta.piece_length, meta.piece_count()), (70_000, 16_384, 5));
     let sizes: Vec<u32> = (0..6).chain([u32::MAX]).map(|piece| meta.piece_size(piece)).collect();
@@ -113,7 +113,7 @@ fn reads_a_torrent_of_a_folder() {
 #[test]
 fn japanese_names_and_utf8_keys() {
     let meta = parse(with(folder(&[(&["音楽", "一.flac"], 5)]), "name", "アルバム"));
-    assert_eq!((meta.name.as_str(), paths(&meta)), ("アルバム", vec!["アルバム/音楽/一.flac".to_string()]));
+    assert_eq!((&*meta.name, paths(&meta)), ("アルバム", vec!["アルバム/音楽/一.flac".to_string()]));
 
     // The plain keys are in Shift-JIS, as old programs wrote them.
     let old = |utf8: Bencode| {
@@ -141,7 +141,7 @@ fn the_info_hash_is_that_of_the_bytes_in_the_file() {
     // An ugly name changes the file name but not the hash.
     let info = with(one_file(), "name", "a\x1b[2J\u{202e}");
     let meta = parse(info.clone());
-    assert_eq!(meta.name, "a%1B[2J%E2%80%AE");
+    assert_eq!(&*meta.name, "a%1B[2J%E2%80%AE");
     assert_eq!(meta.info_hash.0, sha1::sha1(&Bencode::dict(info).encode()));
 }
 

@@ -121,7 +121,8 @@ impl Carried {
             self.copied = way.go_on_placing()?;
         }
         way.clear_staging();
-        let placed: BTreeSet<usize> = self.copied.iter().map(|item| item.number).collect();
+        let mut placed = BTreeSet::new();
+        placed.extend(self.copied.iter().map(|item| item.number));
         let (near, far) = way.survey(&placed)?;
         self.were_there = way.folders_at_target(near.iter().chain(&far));
         if !far.is_empty() {
@@ -146,7 +147,8 @@ impl Carried {
     /// Everything is in its new place, and was checked: the old copies are removed. Returns what could not be removed.
     pub fn finish(self, way: Way) -> Vec<String> {
         let (old, new) = (way.old.folder(), way.new.folder());
-        let folders: BTreeSet<&str> = self.copied.iter().filter_map(|item| Some(item.to.rsplit_once('/')?.0)).collect();
+        let mut folders = BTreeSet::new();
+        folders.extend(self.copied.iter().filter_map(|item| Some(item.to.rsplit_once('/')?.0)));
         let mut synced = folders.into_iter().chain([""]).map(|folder| new.sync(folder));
         if let Some(error) = synced.find_map(Result::err).filter(|_| !self.copied.is_empty()) {
             let dir = way.old.dir.display();

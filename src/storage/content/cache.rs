@@ -158,7 +158,8 @@ impl Files {
         let device = new.key.0.device;
         let replaced = self.take_first(|open| open.key == new.key);
         let of_device = |open: &Open| open.key.0.device == device;
-        let devices: BTreeSet<u64> = self.open.iter().map(|open| open.key.0.device).chain([device]).collect();
+        let mut devices = BTreeSet::from([device]);
+        devices.extend(self.open.iter().map(|open| open.key.0.device));
         let share = (most / devices.len()).max(most.min(LEAST_OPEN));
         let is_full = self.open.iter().filter(|open| of_device(open)).count() >= share;
         let least_used = if is_full { self.take_first(of_device) } else { None };

@@ -40,7 +40,7 @@ struct KnownFile {
 
 /// What is known of all files of some content.
 pub struct KnownFiles {
-    files: Mutex<Vec<KnownFile>>,
+    files: Mutex<Box<[KnownFile]>>,
     /// Modification times are set by this machine.
     pub local: bool,
     /// The numbers of inodes stay the same when the disk is mounted again.
@@ -51,7 +51,7 @@ pub struct KnownFiles {
 impl KnownFiles {
     /// Knows nothing yet of `count` files on a file system of this kind.
     pub fn new(count: usize, kind: Option<u32>) -> KnownFiles {
-        let files = Mutex::new(vec![KnownFile::default(); count]);
+        let files = Mutex::new(vec![KnownFile::default(); count].into());
         let mut known = KnownFiles { files, local: false, numbered: false, began: Instant::now() };
         known.are_on(kind);
         known

@@ -105,7 +105,8 @@ impl Renamed {
     }
 
     fn exists(&self, metainfo: &Metainfo) -> Result<(), String> {
-        let mut missing: BTreeSet<&str> = self.0.keys().map(String::as_str).collect();
+        let mut missing = BTreeSet::new();
+        missing.extend(self.0.keys().map(String::as_str));
         for entry in metainfo.files.iter().filter(|entry| !entry.padding) {
             let path = entry.path();
             ancestors(&path).for_each(|path| {

@@ -7,15 +7,12 @@
 use super::StateDir;
 use crate::proto::id::InfoHash;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
-use crate::storage::description::Description;
+use crate::storage::description::{Description, END, file_name};
 use crate::sys::beneath::For;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
-
-/// The end of the names of these files.
-const END: &str = ".torrent";
 
 /// Where the description of a torrent can be read again. The torrent was read from `bytes`, which came from the file
 /// `path`. If there is no such file, the bytes are saved in `states`.
@@ -25,7 +22,16 @@ pub fn description(
     metainfo: &Metainfo,
     states: Option<&StateDir>,
 ) -> Option<Description> {
-    Description::of(path, bytes, metainfo, &|| states?.keep_torrent(metainfo.info_hash, bytes).ok())
+    let save = || {
+        let states = states?;
+        states.keep_torrent(metainfo.info_hash, bytes).ok().map(|()| Arc::clone(&states.path))
+    };
+    Description::of(path, bytes, metainfo, &save)
+}
+
+/// Where the description of a torrent can be read again, if its .torrent file with these bytes is saved in `states`.
+pub fn saved_description(bytes: &[u8], metainfo: &Metainfo, states: &StateDir) -> Option<Description> {
+    Description::of(None, bytes, metainfo, &|| Some(Arc::clone(&states.path)))
 }
 
 /// Whether this is the name of a saved torrent.
@@ -37,7 +43,7 @@ pub fn is_name(name: &str) -> bool {
 impl StateDir {
     /// The saved .torrent file of a torrent.
     pub fn saved_torrent(&self, info_hash: InfoHash) -> io::Result<Vec<u8>> {
-        let file = self.folder.file(&format!("{info_hash}{END}"), For::Reading)?;
+        let file = self.folder.file(&file_name(&info_hash), For::Reading)?;
         // A file that was not used for a year is deleted.
         let _ = file.set_modified(SystemTime::now());
         let mut bytes = Vec::with_capacity(file.metadata()?.len().min(MAX_METAINFO_BYTES as u64) as usize);
@@ -48,20 +54,18 @@ impl StateDir {
     /// Saves a .torrent file.
     pub fn save_torrent(&self, info_hash: InfoHash, bytes: &[u8]) -> io::Result<()> {
         // The file is not synced: after a power cut, peers are asked again.
-        self.write(&format!("{info_hash}{END}"), bytes, false)
+        self.write(&file_name(&info_hash), bytes, false)
     }
 
-    /// Saves a .torrent file, unless it is already there. Returns its path.
-    pub fn keep_torrent(&self, info_hash: InfoHash, bytes: &[u8]) -> io::Result<Arc<Path>> {
-        if self.saved_torrent(info_hash).is_ok_and(|saved| saved == bytes) {
-            return Ok(self.path_of_torrent(info_hash));
-        }
-        self.save_torrent(info_hash, bytes).map(|()| self.path_of_torrent(info_hash))
+    /// Saves a .torrent file, unless it is already there.
+    pub fn keep_torrent(&self, info_hash: InfoHash, bytes: &[u8]) -> io::Result<()> {
+        let is_there = self.saved_torrent(info_hash).is_ok_and(|saved| saved == bytes);
+        if is_there { Ok(()) } else { self.save_torrent(info_hash, bytes) }
     }
 
     /// Where the .torrent file of a torrent is saved.
-    pub fn path_of_torrent(&self, info_hash: InfoHash) -> Arc<Path> {
-        self.path.join(format!("{info_hash}{END}")).into()
+    pub fn path_of_torrent(&self, info_hash: InfoHash) -> PathBuf {
+        self.path.join(file_name(&info_hash))
     }
 }
 

@@ -30,7 +30,7 @@ impl Stage {
         Stage { metainfo, bytes, dir, states }
     }
 
-    fn path(&self, file: usize) -> PathBuf {
+    fn path(&self, file: usize) -> std::path::PathBuf {
         self.dir.path().join(self.metainfo.files.at(file).path())
     }
 

@@ -112,7 +112,7 @@ pub fn fill(choked: Vec<Contender>, seeding: bool, free: usize, rng: &mut Rng) -
 /// only peers that gave something deserve one.
 fn best(mut peers: Vec<Contender>, seeding: bool, slots: usize, rng: &mut Rng) -> (Vec<PeerKey>, Vec<Contender>) {
     rng.shuffle(&mut peers);
-    peers.sort_by_key(|peer| if seeding { (peer.turns, !peer.takes) } else { (u64::MAX - peer.gave, false) });
+    peers.sort_unstable_by_key(|peer| if seeding { (peer.turns, !peer.takes) } else { (u64::MAX - peer.gave, false) });
     let deserving = peers.iter().take_while(|peer| seeding || peer.gave > 0).count();
     let rest = peers.split_off(deserving.min(slots));
     (peers.iter().map(|peer| peer.peer).collect(), rest)

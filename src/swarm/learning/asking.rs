@@ -98,7 +98,7 @@ impl Learning {
             self.guests.values().map(|guest| (guest.brought == 0, guest.key)).inspect(|_| step(1)).collect();
         // Equal peers come in random order, so that no silent peer is always asked first.
         turn.shared.rng.shuffle(&mut keys);
-        keys.sort_by_key(|(brought_nothing, _)| *brought_nothing);
+        keys.sort_unstable_by_key(|(brought_nothing, _)| *brought_nothing);
         keys.into_iter().for_each(|(_, key)| self.ask_for_blocks(key, turn));
     }
 

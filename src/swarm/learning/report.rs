@@ -52,7 +52,7 @@ impl Learning {
     /// The connected peers, first those that sent the most.
     pub fn peer_list(&self) -> Vec<PeerStatus> {
         let mut guests: Vec<_> = self.guests.values().collect();
-        guests.sort_by_key(|guest| core::cmp::Reverse(guest.brought));
+        guests.sort_unstable_by_key(|guest| (core::cmp::Reverse(guest.brought), guest.key));
         let status = |guest: &super::Guest| PeerStatus {
             addr: guest.identity.addr,
             web_host: None,

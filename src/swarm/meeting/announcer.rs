@@ -87,7 +87,7 @@ pub struct Tracker {
     /// It answered an announce of ours, and no final announce was sent since.
     pub knows_us: bool,
     /// Why the last announce failed; `None` after a good one.
-    pub problem: Option<String>,
+    pub problem: Option<Box<str>>,
     /// The last announce failed because the tracker refused it.
     pub refuses: bool,
     /// How many seeds it counts, if it says so.
@@ -97,7 +97,7 @@ pub struct Tracker {
     /// How many completed downloads it counts, if it says so.
     pub completed: Option<u32>,
     /// What it tells the person, although it answers.
-    pub warning: Option<String>,
+    pub warning: Option<Box<str>>,
     /// An announce to it is under way.
     pub asking: bool,
     /// How many peers its last answer named.
@@ -111,7 +111,7 @@ pub struct Tracker {
     pub next_in: Option<Time>,
     /// A person wants it to be asked sooner, but it does not allow that.
     pub held: bool,
-    tracker_id: Option<Vec<u8>>,
+    tracker_id: Option<Box<[u8]>>,
     /// When to ask it for the counts that its answer left out.
     scrape_at: Option<Time>,
     /// It does not answer scrapes.
@@ -215,14 +215,14 @@ impl Announcer {
         match outcome {
             Ok(reply) => {
                 (tracker.problem, tracker.silent_until) = (None, Time::ZERO);
-                tracker.warning = reply.warning.as_deref().and_then(tidy).map(str::to_string);
+                tracker.warning = reply.warning.as_deref().and_then(tidy).map(Box::from);
                 tracker.knows_us = true;
                 tracker.named = reply.peers.len();
                 tracker.count(reply);
                 if !tracker.no_scrape && [reply.seeds, reply.leechers, reply.downloaded].contains(&None) {
                     tracker.scrape_at = Some(now);
                 }
-                tracker.tracker_id = reply.tracker_id.clone().or(tracker.tracker_id.take());
+                tracker.tracker_id = reply.tracker_id.as_deref().map(Box::from).or(tracker.tracker_id.take());
                 tier.answered(number, reply, now);
                 if event == Some(AnnounceEvent::Completed) {
                     tier.owes_completed = false;
@@ -231,7 +231,7 @@ impl Announcer {
                 }
             }
             Err(failure) => {
-                (tracker.problem, tracker.warning) = (Some(failure.reason.clone()), None);
+                (tracker.problem, tracker.warning) = (Some(failure.reason.as_str().into()), None);
                 tracker.refuses = failure.refused;
                 tracker.silent_until = match failure.retry_in {
                     None => Time::ZERO,
@@ -331,7 +331,7 @@ impl Tracker {
         let request = AnnounceRequest {
             event,
             numwant: if event == Some(AnnounceEvent::Stopped) { Some(0) } else { template.numwant },
-            tracker_id: self.tracker_id.clone(),
+            tracker_id: self.tracker_id.as_deref().map(Vec::from),
             ..template.clone()
         };
         Announcement { url: Arc::clone(&self.url), ask: Ask::Announce(request) }

@@ -307,7 +307,7 @@ impl Picker {
         let waiting = blocks.take(MOST_BLOCKS_LOOKED_AT).filter(|(.., block)| block.from.is_none());
         let mut busy: Vec<(u16, u32, usize)> = waiting.map(|(piece, at, block)| (block.askers, piece, at)).collect();
         rng.shuffle(&mut busy);
-        busy.sort_by_key(|(askers, ..)| *askers);
+        busy.sort_unstable_by_key(|(askers, ..)| *askers);
         for (_, piece, index) in busy.into_iter().take(giver.blocks.min(ENDGAME_BLOCKS)) {
             let size = self.piece_size(piece);
             self.begun.change(piece, |begun| begun.blocks[index].askers += 1);

@@ -57,13 +57,13 @@ impl Torrent {
         if self.paused || self.waits_for_disk() {
             return;
         }
-        self.share_out(turn);
+        let share = self.share_out(turn);
         let Some(peer) = self.peers.get_mut(&key) else { return };
         let chokes = peer.chokes_us && peer.fast_set_from_peer.is_empty();
         if chokes || peer.refused || peer.useful_pieces == 0 {
             return;
         }
-        let (out, window) = (peer.asked.len(), self.fetching.share.of(peer.window.size()));
+        let (out, window) = (peer.asked.len(), share.of(peer.window.size()));
         let bunch = (window / 4).clamp(1, BUNCH);
         let room = window.saturating_sub(out);
         if room == 0 || (room < bunch && out >= bunch) {
@@ -140,17 +140,20 @@ impl Torrent {
         }
     }
 
-    /// Looks from time to time how much of its window each peer can have.
-    fn share_out(&mut self, turn: &mut Turn) {
-        if turn.now < self.fetching.share_at {
-            return;
+    /// How much of its window each peer can have. That is looked at from time to time.
+    fn share_out(&mut self, turn: &mut Turn) -> Share {
+        if let Some((share, next)) = self.fetching.share.as_deref().copied()
+            && turn.now < next
+        {
+            return share;
         }
-        self.fetching.share_at = turn.now + SHARE_EVERY;
         let may_ask = |peer: &&Peer| !peer.chokes_us && peer.useful_pieces > 0;
         let asked = self.peers.values().filter(may_ask);
         let wanted = asked.clone().map(|peer| peer.window.size() as u64).sum();
         turn.shared.budget.peers_are(asked.filter(|peer| peer.window.is_tried()).count());
-        self.fetching.share = Share::new(wanted, turn.shared.budget.limit() / BLOCK_BYTES as u64);
+        let share = Share::new(wanted, turn.shared.budget.limit() / BLOCK_BYTES as u64);
+        self.fetching.share = Some(Box::new((share, turn.now + SHARE_EVERY)));
+        share
     }
 
     /// Memory is free: asks the peers that wait for it, as far as it goes.

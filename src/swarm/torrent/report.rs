@@ -74,10 +74,10 @@ impl Torrent {
             liars: self.meeting.liars() as u32,
             asked_locally: self.meeting.asked_locally,
             dht: self.meeting.dht.shown(self.has_node()),
-            web_seed_troubles: self.web.troubles(now),
-            trackers: self.meeting.announcer.shown(now, self.wants_peers_early()),
-            map: Vec::new(),
-            peer_list: Vec::new(),
+            web_seed_troubles: self.web.troubles(now).into(),
+            trackers: self.meeting.announcer.shown(now, self.wants_peers_early()).into(),
+            map: Box::default(),
+            peer_list: Box::default(),
             work: None,
         }
     }
@@ -101,7 +101,7 @@ impl Torrent {
             up_rate: peer.up.rate(now),
         };
         let mut peers: Vec<PeerStatus> = self.peers.values().map(peer).collect();
-        peers.sort_by_key(|peer| Reverse(peer.down_rate + peer.up_rate));
+        peers.sort_unstable_by_key(|peer| (Reverse(peer.down_rate + peer.up_rate), peer.addr));
         peers
     }
 

@@ -112,7 +112,7 @@ fn read_torrent(path: &Path) -> Option<Torrent> {
         Ok(Metainfo { info_hash, about, name, length, .. }) => {
             let info_hash_v2 = about.and_then(|about| about.info_hash_v2);
             let info_hash_v2 = info_hash_v2.and_then(|hash| hash.first_chunk().copied()).map(InfoHash);
-            Some(Torrent { info_hash, info_hash_v2, name, length, path: path.into() })
+            Some(Torrent { info_hash, info_hash_v2, name: name.to_string(), length, path: path.into() })
         }
         Err(error) => {
             log::error!("{shown} is not tracked: {error}");

@@ -221,7 +221,7 @@ fn scrape(shared: &Shared, passkey: &str, query: &str) -> Answer {
         Some(hashes) => hashes.into_iter().filter_map(|hash| Some((hash, registry.counts(&hash)?))).collect(),
     };
     drop(registry);
-    found.sort();
+    found.sort_unstable();
     found.dedup();
     let mut out = b"d5:filesd".to_vec();
     for (hash, Counts { seeds, leechers, completed }) in found {

@@ -59,7 +59,8 @@ fn rows(shared: &Shared, part: &str) -> Vec<Row> {
     let mut rows: Vec<Row> =
         found.into_iter().map(|(hash, counts)| Row { hash, counts, torrent: torrent(&hash) }).collect();
     rows.retain(|row| row.has(&part));
-    rows.sort_by_key(|row| std::cmp::Reverse(u64::from(row.counts.seeds) + u64::from(row.counts.leechers)));
+    let peers = |row: &Row| u64::from(row.counts.seeds) + u64::from(row.counts.leechers);
+    rows.sort_unstable_by_key(|row| (std::cmp::Reverse(peers(row)), row.hash));
     rows.truncate(MOST_ROWS);
     rows
 }
@@ -256,7 +257,7 @@ mod tests {
     use crate::tracker::registry::Limits;
 
     #[test]
-    fn what_is_searched_for_is_read_from_the_query() {
+    fn the_query_says_which_name_is_searched() {
         for (query, part) in [
             ("", ""),
             ("search=", ""),

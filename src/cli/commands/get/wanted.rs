@@ -152,7 +152,7 @@ pub fn running(all: &[Wanted], dir: &Path) -> Running {
     let mut running = Running::default();
     for wanted in all {
         if let Some(metainfo) = wanted.metainfo() {
-            running.add(metainfo.info_hash, &dir.join(&metainfo.name), &Path::new(&wanted.source).into());
+            running.add(metainfo.info_hash, &dir.join(&*metainfo.name), &Path::new(&wanted.source).into());
         }
     }
     running

@@ -96,7 +96,7 @@ impl Folder {
     fn describe(&mut self, path: &Arc<Path>, link: &Magnet, info: &[u8]) -> Result<Described, Failure> {
         let (metainfo, bytes) = learn::describe(link, info, self.states.as_deref())?;
         let (info_hash, dir) = (metainfo.info_hash, self.place(path));
-        let content = dir.join(&metainfo.name);
+        let content = dir.join(&*metainfo.name);
         let trackers = Short::of(format!("{:?}", metainfo.tiers).as_bytes());
         if let Some(Obstacle { other, why, .. }) = self.running.in_the_way(path, &content, &metainfo) {
             let words = format!("it is not used: {} {why}", for_terminal(&other.to_string_lossy()));

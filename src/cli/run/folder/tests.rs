@@ -22,7 +22,7 @@ fn torrent_of(name: &str, tracker: &str) -> Vec<u8> {
 fn look(folder: &mut Folder) -> (Vec<String>, Vec<String>) {
     let (mut came, mut went) = (Vec::new(), Vec::new());
     folder.look(true, &mut |change| match change {
-        Change::Came(_, job) => came.push(job.metainfo.name),
+        Change::Came(_, job) => came.push(job.metainfo.name.to_string()),
         Change::Went(path) => went.push(path.file_name().unwrap().to_string_lossy().into_owned()),
         Change::LeftOut(..) | Change::Link(..) | Change::Described(..) | Change::Bad(_) => {}
     });

@@ -53,10 +53,10 @@ pub fn status(left: u64) -> Status {
         liars: 0,
         asked_locally: false,
         dht: Asked::Not,
-        web_seed_troubles: Vec::new(),
-        trackers: trackers(&["http://tracker.example/0123456789abcdef/announce"]),
-        map: Vec::new(),
-        peer_list: Vec::new(),
+        web_seed_troubles: Box::default(),
+        trackers: trackers(&["http://tracker.example/0123456789abcdef/announce"]).into(),
+        map: Box::default(),
+        peer_list: Box::default(),
         work: None,
     }
 }

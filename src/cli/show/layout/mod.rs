@@ -8,6 +8,7 @@ use super::pieces::{bar, map};
 use super::router;
 use super::words::{self, trackers};
 use crate::base::path::for_terminal;
+use crate::base::sort::sorted;
 use crate::base::units::{count, duration, of, per_mille, percent, rate, size, sum, time_left};
 use crate::base::width::{columns, pad, shorten_end, shorten_middle, wrap};
 use crate::cli::run::entry::Entry;
@@ -112,12 +113,11 @@ fn blocks_or_lines(entries: &[&Entry], look: Look, room: usize, ended: bool) -> 
 
 /// A row for each of `room` torrents, and one row about the others.
 fn most_interesting(entries: &[&Entry], look: Look, room: usize, ended: bool) -> Vec<Row> {
-    let mut chosen: Vec<usize> = (0..entries.len()).collect();
-    chosen.sort_by_key(|&torrent| std::cmp::Reverse(interest(entries[torrent])));
+    let mut chosen = sorted(entries.len(), &|one, other| interest(entries[other]).cmp(&interest(entries[one])));
     let left_out = chosen.split_off(room.min(chosen.len()));
     chosen.sort_unstable();
-    let mut rows: Vec<Row> = chosen.iter().map(|&torrent| line(entries[torrent], look, ended)).collect();
-    rows.push(plain(more(left_out.iter().map(|&torrent| entries[torrent]), ended), look));
+    let mut rows: Vec<Row> = chosen.iter().map(|&torrent| line(entries[torrent as usize], look, ended)).collect();
+    rows.push(plain(more(left_out.iter().map(|&torrent| entries[torrent as usize]), ended), look));
     rows
 }
 

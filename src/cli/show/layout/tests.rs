@@ -115,7 +115,7 @@ fn downloading_torrents_have_blocks_if_there_is_room() {
 #[test]
 fn a_failure_says_why() {
     let problem = Problem { kind: ProblemKind::Io, text: "can't write \x1b[2Jfile: no space left on device".into() };
-    let failed = session(vec![("file", MIB, Phase::Failed(problem))]);
+    let failed = session(vec![("file", MIB, Phase::Failed(problem.into()))]);
     let rows = texts(&failed, 40, 9, true);
     assert_eq!(rows[3..], ["  can't write \\x1b[2Jfile: no space left", "  on device"]);
 }
@@ -123,7 +123,7 @@ fn a_failure_says_why() {
 #[test]
 fn many_trackers_are_summed_up() {
     let mut numbers = status(MIB);
-    numbers.trackers = trackers(&["http://a/x", "http://b/x", "http://c/x", "http://d/x", "udp://e:1"]);
+    numbers.trackers = trackers(&["http://a/x", "http://b/x", "http://c/x", "http://d/x", "udp://e:1"]).into();
     numbers.trackers[4].problem = Some("timed out".into());
     let one = session(vec![("a", 2 * MIB, Phase::Running(numbers.into()))]);
     assert_eq!(texts(&one, 79, 23, true)[3], "  4 of 5 trackers answer: 12 seeds, 3 leechers");

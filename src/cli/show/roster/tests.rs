@@ -32,7 +32,7 @@ fn three() -> Session {
     session(vec![
         ("b", 100 * MIB, running(60 * MIB, 5 * MIB, 2)),
         ("c", 100 * MIB, running(10 * MIB, MIB, 7)),
-        ("a", 100 * MIB, Phase::Failed(problem)),
+        ("a", 100 * MIB, Phase::Failed(problem.into())),
     ])
 }
 

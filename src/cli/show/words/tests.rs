@@ -58,7 +58,7 @@ fn the_reason_may_be_the_peers() {
     assert_eq!(why_waiting(&Status { connecting: 2, ..idle() }), "2 connections are being opened");
     assert_eq!(why_waiting(&Status { known: 40, ..idle() }), "none of 40 known peers can be reached now");
     assert!(why_waiting(&Status { paused: true, ..status(100) }).starts_with("paused"));
-    let only_liars = Status { liars: 2, trackers: trackers(&["http://a.example/x"]), ..idle() };
+    let only_liars = Status { liars: 2, trackers: trackers(&["http://a.example/x"]).into(), ..idle() };
     assert_eq!(why_waiting(&only_liars), "no peers except 2 that sent corrupt data");
 }
 
@@ -98,7 +98,7 @@ fn programs_get_the_reason_of_a_wait_as_one_word() {
 fn a_torrent_that_was_given_up_says_why_nothing_came() {
     let text = "given up, no progress for 60 s".into();
     let gave_up = Problem { kind: ProblemKind::GaveUp, text };
-    let mut run = session(vec![("a", 100, Phase::Failed(gave_up))]);
+    let mut run = session(vec![("a", 100, Phase::Failed(gave_up.into()))]);
     let trouble = DiskTrouble { text: "no space left on /srv".into(), short_bytes: 1_288_490_189 };
     let waiting = Status { standing: Standing::WaitingForDisk(Box::new(trouble)), ..status(50) };
     run.at(0).status = Some(waiting.into());
@@ -108,7 +108,7 @@ fn a_torrent_that_was_given_up_says_why_nothing_came() {
 
 #[test]
 fn torrents_that_were_given_up_can_be_resumed() {
-    let given_up = |kind| Phase::Failed(Problem { kind, text: "no progress".into() });
+    let given_up = |kind| Phase::Failed(Problem { kind, text: "no progress".into() }.into());
     let mut one = session(vec![("a", 100 << 20, given_up(ProblemKind::GaveUp))]);
     one.at(0).status = Some(status(60 << 20).into());
     let told = "given up at 40.0 % (40.0 of 100 MiB); the same command resumes from here";
@@ -123,12 +123,12 @@ fn torrents_that_were_given_up_can_be_resumed() {
 #[test]
 fn content_that_is_not_complete_enough_to_seed_says_how_much_there_is() {
     let incomplete = |bytes| Problem { kind: ProblemKind::Incomplete(bytes), text: "it has 3 of 8 pieces".into() };
-    let mut some = session(vec![("a", 80 << 20, Phase::Failed(incomplete(30 << 20)))]);
+    let mut some = session(vec![("a", 80 << 20, Phase::Failed(incomplete(30 << 20).into()))]);
     assert_eq!(closing(&some, some.began), "failed at 37.5 % (30.0 of 80.0 MiB)");
     assert_eq!(problem(some.at(0)).as_deref(), Some("it has 3 of 8 pieces"));
-    let unknown = session(vec![("a", 80 << 20, Phase::Failed(Problem::io("too long")))]);
+    let unknown = session(vec![("a", 80 << 20, Phase::Failed(Problem::io("too long").into()))]);
     assert_eq!(closing(&unknown, unknown.began), "failed before the content was checked");
-    let mut none = session(vec![("a", 80 << 20, Phase::Failed(incomplete(0)))]);
+    let mut none = session(vec![("a", 80 << 20, Phase::Failed(incomplete(0).into()))]);
     assert!(problem(none.at(0)).is_some_and(|words| words.ends_with("; --dir names the folder that contains a")));
 }
 

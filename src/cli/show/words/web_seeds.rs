@@ -59,9 +59,9 @@ mod tests {
             why: "a file is not there".into(),
             again: again.map(Duration::from_secs),
         };
-        let only = Status { web_seed_troubles: vec![trouble(Some(30))], trackers: Vec::new(), ..idle() };
+        let only = Status { web_seed_troubles: [trouble(Some(30))].into(), trackers: Box::default(), ..idle() };
         assert_eq!(why_waiting(&only), "no peers; web seed m.example: a file is not there, asked again in 30 s");
-        let two = Status { web_seed_troubles: vec![trouble(None), trouble(None)], ..only.clone() };
+        let two = Status { web_seed_troubles: [trouble(None), trouble(None)].into(), ..only.clone() };
         let told = "no peers; web seed m.example: a file is not there, not asked any more; another web seed fails too";
         assert_eq!(why_waiting(&two), told);
         let beside = Status { peers: 1, useful: 1, ..only };

@@ -1,54 +1,48 @@
 // The details of one torrent: pieces, files, peers and trackers.
 
-import { ask, size, time, peers, doing, isolate, number, set } from './rpc.js'
-import { fileList } from './files.js'
-
-const find = id => document.getElementById(id)
-const FIELDS = ['hashString', 'name', 'status', 'error', 'errorString', 'metadataPercentComplete', 'peersConnected',
+const DETAIL_FIELDS = ['hashString', 'name', 'status', 'error', 'errorString', 'metadataPercentComplete', 'peersConnected',
   'percentDone', 'recheckProgress', 'peersGettingFromUs', 'peersSendingToUs', 'rateDownload', 'rateUpload', 'totalSize', 'downloadedEver',
   'uploadedEver', 'downloadDir', 'pieces', 'pieceCount', 'peers', 'trackerStats', 'downloadLimit',
   'downloadLimited', 'uploadLimit', 'uploadLimited']
 // The last letter of a peer's flags: where its address comes from.
 const SOURCES = { T: 'tracker', H: 'DHT', X: 'other peers', I: 'it connected to us', L: 'local network', C: 'kept' }
 
-export let open = '' // the hash of the torrent that is shown; '': none
-export let filled = '' // the hash of the torrent whose limits are in the form
+let opened = '' // the hash of the torrent that is shown; '': none
+let filled = '' // the hash of the torrent whose limits are in the form
 let filesNext = 0 // when its files are asked for again
 let drawn = '' // the pieces in the picture
-let fail = () => {}
-const files = fileList(find('files'), true, error => fail(error))
+const files = fileList(find('files'), true)
 
-// Shows a torrent. `failed` is called with an error.
-export async function show (hash, failed) {
-  open = hash
-  fail = failed
+// Shows a torrent.
+async function showDetails (hash) {
+  opened = hash
   filled = ''
   find('details').hidden = false
-  await update()
+  await updateDetails()
   find('close').focus()
 }
 
-export function close () {
-  open = ''
+function closeDetails () {
+  opened = ''
   find('details').hidden = true
   find('list').focus()
 }
 
 // Asks for the torrent again, and shows what has changed.
-export async function update () {
-  if (!open) return
-  const [torrent] = (await ask('torrent-get', { ids: [open], fields: FIELDS })).torrents
-  if (!open || (torrent && torrent.hashString !== open)) return
-  if (!torrent) return close()
+async function updateDetails () {
+  if (!opened) return
+  const [torrent] = (await ask('torrent-get', { ids: [opened], fields: DETAIL_FIELDS })).torrents
+  if (!opened || (torrent && torrent.hashString !== opened)) return
+  if (!torrent) return closeDetails()
   set(find('detail-name'), torrent.name)
   set(find('why'), why(torrent))
   set(find('figures'), `${size(torrent.totalSize)} in ${torrent.downloadDir}; downloaded ${size(torrent.downloadedEver)}, ` +
     `uploaded ${size(torrent.uploadedEver)}`)
   drawPieces(torrent)
-  if (filled !== open) {
-    filled = open
+  if (filled !== opened) {
+    filled = opened
     filesNext = 0
-    find('files').hidden = !files.shows(open)
+    find('files').hidden = !files.shows(opened)
     find('own').down.value = torrent.downloadLimited ? torrent.downloadLimit : ''
     find('own').up.value = torrent.uploadLimited ? torrent.uploadLimit : ''
   }
@@ -74,9 +68,9 @@ async function updateFiles () {
   if (start < filesNext) return
   filesNext = Infinity
   try {
-    const fields = files.shows(open) ? ['hashString', 'fileStats'] : ['hashString', 'name', 'files', 'fileStats']
-    const [torrent] = (await ask('torrent-get', { ids: [open], fields })).torrents
-    if (!torrent || torrent.hashString !== open) return
+    const fields = files.shows(opened) ? ['hashString', 'fileStats'] : ['hashString', 'name', 'files', 'fileStats']
+    const [torrent] = (await ask('torrent-get', { ids: [opened], fields })).torrents
+    if (!torrent || torrent.hashString !== opened) return
     files.show(torrent)
     find('files').hidden = false
   } finally {

@@ -1,14 +1,11 @@
 // The files of a torrent: a box for each, and its priority. There may be 300,000 of them, so only the first of those
 // that match are drawn.
 
-import { ask, size, make, set, number } from './rpc.js'
-
 const MOST = 200 // files that are drawn
 const FEW = 10 // a list of this length needs no search
 
-// A list of files below `place`. If `live`, a change counts at once, and files have priorities. `fail` is called with an
-// error.
-export function fileList (place, live, fail) {
+// A list of files below `place`. If `live`, a change counts at once, and files have priorities.
+function fileList (place, live) {
   const search = make('input', { type: 'search', placeholder: 'Part of a name', ariaLabel: 'Search files', autocomplete: 'off' })
   const all = make('button', { type: 'button', textContent: 'All' })
   const none = make('button', { type: 'button', textContent: 'None' })

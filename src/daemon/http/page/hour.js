@@ -1,19 +1,16 @@
 // The picture of the rates of the last hour, and the same in words. The daemon notes the rates, so it is there as soon as
 // the page is.
 
-import { ask, size, set } from './rpc.js'
-
 const EVERY = 30000 // milliseconds: as often as the daemon notes them
 const [WIDTH, HEIGHT] = [120, 40] // of the picture: as many places as the daemon keeps rates for
-const find = id => document.getElementById(id)
 let noted = [] // pairs of download and upload, the oldest first
-let next = 0
+let notedNext = 0 // when they are asked for again
 
 // Asks for the rates if they are old, and draws them with those of this moment.
-export async function update (now) {
-  if (performance.now() >= next) {
+async function updateHour (now) {
+  if (performance.now() >= notedNext) {
     noted = (await ask('session-get', { fields: ['recent-rates'] }))['recent-rates']
-    next = performance.now() + EVERY
+    notedNext = performance.now() + EVERY
   }
   const rates = [...noted, now].slice(-WIDTH - 1)
   const most = Math.max(1, ...rates.flat())

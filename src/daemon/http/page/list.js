@@ -1,17 +1,15 @@
 // The list of torrents. Only the rows that can be seen exist; a row changes only if its torrent did. The keyboard stays
 // on the list itself, which names its current row, so an update never moves the focus.
 
-import { size, time, doing, make, number } from './rpc.js'
+const list = find('list')
+const space = find('space')
+const state = find('state')
+const order = find('order')
+const text = find('text')
+const several = find('several')
 
-const list = document.getElementById('list')
-const space = document.getElementById('space')
-const state = document.getElementById('state')
-const order = document.getElementById('order')
-const text = document.getElementById('text')
-const several = document.getElementById('several')
-
-export const torrents = new Map() // hash -> fields
-export const selected = new Set() // hashes
+const torrents = new Map() // hash -> fields
+const selected = new Set() // hashes
 const rows = new Map() // hash -> { row, name, bar, words, shown }
 let height = 64 // of a row, in pixels, as the styles have it
 let ids = [] // the hashes of those that the filter shows, in order
@@ -37,7 +35,7 @@ const orders = {
 }
 
 // Sorts and filters again, and shows the result.
-export function update () {
+function updateList () {
   const part = text.value.toLowerCase()
   ids = [...torrents.values()]
     .filter(t => kinds[state.value](t) && (!part || t.name.toLowerCase().includes(part)))
@@ -47,11 +45,11 @@ export function update () {
   let changed = false
   for (const id of selected) if (!shown.has(id)) changed = selected.delete(id)
   const all = torrents.size === 1 ? '1 torrent' : `${number(torrents.size)} torrents`
-  document.getElementById('count').textContent = ids.length < torrents.size ? `${number(ids.length)} of ${all}` : all
+  find('count').textContent = ids.length < torrents.size ? `${number(ids.length)} of ${all}` : all
   space.style.height = `${ids.length * height}px`
-  document.getElementById('empty').textContent = torrents.size
+  find('empty').textContent = torrents.size
     ? 'No torrent is of this kind.' : 'No torrents yet. Press “Add…”, or drop a .torrent file here.'
-  document.getElementById('empty').hidden = ids.length > 0
+  find('empty').hidden = ids.length > 0
   draw()
   if (changed) onChange()
 }
@@ -135,14 +133,14 @@ function moveTo (at, range, only) {
 }
 
 // Begins to listen. `changed` is called when the selection changed, `open` with the id whose details are wanted.
-export function listen (changed, open) {
+function listen (changed, open) {
   onChange = changed
   onOpen = open
-  for (const field of [state, order, text]) field.addEventListener('input', () => { list.scrollTop = 0; update() })
+  for (const field of [state, order, text]) field.addEventListener('input', () => { list.scrollTop = 0; updateList() })
   list.addEventListener('scroll', draw)
   const resize = () => {
     height = parseFloat(getComputedStyle(list).getPropertyValue('--row'))
-    update()
+    updateList()
   }
   addEventListener('resize', resize)
   resize()

@@ -1,20 +1,13 @@
-// The page begins here: it asks for differences every two seconds, and does what buttons and dialogs say.
-
-import { ask, size, renewals, isolate, number, set } from './rpc.js'
-import { torrents, selected, update, listen } from './list.js'
-import { fileList } from './files.js'
-import * as hour from './hour.js'
-import * as details from './details.js'
+// The script begins here: it asks for differences every two seconds, and does what buttons and dialogs say.
 
 const PAUSE = 2000 // milliseconds between two questions
 const HIDDEN_PAUSE = 20000 // the same while nobody sees the page
 // Milliseconds without an answer, after which the page asks for everything. It may have slept, and the daemon remembers
 // for only 60 seconds which torrents were removed.
 const OLD = 45000
-const FIELDS = ['id', 'hashString', 'name', 'status', 'error', 'errorString', 'percentDone', 'sizeWhenDone', 'totalSize',
+const LIST_FIELDS = ['id', 'hashString', 'name', 'status', 'error', 'errorString', 'percentDone', 'sizeWhenDone', 'totalSize',
   'rateDownload', 'rateUpload', 'eta', 'queuePosition', 'peersConnected', 'peersSendingToUs', 'peersGettingFromUs', 'recheckProgress',
   'metadataPercentComplete', 'addedDate']
-const find = id => document.getElementById(id)
 let timer = 0
 let isFirst = true
 let answered = 0 // when the last question was asked that was answered
@@ -43,24 +36,24 @@ async function poll (everything = false) {
     try {
       const asked = Date.now()
       const all = isFirst || everything || asked - answered > OLD
-      const answer = await ask('torrent-get', { ...(all ? {} : { ids: 'recently-active' }), fields: FIELDS, format: 'table' })
+      const answer = await ask('torrent-get', { ...(all ? {} : { ids: 'recently-active' }), fields: LIST_FIELDS, format: 'table' })
       answered = asked
       const start = performance.now()
       if (all) torrents.clear()
       take(answer.torrents)
       const removed = new Set(answer.removed)
       for (const [hash, { id }] of torrents) if (removed.has(id)) torrents.delete(hash)
-      update()
+      updateList()
       performance.measure(all ? 'all' : 'differences', { start, end: performance.now() })
       isFirst = renewals !== renewed
       renewed = renewals
       const stats = await ask('session-stats')
       find('down').textContent = `↓\u00a0${size(stats.downloadSpeed)}/s`
       find('up').textContent = `↑\u00a0${size(stats.uploadSpeed)}/s`
-      await hour.update([stats.downloadSpeed, stats.uploadSpeed])
+      await updateHour([stats.downloadSpeed, stats.uploadSpeed])
       const settings = await ask('session-get', { fields: ['alt-speed-enabled'] })
       find('slow').setAttribute('aria-pressed', settings['alt-speed-enabled'])
-      await details.update()
+      await updateDetails()
       if (isLost) find('problem').textContent = ''
       isLost = false
     } catch (error) {
@@ -90,12 +83,12 @@ function count () {
 function selectionChanged () {
   for (const button of document.querySelectorAll('[data-call], #remove, #show')) button.disabled = selected.size === 0
   say(selected.size ? `${count()} selected` : '')
-  if (details.open && selected.size === 1 && !selected.has(details.open)) openDetails([...selected][0], true)
+  if (opened && selected.size === 1 && !selected.has(opened)) openDetails([...selected][0], true)
 }
 
 async function openDetails (hash, keepFocus = false) {
   const focus = document.activeElement
-  try { await details.show(hash, fail) } catch (error) { fail(error) }
+  try { await showDetails(hash) } catch (error) { fail(error) }
   if (keepFocus) focus.focus()
 }
 
@@ -207,8 +200,9 @@ async function limitsDialog () {
     for (const kind of ['download', 'seed']) {
       find(`queue-${kind}`).value = now[`${kind}-queue-enabled`] ? now[`${kind}-queue-size`] : ''
     }
+    showClock(now)
     if (await dialog('limits-dialog') !== 'yes') return
-    const args = {}
+    const args = changedClock(now)
     for (const way of ['down', 'up']) {
       const all = limit(find(`all-${way}`))
       const slow = limit(find(`slow-${way}`))
@@ -227,11 +221,11 @@ async function limitsDialog () {
 
 async function setOwnLimits (event) {
   event.preventDefault()
-  if (!details.filled) return // the form still shows another torrent
+  if (!filled) return // the form still shows another torrent
   try {
     const [down, up] = [limit(find('own').down), limit(find('own').up)]
     await change('torrent-set', {
-      ids: [details.filled],
+      ids: [filled],
       downloadLimited: down !== null,
       uploadLimited: up !== null,
       ...(down !== null && { downloadLimit: down }),
@@ -245,7 +239,7 @@ find('add').addEventListener('click', addDialog)
 find('remove').addEventListener('click', removeDialog)
 find('show').addEventListener('click', () => openDetails([...selected][0]))
 find('settings').addEventListener('click', limitsDialog)
-find('close').addEventListener('click', details.close)
+find('close').addEventListener('click', closeDetails)
 find('own').addEventListener('submit', setOwnLimits)
 find('slow').addEventListener('click', () => {
   const slow = find('slow').getAttribute('aria-pressed') !== 'true'
@@ -257,7 +251,7 @@ for (const button of document.querySelectorAll('[data-call]')) {
   })
 }
 find('list').addEventListener('keydown', event => { if (event.key === 'Delete') removeDialog() })
-find('details').addEventListener('keydown', event => { if (event.key === 'Escape') details.close() })
+find('details').addEventListener('keydown', event => { if (event.key === 'Escape') closeDetails() })
 document.addEventListener('visibilitychange', () => { if (!document.hidden) poll() })
 for (const kind of ['dragenter', 'dragover', 'dragleave', 'drop']) {
   document.addEventListener(kind, event => {

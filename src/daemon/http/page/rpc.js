@@ -3,12 +3,12 @@
 const PATIENCE = 60000 // milliseconds that an answer may take
 let session = ''
 // How often the daemon gave another session id. It may have been started again.
-export let renewals = 0
+let renewals = 0
 
 const silent = () => { throw new Error('The daemon does not answer.') }
 
 // Asks the daemon. A session id that has changed comes with the refusal (409). Throws an error with words for people.
-export async function ask (method, args = {}) {
+async function ask (method, args = {}) {
   const body = JSON.stringify({ method, arguments: args })
   for (let attempt = 0; attempt < 2; attempt++) {
     const headers = { 'X-Transmission-Session-Id': session }
@@ -28,7 +28,7 @@ export async function ask (method, args = {}) {
 }
 
 // A size in words.
-export function size (bytes) {
+function size (bytes) {
   const units = ['B', 'kB', 'MB', 'GB', 'TB']
   let unit = 0
   while (bytes >= 1000 && unit < units.length - 1) { bytes /= 1000; unit++ }
@@ -36,33 +36,35 @@ export function size (bytes) {
 }
 
 // A time in words.
-export function time (seconds) {
+function time (seconds) {
   if (seconds < 60) return `${Math.max(0, Math.round(seconds))} s`
   if (seconds < 3600) return `${Math.round(seconds / 60)} min`
   if (seconds < 172800) return `${Math.round(seconds / 3600)} h`
   return `${Math.round(seconds / 86400)} days`
 }
 
-export const number = count => count.toLocaleString('en')
-export const peers = number => number === 1 ? '1 peer' : `${number} peers`
+const number = count => count.toLocaleString('en')
+const peers = number => number === 1 ? '1 peer' : `${number} peers`
 
 // A text of strangers within one of ours: the direction of its letters ends with it.
-export const isolate = text => `\u2068${text}\u2069`
+const isolate = text => `\u2068${text}\u2069`
+
+const find = id => document.getElementById(id)
 
 // Makes an element.
-export function make (kind, fields, ...children) {
+function make (kind, fields, ...children) {
   const element = Object.assign(document.createElement(kind), fields)
   element.append(...children)
   return element
 }
 
 // Changes a text only if it differs.
-export function set (element, text) {
+function set (element, text) {
   if (element.textContent !== text) element.textContent = text
 }
 
 // What a torrent does, or why nothing moves. It begins with a sign, so that no colour is needed.
-export function doing (torrent) {
+function doing (torrent) {
   const { status, error, errorString, metadataPercentComplete: known, peersConnected: connected } = torrent
   if (error) return `⚠ ${error === 1 ? 'tracker warns' : error === 2 ? 'tracker refuses' : 'error'}: ${isolate(errorString)}`
   if (status === 0) return torrent.percentDone < 1 ? '■ stopped' : '■ stopped, complete'

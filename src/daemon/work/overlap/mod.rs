@@ -47,12 +47,14 @@ impl Places {
 
 /// The folders in which a torrent has its content, or will have it.
 fn dirs<'a>(record: &'a Record, kept: &'a Kept) -> Vec<&'a str> {
-    let dir = record.download_dir.as_str();
+    let dir = &*record.download_dir;
     // Of a link nothing is there yet. If the folder is lost, nothing is written before somebody names it.
     let is_placed = kept.link.is_none() && !kept.is_lost;
-    let to = kept.moving.as_ref().map(|(to, _)| &**to);
+    let to = kept.moving.as_ref().map(|moving| &*moving.0);
     let dirs = [Some(dir), kept.at.as_deref(), to].into_iter().flatten().filter(|_| is_placed);
-    dirs.collect::<BTreeSet<_>>().into_iter().collect()
+    let mut each_once = BTreeSet::new();
+    each_once.extend(dirs);
+    each_once.into_iter().collect()
 }
 
 /// The paths on the disk of all files, in each of these folders.
@@ -71,7 +73,7 @@ impl Daemon {
     /// The places of a torrent have changed.
     pub(super) fn place(&mut self, id: u32) {
         let (Some(record), Some(known)) = (self.records.get(id), self.known.get_mut(&id)) else { return };
-        let place = |dir: &str| Path::new(dir).join(&record.about.name).into();
+        let place = |dir: &str| Path::new(dir).join(&*record.about.name).into();
         let now: Box<[Arc<Path>]> = dirs(record, &known.kept).into_iter().map(place).collect();
         self.places.change(id, &known.places, &now);
         known.places = now;
@@ -91,8 +93,9 @@ impl Daemon {
         let Ok(renamed) = renamed else { return Ok(()) };
         let root = renamed.path(&metainfo.name);
         let near = dirs_of_it.iter().flat_map(|dir| self.places.near(&Path::new(dir).join(&*root)));
-        let near: BTreeSet<u32> = near.filter(|other| Some(*other) != id).collect();
-        for other in near {
+        let mut others = BTreeSet::new();
+        others.extend(near.filter(|other| Some(*other) != id));
+        for other in others {
             let listed = self.records.get(other).zip(self.known.get(&other));
             // What is being deleted is there until that is done.
             let mut leaving = self.leaving.values().filter(|(record, _)| record.id == other);

@@ -85,7 +85,7 @@ impl Slot {
     }
 
     /// What the person was told about each tracker.
-    fn take_reported(&mut self) -> BTreeMap<Arc<str>, [Option<String>; 2]> {
+    fn take_reported(&mut self) -> BTreeMap<Arc<str>, [Option<Box<str>>; 2]> {
         let reported = std::mem::take(&mut self.reported);
         self.trackers().iter().map(|tracker| Arc::clone(&tracker.url)).zip(reported).collect()
     }

@@ -56,7 +56,7 @@ impl Order {
     /// Makes equal gaps. Returns the new rank of each torrent.
     pub fn spread(&mut self) -> impl Iterator<Item = (u64, TorrentId)> {
         let ranks = std::mem::take(&mut self.ranks).into_values().zip((FIRST..).step_by(GAP as usize));
-        self.ranks = ranks.map(|(torrent, rank)| (rank, torrent)).collect();
+        self.ranks.extend(ranks.map(|(torrent, rank)| (rank, torrent)));
         self.ranks.iter().map(|(rank, torrent)| (*rank, *torrent))
     }
 

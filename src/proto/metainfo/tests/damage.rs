@@ -31,7 +31,7 @@ fn is_sound(meta: &Metainfo) {
         let path = file.path();
         assert!(seen.insert(path.clone()) || file.padding, "{path} is there twice");
         let mut names = path.split('/');
-        assert_eq!(names.next(), Some(meta.name.as_str()));
+        assert_eq!(names.next(), Some(&*meta.name));
         assert!(names.all(|name| path::safe_component(name.as_bytes()).as_deref() == Ok(name)), "{path}");
     }
     assert_eq!(end, meta.length);

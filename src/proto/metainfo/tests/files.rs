@@ -27,7 +27,7 @@ fn refuses_paths_that_lead_elsewhere() {
 #[test]
 fn names_that_no_disk_can_have_are_changed_and_both_are_told() {
     let meta = parse(with(one_file(), "name", "haiku R1/beta6"));
-    assert_eq!((meta.name.as_str(), paths(&meta)), ("haiku R1_beta6", vec!["haiku R1_beta6".to_string()]));
+    assert_eq!((&*meta.name, paths(&meta)), ("haiku R1_beta6", vec!["haiku R1_beta6".to_string()]));
     let warning = "info.name: \"haiku R1/beta6\" can't be the name of a file; \"haiku R1_beta6\" is used";
     assert_eq!(meta.about().warnings, [warning]);
     let long = "x".repeat(300);

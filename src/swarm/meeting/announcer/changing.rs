@@ -111,7 +111,7 @@ impl Announcer {
         tracker.asking = false;
         if let Ok(reply) = outcome {
             tracker.knows_us = true;
-            tracker.tracker_id = reply.tracker_id.clone().or(tracker.tracker_id.take());
+            tracker.tracker_id = reply.tracker_id.as_deref().map(Box::from).or(tracker.tracker_id.take());
         }
         if !tracker.knows_us {
             self.leaving.swap_remove(at);

@@ -81,7 +81,7 @@ impl Picker {
         let Some(begun) = self.begun.get(piece) else { return Vec::new() };
         let sender = |begin: &u32| begun.suspects.get((begin / BLOCK_BYTES) as usize).copied().flatten();
         let mut senders: Vec<PeerKey> = begins.iter().filter_map(sender).collect();
-        senders.sort();
+        senders.sort_unstable();
         senders.dedup();
         senders
     }

@@ -3,10 +3,10 @@
 //! Floor 4. Pure.
 
 use super::news::Torrent;
+use crate::base::sort::sorted;
 use crate::base::units::per_mille;
 use crate::cli::run::request::Move;
 use crate::cli::show::table::Place;
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// The orders, each with the title of its column.
@@ -57,22 +57,25 @@ impl List {
             let has = |text: &str| text.to_lowercase().contains(&self.filter);
             self.filter.is_empty() || has(torrent.name()) || has(torrent.figures.state)
         };
-        let mut sorted: Vec<(u64, &Torrent)> =
-            torrents.iter().filter(|(_, torrent)| is_shown(torrent)).map(|(id, torrent)| (*id, torrent)).collect();
-        match self.order() {
-            "done" => sorted.sort_by_key(|(_, torrent)| progress(torrent)),
-            "down" => sorted.sort_by_key(|(_, torrent)| Reverse(torrent.figures.down_rate)),
-            "up" => sorted.sort_by_key(|(_, torrent)| Reverse(torrent.figures.up_rate)),
-            "peers" => sorted.sort_by_key(|(_, torrent)| Reverse(torrent.figures.peers)),
-            "queue" => sorted.sort_by_key(|(_, torrent)| torrent.queue),
-            _ => sorted.sort_by(|(_, one), (_, other)| one.name().cmp(other.name())),
-        }
-        let selected = |(_, torrent): &(u64, &Torrent)| Some(torrent.hash()) == self.selected.as_deref();
-        match sorted.iter().position(selected) {
+        let shown: Vec<(&u64, &Torrent)> = torrents.iter().filter(|(_, torrent)| is_shown(torrent)).collect();
+        let compare = |one: usize, other: usize| {
+            let (one, other) = (shown[one].1, shown[other].1);
+            match self.order() {
+                "done" => progress(one).cmp(&progress(other)),
+                "down" => other.figures.down_rate.cmp(&one.figures.down_rate),
+                "up" => other.figures.up_rate.cmp(&one.figures.up_rate),
+                "peers" => other.figures.peers.cmp(&one.figures.peers),
+                "queue" => one.queue.cmp(&other.queue),
+                _ => one.name().cmp(other.name()),
+            }
+        };
+        let order = sorted(shown.len(), &compare);
+        let is_selected = |at: &u32| Some(shown[*at as usize].1.hash()) == self.selected.as_deref();
+        match order.iter().position(is_selected) {
             Some(at) if self.chosen => self.place.at = at,
-            _ => self.place.at = self.place.at.min(sorted.len().saturating_sub(1)),
+            _ => self.place.at = self.place.at.min(order.len().saturating_sub(1)),
         }
-        self.sorted = sorted.into_iter().map(|(id, _)| id).collect();
+        self.sorted = order.into_iter().map(|at| *shown[at as usize].0).collect();
         self.selected = self.at(torrents).map(|torrent| torrent.hash().into());
     }
 }

@@ -24,9 +24,8 @@ use crate::cli::options::outlet;
 use crate::cli::options::outlet::CA_CERTIFICATE;
 use crate::cli::options::run::HELP;
 use crate::cli::options::typed;
-use crate::cli::run::keys::{Press, start};
 use crate::cli::run::request::UserRequest;
-use crate::cli::run::{signals, terminal};
+use crate::cli::run::{keys as terminal_keys, signals, terminal};
 use crate::cli::show::layout::Look;
 use crate::cli::show::live;
 use asking::Asker;
@@ -127,26 +126,24 @@ struct Screen {
     utf8: bool,
     requests: Sender<Request>,
     news: Receiver<News>,
-    keys: Receiver<Press>,
-    signals: Receiver<UserRequest>,
+    wishes: Receiver<UserRequest>,
 }
 
 impl Screen {
     fn start(daemon: Daemon) -> Result<Screen, Failure> {
         let refused = |error| Failure::new(Exit::Io, format!("can't start a thread: {error}"));
-        let (signal_sender, signals) = unbounded();
-        let (key_sender, keys) = unbounded();
+        let (wish_sender, wishes) = unbounded();
         let (requests, wanted) = unbounded();
         let (news_sender, news) = bounded(NEWS);
         let state = State::new(daemon.shown());
-        signals::listen(&signal_sender, true, false)?;
+        signals::listen(&wish_sender, true, false)?;
         let asker = Asker::new(daemon, wanted, news_sender);
         Builder::new().name("asker".into()).spawn(move || asker.run()).map_err(refused)?;
         terminal::begin(true);
-        start(move |press| key_sender.send(press).is_ok());
+        terminal_keys::listen(&wish_sender, true);
         let styles = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let (painter, utf8) = (Painter::new(styles), live::is_utf8());
-        Ok(Screen { state, painter, utf8, requests, news, keys, signals })
+        Ok(Screen { state, painter, utf8, requests, news, wishes })
     }
 
     /// Shows what happens until the end.
@@ -155,14 +152,13 @@ impl Screen {
             self.draw();
             let tick = crossbeam_channel::after(TICK);
             crossbeam_channel::select! {
-                recv(self.keys) -> press => self.pressed(press.ok()),
+                recv(self.wishes) -> wish => wish.into_iter().for_each(|wish| self.wished(wish)),
                 recv(self.news) -> news => self.heard(news.ok()),
-                recv(self.signals) -> signal => signal.into_iter().for_each(|signal| self.signalled(signal)),
                 recv(tick) -> _ => {}
             }
             // All that has come is drawn together.
-            while let Ok(press) = self.keys.try_recv() {
-                self.pressed(Some(press));
+            while let Ok(wish) = self.wishes.try_recv() {
+                self.wished(wish);
             }
             while let Ok(news) = self.news.try_recv() {
                 self.heard(Some(news));
@@ -173,13 +169,6 @@ impl Screen {
                 end @ (End::No | End::Asked(_)) => self.state.end = end,
             }
         }
-    }
-
-    /// `None`: the thread has ended, because the terminal is gone.
-    fn pressed(&mut self, press: Option<Press>) {
-        let Some(press) = press else { return self.state.quit() };
-        let request = self.state.pressed(press);
-        self.ask(request);
     }
 
     /// `None`: the thread has ended.
@@ -197,8 +186,13 @@ impl Screen {
         request.into_iter().for_each(|request| drop(self.requests.send(request)));
     }
 
-    fn signalled(&mut self, signal: UserRequest) {
-        match signal {
+    /// A key, or a signal.
+    fn wished(&mut self, wish: UserRequest) {
+        match wish {
+            UserRequest::Press(press) => {
+                let request = self.state.pressed(press);
+                self.ask(request);
+            }
             UserRequest::Interrupt => self.state.quit(),
             UserRequest::Redraw => self.painter.forget(),
             UserRequest::Resized | UserRequest::Rescan | UserRequest::Key(_) => {}

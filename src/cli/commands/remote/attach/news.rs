@@ -4,6 +4,7 @@
 
 use crate::base::json::Object;
 use crate::base::json::read::Value;
+use crate::base::sort::sorted;
 use crate::cli::commands::remote::details;
 use crate::cli::commands::remote::fields::{flag, list, number, real, text, whole};
 use crate::cli::commands::remote::figures::Figures;
@@ -250,9 +251,10 @@ pub fn peers(torrent: &Value) -> Vec<Peer> {
             up_rate: number(peer, "rateToPeer"),
         }
     };
-    let mut peers: Vec<Peer> = list(torrent, "peers").iter().take(MOST_ROWS).map(peer).collect();
-    peers.sort_by_key(|peer| std::cmp::Reverse(peer.down_rate.saturating_add(peer.up_rate)));
-    peers
+    let all = list(torrent, "peers");
+    let rate = |at: usize| number(&all[at], "rateToClient").saturating_add(number(&all[at], "rateToPeer"));
+    let order = sorted(all.len().min(MOST_ROWS), &|one, other| rate(other).cmp(&rate(one)));
+    order.into_iter().map(|at| peer(&all[at as usize])).collect()
 }
 
 /// The trackers of a torrent. `now` is in seconds since 1970.

@@ -7,8 +7,8 @@ use super::state::{Input, Line, Mark, Question, State, View};
 use crate::base::json::{self, Object};
 use crate::base::units::sum;
 use crate::cli::commands::remote::limits::{self, Limits};
-use crate::cli::run::keys::Press;
 use crate::cli::run::request::Move;
+use crate::cli::run::request::Press;
 
 /// Most bytes that can be typed. (The longest links have some hundred trackers.)
 const MOST_TYPED: usize = 16 << 10;

@@ -5,8 +5,8 @@ use crate::base::json::read::read;
 use crate::cli::commands::remote::attach::news::{Details, News, Tab, files, peers, trackers};
 use crate::cli::commands::remote::attach::painter::Painter;
 use crate::cli::commands::remote::attach::state::tests::{all, three, torrent};
-use crate::cli::run::keys::Press;
 use crate::cli::run::request::Move;
+use crate::cli::run::request::Press;
 
 fn look(columns: usize, rows: usize) -> Look {
     Look { columns, rows, utf8: true }

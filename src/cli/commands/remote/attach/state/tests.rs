@@ -3,8 +3,8 @@
 use super::*;
 use crate::base::json::read::read;
 use crate::cli::commands::remote::attach::news::{After, facts_of, files, peers, trackers};
-use crate::cli::run::keys::Press;
 use crate::cli::run::request::Move;
+use crate::cli::run::request::Press;
 
 /// A torrent as a daemon describes it, with more fields.
 pub fn torrent(id: u64, name: &str, fields: &str) -> Torrent {
