@@ -5,7 +5,8 @@
 //!    2004](tutorial).
 //! 2. To look something up: [every file that is written](files), [disks and resume states](disks), [JSON and exit
 //!    codes](json), [the trace](trace), [limits, safety and blocklists](safety).
-//! 3. What was tried: [measurements] and [interoperability](interop).
+//! 3. What was tried: [measurements], with [the laboratory](measurements#the-laboratory), and
+//!    [interoperability](interop).
 //!
 //! The chapters are Markdown files beside this one, so that a forge shows them too. On a forge, a link such as
 //! `[blocklist]` leads to the file that is named in the last lines of the chapter. In these pages, the lines in front

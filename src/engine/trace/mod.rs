@@ -61,8 +61,11 @@ pub fn decision(torrent: &InfoHash, peer: &dyn Display, decision: &Decision) {
 
 fn deserves(line: Line, why: &Deserves) -> Line {
     match *why {
-        Deserves::Gave { place, of, bytes } | Deserves::GotLittle { place, of, bytes } => {
+        Deserves::Gave { place, of, bytes } => {
             line.detail("place", place as u64).detail("of", of as u64).detail("bytes", bytes)
+        }
+        Deserves::GotLittle { place, of, turns } => {
+            line.detail("place", place as u64).detail("of", of as u64).detail("turns", turns)
         }
         Deserves::Luck { of, .. } => line.detail("of", of as u64),
         Deserves::LuckLasts { rounds } => line.detail("rounds", rounds.into()),

@@ -15,8 +15,8 @@ pub fn unchoke(why: &Deserves) -> String {
         Deserves::Gave { place, of, bytes } => {
             format!("{} fastest of {of}, {}", ordinal(place), units::rate(bytes / (2 * ROUND).as_secs()))
         }
-        Deserves::GotLittle { place, of, bytes } => {
-            format!("{} of {of} that got least, {}", ordinal(place), units::size(bytes))
+        Deserves::GotLittle { place, of, turns } => {
+            format!("{} of {of} that got least, after {}", ordinal(place), count(turns as usize, "turn"))
         }
         Deserves::Luck { of, is_new: true } => format!("the optimistic unchoke falls on it, a newcomer, of {of}"),
         Deserves::Luck { of, is_new: false } => format!("the optimistic unchoke falls on it, of {of}"),
@@ -133,8 +133,8 @@ mod tests {
     fn reasons_read_as_in_the_book() {
         let gave = 212 * 1024 * (2 * ROUND).as_secs();
         assert_eq!(unchoke(&Deserves::Gave { place: 3, of: 11, bytes: gave }), "3rd fastest of 11, 212 KiB/s");
-        let got = Deserves::GotLittle { place: 1, of: 4, bytes: 16 * 1024 };
-        assert_eq!(unchoke(&got), "1st of 4 that got least, 16.0 KiB");
+        let got = Deserves::GotLittle { place: 1, of: 4, turns: 2 };
+        assert_eq!(unchoke(&got), "1st of 4 that got least, after 2 turns");
         assert_eq!(pick(&Why::Rarest { copies: 1 }), "rarest, 1 copy");
         assert_eq!(pick(&Why::Endgame { block: 3, askers: 2 }), "asked of 2 peers");
         assert_eq!(choke(&Unserved::Others { slots: 4 }), "others get the 4 slots");

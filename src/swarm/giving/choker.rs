@@ -8,7 +8,8 @@
 //!   newcomers begin; for [`OPTIMISTIC_ROUNDS`] rounds, and newcomers are [`NEW_PEERS_FAVOURED`] times as likely.
 //! - *Anti-snubbing*: a peer that gave nothing for too long is served only by an optimistic unchoke. The slots that
 //!   this frees become further optimistic ones.
-//! - *As a seed* no peer can reciprocate: the peer that got least from us goes first. Simulation (24 leechers of 128
+//! - *As a seed* no peer can reciprocate: the peer that got least from us goes first. It is served for
+//!   [`TURN_PIECES`] pieces, because a peer can pass on whole pieces only. Simulation (24 leechers of 128
 //!   KiB/s and a seed, 32 MiB, 8 slots, four runs each; the time until the last is complete, in multiples of the
 //!   bound):
 //!
@@ -17,6 +18,9 @@
 //!   | round robin | 1.14 | 1.08 | 1.24 | 1.28 |
 //!   | the fastest downloader | 1.16 | 1.09 | 1.25 | 1.27 |
 //!   | the one that got least | 1.12 | 1.07 | 1.23 | 1.42 |
+//!
+//! In [the laboratory](crate::book::measurements#the-laboratory), free-riders finish last. Leechers of 128 KiB/s get
+//! 76 % of their blocks from their like, which have 57 % of all lines.
 //!
 //! Between rounds a slot that becomes free is filled at once: in a small swarm a round is a very long time.
 
@@ -32,6 +36,21 @@ const OPTIMISTIC_ROUNDS: u32 = 3;
 const NEW_PEERS_FAVOURED: usize = 3;
 /// A peer that connected within this time is a newcomer: long enough for each newcomer to have a chance.
 pub const NEW: Time = Time::from_secs(60);
+
+/// A seed serves a peer until it has got this many pieces (libtorrent's `seeding_piece_quota`). If the peers changed
+/// every round, all of them would have parts of pieces, and none could pass anything on. In the laboratory (100
+/// leechers, all lines 128 KiB/s, 128 pieces of 256 KiB), the last one was complete after 1.69 times the bound with a
+/// round as the turn, after 1.53 with one piece, 1.48 with four, and 1.28 to 1.29 with 20 (three runs).
+const TURN_PIECES: u64 = 20;
+/// Most bytes of a turn, unless a piece is longer. Pieces may have 16 MiB and more, and a slow seed would serve the
+/// same few peers for hours.
+const MOST_TURN_BYTES: u64 = 8 << 20;
+
+/// The bytes that a seed sends to a peer in its turn, of pieces of this length.
+pub fn turn_bytes(piece: u32) -> u64 {
+    let piece = u64::from(piece).max(1);
+    (TURN_PIECES * piece).min(MOST_TURN_BYTES).max(piece)
+}
 
 /// The fewest slots: three that reciprocate and an optimistic one (Cohen 2003, mainline, rain).
 const LEAST_SLOTS: usize = 4;
@@ -49,8 +68,10 @@ pub struct Contender {
     pub peer: PeerKey,
     /// Bytes it gave us in the last two rounds; 0 if it is snubbed.
     pub gave: u64,
-    /// Bytes it got from us.
-    pub got: u64,
+    /// How many [turns](turn_bytes) it had.
+    pub turns: u64,
+    /// It is served, and takes what it is served.
+    pub takes: bool,
     /// It is a newcomer: it connected less than [`NEW`] ago.
     pub is_new: bool,
 }
@@ -70,8 +91,8 @@ pub struct Chosen {
 pub enum Deserves {
     /// We download, and few others gave more than its `bytes` in the last two rounds.
     Gave { place: usize, of: usize, bytes: u64 },
-    /// We seed, and few others got less than its `bytes`.
-    GotLittle { place: usize, of: usize, bytes: u64 },
+    /// We seed, and few others had fewer turns (see [`Contender::turns`]).
+    GotLittle { place: usize, of: usize, turns: u64 },
     /// The optimistic unchoke fell on it.
     Luck { of: usize, is_new: bool },
     /// It fell on it before, and lasts for this many further rounds.
@@ -125,11 +146,11 @@ pub fn fill(choked: Vec<Contender>, seeding: bool, free: usize, rng: &mut Rng) -
 fn best(mut peers: Vec<Contender>, seeding: bool, slots: usize, rng: &mut Rng) -> (Vec<Chosen>, Vec<Contender>) {
     let of = peers.len();
     rng.shuffle(&mut peers);
-    peers.sort_unstable_by_key(|peer| if seeding { peer.got } else { u64::MAX - peer.gave });
+    peers.sort_unstable_by_key(|peer| if seeding { (peer.turns, !peer.takes) } else { (u64::MAX - peer.gave, false) });
     let deserving = peers.iter().take_while(|peer| seeding || peer.gave > 0).count();
     let rest = peers.split_off(deserving.min(slots));
     let why = |place, peer: &Contender| match seeding {
-        true => Deserves::GotLittle { place, of, bytes: peer.got },
+        true => Deserves::GotLittle { place, of, turns: peer.turns },
         false => Deserves::Gave { place, of, bytes: peer.gave },
     };
     ((1..).zip(&peers).map(|(place, peer)| Chosen { peer: peer.peer, why: why(place, peer) }).collect(), rest)

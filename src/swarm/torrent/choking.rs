@@ -6,7 +6,7 @@ use super::{Torrent, Turn, send};
 use crate::base::time::Time;
 use crate::proto::peer::message::{BlockSpec, Message};
 use crate::swarm::event::{Action, Decision, PeerOrder, Unserved};
-use crate::swarm::giving::choker::{Chosen, Contender, NEW, ROUND, fill, slots};
+use crate::swarm::giving::choker::{Chosen, Contender, NEW, ROUND, fill, slots, turn_bytes};
 use crate::swarm::giving::spreading::{OFFERS, Spreading};
 use crate::swarm::peer::{Peer, PeerKey};
 use crate::swarm::picking::picker::Picker;
@@ -49,8 +49,15 @@ impl Torrent {
     fn wanting(&self, now: Time) -> Vec<Contender> {
         let wanting = self.peers.values().filter(|peer| peer.is_interested && !self.only_takes(peer, now));
         let is_new = |peer: &Peer| now.saturating_sub(peer.joined) < NEW;
-        let contender =
-            |peer: &Peer| Contender { peer: peer.key, gave: peer.gave(), got: peer.up.total(), is_new: is_new(peer) };
+        let takes = |peer: &Peer| !peer.we_choke && now.saturating_sub(peer.exchanged) < ROUND;
+        let turn_bytes = turn_bytes(self.picker.piece_size(0));
+        let contender = |peer: &Peer| Contender {
+            peer: peer.key,
+            gave: peer.gave(),
+            turns: peer.up.total() / turn_bytes,
+            takes: takes(peer),
+            is_new: is_new(peer),
+        };
         wanting.map(contender).collect()
     }
 

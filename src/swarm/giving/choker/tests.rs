@@ -3,9 +3,9 @@
 use super::*;
 use crate::swarm::simulation::parts::key;
 
-/// A peer that gave and got these bytes, and connected long ago.
-fn peer(number: u32, gave: u64, got: u64) -> Contender {
-    Contender { peer: key(number), gave, got, is_new: false }
+/// A peer that gave these bytes, had these turns, and connected long ago.
+fn peer(number: u32, gave: u64, turns: u64) -> Contender {
+    Contender { peer: key(number), gave, turns, takes: false, is_new: false }
 }
 
 fn round(choker: &mut Choker, wanting: &[Contender], seeding: bool, slots: usize, rng: &mut Rng) -> Vec<u32> {
@@ -57,6 +57,26 @@ fn a_seed_serves_the_peers_that_got_least() {
 }
 
 #[test]
+fn a_seed_serves_a_peer_until_its_turn_is_over() {
+    let mut wanting: Vec<Contender> = (1..=9).map(|number| peer(number, 0, 0)).collect();
+    for served in [&[5, 6, 7, 8], &[2, 4, 6, 8]] {
+        wanting.iter_mut().for_each(|peer| peer.takes = served.contains(&peer.peer.0.get()));
+        let mut chosen = round(&mut Choker::default(), &wanting, true, 4, &mut Rng::new(6));
+        chosen.sort();
+        assert_eq!(chosen, served[..]);
+    }
+    // One has had its turn.
+    wanting[7].turns = 1;
+    let chosen = round(&mut Choker::default(), &wanting, true, 4, &mut Rng::new(6));
+    assert!(!chosen.contains(&8) && [2, 4, 6].iter().all(|peer| chosen.contains(peer)), "{chosen:?}");
+}
+
+#[test]
+fn a_turn_has_twenty_pieces_but_not_too_many_bytes_and_one_piece_at_least() {
+    assert_eq!([16 << 10, 1 << 20, 64 << 20].map(turn_bytes), [320 << 10, 8 << 20, 64 << 20]);
+}
+
+#[test]
 fn a_free_slot_goes_to_a_peer_that_gives_or_else_to_a_random_one() {
     let mut rng = Rng::new(6);
     let fill = |peers: &[Contender], free, rng: &mut Rng| -> Vec<PeerKey> {
@@ -82,5 +102,5 @@ fn each_choice_has_its_reason() {
     let again: Vec<Deserves> = (0..2).map(|_| choker.round(wanting.clone(), false, 4, &mut rng)[3].why).collect();
     assert_eq!(again, [Deserves::LuckLasts { rounds: 1 }, Deserves::LuckLasts { rounds: 0 }]);
     let as_seed = choker.round(vec![peer(1, 0, 7), peer(2, 0, 3)], true, 4, &mut rng);
-    assert_eq!(as_seed[0], Chosen { peer: key(2), why: Deserves::GotLittle { place: 1, of: 2, bytes: 3 } });
+    assert_eq!(as_seed[0], Chosen { peer: key(2), why: Deserves::GotLittle { place: 1, of: 2, turns: 3 } });
 }

@@ -68,6 +68,12 @@ fn the_choker_chooses_again_if_nothing_happens_but_time() {
 #[test]
 fn a_newcomer_without_a_slot_may_request_the_allowed_fast_set_and_no_more() {
     let mut swarm = full_house();
+    assert!(heard(&swarm, 1, allowed).is_empty(), "no piece is out yet, so the seed serves as few as it can");
+    let by_another = |message| Event::Peer(key_of(9), PeerEvent::Message(message));
+    (1..PIECES).for_each(|piece| swarm.happen(0, by_another(Message::Have(piece))));
+    swarm.happen(0, by_another(Message::Request(BlockSpec { piece: 0, begin: 0, length: BLOCK_BYTES })));
+    swarm.happen(0, message(Message::NotInterested));
+    swarm.happen(0, message(Message::Interested));
     let set = allowed_fast([10, 1, 0, 1].into(), &swarm.metainfo.info_hash, PIECES, 10);
     assert_eq!(heard(&swarm, 1, allowed), set);
     assert!(heard(&swarm, 9, allowed).is_empty(), "a peer that has a slot needs no set");
@@ -221,7 +227,7 @@ fn decisions_about_slots_are_explained_on_request() {
             stage.hear(number, Message::Interested);
         }
         stage.hear(1, Message::NotInterested);
-        let why = Deserves::GotLittle { place: 1, of: 1, bytes: 0 };
+        let why = Deserves::GotLittle { place: 1, of: 1, turns: 0 };
         let unchoke = |number| Decision::Unchoke(Chosen { peer: key(number), why });
         let all = [unchoke(1), Decision::Choke { peer: key(1), why: Unserved::NotInterested }, unchoke(2)];
         assert_eq!(stage.decided, if explains { &all[..] } else { &[] });
