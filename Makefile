@@ -10,7 +10,7 @@ MUSL = $(ARCH)-unknown-linux-musl
 MUSL_LIB = $(shell rustc --print target-libdir --target $(MUSL) 2>/dev/null)
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 
-.PHONY: all audit book demo test check bench small static share install deb dist openwrt check-packages clean help
+.PHONY: all audit book demo test check bench simulate small static share install deb dist openwrt check-packages clean help
 .DEFAULT_GOAL := all
 
 # How the linker lays out a release: it leaves out the tables for unwinding and groups what is seldom called (see
@@ -63,6 +63,12 @@ check: ## runs what a change must pass: format, lints of all builds, documentati
 # profiles that users get.
 bench: ## measures speed, memory, idleness, size and growth beside other programs (takes a quarter of an hour)
 	@$(CARGO) bench --locked --quiet --profile dev --bench bench -- rounds=$(ROUNDS) size=$(SIZE) only=$(ONLY)
+
+# `make simulate PEERS=1000 PIECES=1000 SEED=1 ONLY=equal` (or crowd, order, riders, classes, liars, churn). It is optimized
+# because it is the torrents' own code that runs, for a thousand of them. The book says what it finds (src/book/measurements.md).
+simulate: ## runs whole swarms in virtual time, prints what they do, and draws curves into target/laboratory
+	@$(CARGO) bench --locked --quiet --profile simulate --no-default-features --bench simulate -- \
+	peers=$(PEERS) pieces=$(PIECES) seed=$(SEED) links=$(LINKS) only=$(ONLY)
 
 # `make small FEATURES="tls tracker make"` puts capabilities back in.
 small: ## builds for flash chips: the fewest bytes, without optional features

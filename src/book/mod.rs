@@ -4,8 +4,9 @@
 //!    torrents](many), [torrent files](makers), [the tracker](tracker), [the DHT](dht), and [the tutorial of
 //!    2004](tutorial).
 //! 2. To look something up: [every file that is written](files), [disks and resume states](disks), [JSON and exit
-//!    codes](json), [limits, safety and blocklists](safety).
-//! 3. What was tried: [measurements] and [interoperability](interop).
+//!    codes](json), [the trace](trace), [limits, safety and blocklists](safety).
+//! 3. What was tried: [measurements], with [the laboratory](measurements#the-laboratory), and
+//!    [interoperability](interop).
 //! 4. [For an auditor](audit): what is read, what is written, what bounds it, and what is trusted.
 //!
 //! The chapters are Markdown files beside this one, so that a forge shows them too. On a forge, a link such as
@@ -83,6 +84,9 @@ pub mod dht {}
 
 #[doc = include_str!("tracker.md")]
 pub mod tracker {}
+
+#[doc = include_str!("trace.md")]
+pub mod trace {}
 
 #[doc = include_str!("tutorial.md")]
 pub mod tutorial {}

@@ -12,6 +12,7 @@ pub(crate) mod options;
 pub(crate) mod run;
 pub(crate) mod say;
 pub(crate) mod show;
+pub(crate) mod trace;
 
 use commands::{COMMANDS, OPTIONAL};
 use exit::{Exit, Failure};
@@ -26,7 +27,9 @@ pub fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
     let called = arguments.next().unwrap_or_default();
     let arguments: Vec<OsString> = arguments.collect();
-    match run_as(&called, &arguments) {
+    let result = run_as(&called, &arguments);
+    crate::sys::trace::end();
+    match result {
         Ok(exit) => exit.into(),
         Err(failure) => {
             say::problem(&failure.text);
@@ -60,7 +63,11 @@ fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
         _ => {
             let command = find(&first)?;
             let given = command.parse(rest)?;
-            if given.has("help") { Ok(say::print(&help::of(command))) } else { (command.run)(&given) }
+            if given.has("help") {
+                return Ok(say::print(&help::of(command)));
+            }
+            trace::begin(&given)?;
+            (command.run)(&given)
         }
     }
 }

@@ -133,6 +133,7 @@ fn prepare(
     let around = Surroundings::new(&settings, &sender, &blocks, std::mem::take(&mut config.blocklist));
     let listening = listener::start(listeners, &around)?;
     let mut shared = Shared::new(Rng::new(random::bits()), Budget::new(config.memory_bytes));
+    shared.explains = super::trace::explains();
     shared.upload.set_rate(config.limits.upload, Time::ZERO);
     shared.download.set_rate(config.limits.download, Time::ZERO);
     if config.memory_grows {
@@ -352,6 +353,7 @@ impl Manager {
                     self.searches.remove(&info_hash);
                     self.news.tell(Notice::Learned { torrent: id, info });
                 }
+                Action::Decided(decision) => self.peers.explain(&info_hash, &decision),
                 Action::Node(addr) => self.searches.meet(addr),
                 Action::News(news) => {
                     completed |= matches!(news, News::Complete);

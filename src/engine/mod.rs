@@ -43,6 +43,7 @@ pub mod portmap;
 pub mod portmap;
 #[cfg(test)]
 pub mod testkit;
+pub mod trace;
 // Feature: dht.
 #[cfg(feature = "dht")]
 pub mod udp;

@@ -59,10 +59,12 @@
 #![expect(missing_docs, reason = "the text of each variant explains its fields")]
 
 use super::figures::Status;
+use super::giving::choker::Chosen;
 use super::giving::grant::{Grant, Report};
 use super::meeting::announcer::{Announcement, Outcome};
 use super::meeting::source::Source;
 use super::peer::PeerKey;
+use super::picking::picker::Pick;
 use super::settings::{Enough, Settings, Term};
 use super::standing::{DiskTrouble, Problem};
 use crate::base::time::Time;
@@ -211,9 +213,38 @@ pub enum Action {
     Disk(DiskOrder),
     /// Tell the person.
     News(News),
+    /// Tell what was decided and why. It comes only if [`explains`](super::shared::Shared::explains) is set, and before
+    /// what it leads to.
+    Decided(Decision),
     /// The description of a torrent that was added by a link: the bytes of the dict `info`. Their hash is right; they
     /// were not parsed yet.
     Learned { info: Vec<u8> },
+}
+
+/// What a torrent decided about a peer, with the reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The peer is served from now on.
+    Unchoke(Chosen),
+    /// It is served no more.
+    Choke { peer: PeerKey, why: Unserved },
+    /// It is asked for blocks.
+    Pick { peer: PeerKey, pick: Pick },
+    /// It owes us blocks and was silent for so long: others are asked.
+    Snub { peer: PeerKey, silent: Time },
+}
+
+/// Why a peer is served no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unserved {
+    /// The round chose other peers for all of the `slots`.
+    Others { slots: usize },
+    /// It wants nothing any more.
+    NotInterested,
+    /// It got so many bytes in the last two rounds, has what we want, and gave less than a sixteenth.
+    OnlyTakes { got: u64, gave: u64 },
+    /// A limit of uploads begins, so its threads may not answer by themselves any more. It may ask again.
+    Limited,
 }
 
 /// Something to send to a peer.

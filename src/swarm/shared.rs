@@ -2,7 +2,7 @@
 //!
 //! Floor 2. It is passed to a torrent with each event.
 
-use super::event::Action;
+use super::event::{Action, Decision};
 use super::meeting::portmap::OuterPorts;
 use super::picking::budget::Budget;
 use super::rate::{Limit, Meter, TokenBucket};
@@ -37,6 +37,8 @@ pub struct Shared {
     pub upload: TokenBucket,
     /// The limit of what all torrents download. Requests pass it, not the blocks that answer them.
     pub download: TokenBucket,
+    /// Torrents are to explain what they decide: [`Action::Decided`]. (If not, nothing is kept for that.)
+    pub explains: bool,
 }
 
 /// The way out that everything takes, if there is only one (`--bind`). It may go away for a while.
@@ -86,6 +88,7 @@ impl Shared {
             outer_ports: OuterPorts::default(),
             upload: TokenBucket::new(None, Time::ZERO),
             download: TokenBucket::new(None, Time::ZERO),
+            explains: false,
         }
     }
 
@@ -116,4 +119,13 @@ pub struct Turn<'a> {
     pub shared: &'a mut Shared,
     /// The actions, in their order.
     pub actions: &'a mut Vec<Action>,
+}
+
+impl Turn<'_> {
+    /// Explains a decision, if somebody looks on.
+    pub(super) fn explain(&mut self, decision: Decision) {
+        if self.shared.explains {
+            self.actions.push(Action::Decided(decision));
+        }
+    }
 }

@@ -14,6 +14,7 @@ pub mod send;
 pub mod stamp;
 #[cfg(test)]
 pub mod testkit;
+pub mod trace;
 pub mod wake;
 
 use rustix::io::Errno;

@@ -51,6 +51,9 @@ pub enum Tool {
     Miniupnpd,
     /// strace, which records system calls.
     Strace,
+    /// tshark and dumpcap of Wireshark, which record and read packets.
+    #[allow(dead_code)] // Only the stories of the trace use it.
+    Tshark,
     /// wrk, which loads web servers with requests.
     #[allow(dead_code)] // Only the bench uses it.
     Wrk,
@@ -99,6 +102,7 @@ impl Tool {
             Tool::Nft => ("nft", "apt-get install nftables"),
             Tool::Openssl => ("openssl", "apt-get install openssl"),
             Tool::Strace => ("strace", "apt-get install strace"),
+            Tool::Tshark => ("tshark", "apt-get install tshark"),
             Tool::Wrk => ("wrk", "apt-get install wrk"),
             Tool::NpmTracker => ("npm's bittorrent-tracker", "npm install -g --ignore-scripts bittorrent-tracker@9"),
             Tool::NpmDht => ("npm's bittorrent-dht", "npm install -g --ignore-scripts bittorrent-dht@11"),
@@ -153,6 +157,7 @@ impl Tool {
             Tool::Mktorrent | Tool::Opentracker | Tool::Strace | Tool::Tmux | Tool::Fuse | Tool::Wrk | Tool::Nginx => {
                 return String::new();
             }
+            Tool::Tshark => return String::new(),
         };
         match self {
             Tool::Libtorrent => command.args(["-c", "import libtorrent; print('libtorrent', libtorrent.__version__)"]),

@@ -79,6 +79,7 @@ mod show;
 mod stamps;
 mod stig;
 mod super_seed;
+mod trace;
 mod track;
 mod track_addresses;
 mod track_own_addresses;

@@ -10,6 +10,7 @@ use crate::cli::options::run::{self, HELP, QUIET};
 use crate::cli::options::{source, states, typed};
 use crate::cli::run::{log, signals};
 use crate::cli::say;
+use crate::cli::trace::TRACE;
 use crate::daemon::{self, DaemonError, Options, Signal};
 use crate::sys::in_words;
 use ::log::LevelFilter;
@@ -69,6 +70,7 @@ pub const COMMAND: Command = Command {
                 HELP,
             ],
         },
+        TRACE,
     ],
     exits: &[
         (Exit::Success, "it was told to end"),

@@ -13,6 +13,7 @@ use crate::cli::run::folder::Folder;
 use crate::cli::run::keys;
 use crate::cli::run::{Until, Watched, run_engine};
 use crate::cli::show::objects;
+use crate::cli::trace::TRACE;
 use crate::engine::{Config, Places, RateLimits, Settings};
 use crate::proto::peer::metadata::IS_BUILT_IN;
 use std::path::{Path, PathBuf};
@@ -75,6 +76,7 @@ pub const COMMAND: Command = Command {
         },
         run::NETWORK,
         run::OUTPUT,
+        TRACE,
     ],
     exits: RUN_EXITS,
     exit_note: "A torrent that failed decides the exit code; the others go on.",

@@ -10,6 +10,7 @@ use crate::cli::options::{source, states};
 use crate::cli::run::keys;
 use crate::cli::run::{Until, Watched, run_engine};
 use crate::cli::show::objects;
+use crate::cli::trace::TRACE;
 use crate::engine::{Duty, Job};
 use crate::proto::krpc;
 use std::path::PathBuf;
@@ -66,6 +67,7 @@ pub const COMMAND: Command = Command {
         run::NETWORK,
         Group { title: "State", flags: if krpc::IS_BUILT_IN { &[STATE] } else { &[] } },
         run::OUTPUT,
+        TRACE,
     ],
     exits: RUN_EXITS,
     exit_note: RUN_SEVERAL,

@@ -67,7 +67,7 @@ fn bash_case(command: &Command) -> String {
     for (kind, offer) in
         [(Completes::Folders, "value folders"), (Completes::Paths, "value paths"), (Completes::Nothing, "value")]
     {
-        let of_kind = command.flags().filter(|flag| flag.value.is_some() && value_completes(flag) == kind);
+        let of_kind = command.flags().filter(|flag| flag.wants_value() && value_completes(flag) == kind);
         let spelled: Vec<String> = of_kind.flat_map(spellings).collect();
         if !spelled.is_empty() {
             case += &format!("        {}) offer=\"{offer}\" ;;\n", spelled.join("|"));
@@ -122,6 +122,8 @@ fn zsh_option(flag: &Flag) -> String {
     let spelled = spellings(flag);
     let several = flag.value.is_some_and(|value| value.ends_with("...")) || flag.long == "verbose";
     let value = match flag.value {
+        // It comes after `=`.
+        Some(_) if flag.is_optional() => "::FILE:_files".into(),
         Some(value) => format!(":{}:{}", zsh_text(value), zsh_kind(value_completes(flag))),
         None => String::new(),
     };
@@ -130,7 +132,7 @@ fn zsh_option(flag: &Flag) -> String {
         (true, [short, long]) => (format!("'*'{{{short},{long}}}"), "'"),
         (false, [short, long]) => (format!("'({short} {long})'{{{short},{long}}}"), "'"),
         (true, _) => (format!("'*--{}", flag.long), ""),
-        (false, _) => (format!("'--{}", flag.long), ""),
+        (false, _) => (format!("'--{}{}", flag.long, if flag.is_optional() { "=-" } else { "" }), ""),
     };
     format!("            {names}{open}[{help}]{value}' \\\n")
 }
@@ -168,6 +170,7 @@ fn fish(commands: &[Command]) -> String {
             let short = if flag.short.is_empty() { String::new() } else { format!(" -s {}", flag.short) };
             let value = match (flag.value, fish_kind(value_completes(flag))) {
                 (None, _) => String::new(),
+                _ if flag.is_optional() => String::new(),
                 (Some(_), None) => " -x".into(),
                 (Some(_), Some(offer)) => format!(" -x -a '{offer}'"),
             };

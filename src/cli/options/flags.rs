@@ -19,7 +19,7 @@ pub struct Flag {
     /// The long name, with `-` between words.
     pub long: &'static str,
     /// What the value is called in the help; `None` for an option without a value. If it ends with `...`, the option
-    /// may be given several times.
+    /// may be given several times. If it begins with `[=`, the value may be left out.
     pub value: Option<&'static str>,
     /// What it does, without a period at the end.
     pub help: &'static str,
@@ -36,6 +36,16 @@ impl Flag {
     /// An option with a value, which is called `value` in the help.
     pub const fn with(long: &'static str, value: &'static str, help: &'static str) -> Flag {
         Flag { short: "", long, value: Some(value), help, default: "" }
+    }
+
+    /// Whether its value may be left out. If there is one, it comes after `=`.
+    pub fn is_optional(&self) -> bool {
+        self.value.is_some_and(|value| value.starts_with('['))
+    }
+
+    /// Whether the next argument is its value.
+    pub fn wants_value(&self) -> bool {
+        self.value.is_some() && !self.is_optional()
     }
 
     /// The same option, also by a letter.
@@ -145,6 +155,7 @@ pub fn parse(command: &str, flags: &[&Flag], arguments: &[OsString]) -> Result<P
     for flag in flags {
         match flag.value {
             Some(value) if value.ends_with("...") => options.optmulti(flag.short, flag.long, flag.help, value),
+            Some(value) if flag.is_optional() => options.optflagopt(flag.short, flag.long, flag.help, value),
             Some(value) => options.optopt(flag.short, flag.long, flag.help, value),
             None => options.optflagmulti(flag.short, flag.long, flag.help),
         };
@@ -180,7 +191,7 @@ fn normalise(flags: &[&Flag], arguments: Vec<String>) -> Vec<String> {
             Some(option) => {
                 let (name, value) = option.split_once('=').map_or((option, None), |(name, value)| (name, Some(value)));
                 let name = name.replace('_', "-");
-                is_value = value.is_none() && flags.iter().any(|flag| flag.long == name && flag.value.is_some());
+                is_value = value.is_none() && flags.iter().any(|flag| flag.long == name && flag.wants_value());
                 value.map_or(format!("--{name}"), |value| format!("--{name}={value}"))
             }
             None => {
@@ -240,7 +251,8 @@ fn explain(command: &str, flags: &[&Flag], fail: &Fail) -> String {
 mod tests {
     use super::*;
 
-    const FLAGS: [&Flag; 4] = [
+    const FLAGS: [&Flag; 5] = [
+        &Flag::with("trace", "[=FILE]", "Lines"),
         &Flag::with("dir", "DIR", "Where").short("d"),
         &Flag::with("max-peers", "N", "Most"),
         &Flag::switch("sequential", "In order"),
@@ -278,6 +290,14 @@ mod tests {
         assert!(given.number("max-peers", 8..=9, "peers").is_err());
         assert_eq!((given.times("verbose"), given.has("sequential")), (2, false));
         assert_eq!(given.arguments(), ["a", "--b_c"]);
+    }
+
+    #[test]
+    fn an_optional_value_comes_after_an_equals_sign() {
+        let given = parsed(&["--trace", "a.torrent"]).unwrap();
+        assert_eq!((given.has("trace"), given.value("trace")), (true, None));
+        assert_eq!(given.arguments(), ["a.torrent"]);
+        assert_eq!(parsed(&["--trace=x_y", "a"]).unwrap().value("trace"), Some("x_y".into()));
     }
 
     #[test]

@@ -70,7 +70,8 @@ Example: swarmlet get --dir /srv/iso debian.torrent
 /// `-d, --dir DIR`.
 fn option(flag: &Flag) -> String {
     let short = if flag.short.is_empty() { "    ".to_string() } else { format!("-{}, ", flag.short) };
-    format!("{short}--{}{}", flag.long, flag.value.map_or(String::new(), |value| format!(" {value}")))
+    let before = if flag.is_optional() { "" } else { " " };
+    format!("{short}--{}{}", flag.long, flag.value.map_or(String::new(), |value| format!("{before}{value}")))
 }
 
 /// Rows of a term and its meaning, the meanings below each other. `width`: columns of the widest term.

@@ -71,7 +71,8 @@ fn head(name: &str, summary: &str, date: &str) -> String {
 
 fn option(flag: &Flag) -> String {
     let short = if flag.short.is_empty() { String::new() } else { format!("{}, ", bold(&format!("-{}", flag.short))) };
-    let value = flag.value.map_or(String::new(), |value| format!(" \\fI{}\\fR", text(value)));
+    let before = if flag.is_optional() { "" } else { " " };
+    let value = flag.value.map_or(String::new(), |value| format!("{before}\\fI{}\\fR", text(value)));
     format!("{short}{}{value}", bold(&format!("--{}", flag.long)))
 }
 

@@ -12,6 +12,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::run::{blocklist, log};
 use crate::cli::say;
 use crate::cli::show::view::View;
+use crate::cli::trace::is_on_screen;
 use crate::engine::config::Dht;
 use crate::engine::portmap;
 use crate::engine::{Config, DEFAULT_MAX_PEERS, DEFAULT_PORTS, RateLimits, Settings};
@@ -261,7 +262,8 @@ pub fn view(given: &Parsed) -> Result<View, Failure> {
         return Err(Failure::usage("--quiet and --verbose contradict each other"));
     }
     log::begin(given.times("verbose"));
-    Ok(View::choose(given.has("json"), given.has("quiet"), given.has("plain") || given.has("verbose")))
+    let is_plain = given.has("plain") || given.has("verbose") || is_on_screen(given);
+    Ok(View::choose(given.has("json"), given.has("quiet"), is_plain))
 }
 
 /// The address of `--ip`.

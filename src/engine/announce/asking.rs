@@ -7,6 +7,7 @@
 use super::udp::Exchange;
 use crate::base::url::{self, redact};
 use crate::engine::config::FINAL_ANNOUNCE_TIME;
+use crate::engine::trace::packets;
 use crate::proto::id::InfoHash;
 use crate::proto::portmap::Transport;
 use crate::proto::tracker::announce::{
@@ -64,7 +65,11 @@ pub fn ask(
 ) -> Outcome {
     let url = &announcement.url;
     let request = match &announcement.ask {
-        Ask::Scrape(hash) => return scrape(url, hash),
+        Ask::Scrape(hash) => {
+            let outcome = without_secrets(scrape(url, hash), url);
+            packets::tracker_outcome(url, &outcome);
+            return outcome;
+        }
         Ask::Announce(request) => request,
     };
     log::info!(
@@ -77,7 +82,9 @@ pub fn ask(
         // If a proxy looks up the host, the tracker is elsewhere.
         let tracker = to.map_or(Ipv4Addr::UNSPECIFIED.into(), |to| to.ip());
         let port = outer.seen_by(tracker, Transport::Tcp, request.port);
-        let mut reply = without_secrets(announce(url, &AnnounceRequest { port, ..request.clone() }, to), url)?;
+        let outcome = without_secrets(announce(url, &AnnounceRequest { port, ..request.clone() }, to), url);
+        packets::tracker_outcome(url, &outcome);
+        let mut reply = outcome?;
         let hosts = std::mem::take(&mut reply.host_peers);
         reply.peers.extend(outlet::get().look_up(hosts));
         log::info!("{}: {} peers", redact(url), reply.peers.len());
@@ -152,8 +159,10 @@ fn announce(url: &str, request: &AnnounceRequest, to: Option<SocketAddr>) -> Out
         return Exchange::open(to, deadline(UDP_DEADLINE))?.announce(request, data.as_bytes());
     }
     let family = to.map_or(Family::Any, family_of);
+    packets::http_announce(url, request);
     let answer = http::ask(&request.to_url(url), REPLY_BYTES, deadline(DEADLINE), family)
         .map_err(AnnounceFailure::unanswered)?;
+    packets::http_answer(url, answer.status, answer.body.len());
     // The tracker's own words say more than the HTTP status.
     match parse_reply(&answer.body) {
         Err(refused @ ReplyError::Failure { .. }) => without_secrets(Err(refusal(refused)), &answer.url),
@@ -185,7 +194,9 @@ fn scrape(url: &str, hash: &InfoHash) -> Outcome {
         return outcome.map_err(|failure| if failure.refused { never() } else { failure });
     }
     let url = scrape_url(url, hash).ok_or_else(never)?;
+    packets::http_scrape(&url, hash);
     let answer = http::ask(&url, REPLY_BYTES, SCRAPE_DEADLINE, Family::Any).map_err(AnnounceFailure::unanswered)?;
+    packets::http_answer(&url, answer.status, answer.body.len());
     parse_scrape(&answer.body, hash).filter(|_| answer.status == 200).ok_or_else(never)
 }
 

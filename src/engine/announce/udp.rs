@@ -7,6 +7,7 @@
 //! longer with each failure. The socket is connected, so the system drops packets from other addresses; packets with
 //! another transaction id are ignored.
 
+use crate::engine::trace::packets;
 use crate::proto::id::InfoHash;
 use crate::proto::tracker::announce::{AnnounceReply, AnnounceRequest, MAX_REPLY_PEERS, RetryIn};
 use crate::proto::tracker::compact;
@@ -108,6 +109,7 @@ impl Exchange {
         let packet = request.emit(self.transaction);
         let mut buffer = [0; PACKET_BYTES * 4];
         while self.has_time() && Instant::now() < until {
+            packets::udp_request(self.tracker, request, packet.len());
             self.socket.send(&packet).map_err(unreachable)?;
             let wait_until = (Instant::now() + self.first_wait * (1 << self.waits)).min(until);
             loop {
@@ -117,10 +119,14 @@ impl Exchange {
                 }
                 self.socket.wait_at_most(wait).map_err(unreachable)?;
                 match self.socket.receive(&mut buffer) {
-                    Ok(length) => match Reply::parse(&buffer[..length]) {
-                        Some((transaction, reply)) if transaction == self.transaction => return Ok(reply),
-                        _ => log::debug!("a packet that answers nothing of ours"),
-                    },
+                    Ok(length) => {
+                        let reply = Reply::parse(&buffer[..length]).filter(|(of, _)| *of == self.transaction);
+                        packets::udp_reply(self.tracker, reply.as_ref().map(|(_, reply)| reply), length);
+                        match reply {
+                            Some((_, reply)) => return Ok(reply),
+                            None => log::debug!("a packet that answers nothing of ours"),
+                        }
+                    }
                     Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => break,
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(error) => return Err(unreachable(error)),

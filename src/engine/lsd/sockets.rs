@@ -7,10 +7,12 @@
 //! By default, the kernel sends to a group with a time to live of 1, so our packets stay in the local network. It also
 //! delivers them to the other programs of this machine.
 
+use crate::engine::trace::packets;
 use crate::proto::lsd::{GROUP_V4, GROUP_V6};
 use crate::sys::in_words;
 use crate::sys::interfaces::LocalAddress;
 use crate::sys::outlet;
+use crate::sys::trace::Way;
 use rustix::net::sockopt::{
     set_ip_add_membership_with_ifindex, set_ip_drop_membership_with_ifindex, set_ip_multicast_if_with_ifindex,
     set_ipv6_add_membership, set_ipv6_drop_membership, set_ipv6_multicast_if,
@@ -82,7 +84,10 @@ impl Sockets {
             let packet = emit(family.group);
             for interface in &family.joined {
                 match family.send(*interface, &packet) {
-                    Ok(()) => sent = true,
+                    Ok(()) => {
+                        packets::lsd(Way::Out, family.group, &packet);
+                        sent = true;
+                    }
                     Err(error) => log::debug!("interface {interface}, {}: {}", family.group, in_words(&error)),
                 }
             }

@@ -9,12 +9,14 @@ use super::sockets::Sockets;
 use crate::base::hex::to_hex;
 use crate::base::time::{Time, sooner};
 use crate::engine::input::Input;
+use crate::engine::trace::packets;
 use crate::proto::id::InfoHash;
 use crate::proto::lsd::{MOST_BYTES, Search as Packet};
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
 use crate::swarm::meeting::allowance::Allowance;
 use crate::swarm::meeting::source::Source;
+use crate::sys::trace::Way;
 use crate::sys::wake::{Wake, wait};
 use crate::sys::{lock, random};
 use core::net::SocketAddr;
@@ -158,6 +160,7 @@ impl Search {
             && let Some((from, length)) = Sockets::receive(socket, &mut buffer)
         {
             if !sockets.is_own(from) && allowance.take(now) && sockets.is_local(from) {
+                packets::lsd(Way::In, from, &buffer[..length]);
                 self.hear(from, &buffer[..length], ports, now);
             }
         }

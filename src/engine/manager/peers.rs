@@ -8,10 +8,11 @@ use crate::engine::peer::around::Surroundings;
 use crate::engine::peer::outbox::Outbox;
 use crate::engine::peer::reader;
 use crate::engine::peer::webseed::{self, Inbox};
+use crate::engine::trace;
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crate::storage::content::Content;
-use crate::swarm::event::{Event, PeerEvent, PeerOrder, WebEvent};
+use crate::swarm::event::{Decision, Event, PeerEvent, PeerOrder, WebEvent};
 use crate::swarm::giving::grant::COLLECT_AFTER;
 use crate::swarm::meeting::blocklist::Blocklist;
 use crate::swarm::peer::PeerKey;
@@ -171,6 +172,9 @@ impl Connections {
     pub fn close(&mut self, peer: PeerKey, reason: &str) {
         if let Some(connection) = self.connections.remove(&peer) {
             log::debug!("{}: we close: {reason}", connection.mailbox.shown());
+            if let Mailbox::Peer(outbox) = &connection.mailbox {
+                trace::peers::note(outbox.addr, "close", Some(&reason));
+            }
             connection.mailbox.close();
         }
     }
@@ -191,6 +195,15 @@ impl Connections {
         let error = reader::connect(&self.around, torrent, info_hash, addr, hidden).err()?;
         log::warn!("{addr}: can't start a thread: {error}");
         Some(Event::ConnectFailed { addr, our_fault: true })
+    }
+
+    /// Writes into the trace what was decided about a peer of `torrent`.
+    pub fn explain(&self, torrent: &InfoHash, decision: &Decision) {
+        match self.connections.get(&trace::peer_of(decision)).map(|connection| &connection.mailbox) {
+            Some(Mailbox::Peer(outbox)) => trace::decision(torrent, &outbox.addr, decision),
+            Some(Mailbox::WebSeed(inbox)) => trace::decision(torrent, &inbox.shown, decision),
+            None => {}
+        }
     }
 
     /// Sends something to a peer when the batch is over.

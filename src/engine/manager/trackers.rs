@@ -105,7 +105,8 @@ impl Trackers {
                 | Action::Node(_)
                 | Action::Disk(_)
                 | Action::Learned { .. }
-                | Action::News(_) => {}
+                | Action::News(_)
+                | Action::Decided(_) => {}
             }
         }
         undone

@@ -8,12 +8,14 @@
 //! [`writer`]: super::writer
 
 use super::line::Line;
+use crate::engine::trace::peers as trace;
 use crate::proto::peer::extended::Ids;
 use crate::proto::peer::handshake;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use crate::swarm::event::{PeerEvent, PeerOrder};
 use crate::swarm::giving::grant::{Desk, Telling, Verdict};
 use crate::sys::lock;
+use crate::sys::trace::Way;
 use core::net::SocketAddr;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -118,7 +120,7 @@ impl Outbox {
         if state.writing || state.closed {
             return;
         }
-        let mut bytes = state.emit_messages();
+        let mut bytes = state.emit_messages(self.addr);
         let sent = self.send(&bytes, &[]);
         bytes.drain(..sent);
         state.bytes = bytes;
@@ -185,11 +187,12 @@ impl Outbox {
     }
 
     /// For the reader: sends a block that it has read, and leaves to the writer what the socket does not take.
-    pub fn send_block(&self, header: &[u8], block: &[u8]) {
+    pub fn send_block(&self, spec: BlockSpec, header: &[u8], block: &[u8]) {
         let mut state = lock(&self.state);
         if state.closed {
             return;
         }
+        trace::piece(Way::Out, self.addr, spec);
         let sent = if state.writing { 0 } else { self.send(header, block) };
         state.bytes.extend_from_slice(&header[sent.min(header.len())..]);
         state.bytes.extend_from_slice(&block[sent.saturating_sub(header.len())..]);
@@ -206,7 +209,7 @@ impl Outbox {
             return None;
         }
         if state.bytes.is_empty() {
-            state.bytes = state.emit_messages();
+            state.bytes = state.emit_messages(self.addr);
         }
         if !state.bytes.is_empty() {
             return Some(Work::Bytes(std::mem::take(&mut state.bytes)));
@@ -273,15 +276,25 @@ impl Outbox {
 
 impl State {
     /// Takes the messages at the front of the orders, as many as are sent together.
-    fn emit_messages(&mut self) -> Vec<u8> {
-        let mut out = Vec::new();
+    fn emit_messages(&mut self, addr: SocketAddr) -> Vec<u8> {
+        let (mut out, is_traced) = (Vec::new(), trace::is_on());
         let is_block = |order: &PeerOrder| matches!(order, PeerOrder::Upload(_) | PeerOrder::Metadata { .. });
         while out.len() < GATHER_BYTES && !self.orders.front().is_none_or(is_block) {
             let Some(order) = self.orders.pop_front() else { break };
+            let mut emit = |message: Message| {
+                if is_traced {
+                    trace::message(Way::Out, addr, &message);
+                }
+                message.emit(&mut out);
+            };
             match order {
-                PeerOrder::Handshake => out.extend(self.handshake.take().iter().flatten()),
-                PeerOrder::Message(message) => message.emit(&mut out),
-                PeerOrder::Haves(pieces) => pieces.into_iter().for_each(|piece| Message::Have(piece).emit(&mut out)),
+                PeerOrder::Handshake => {
+                    let handshake = self.handshake.take();
+                    handshake.iter().for_each(|bytes| trace::handshake(Way::Out, addr, bytes));
+                    out.extend(handshake.iter().flatten());
+                }
+                PeerOrder::Message(message) => emit(message),
+                PeerOrder::Haves(pieces) => pieces.into_iter().for_each(|piece| emit(Message::Have(piece))),
                 // The first two are not messages, the next two are carried out when they arrive, and the last is for
                 // web seeds.
                 PeerOrder::Upload(_)

@@ -14,9 +14,11 @@ use super::shaking::{HANDSHAKE_DEADLINE, Met};
 use super::wire::Wire;
 use super::writer;
 use crate::engine::input::Input;
+use crate::engine::trace::peers as trace;
 use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
+use crate::sys::trace::Way;
 use crate::sys::{is_one_of, outlet};
 use core::net::SocketAddr;
 use rustix::io::Errno;
@@ -63,6 +65,7 @@ struct Caller {
 
 fn connect_failed(around: &Surroundings, torrent: TorrentId, addr: SocketAddr, error: &io::Error, our_fault: bool) {
     log::debug!("{addr}: can't connect: {error}");
+    trace::note(addr, "unreachable", Some(error));
     let _ = around.manager.send(Input::Torrent { torrent, event: Event::ConnectFailed { addr, our_fault } });
 }
 
@@ -75,21 +78,24 @@ pub fn accept(around: &Surroundings, socket: Arc<TcpStream>, addr: SocketAddr, p
     let named = |line: &Line, info_hash: InfoHash| match around.directory.find(&info_hash) {
         Some(_) => {
             answered = true;
-            line.send_all(&mut around.handshake(info_hash), false, HANDSHAKE_DEADLINE)
+            send_handshake(around, line, addr, info_hash)
         }
         None => Err(io::Error::other(format!("asks for {info_hash}, which is not here"))),
     };
     let deadline = Instant::now() + HANDSHAKE_DEADLINE;
-    let greeted = greeted(around, Line::Plain(socket), deadline);
+    let greeted = greeted(around, Line::Plain(socket), addr, deadline);
     let met = match greeted.and_then(|greeted| greeted.hear_handshake(deadline, named)) {
         Ok(met) => met,
-        Err(error) => return log::debug!("{addr}: no handshake: {error}"),
+        Err(error) => {
+            trace::note(addr, "no-handshake", Some(&error));
+            return log::debug!("{addr}: no handshake: {error}");
+        }
     };
     let info_hash = met.handshake.info_hash;
     if met.handshake.peer_id == around.peer_id {
         // This is our own connection: the thread that opened it learns this from the answer.
         if !answered {
-            let _ = met.line.send_all(&mut around.handshake(info_hash), false, HANDSHAKE_DEADLINE);
+            let _ = send_handshake(around, &met.line, addr, info_hash);
         }
         return log::debug!("{addr}: it is ourselves");
     }
@@ -99,10 +105,17 @@ pub fn accept(around: &Surroundings, socket: Arc<TcpStream>, addr: SocketAddr, p
     }
 }
 
+fn send_handshake(around: &Surroundings, line: &Line, addr: SocketAddr, info_hash: InfoHash) -> io::Result<()> {
+    let mut ours = around.handshake(info_hash);
+    trace::handshake(Way::Out, addr, &ours);
+    line.send_all(&mut ours, false, HANDSHAKE_DEADLINE)
+}
+
 /// The handshake is complete: starts the writer, tells the manager, and reads until the end. `caller`: the peer
 /// connected to us.
 fn run(around: &Surroundings, torrent: TorrentId, addr: SocketAddr, met: Met, caller: Option<Caller>) {
     let Met { line, cover, handshake, early } = met;
+    trace::handshake(Way::In, addr, &handshake.emit());
     let line = Arc::new(line);
     let outgoing = caller.is_none();
     let answered = caller.as_ref().is_none_or(|caller| caller.answered);
@@ -133,6 +146,7 @@ fn run(around: &Surroundings, torrent: TorrentId, addr: SocketAddr, met: Met, ca
     drop(early);
     let ended = wire.run();
     log::debug!("{addr}: closed: {ended}");
+    trace::note(addr, "closed", Some(&ended));
 }
 
 #[cfg(test)]

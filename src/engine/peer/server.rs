@@ -7,6 +7,7 @@ use super::around::Surroundings;
 use super::directory::Listed;
 use super::outbox::Outbox;
 use crate::engine::input::Input;
+use crate::engine::trace::peers as trace;
 use crate::proto::peer::extended::{Extension, Ids};
 use crate::proto::peer::message::{BlockSpec, Message, emit_piece_header};
 use crate::proto::peer::metadata::{self, Metadata};
@@ -15,6 +16,7 @@ use crate::storage::error::ContentError;
 use crate::swarm::event::{DiskEvent, Event, PeerEvent};
 use crate::swarm::giving::grant::Telling;
 use crate::swarm::peer::PeerKey;
+use crate::sys::trace::Way;
 use std::io;
 use std::sync::Arc;
 
@@ -53,7 +55,7 @@ impl Server {
             self.read(block, offset, &mut bytes)?;
             header.clear();
             emit_piece_header(&block, &mut header);
-            self.outbox.send_block(&header, &bytes);
+            self.outbox.send_block(block, &header, &bytes);
             self.around.blocks.give(bytes);
         }
         self.report();
@@ -118,7 +120,9 @@ impl Server {
         let payload = payload.unwrap_or_else(|| Metadata::Reject { piece }.emit());
         let mut message = Vec::new();
         if let Some(extended) = ids.message(Extension::Metadata, payload) {
-            Message::Extended(extended).emit(&mut message);
+            let extended = Message::Extended(extended);
+            trace::message(Way::Out, self.outbox.addr, &extended);
+            extended.emit(&mut message);
         }
         message
     }

@@ -12,12 +12,14 @@ use super::blocks::Blocks;
 use super::line::Line;
 use super::server::Server;
 use crate::engine::input::Input;
+use crate::engine::trace::peers as trace;
 use crate::proto::peer::extended::{self, Extended};
-use crate::proto::peer::message::{self, BodyKind, Message, PIECE_HEADER_BYTES, PieceHeader};
+use crate::proto::peer::message::{self, BlockSpec, BodyKind, Message, PIECE_HEADER_BYTES, PieceHeader};
 use crate::proto::peer::metadata;
 use crate::proto::peer::mse::BUFFER_BYTES;
 use crate::swarm::event::PeerEvent;
 use crate::swarm::peer::PeerKey;
+use crate::sys::trace::Way;
 use core::net::SocketAddr;
 use crossbeam_channel::Sender;
 use gathering::Gathering;
@@ -125,6 +127,7 @@ impl Wire<'_> {
             let length = message::parse_length(self.bytes()?).map_err(io::Error::other)?;
             if length == 0 {
                 log::trace!("{} > keep-alive", self.addr);
+                trace::message(Way::In, self.addr, &Message::KeepAlive);
                 return Ok(PeerEvent::Message(Message::KeepAlive));
             }
             let [id] = self.bytes()?;
@@ -135,6 +138,7 @@ impl Wire<'_> {
                     let mut data = self.blocks.take(count as usize);
                     self.fill(&mut data)?;
                     log::trace!("{} > piece {piece} begin {begin} length {count}", self.addr);
+                    trace::piece(Way::In, self.addr, BlockSpec { piece, begin, length: count });
                     self.source.server.inspect(|server| server.outbox.answered(count));
                     return Ok(PeerEvent::Block { piece, begin, data });
                 }
@@ -149,16 +153,21 @@ impl Wire<'_> {
                         }
                         None => {
                             self.skip(count as usize)?;
+                            trace::unknown(self.addr, id, count);
                             continue;
                         }
                     }
                 }
                 BodyKind::Skip(count) => {
                     self.skip(count as usize)?;
+                    trace::unknown(self.addr, id, count);
                     continue;
                 }
             };
             log::trace!("{} > {message}", self.addr);
+            if trace::is_on() {
+                trace::message(Way::In, self.addr, &message);
+            }
             if self.source.is_answered(&message) {
                 continue;
             }

@@ -8,8 +8,10 @@ use super::around::{STACK_BYTES, WRITE_TIMEOUT};
 use super::outbox::Work;
 use super::server::Server;
 use crate::engine::input::Input;
+use crate::engine::trace::peers as trace;
 use crate::proto::peer::message::{BlockSpec, emit_piece_header};
 use crate::swarm::event::PeerEvent;
+use crate::sys::trace::Way;
 use std::io;
 use std::sync::Arc;
 use std::thread;
@@ -90,6 +92,7 @@ impl Writer {
         let mut header = Vec::new();
         emit_piece_header(&block, &mut header);
         line.send_all(&mut header, true, FLUSH_DEADLINE)?;
+        trace::piece(Way::Out, self.server.outbox.addr, block);
         let file = if line.sends_files() { content.one_file(offset, length as u64) } else { None };
         let sent = file.map_or(Ok(0), |(file, at)| line.send_file(&file, at, length, FLUSH_DEADLINE))?;
         if sent < length {

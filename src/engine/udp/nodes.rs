@@ -7,12 +7,14 @@ use super::bootstrap::{Saved, is_local};
 use crate::base::rng::Rng;
 use crate::base::time::{Time, sooner};
 use crate::engine::config::Dht as Options;
+use crate::engine::trace::packets;
 use crate::proto::id::InfoHash;
 use crate::proto::krpc::{MOST_READ, NodeId};
 use crate::swarm::dht::token::Secret;
 use crate::swarm::dht::{Config, Figures, Goal, Input, Node, Output, Progress};
 use crate::swarm::meeting::allowance::Allowance;
 use crate::sys::outlet::{self, Udp};
+use crate::sys::trace::Way;
 use crate::sys::wake::{Wake, wait};
 use crate::sys::{in_words, random};
 use core::net::SocketAddr;
@@ -121,12 +123,16 @@ impl Nodes {
         for output in out {
             match output {
                 Output::Send { to, bytes } => {
+                    packets::dht(Way::Out, to, &bytes);
                     // A packet that can't be sent now is as if it were lost on its way.
                     let failed = family.socket.send_to(&bytes, to).err();
                     failed.iter().for_each(|error| log::trace!("{to}: can't send: {}", in_words(error)));
                 }
                 Output::Met(addr) => met.push(addr),
-                Output::Progress(progress) => self.found.push(progress),
+                Output::Progress(progress) => {
+                    packets::dht_step(&progress);
+                    self.found.push(progress);
+                }
             }
         }
         // A node that is met is only remembered, so nothing follows at once.
@@ -175,6 +181,7 @@ impl Nodes {
             // A packet of the DHT is a bencoded dict. uTP begins with a byte whose low half is 1, the answer of a
             // tracker with 0: they may share the port one day.
             if bytes.starts_with(b"d") {
+                packets::dht(Way::In, from, bytes);
                 self.tell(is_v6, Input::Packet { from, bytes });
             }
         }

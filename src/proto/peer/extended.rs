@@ -170,6 +170,28 @@ impl Extended {
         }
     }
 
+    /// What a message that we sent says. Its id is one that its receiver chose, so its payload has to tell.
+    pub fn says(&self) -> Option<Incoming> {
+        match &self.payload[..] {
+            payload if self.id == HANDSHAKE => ExtendedHandshake::parse(payload).map(Incoming::Handshake),
+            [byte] => Some(Incoming::UploadOnly(*byte != 0)),
+            payload => {
+                let metadata = Metadata::parse(payload).map(Incoming::Metadata);
+                metadata.or_else(|| Pex::parse(payload).map(Incoming::Pex))
+            }
+        }
+    }
+
+    /// The id by which its receiver knows it.
+    pub fn id(&self) -> u8 {
+        self.id
+    }
+
+    /// Bytes of its payload.
+    pub fn length(&self) -> usize {
+        self.payload.len()
+    }
+
     /// Appends the body of the message.
     pub(super) fn emit(&self, out: &mut Vec<u8>) {
         out.push(self.id);

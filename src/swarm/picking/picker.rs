@@ -18,6 +18,7 @@
 //! 6. Endgame: everything is requested. A peer with nothing to do is asked for blocks that others were asked for too;
 //!    when one peer brings such a block, the others are told to cancel.
 
+mod arrival;
 mod begun;
 mod chosen;
 mod gap;
@@ -25,6 +26,7 @@ mod missing;
 mod new_piece;
 mod reach;
 mod retry;
+mod why;
 
 use super::rarity::{RANKS, Rarity};
 use crate::base::rng::Rng;
@@ -32,10 +34,12 @@ use crate::base::step;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec};
 use crate::swarm::peer::PeerKey;
+pub use arrival::Arrival;
 use begun::{Begun, BegunPieces};
 use chosen::{Chosen, settled};
 use reach::Reach;
 use std::collections::BTreeMap;
+pub use why::{Pick, Why};
 
 /// If more begun pieces than this are left by their peers, they go before rarer ones: each delays a `have`.
 const MOST_LEFT_BEGUN: usize = 16;
@@ -78,6 +82,8 @@ pub struct Giver<'a> {
     /// Pieces it would like to be asked for (BEP 6): a seed names different ones to each peer, so that it sends none
     /// twice.
     pub suggested: &'a [u32],
+    /// Somebody wants to know why what is picked is picked: see [`Picker::take_reasons`].
+    pub explain: bool,
 }
 
 impl Giver<'_> {
@@ -86,20 +92,6 @@ impl Giver<'_> {
         step(1);
         self.has.get(piece) && self.only.is_none_or(|only| only.contains(&piece))
     }
-}
-
-/// What the arrival of a block means.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Arrival {
-    /// We have it, or its piece is not being fetched: it must not be written.
-    Unwanted,
-    /// It is needed, and was not received before.
-    Wanted {
-        /// More peers were asked for it and should be told to cancel.
-        others: bool,
-        /// The piece lacks no other block.
-        last: bool,
-    },
 }
 
 /// The pieces of a torrent: those we have, those that are begun, and those that are not.
@@ -119,8 +111,17 @@ pub struct Picker {
     seeds: u32,
     /// The pieces are requested in order, first to last. (It may change at any time.)
     pub sequential: bool,
-    /// Pieces whose blocks were forgotten by the last [`pick`](Picker::pick).
+    /// What the last [`pick`](Picker::pick) leaves besides its blocks. (In a box, because most picks leave nothing.)
+    noted: Option<Box<Noted>>,
+}
+
+/// What a pick leaves besides its blocks.
+#[derive(Default)]
+struct Noted {
+    /// Pieces whose blocks were forgotten.
     restarted: Vec<u32>,
+    /// Why the blocks were picked, if somebody wants to know.
+    reasons: Vec<Pick>,
 }
 
 impl Picker {
@@ -137,7 +138,7 @@ impl Picker {
             reaches: BTreeMap::new(),
             seeds: 0,
             sequential,
-            restarted: Vec::new(),
+            noted: None,
         }
     }
 
@@ -206,8 +207,10 @@ impl Picker {
     pub fn pick(&mut self, giver: &Giver, rng: &mut Rng) -> Vec<BlockSpec> {
         let mut picked = Vec::with_capacity(giver.blocks);
         while picked.len() < giver.blocks {
-            let Some(piece) = self.next_piece(giver, rng) else { break };
+            let Some((piece, why)) = self.next_piece(giver, rng) else { break };
+            let had = picked.len();
             self.take_free(piece, giver.blocks, &mut picked);
+            self.explain(giver, piece, picked.len() - had, why);
         }
         if picked.is_empty() && giver.idle && self.nothing_is_free() {
             self.take_busy(giver, rng, &mut picked);
@@ -224,16 +227,16 @@ impl Picker {
     }
 
     /// A begun piece with free blocks, or a new one, which is begun by this call.
-    fn next_piece(&mut self, giver: &Giver, rng: &mut Rng) -> Option<u32> {
+    fn next_piece(&mut self, giver: &Giver, rng: &mut Rng) -> Option<(u32, Why)> {
         let had = |(piece, _): &(u32, &Begun)| giver.gives(*piece);
         if let Some((own, _)) = self.begun.open_of(Some(giver.peer), 0).find(had) {
-            return Some(own);
+            return Some((own, Why::Own));
         }
         let is_left = |begun: &Begun| begun.alone && begun.owner.is_none() && begun.free > 0;
         let alone = || self.begun.alone().take(MOST_BEGUN_LOOKED_AT);
         let to_retry = alone().find(|one| is_left(one.1) && had(one)).map(|(piece, _)| piece);
-        let piece = if let Some(retry) = to_retry.filter(|_| giver.fast) {
-            Some(retry)
+        let chosen = if let Some(retry) = to_retry.filter(|_| giver.fast) {
+            Some((retry, Why::Retry))
         } else {
             // If there are too many to look at all of them, others each time.
             let first = if self.begun.is_large() { rng.below(self.have.len() as usize) as u32 } else { 0 };
@@ -243,21 +246,22 @@ impl Picker {
             let new = self.new_piece(giver, rng);
             let goes_first = |piece: &u32| {
                 let in_any_case = left.len() > MOST_LEFT_BEGUN;
-                new.is_none_or(|new| {
+                new.is_none_or(|(new, _)| {
                     let (order, of_new) = (self.order_of(*piece), self.order_of(new));
                     order <= of_new || (in_any_case && order.0 <= of_new.0)
                 })
             };
-            rarest_left.filter(goes_first).or(new)
+            rarest_left.filter(goes_first).map(|piece| (piece, Why::Left { copies: self.peers_with(piece) })).or(new)
         };
         let others = || {
             let some = self.begun.open_after(giver.peer).take(MOST_BEGUN_LOOKED_AT);
             some.filter(|one| !one.1.alone && had(one)).max_by_key(|(piece, begun)| (begun.free, *piece))
         };
-        let piece = piece.or_else(|| others().map(|(piece, _)| piece)).or(to_retry);
-        let piece = piece.or_else(|| self.take_over(giver))?;
-        self.begin(piece, giver);
-        Some(piece)
+        let chosen = chosen.or_else(|| others().map(|(piece, _)| (piece, Why::Helps)));
+        let chosen = chosen.or(to_retry.map(|piece| (piece, Why::Retry)));
+        let chosen = chosen.or_else(|| self.take_over(giver).map(|piece| (piece, Why::TakesOver)))?;
+        self.begin(chosen.0, giver);
+        Some(chosen)
     }
 
     /// Begins `piece` if it is new, and makes the peer its owner if it is to fetch all of it.
@@ -308,10 +312,11 @@ impl Picker {
         let mut busy: Vec<(u16, u32, usize)> = waiting.map(|(piece, at, block)| (block.askers, piece, at)).collect();
         rng.shuffle(&mut busy);
         busy.sort_unstable_by_key(|(askers, ..)| *askers);
-        for (_, piece, index) in busy.into_iter().take(giver.blocks.min(ENDGAME_BLOCKS)) {
+        for (askers, piece, index) in busy.into_iter().take(giver.blocks.min(ENDGAME_BLOCKS)) {
             let size = self.piece_size(piece);
             self.begun.change(piece, |begun| begun.blocks[index].askers += 1);
             picked.push(block_spec(piece, index, size));
+            self.explain(giver, piece, 1, Why::Endgame { block: index, askers: askers + 1 });
         }
     }
 
@@ -330,29 +335,7 @@ impl Picker {
 
     /// The pieces that started over since the last call: the disk is to forget their blocks.
     pub fn take_restarted(&mut self) -> Vec<u32> {
-        std::mem::take(&mut self.restarted)
-    }
-
-    /// A block came from a peer that was asked for it; its request ends now, or was given up before (`late`).
-    pub fn arrived(&mut self, spec: BlockSpec, from: PeerKey, late: bool) -> Arrival {
-        let arrives = |begun: &mut Begun| {
-            if begun.alone && begun.owner != Some(from) {
-                return None;
-            }
-            let block = begun.blocks.get_mut((spec.begin / BLOCK_BYTES) as usize)?;
-            let was_free = block.askers == 0;
-            block.askers = block.askers.saturating_sub(!late as u16);
-            if block.from.is_some() {
-                return None;
-            }
-            block.from = Some(from);
-            begun.missing -= 1;
-            // It answers a request that was given up, so no other peer need be asked.
-            begun.free -= was_free as u32;
-            let others = block.askers > 0;
-            Some(Arrival::Wanted { others, last: begun.missing == 0 })
-        };
-        self.begun.change(spec.piece, arrives).flatten().unwrap_or(Arrival::Unwanted)
+        self.noted.as_mut().map(|noted| std::mem::take(&mut noted.restarted)).unwrap_or_default()
     }
 
     /// The hash of `piece` is right: now we have it. Returns whether we lacked it.

@@ -9,7 +9,7 @@ use crate::proto::id::{InfoHash, PeerId};
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{BlockSpec, Message};
-use crate::swarm::event::{Action, DiskOrder, Event, News, PeerEvent, PeerOrder};
+use crate::swarm::event::{Action, Decision, DiskOrder, Event, News, PeerEvent, PeerOrder};
 use crate::swarm::meeting::announcer::Announcement;
 use crate::swarm::peer::PeerKey;
 use crate::swarm::picking::budget::Budget;
@@ -44,6 +44,8 @@ pub struct Stage {
     pub enough: Vec<Enough>,
     /// The other messages to peers.
     pub told: Vec<(u32, Message)>,
+    /// What it decided about peers, with the reasons, if it explains that.
+    pub decided: Vec<Decision>,
     /// The bytes of each piece that the disk was given.
     pub disk: BTreeMap<u32, u32>,
     /// The choices that it was given and has not answered.
@@ -84,6 +86,7 @@ impl Stage {
             announced: Vec::new(),
             enough: Vec::new(),
             told,
+            decided: Vec::new(),
             disk,
             choices: 0,
             unwritten: 0,
@@ -102,6 +105,7 @@ impl Stage {
                 Action::Peer(peer, PeerOrder::Haves(pieces)) => {
                     self.told.extend(pieces.into_iter().map(|piece| (peer.0.get(), Message::Have(piece))));
                 }
+                Action::Decided(decision) => self.decided.push(decision),
                 Action::Close { peer, reason } => self.closed.push((peer, reason)),
                 Action::OpenWebSeed { number } => self.opened.push(number),
                 Action::Announce(announcement) => self.announced.push(*announcement),

@@ -5,8 +5,8 @@
 use super::{Torrent, Turn, send};
 use crate::base::time::Time;
 use crate::proto::peer::message::{BlockSpec, Message};
-use crate::swarm::event::{Action, PeerOrder};
-use crate::swarm::giving::choker::{Contender, NEW, ROUND, fill, slots};
+use crate::swarm::event::{Action, Decision, PeerOrder, Unserved};
+use crate::swarm::giving::choker::{Chosen, Contender, NEW, ROUND, fill, slots, turn_bytes};
 use crate::swarm::giving::spreading::{OFFERS, Spreading};
 use crate::swarm::peer::{Peer, PeerKey};
 use crate::swarm::picking::picker::Picker;
@@ -29,7 +29,7 @@ impl Torrent {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         let was_interested = core::mem::replace(&mut peer.is_interested, interested);
         if !interested && !peer.we_choke {
-            self.choke(key, turn);
+            self.choke(key, Unserved::NotInterested, turn);
         }
         if !interested && was_interested {
             self.has_what_it_was_shown(key, turn);
@@ -49,8 +49,15 @@ impl Torrent {
     fn wanting(&self, now: Time) -> Vec<Contender> {
         let wanting = self.peers.values().filter(|peer| peer.is_interested && !self.only_takes(peer, now));
         let is_new = |peer: &Peer| now.saturating_sub(peer.joined) < NEW;
-        let contender =
-            |peer: &Peer| Contender { peer: peer.key, gave: peer.gave(), got: peer.up.total(), is_new: is_new(peer) };
+        let takes = |peer: &Peer| !peer.we_choke && now.saturating_sub(peer.exchanged) < ROUND;
+        let turn_bytes = turn_bytes(self.picker.piece_size(0));
+        let contender = |peer: &Peer| Contender {
+            peer: peer.key,
+            gave: peer.gave(),
+            turns: peer.up.total() / turn_bytes,
+            takes: takes(peer),
+            is_new: is_new(peer),
+        };
         wanting.map(contender).collect()
     }
 
@@ -75,7 +82,7 @@ impl Torrent {
         let mut waiting = self.wanting(turn.now);
         waiting.retain(|contender| self.peers.get(&contender.peer).is_some_and(|peer| peer.we_choke));
         let chosen = fill(waiting, self.is_seeding(), free, &mut turn.shared.rng);
-        chosen.into_iter().for_each(|key| self.unchoke(key, turn));
+        chosen.into_iter().for_each(|chosen| self.unchoke(chosen, turn));
     }
 
     /// When the choker has to choose for a peer: only if that is not served.
@@ -91,18 +98,19 @@ impl Torrent {
         self.giving.next_round = turn.now + ROUND;
         let (slots, wanting) = (self.slots(turn.shared, turn.now), self.wanting(turn.now));
         let chosen = self.giving.choker.round(wanting, self.is_seeding(), slots, &mut turn.shared.rng);
-        let losers = self.keys_of(|peer| !peer.we_choke && !chosen.contains(&peer.key));
-        losers.into_iter().for_each(|key| self.choke(key, turn));
-        chosen.into_iter().for_each(|key| self.unchoke(key, turn));
+        let losers = self.keys_of(|peer| !peer.we_choke && !chosen.iter().any(|chosen| chosen.peer == peer.key));
+        losers.into_iter().for_each(|key| self.choke(key, Unserved::Others { slots }, turn));
+        chosen.into_iter().for_each(|chosen| self.unchoke(chosen, turn));
         self.peers.values_mut().for_each(Peer::round_is_over);
     }
 
-    fn unchoke(&mut self, key: PeerKey, turn: &mut Turn) {
-        let is_seeding = self.is_seeding();
+    fn unchoke(&mut self, chosen: Chosen, turn: &mut Turn) {
+        let (key, is_seeding) = (chosen.peer, self.is_seeding());
         if let Some(peer) = self.peers.get_mut(&key)
             && peer.we_choke
         {
             peer.we_choke = false;
+            turn.explain(Decision::Unchoke(chosen));
             // From now on it has time to ask.
             peer.exchanged = turn.now;
             if is_seeding {
@@ -113,8 +121,9 @@ impl Torrent {
         self.grant(key, turn);
     }
 
-    pub(super) fn choke(&mut self, key: PeerKey, turn: &mut Turn) {
+    pub(super) fn choke(&mut self, key: PeerKey, why: Unserved, turn: &mut Turn) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
+        turn.explain(Decision::Choke { peer: key, why });
         peer.we_choke = true;
         peer.suggested_to.clear();
         let (kept, unserved) = peer.wants.drain(..).partition(|block| peer.fast_set_for_peer.contains(&block.piece));

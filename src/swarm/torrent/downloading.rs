@@ -9,6 +9,7 @@
 pub(super) mod choosing;
 pub(super) mod giving_up;
 pub(super) mod lying;
+mod sharing;
 // Feature: webseeds.
 #[cfg(feature = "webseeds")]
 pub(super) mod web_seeds;
@@ -17,19 +18,19 @@ pub(super) mod web_seeds;
 pub(super) mod web_seeds;
 
 use super::introducing::tell_upload_only;
-use super::{Fetching, Torrent, Turn, send};
+use super::{Torrent, Turn, send};
 use crate::base::step;
 use crate::base::time::Time;
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
-use crate::swarm::event::{Action, DiskOrder, News, PeerOrder};
+use crate::swarm::event::{Action, Decision, DiskOrder, News, PeerOrder};
 use crate::swarm::peer::{Peer, PeerKey, take_out};
 use crate::swarm::picking::pace::Pace;
 use crate::swarm::picking::picker::{Arrival, Giver};
-use crate::swarm::picking::window::Share;
 use crate::swarm::rate::Limit;
 use crate::swarm::standing::Standing;
 use core::cmp::Reverse;
 use giving_up::Requests;
+use sharing::wait_for_budget;
 
 /// A peer that brings a whole piece within this many seconds gets pieces of its own (libtorrent's
 /// `whole_pieces_threshold`).
@@ -44,12 +45,6 @@ pub(super) const MOST_SUGGESTED: usize = 8;
 const LOOK_EVERY: Time = Time::from_secs(1);
 /// Requests are sent in bunches: one write to the socket for each would cost more than the request itself.
 const BUNCH: usize = 32;
-/// The number of peers that wait for memory and are passed over in a batch, because there is not enough for them yet.
-/// Those behind them may need less.
-const MOST_PASSED: usize = 8;
-/// How often the memory is shared out among the peers: their rates change slowly.
-const SHARE_EVERY: Time = Time::from_millis(250);
-
 impl Torrent {
     /// Asks the peer for as much as it, its window and the memory allow.
     pub(super) fn ask_more(&mut self, key: PeerKey, turn: &mut Turn) {
@@ -113,11 +108,13 @@ impl Torrent {
             fast,
             idle: out == 0,
             suggested: &peer.suggested,
+            explain: turn.shared.explains,
         };
         let (picked, run) = match peer.web_seed {
             None => (self.picker.pick(&giver, &mut turn.shared.rng), None),
             Some(_) => self.picker.pick_run(&giver, &mut turn.shared.rng),
         };
+        self.picker.take_reasons().into_iter().for_each(|pick| turn.explain(Decision::Pick { peer: key, pick }));
         self.forget_restarted(turn);
         let Some(peer) = self.peers.get_mut(&key) else { return };
         if out == 0 {
@@ -138,43 +135,6 @@ impl Torrent {
             // The peers that were idle before had no reason to be asked.
             self.ask_all(turn);
         }
-    }
-
-    /// How much of its window each peer can have. That is looked at from time to time.
-    fn share_out(&mut self, turn: &mut Turn) -> Share {
-        if let Some((share, next)) = self.fetching.share.as_deref().copied()
-            && turn.now < next
-        {
-            return share;
-        }
-        let may_ask = |peer: &&Peer| !peer.chokes_us && peer.useful_pieces > 0;
-        let asked = self.peers.values().filter(may_ask);
-        let wanted = asked.clone().map(|peer| peer.window.size() as u64).sum();
-        turn.shared.budget.peers_are(asked.filter(|peer| peer.window.is_tried()).count());
-        let share = Share::new(wanted, turn.shared.budget.limit() / BLOCK_BYTES as u64);
-        self.fetching.share = Some(Box::new((share, turn.now + SHARE_EVERY)));
-        share
-    }
-
-    /// Memory is free: asks the peers that wait for it, as far as it goes.
-    pub(super) fn budget_freed(&mut self, turn: &mut Turn) {
-        if self.fetching.must_ask_all {
-            return self.ask_all(turn);
-        }
-        let mut passed = Vec::new();
-        while passed.len() < MOST_PASSED
-            && turn.shared.budget.free() >= BLOCK_BYTES.into()
-            && let Some(key) = self.fetching.budget_queue.pop_front()
-        {
-            let Some(peer) = self.peers.get_mut(&key) else { continue };
-            peer.waits_for_budget = false;
-            self.ask_more(key, turn);
-            if self.peers.get(&key).is_some_and(|peer| peer.waits_for_budget) {
-                self.fetching.budget_queue.retain(|other| *other != key);
-                passed.push(key);
-            }
-        }
-        passed.into_iter().rev().for_each(|key| self.fetching.budget_queue.push_front(key));
     }
 
     /// Asks all peers, those that answer before those that are snubbed.
@@ -381,13 +341,6 @@ pub(super) fn tell_interest(peer: &mut Peer, turn: &mut Turn) {
     if interested != peer.interested_since.is_some() {
         peer.interested_since = interested.then_some(turn.now);
         send(peer, if interested { Message::Interested } else { Message::NotInterested }, turn);
-    }
-}
-
-/// The peer could be asked for more, but there is no memory.
-fn wait_for_budget(fetching: &mut Fetching, peer: &mut Peer) {
-    if !core::mem::replace(&mut peer.waits_for_budget, true) {
-        fetching.budget_queue.push_back(peer.key);
     }
 }
 

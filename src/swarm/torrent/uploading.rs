@@ -9,7 +9,7 @@ use crate::base::step;
 use crate::base::time::Time;
 use crate::proto::peer::allowed_fast::{self, allowed_fast};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
-use crate::swarm::event::{Action, PeerOrder};
+use crate::swarm::event::{Action, PeerOrder, Unserved};
 use crate::swarm::giving::grant::{Grant, Report, Servable};
 use crate::swarm::peer::{MOST_WANTED, Peer, PeerKey, take_out};
 use crate::swarm::shared::Shared;
@@ -46,7 +46,14 @@ impl Torrent {
     /// A newcomer that finds no free slot is told which pieces it may have although it is choked. (One that finds a
     /// slot is not told: the seed of 20 leechers then sent them what they could have had from each other, which took
     /// 1.70 times the bound instead of 1.32 in the simulation.)
+    ///
+    /// A seed tells it only when all pieces are out. Before that, each peer that it serves besides delays the first
+    /// copy of a piece. In the laboratory (100 leechers, 128 pieces of 256 KiB, three runs), 42 newcomers asked for
+    /// their sets at once, and the last one was complete after 1.79 to 1.89 times the bound instead of 1.28 to 1.29.
     pub(super) fn send_fast_set(&mut self, key: PeerKey, turn: &mut Turn) {
+        if self.is_seeding() && self.showing.spreading.goes_on() {
+            return;
+        }
         let Some(peer) = self.peers.get_mut(&key) else { return };
         let IpAddr::V4(ip) = peer.identity.addr.ip().to_canonical() else { return };
         let pieces = self.picker.have();
@@ -213,7 +220,7 @@ impl Torrent {
             if grants {
                 self.grant(key, turn);
             } else {
-                self.choke(key, turn);
+                self.choke(key, Unserved::Limited, turn);
             }
         }
         self.unchoke_waiting(turn);
@@ -255,8 +262,9 @@ impl Torrent {
         if let Some(seeding) = &mut self.showing.super_seeding {
             seeding.busy = turn.now;
         }
-        if self.peers.get(&key).is_some_and(|peer| !peer.we_choke && self.only_takes(peer, turn.now)) {
-            self.choke(key, turn);
+        let taker = self.peers.get(&key).filter(|peer| !peer.we_choke && self.only_takes(peer, turn.now));
+        if let Some(why) = taker.map(|peer| Unserved::OnlyTakes { got: peer.got(), gave: peer.gave() }) {
+            self.choke(key, why, turn);
             self.unchoke_waiting(turn);
         }
     }

@@ -17,6 +17,7 @@ use crate::cli::options::outlet::{self, BIND};
 use crate::cli::options::run::{self, DHT_NODE, HELP, STATE};
 use crate::cli::options::{source, states, typed};
 use crate::cli::say;
+use crate::cli::trace::TRACE;
 use crate::engine::config::{DEFAULT_PORTS, Dht as Options};
 use crate::proto::id::InfoHash;
 use crate::proto::krpc::{Filters, NodeId};
@@ -47,17 +48,20 @@ pub const COMMAND: Command = Command {
          minute.",
         "HASH is an info-hash, a magnet link or a .torrent file.",
     ],
-    options: &[Group {
-        title: "Options",
-        flags: &[
-            Flag::with("port", "PORT", "Use this UDP port").short("p").default("the system chooses; of run: 6881"),
-            BIND,
-            DHT_NODE,
-            FOLDER,
-            Flag::switch("json", "Write one JSON object per line to standard output"),
-            HELP,
-        ],
-    }],
+    options: &[
+        Group {
+            title: "Options",
+            flags: &[
+                Flag::with("port", "PORT", "Use this UDP port").short("p").default("the system chooses; of run: 6881"),
+                BIND,
+                DHT_NODE,
+                FOLDER,
+                Flag::switch("json", "Write one JSON object per line to standard output"),
+                HELP,
+            ],
+        },
+        TRACE,
+    ],
     exits: &[
         (Exit::Success, "the node answers, a peer was found, or a signal ended `dht run`"),
         (Exit::Incomplete, "the node does not answer, or no peer was found"),

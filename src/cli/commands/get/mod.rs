@@ -22,6 +22,7 @@ use crate::cli::run::{Until, Watched, Work, run_all};
 use crate::cli::say;
 use crate::cli::show::objects;
 use crate::cli::show::view::View;
+use crate::cli::trace::TRACE;
 use crate::engine::{Config, DEFAULT_MEMORY_BYTES, Job, RateLimits, Settings};
 use crate::proto::choice::Choice;
 use crate::proto::metainfo::Metainfo;
@@ -116,6 +117,7 @@ pub const COMMAND: Command = Command {
         },
         run::NETWORK,
         run::OUTPUT,
+        TRACE,
     ],
     exits: RUN_EXITS,
     exit_note: RUN_SEVERAL,

@@ -32,7 +32,8 @@ fn one_torrent() -> (Surroundings, Receiver<Input>, Metainfo, tempfile::TempDir)
 /// Reads a handshake that comes on `socket` within this time.
 fn hear(socket: TcpStream, time: Duration) -> io::Result<Met> {
     let (around, deadline) = (surroundings(1).0, Instant::now() + time);
-    greeted(&around, Line::Plain(Arc::new(socket)), deadline)?.hear_handshake(deadline, |_, _| Ok(()))
+    greeted(&around, Line::Plain(Arc::new(socket)), ([127, 0, 0, 1], 1).into(), deadline)?
+        .hear_handshake(deadline, |_, _| Ok(()))
 }
 
 /// A connection that was accepted, and its place.

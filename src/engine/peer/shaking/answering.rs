@@ -9,12 +9,13 @@ use crate::engine::peer::around::Surroundings;
 use crate::engine::peer::line::Line;
 use crate::proto::peer::handshake::{self, PROTOCOL};
 use crate::proto::peer::mse::Cover;
+use core::net::SocketAddr;
 use std::io;
 use std::time::Instant;
 
 /// Reads how a peer that connected to us begins, and answers a hidden beginning. The peer's handshake is to be read
 /// next.
-pub fn greeted(around: &Surroundings, line: Line, deadline: Instant) -> io::Result<Greeted> {
+pub fn greeted(around: &Surroundings, line: Line, addr: SocketAddr, deadline: Instant) -> io::Result<Greeted> {
     let mut early = Vec::new();
     while early.len() < PROTOCOL.len() {
         let room = handshake::LEN - early.len();
@@ -29,5 +30,5 @@ pub fn greeted(around: &Surroundings, line: Line, deadline: Instant) -> io::Resu
     if !around.encryption().hides() {
         return Err(io::Error::other(format!("not a BitTorrent handshake: it begins \"{}\"", early.escape_ascii())));
     }
-    hidden::accept(around, line, &early, deadline)
+    hidden::accept(around, line, addr, &early, deadline)
 }

@@ -7,8 +7,10 @@ use super::hearing::Greeted;
 use super::{HANDSHAKE_DEADLINE, Met, hidden};
 use crate::engine::peer::around::Surroundings;
 use crate::engine::peer::line::Line;
+use crate::engine::trace::peers as trace;
 use crate::proto::id::InfoHash;
 use crate::proto::peer::mse::Cover;
+use crate::sys::trace::Way;
 use crate::sys::{is_one_of, outlet};
 use core::net::SocketAddr;
 use rustix::io::Errno;
@@ -73,18 +75,20 @@ fn shake_on(
     if around.directory.find(&info_hash).is_none() {
         return Err(Failure::Final(io::Error::other("the torrent ended")));
     }
+    trace::note(addr, "connect", None);
     outlet::get().connect(socket, addr, CONNECT_TIMEOUT).map_err(Failure::Final)?;
-    greet(around, Line::Plain(Arc::clone(socket)), info_hash, hides).map_err(|error| {
+    greet(around, Line::Plain(Arc::clone(socket)), addr, info_hash, hides).map_err(|error| {
         let is_refusal = error.kind() == io::ErrorKind::UnexpectedEof || is_one_of(&error, &REFUSALS);
         if is_refusal || hides { Failure::Refused(error) } else { Failure::Final(error) }
     })
 }
 
 /// Sends our handshake and reads the peer's.
-fn greet(around: &Surroundings, line: Line, info_hash: InfoHash, hides: bool) -> io::Result<Met> {
+fn greet(around: &Surroundings, line: Line, addr: SocketAddr, info_hash: InfoHash, hides: bool) -> io::Result<Met> {
     let (deadline, mut ours) = (Instant::now() + HANDSHAKE_DEADLINE, around.handshake(info_hash));
+    trace::handshake(Way::Out, addr, &ours);
     let greeted = if hides {
-        hidden::initiate(line, info_hash, around.encryption().offers(), ours, deadline)?
+        hidden::initiate(line, addr, info_hash, around.encryption().offers(), ours, deadline)?
     } else {
         line.send_all(&mut ours, false, HANDSHAKE_DEADLINE)?;
         Greeted { line, cover: Cover::Plain, early: Vec::new(), info_hash: None }

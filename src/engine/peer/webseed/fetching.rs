@@ -6,6 +6,7 @@
 //! to come.
 
 use super::reports::Reports;
+use crate::engine::trace::packets;
 use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::message::BLOCK_BYTES;
 use crate::proto::peer::webseed::{Asked, Fault, Heads, MOST_BYTES, Part, file_url, parts, retry_after};
@@ -183,7 +184,9 @@ impl Fetching {
             Some(target) => target.clone(),
             None => Target::new(&file_url(&self.base, folder, entry.raw)),
         };
+        packets::web_request(&target, file, &asked);
         let answer = self.client.get(&target, &asked.range()).map_err(Failed::Http)?;
+        packets::web_answer(&answer);
         let comes = check(&answer, asked)?;
         if answer.target.is_redirect() && self.redirects.len() < MOST_REMEMBERED {
             self.redirects.insert(file, answer.target.clone());

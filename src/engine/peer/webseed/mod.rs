@@ -16,6 +16,7 @@ pub use inbox::Inbox;
 
 use super::around::Surroundings;
 use crate::base::time::Time;
+use crate::engine::trace::packets;
 use crate::proto::peer::message::BlockSpec;
 use crate::storage::content::Content;
 use crate::swarm::event::{PeerEvent, WebEvent};
@@ -102,6 +103,7 @@ impl WebSeed {
     fn in_trouble(&mut self, trouble: Trouble) -> bool {
         let Trouble { file, why, pause, blame } = trouble;
         log::info!("web seed {}: {why}", self.inbox.shown);
+        packets::web_failed(&self.inbox.shown, &why);
         self.inbox.clear();
         let pause = pause.map(Time::from_secs);
         // While the way out is away, no server is to blame.

@@ -9,7 +9,7 @@
 //! in a larger one, the longest at some places.
 
 use super::begun::Begun;
-use super::{Giver, MOST_BEGUN_LOOKED_AT, MOST_LOOKED_AT, Picker, RANKS};
+use super::{Giver, MOST_BEGUN_LOOKED_AT, MOST_LOOKED_AT, Picker, RANKS, Why};
 use crate::base::rng::Rng;
 use crate::base::step;
 use crate::proto::peer::message::BlockSpec;
@@ -40,6 +40,7 @@ impl Picker {
             let begun = Begun::new(self.piece_size(piece));
             self.begun.insert(piece, Begun { owner: Some(giver.peer), owner_rate: giver.rate, ..begun });
         }
+        self.explain(giver, gap.start, 0, Why::Gap { pieces: gap.end - gap.start });
         self.take_own(giver, &mut picked);
         let offset = |piece: u32| (u64::from(piece) * u64::from(self.piece_length)).min(self.length);
         (picked, Some(offset(gap.start)..offset(gap.end)))
@@ -50,7 +51,9 @@ impl Picker {
         while picked.len() < giver.blocks {
             let own = self.begun.open_of(Some(giver.peer), 0).find(|(piece, _)| giver.gives(*piece));
             let Some(piece) = own.map(|(piece, _)| piece) else { break };
+            let had = picked.len();
             self.take_free(piece, giver.blocks, picked);
+            self.explain(giver, piece, picked.len() - had, Why::Own);
         }
     }
 

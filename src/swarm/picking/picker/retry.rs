@@ -116,7 +116,7 @@ impl Picker {
 
     /// Forgets the blocks of `piece`. From now on it comes from one peer `alone`, or from any.
     pub(super) fn start_over(&mut self, piece: u32, alone: bool) {
-        self.restarted.push(piece);
+        self.noted.get_or_insert_default().restarted.push(piece);
         let suspects = self.begun.remove(piece).map(|begun| begun.suspects).unwrap_or_default();
         self.begun.insert(piece, Begun { alone, suspects, ..Begun::new(self.piece_size(piece)) });
     }

@@ -60,6 +60,7 @@ fn giver(number: u32, has: &Bitfield, blocks: usize) -> Giver<'_> {
         fast: false,
         idle: true,
         suggested: &[],
+        explain: false,
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::base::time::Time;
 use crate::proto::peer::message::{BlockSpec, Message};
+use crate::swarm::event::Decision;
 use crate::swarm::peer::{Peer, PeerKey, take_out};
 use crate::swarm::torrent::{Torrent, Turn, send};
 
@@ -81,6 +82,7 @@ impl Torrent {
             }
             self.give_up_requests(key, Requests::All, turn);
             let Some(peer) = self.peers.get_mut(&key) else { continue };
+            turn.explain(Decision::Snub { peer: key, silent: turn.now.saturating_sub(peer.answered) });
             (peer.answered, peer.refused) = (turn.now, false);
             peer.window.snub(turn.now);
         }

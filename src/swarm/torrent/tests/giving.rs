@@ -3,8 +3,12 @@
 use super::*;
 use crate::proto::peer::allowed_fast::allowed_fast;
 use crate::proto::peer::extended::{Extended, ExtendedHandshake, Incoming};
+use crate::swarm::event::{Decision, Unserved};
+use crate::swarm::giving::choker::{Chosen, Deserves};
 use crate::swarm::meeting::source::Source;
+use crate::swarm::picking::picker::Why;
 use crate::swarm::settings::Settings;
+use crate::swarm::simulation::parts::key;
 use crate::swarm::simulation::stage::Stage;
 use std::sync::Arc;
 
@@ -64,6 +68,12 @@ fn the_choker_chooses_again_if_nothing_happens_but_time() {
 #[test]
 fn a_newcomer_without_a_slot_may_request_the_allowed_fast_set_and_no_more() {
     let mut swarm = full_house();
+    assert!(heard(&swarm, 1, allowed).is_empty(), "no piece is out yet, so the seed serves as few as it can");
+    let by_another = |message| Event::Peer(key_of(9), PeerEvent::Message(message));
+    (1..PIECES).for_each(|piece| swarm.happen(0, by_another(Message::Have(piece))));
+    swarm.happen(0, by_another(Message::Request(BlockSpec { piece: 0, begin: 0, length: BLOCK_BYTES })));
+    swarm.happen(0, message(Message::NotInterested));
+    swarm.happen(0, message(Message::Interested));
     let set = allowed_fast([10, 1, 0, 1].into(), &swarm.metainfo.info_hash, PIECES, 10);
     assert_eq!(heard(&swarm, 1, allowed), set);
     assert!(heard(&swarm, 9, allowed).is_empty(), "a peer that has a slot needs no set");
@@ -203,4 +213,37 @@ fn a_limit_holds_from_the_first_block_on_and_nothing_polls() {
         let most = seconds * (64 << 10);
         assert!(sent <= most && sent + 32 * 1024 >= most.min(swarm.metainfo.length), "{sent} bytes in {seconds} s");
     }
+}
+
+/// A seed with one slot: the reason of each choice comes out as a value, but only if somebody wants to know it.
+#[test]
+fn decisions_about_slots_are_explained_on_request() {
+    for explains in [false, true] {
+        let mut stage = Stage::of(Bitfield::full(PIECES), Settings { upload_slots: Some(1), ..Settings::default() });
+        stage.shared.explains = explains;
+        for number in 1..=2 {
+            stage.join(number, [10, 1, 0, number as u8], 10 + number as u8, false);
+            stage.hear(number, Message::HaveNone);
+            stage.hear(number, Message::Interested);
+        }
+        stage.hear(1, Message::NotInterested);
+        let why = Deserves::GotLittle { place: 1, of: 1, turns: 0 };
+        let unchoke = |number| Decision::Unchoke(Chosen { peer: key(number), why });
+        let all = [unchoke(1), Decision::Choke { peer: key(1), why: Unserved::NotInterested }, unchoke(2)];
+        assert_eq!(stage.decided, if explains { &all[..] } else { &[] });
+    }
+}
+
+/// A leecher: why a piece was picked, and why its blocks are asked of others.
+#[test]
+fn picks_and_snubs_are_explained_on_request() {
+    let mut stage = Stage::new(4, 9);
+    stage.shared.explains = true;
+    stage.seed_comes(1, 11, true);
+    let Some(Decision::Pick { peer, pick }) = stage.decided.first().copied() else { panic!("{:?}", stage.decided) };
+    assert_eq!((peer, pick.piece, pick.why), (key(1), 0, Why::InOrder));
+    assert!(pick.blocks > 0 && stage.asked.len() >= pick.blocks);
+    stage.pass(Time::from_secs(25));
+    let snub = Decision::Snub { peer: key(1), silent: Time::from_secs(20) };
+    assert!(stage.decided.contains(&snub), "{:?}", stage.decided);
 }

@@ -221,5 +221,5 @@ fn an_idle_connection_is_kept_alive() {
 
 #[test]
 fn an_idle_torrent_takes_little_memory() {
-    assert!(size_of::<Torrent>() <= 784, "thousands are at rest: what only busy ones need goes in boxes");
+    assert!(size_of::<Torrent>() <= 768, "thousands are at rest: what only busy ones need goes in boxes");
 }

@@ -29,6 +29,7 @@ fn giver(number: u32, has: &Bitfield, blocks: usize) -> Giver<'_> {
         fast: false,
         idle: true,
         suggested: &[],
+        explain: false,
     }
 }
 

@@ -1,0 +1,62 @@
+//! Which peers can be asked for more while there is not enough memory for the blocks of all.
+//!
+//! A part of [`Torrent`]. The [budget](crate::swarm::picking::budget) knows how much memory there is, the
+//! [`Share`] how much of its window each peer can have.
+
+use crate::base::time::Time;
+use crate::proto::peer::message::BLOCK_BYTES;
+use crate::swarm::peer::Peer;
+use crate::swarm::picking::window::Share;
+use crate::swarm::torrent::{Fetching, Torrent, Turn};
+
+/// The number of peers that wait for memory and are passed over in a batch, because there is not enough for them yet.
+/// Those behind them may need less.
+const MOST_PASSED: usize = 8;
+/// How often the memory is shared out among the peers: their rates change slowly.
+const SHARE_EVERY: Time = Time::from_millis(250);
+
+impl Torrent {
+    /// How much of its window each peer can have. That is looked at from time to time.
+    pub(super) fn share_out(&mut self, turn: &mut Turn) -> Share {
+        if let Some((share, next)) = self.fetching.share.as_deref().copied()
+            && turn.now < next
+        {
+            return share;
+        }
+        let may_ask = |peer: &&Peer| !peer.chokes_us && peer.useful_pieces > 0;
+        let asked = self.peers.values().filter(may_ask);
+        let wanted = asked.clone().map(|peer| peer.window.size() as u64).sum();
+        turn.shared.budget.peers_are(asked.filter(|peer| peer.window.is_tried()).count());
+        let share = Share::new(wanted, turn.shared.budget.limit() / BLOCK_BYTES as u64);
+        self.fetching.share = Some(Box::new((share, turn.now + SHARE_EVERY)));
+        share
+    }
+
+    /// Memory is free: asks the peers that wait for it, as far as it goes.
+    pub(in crate::swarm::torrent) fn budget_freed(&mut self, turn: &mut Turn) {
+        if self.fetching.must_ask_all {
+            return self.ask_all(turn);
+        }
+        let mut passed = Vec::new();
+        while passed.len() < MOST_PASSED
+            && turn.shared.budget.free() >= BLOCK_BYTES.into()
+            && let Some(key) = self.fetching.budget_queue.pop_front()
+        {
+            let Some(peer) = self.peers.get_mut(&key) else { continue };
+            peer.waits_for_budget = false;
+            self.ask_more(key, turn);
+            if self.peers.get(&key).is_some_and(|peer| peer.waits_for_budget) {
+                self.fetching.budget_queue.retain(|other| *other != key);
+                passed.push(key);
+            }
+        }
+        passed.into_iter().rev().for_each(|key| self.fetching.budget_queue.push_front(key));
+    }
+}
+
+/// The peer could be asked for more, but there is no memory.
+pub(super) fn wait_for_budget(fetching: &mut Fetching, peer: &mut Peer) {
+    if !core::mem::replace(&mut peer.waits_for_budget, true) {
+        fetching.budget_queue.push_back(peer.key);
+    }
+}

@@ -1,0 +1,143 @@
+//! The lines of the trace on their way to the file.
+//!
+//! Floor 3, part of [`trace`](super). The threads that report put lines into a bounded memory; one thread writes them.
+//! If the memory is full, they wait for the writer, because a trace with gaps is worth less than a slower download. But
+//! a reader that has stopped for good must not stop the download: after [`PATIENCE`] without any progress, lines are
+//! dropped and counted. The next line that finds room comes after one that says how many were lost. (A thread may hold
+//! a lock of a peer while it waits here. The writer needs none of those.)
+
+use super::line::{Line, Way};
+use crate::sys::lock;
+use std::io::{self, Write};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Bytes of lines that may wait; as many are being written. That is a second of the messages of a fast download.
+const MOST_BYTES: usize = 256 * 1024;
+/// How long the writer may make no progress until lines are dropped.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the end of the process waits for the writer.
+const END_PATIENCE: Duration = Duration::from_secs(5);
+/// The subject of lines about the trace itself.
+pub(super) const TRACE: &str = "trace";
+
+/// The way of the lines.
+pub(super) struct Spool(Arc<Shared>);
+
+struct Shared {
+    began: Instant,
+    is_json: bool,
+    state: Mutex<State>,
+    /// There are lines, or the end has come.
+    for_writer: Condvar,
+    /// There is room again, or all is written.
+    for_others: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    lines: String,
+    /// Lines that were dropped since the last one that was kept.
+    lost: u64,
+    /// The writer has made no progress for so long that nobody waits for it.
+    is_stuck: bool,
+    /// No line comes any more.
+    ends: bool,
+    /// The writer has ended: all is written, or nothing can be.
+    is_over: bool,
+}
+
+impl Spool {
+    /// Starts the thread that writes to `out`. If that fails, `failed` hears why.
+    pub fn start(
+        out: Box<dyn Write + Send>,
+        is_json: bool,
+        failed: impl Fn(&io::Error) + Send + 'static,
+    ) -> io::Result<Spool> {
+        let shared = Arc::new(Shared {
+            began: Instant::now(),
+            is_json,
+            state: Mutex::default(),
+            for_writer: Condvar::new(),
+            for_others: Condvar::new(),
+        });
+        let writer = Arc::clone(&shared);
+        let run = move || writer.run(out, &failed);
+        thread::Builder::new().name("trace".into()).stack_size(64 << 10).spawn(run)?;
+        Ok(Spool(shared))
+    }
+
+    /// Adds a line. It gets its time here, so that the times never go back from one line to the next.
+    pub fn add(&self, line: &str) {
+        let shared = &*self.0;
+        let mut state = lock(&shared.state);
+        let is_full = |state: &State| state.lines.len() + line.len() > MOST_BYTES && !state.is_over;
+        if is_full(&state) && !state.is_stuck {
+            let waited =
+                shared.for_others.wait_timeout_while(state, PATIENCE, |state| is_full(state) && !state.is_stuck);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state.is_stuck |= is_full(&state);
+        }
+        if is_full(&state) || state.is_over || state.ends {
+            state.lost += 1;
+        } else {
+            shared.put(&mut state, line);
+        }
+    }
+
+    /// This is the last line. Waits until all are written, as long as that makes sense.
+    pub fn end(&self, line: &str) {
+        let mut state = lock(&self.0.state);
+        self.0.put(&mut state, line);
+        state.ends = true;
+        drop(self.0.for_others.wait_timeout_while(state, END_PATIENCE, |state| !state.is_over));
+    }
+}
+
+impl Shared {
+    /// Puts a line in, after one that says how many were lost before.
+    fn put(&self, state: &mut State, line: &str) {
+        let lost = std::mem::take(&mut state.lost);
+        if lost > 0 {
+            let words = Line::new(self.is_json, TRACE, Way::Here, &"-", "lost").number("lines", lost);
+            self.push(&mut state.lines, &words.done());
+        }
+        self.push(&mut state.lines, line);
+        self.for_writer.notify_one();
+    }
+
+    fn push(&self, lines: &mut String, line: &str) {
+        let since = self.began.elapsed();
+        let (seconds, micros) = (since.as_secs(), since.subsec_micros());
+        let (open, close) = if self.is_json { ("{\"time\":", "}") } else { ("", "") };
+        *lines += &format!("{open}{seconds}.{micros:06}{line}{close}\n");
+    }
+
+    /// Writes lines until the end.
+    fn run(&self, mut out: Box<dyn Write + Send>, failed: &dyn Fn(&io::Error)) {
+        let mut lines = String::new();
+        loop {
+            let state = lock(&self.state);
+            let waited = self.for_writer.wait_while(state, |state| state.lines.is_empty() && !state.ends);
+            let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+            std::mem::swap(&mut state.lines, &mut lines);
+            state.is_stuck = false;
+            state.is_over = lines.is_empty();
+            self.for_others.notify_all();
+            if state.is_over {
+                return;
+            }
+            drop(state);
+            if let Err(error) = out.write_all(lines.as_bytes()).and_then(|()| out.flush()) {
+                lock(&self.state).is_over = true;
+                self.for_others.notify_all();
+                return failed(&error);
+            }
+            lines.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! Writers that are fast, that stop for a while, and that fail.
+
+use super::*;
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+
+/// Each write waits until the test lets it pass, and is then shown to it.
+struct Gate {
+    passes: Receiver<io::Result<()>>,
+    written: Sender<String>,
+}
+
+impl Write for Gate {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.passes.recv().unwrap_or(Ok(()))?;
+        let _ = self.written.send(String::from_utf8_lossy(bytes).into_owned());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn spool(failed: impl Fn(&io::Error) + Send + 'static) -> (Spool, Sender<io::Result<()>>, Receiver<String>) {
+    let ((pass, passes), (written, seen)) = (unbounded(), unbounded());
+    (Spool::start(Box::new(Gate { passes, written }), false, failed).unwrap(), pass, seen)
+}
+
+#[test]
+fn all_lines_are_written_in_order_before_the_end() {
+    let (spool, pass, seen) = spool(|_| {});
+    drop(pass);
+    (0..1000).for_each(|number| spool.add(&format!(" {number}")));
+    spool.end(" ends");
+    let text: String = seen.try_iter().collect();
+    let numbers: Vec<&str> = text.lines().filter_map(|line| line.split(' ').nth(1)).collect();
+    let expected = (0..1000).map(|number| number.to_string()).chain(["ends".into()]);
+    assert_eq!(numbers, expected.collect::<Vec<_>>());
+    let times: Vec<&str> = text.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(times.is_sorted_by_key(|time| time.parse::<f64>().unwrap()), "times never go back");
+}
+
+/// The memory is full and the writer hangs: the threads that report wait once, and then go on. Afterwards a line says
+/// how many are missing.
+#[test]
+fn a_writer_that_hangs_stops_nobody_and_what_is_lost_is_counted() {
+    let (spool, pass, seen) = spool(|_| {});
+    let long = format!(" {}", "x".repeat(MOST_BYTES / 4));
+    let began = Instant::now();
+    (0..40).for_each(|_| spool.add(&long));
+    let took = began.elapsed();
+    assert!(took < 4 * PATIENCE, "it took {took:?}");
+    assert!(lock(&spool.0.state).lines.len() <= MOST_BYTES + 200, "the memory is bounded");
+    drop(pass);
+    // (The first lines that find room.)
+    while lock(&spool.0.state).lost > 0 {
+        spool.add(" after");
+        thread::yield_now();
+    }
+    spool.end(" ends");
+    let text: String = seen.try_iter().collect();
+    let kept = text.lines().filter(|line| line.contains("xxx")).count() as u64;
+    let lost = text.lines().filter_map(|line| line.split_once(" trace - - lost lines ")?.1.parse::<u64>().ok());
+    let after = text.lines().filter(|line| line.ends_with(" after")).count() as u64;
+    assert!(kept > 0 && after > 0, "{kept} {after}");
+    assert!(kept + lost.sum::<u64>() >= 40, "each line is there or counted");
+}
+
+#[test]
+fn a_full_disk_is_told_once_and_ends_the_trace() {
+    let (told, hears) = bounded(9);
+    let (spool, pass, _seen) = spool(move |error| drop(told.send(error.to_string())));
+    pass.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
+    spool.add(" first");
+    assert_eq!(hears.recv().unwrap(), io::Error::from(io::ErrorKind::StorageFull).to_string());
+    let began = Instant::now();
+    (0..100).for_each(|_| spool.add(&"x".repeat(MOST_BYTES)));
+    spool.end(" ends");
+    assert!(began.elapsed() < PATIENCE, "nobody waits for it");
+    assert!(hears.try_recv().is_err(), "it is told once");
+}
