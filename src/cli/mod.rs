@@ -28,7 +28,7 @@ pub fn main() -> ExitCode {
     let called = arguments.next().unwrap_or_default();
     let arguments: Vec<OsString> = arguments.collect();
     let result = run_as(&called, &arguments);
-    crate::sys::trace::end();
+    crate::sys::trace::end(trace::PATIENCE);
     match result {
         Ok(exit) => exit.into(),
         Err(failure) => {

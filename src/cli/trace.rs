@@ -11,6 +11,7 @@ use crate::base::path::for_terminal;
 use crate::sys::in_words;
 use crate::sys::trace::{self, Subject};
 use std::io;
+use std::time::Duration;
 
 /// The options of every command that talks to peers, trackers or nodes.
 pub const TRACE: Group = Group {
@@ -25,11 +26,16 @@ pub const TRACE: Group = Group {
         Flag::with(
             "trace-only",
             "LIST",
-            "Trace only these subjects, with commas: peer, pick, choke, tracker, dht, pex, lsd, web",
+            "Trace only these subjects, separated by commas: peer, pick, choke, tracker, dht, pex, lsd, web",
         ),
         Flag::with("trace-format", "FORMAT", "text, or json: one object per line").default("text"),
     ],
 };
+
+/// How long the end of a command waits until the trace is written.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+/// The same for a person who asks for the end once more.
+pub const LITTLE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Whether the trace goes to standard error, where a live screen would disturb it.
 pub fn is_on_screen(given: &Parsed) -> bool {

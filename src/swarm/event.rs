@@ -241,7 +241,7 @@ pub enum Unserved {
     Others { slots: usize },
     /// It wants nothing any more.
     NotInterested,
-    /// It got so many bytes in the last two rounds, has what we want, and gave less than a sixteenth.
+    /// It has what we want, and in the last two rounds it gave less than a sixteenth of what it got.
     OnlyTakes { got: u64, gave: u64 },
     /// A limit of uploads begins, so its threads may not answer by themselves any more. It may ask again.
     Limited,

@@ -10,9 +10,9 @@ use crate::cli::options::run::{self, HELP, QUIET};
 use crate::cli::options::{source, states, typed};
 use crate::cli::run::{log, signals};
 use crate::cli::say;
-use crate::cli::trace::TRACE;
+use crate::cli::trace::{LITTLE_PATIENCE, TRACE};
 use crate::daemon::{self, DaemonError, Options, Signal};
-use crate::sys::in_words;
+use crate::sys::{in_words, trace};
 use ::log::LevelFilter;
 use crossbeam_channel::Receiver;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
@@ -210,7 +210,10 @@ fn listen() -> Result<Receiver<Signal>, Failure> {
             match signal {
                 SIGHUP => drop(sender.send(Signal::Reload)),
                 SIGXFSZ => {}
-                _ if std::mem::replace(&mut asked, true) => std::process::exit(Exit::Interrupted.code().into()),
+                _ if std::mem::replace(&mut asked, true) => {
+                    trace::end(LITTLE_PATIENCE);
+                    std::process::exit(Exit::Interrupted.code().into())
+                }
                 _ => drop(sender.send(Signal::Stop)),
             }
         }

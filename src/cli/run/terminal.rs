@@ -5,7 +5,8 @@
 //! screen that takes the whole terminal has a page of its own there, and leaves the page of the shell as it was.
 
 use crate::cli::exit::Exit;
-use crate::sys::lock;
+use crate::cli::trace::LITTLE_PATIENCE;
+use crate::sys::{lock, trace};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 use std::io::{self, IsTerminal};
@@ -96,6 +97,7 @@ fn write(bytes: &[u8]) {
 /// Ends the process at once, with the terminal as it was found.
 pub fn exit_at_once(exit: Exit) -> ! {
     release();
+    trace::end(LITTLE_PATIENCE);
     std::process::exit(exit.code().into());
 }
 

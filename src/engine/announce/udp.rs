@@ -109,8 +109,8 @@ impl Exchange {
         let packet = request.emit(self.transaction);
         let mut buffer = [0; PACKET_BYTES * 4];
         while self.has_time() && Instant::now() < until {
-            packets::udp_request(self.tracker, request, packet.len());
             self.socket.send(&packet).map_err(unreachable)?;
+            packets::udp_request(self.tracker, request, packet.len());
             let wait_until = (Instant::now() + self.first_wait * (1 << self.waits)).min(until);
             loop {
                 let wait = wait_until.saturating_duration_since(Instant::now());

@@ -115,7 +115,9 @@ fn send_handshake(around: &Surroundings, line: &Line, addr: SocketAddr, info_has
 /// connected to us.
 fn run(around: &Surroundings, torrent: TorrentId, addr: SocketAddr, met: Met, caller: Option<Caller>) {
     let Met { line, cover, handshake, early } = met;
-    trace::handshake(Way::In, addr, &handshake.emit());
+    if trace::is_on() {
+        trace::handshake(Way::In, addr, &handshake.emit());
+    }
     let line = Arc::new(line);
     let outgoing = caller.is_none();
     let answered = caller.as_ref().is_none_or(|caller| caller.answered);

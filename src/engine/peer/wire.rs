@@ -149,11 +149,12 @@ impl Wire<'_> {
                         // It is too long to be read, but it counts as a message.
                         Some(_) => {
                             self.skip(count as usize)?;
-                            Message::Extended(Extended::received(id, Vec::new()))
+                            trace::unread(self.addr, id, count);
+                            return Ok(PeerEvent::Message(Message::Extended(Extended::received(id, Vec::new()))));
                         }
                         None => {
                             self.skip(count as usize)?;
-                            trace::unknown(self.addr, id, count);
+                            trace::unread(self.addr, id, count);
                             continue;
                         }
                     }

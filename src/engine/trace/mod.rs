@@ -85,13 +85,15 @@ fn picked(begin: &dyn Fn(&str) -> Line, pick: &Pick) -> Line {
         let line = begin("endgame").number("piece", pick.piece.into()).number("block", block as u64);
         return line.detail("askers", askers.into());
     }
+    if let Why::Gap { pieces } = pick.why {
+        return begin("gap").number("piece", pick.piece.into()).number("pieces", pieces.into());
+    }
     let line = begin("pick").number("piece", pick.piece.into()).number("blocks", pick.blocks as u64);
     match pick.why {
         Why::Left { copies } | Why::Suggested { copies } | Why::Rarest { copies } | Why::RarestOfSome { copies } => {
             line.detail("copies", copies.into())
         }
         Why::RandomFirst { had } => line.detail("had", had.into()),
-        Why::Gap { pieces } => line.detail("pieces", pieces.into()),
         _ => line,
     }
 }

@@ -1,4 +1,4 @@
-//! Lines about what is not a connection to a peer: trackers, the DHT, the local network, web seeds.
+//! Lines about everything but connections to peers: trackers, the DHT, the local network, web seeds.
 //!
 //! Floor 3, part of [`trace`](super). A URL is shown without its path, because a passkey can be anywhere there. The
 //! words of a tracker are shown when its secrets are out of them.
@@ -39,7 +39,7 @@ pub fn http_answer(url: &str, status: u16, bytes: usize) {
     }
 }
 
-/// What came of an announce or a scrape. The texts in it contain no secrets.
+/// The result of an announce or a scrape. The texts in it contain no secrets.
 pub fn tracker_outcome(url: &str, outcome: &Outcome) {
     if !trace::is_on(Subject::Tracker) {
         return;

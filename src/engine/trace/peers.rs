@@ -43,7 +43,7 @@ pub fn handshake(way: Way, addr: SocketAddr, bytes: &[u8; handshake::LEN]) {
     // Ours can always be read.
     if let Ok(Handshake { reserved, info_hash, peer_id }) = Handshake::parse(bytes) {
         let line = line(way, addr, "handshake").word("torrent", &info_hash).word("reserved", &reserved);
-        line.word("id", &to_hex(&peer_id.0)).text("client", &peer_id.client()).write();
+        line.word("peer-id", &to_hex(&peer_id.0)).text("client", &peer_id.client()).write();
     }
 }
 
@@ -58,6 +58,13 @@ pub fn piece(way: Way, addr: SocketAddr, block: BlockSpec) {
 pub fn unknown(addr: SocketAddr, id: u8, bytes: u32) {
     if trace::is_on(Subject::Peer) {
         line(Way::In, addr, "unknown").number("id", id.into()).number("bytes", bytes.into()).write();
+    }
+}
+
+/// An extended message that we do not know, or that is too long: it is skipped.
+pub fn unread(addr: SocketAddr, id: u8, bytes: u32) {
+    if trace::is_on(Subject::Peer) {
+        line(Way::In, addr, "extended").number("id", id.into()).number("bytes", bytes.into()).write();
     }
 }
 
@@ -128,7 +135,7 @@ fn extended(way: Way, addr: SocketAddr, extended: &Extended) {
             let (added, dropped) =
                 (list(&mut pex.added.iter().map(|(addr, _)| *addr)), list(&mut pex.dropped.into_iter()));
             let shown = |list: String| Some(list).filter(|list| !list.is_empty());
-            line.text_if("peers", shown(added).as_deref()).text_if("gone", shown(dropped).as_deref())
+            line.text_if("addresses", shown(added).as_deref()).text_if("gone", shown(dropped).as_deref())
         }
         Some(Incoming::Metadata(metadata)) => {
             let (kind, piece) = match metadata {

@@ -21,7 +21,9 @@ pub fn unchoke(why: &Deserves) -> String {
         Deserves::Luck { of, is_new: true } => format!("the optimistic unchoke falls on it, a newcomer, of {of}"),
         Deserves::Luck { of, is_new: false } => format!("the optimistic unchoke falls on it, of {of}"),
         Deserves::LuckLasts { rounds: 0 } => "its optimistic unchoke lasts for this round".into(),
-        Deserves::LuckLasts { rounds } => format!("its optimistic unchoke lasts for {rounds} more"),
+        Deserves::LuckLasts { rounds } => {
+            format!("its optimistic unchoke lasts for {}", count(rounds as usize, "more round"))
+        }
     }
 }
 

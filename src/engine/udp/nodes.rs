@@ -123,10 +123,11 @@ impl Nodes {
         for output in out {
             match output {
                 Output::Send { to, bytes } => {
-                    packets::dht(Way::Out, to, &bytes);
                     // A packet that can't be sent now is as if it were lost on its way.
-                    let failed = family.socket.send_to(&bytes, to).err();
-                    failed.iter().for_each(|error| log::trace!("{to}: can't send: {}", in_words(error)));
+                    match family.socket.send_to(&bytes, to) {
+                        Ok(_) => packets::dht(Way::Out, to, &bytes),
+                        Err(error) => log::trace!("{to}: can't send: {}", in_words(&error)),
+                    }
                 }
                 Output::Met(addr) => met.push(addr),
                 Output::Progress(progress) => {

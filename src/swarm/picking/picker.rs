@@ -82,7 +82,7 @@ pub struct Giver<'a> {
     /// Pieces it would like to be asked for (BEP 6): a seed names different ones to each peer, so that it sends none
     /// twice.
     pub suggested: &'a [u32],
-    /// Somebody wants to know why what is picked is picked: see [`Picker::take_reasons`].
+    /// Somebody wants to know the reasons of a pick: see [`Picker::take_reasons`].
     pub explain: bool,
 }
 

@@ -99,9 +99,17 @@ impl Torrent {
         let (slots, wanting) = (self.slots(turn.shared, turn.now), self.wanting(turn.now));
         let chosen = self.giving.choker.round(wanting, self.is_seeding(), slots, &mut turn.shared.rng);
         let losers = self.keys_of(|peer| !peer.we_choke && !chosen.iter().any(|chosen| chosen.peer == peer.key));
-        losers.into_iter().for_each(|key| self.choke(key, Unserved::Others { slots }, turn));
+        for key in losers {
+            let why = self.peers.get(&key).and_then(|peer| self.takes_without_giving(peer, turn.now));
+            self.choke(key, why.unwrap_or(Unserved::Others { slots }), turn);
+        }
         chosen.into_iter().for_each(|chosen| self.unchoke(chosen, turn));
         self.peers.values_mut().for_each(Peer::round_is_over);
+    }
+
+    /// Why a peer is not served if it [only takes](Torrent::only_takes).
+    pub(super) fn takes_without_giving(&self, peer: &Peer, now: Time) -> Option<Unserved> {
+        self.only_takes(peer, now).then(|| Unserved::OnlyTakes { got: peer.got(), gave: peer.gave() })
     }
 
     fn unchoke(&mut self, chosen: Chosen, turn: &mut Turn) {

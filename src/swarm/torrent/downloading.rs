@@ -45,6 +45,7 @@ pub(super) const MOST_SUGGESTED: usize = 8;
 const LOOK_EVERY: Time = Time::from_secs(1);
 /// Requests are sent in bunches: one write to the socket for each would cost more than the request itself.
 const BUNCH: usize = 32;
+
 impl Torrent {
     /// Asks the peer for as much as it, its window and the memory allow.
     pub(super) fn ask_more(&mut self, key: PeerKey, turn: &mut Turn) {

@@ -262,8 +262,8 @@ impl Torrent {
         if let Some(seeding) = &mut self.showing.super_seeding {
             seeding.busy = turn.now;
         }
-        let taker = self.peers.get(&key).filter(|peer| !peer.we_choke && self.only_takes(peer, turn.now));
-        if let Some(why) = taker.map(|peer| Unserved::OnlyTakes { got: peer.got(), gave: peer.gave() }) {
+        let served = self.peers.get(&key).filter(|peer| !peer.we_choke);
+        if let Some(why) = served.and_then(|peer| self.takes_without_giving(peer, turn.now)) {
             self.choke(key, why, turn);
             self.unchoke_waiting(turn);
         }

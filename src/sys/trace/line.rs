@@ -46,7 +46,15 @@ impl Line {
             return line.text("what", what);
         }
         // Writing to a String can't fail.
-        let _ = write!(line.text, " {subject} {} {peer} {what}", way.name());
+        let _ = write!(line.text, " {subject} {} ", way.name());
+        let peer = peer.to_string();
+        // The host of a URL comes from a torrent. It must not look like further columns.
+        if peer.chars().all(|c| c == '…' || c.is_ascii_graphic()) {
+            line.text += &peer;
+        } else {
+            json::push_string(&mut line.text, &peer);
+        }
+        let _ = write!(line.text, " {what}");
         line
     }
 
@@ -154,6 +162,15 @@ mod tests {
         let json = ",\"subject\":\"peer\",\"way\":\"in\",\"peer\":\"10.0.0.7:6881\",\"what\":\"extended\",\"bytes\":7,\"seed\":true,\
                     \"torrent\":\"ab\",\"client\":\"a \\\"b\\\"\\n\\u001b\",\"rate\":5,\"rule\":\"fast\",\"why\":\"it is fast\"";
         assert_eq!(line(true), json);
+    }
+
+    /// A torrent may name a tracker like this.
+    #[test]
+    fn the_host_of_a_url_makes_no_further_columns() {
+        let begin = |peer: &str| Line::new(false, "tracker", Way::Out, &peer, "announce").text;
+        assert_eq!(begin("udp://a.example:80/…"), " tracker out udp://a.example:80/… announce");
+        assert_eq!(begin("http://x choke - b unchoke/…"), " tracker out \"http://x choke - b unchoke/…\" announce");
+        assert_eq!(begin("http://\u{202e}x"), " tracker out \"http://\\u202ex\" announce");
     }
 
     #[test]

@@ -12,12 +12,13 @@ pub use line::{Line, Way};
 use spool::Spool;
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The number of the format. It changes if a line that has been there says less, or says it in another way.
+/// The number of the format. It changes if the meaning of a line changes.
 pub const FORMAT: u64 = 1;
 
 /// What a line is about.
@@ -105,7 +106,7 @@ fn write(line: &str) {
     }
 }
 
-/// Is told why the trace can't be written any more.
+/// What is done when the trace can't be written any more. It gets the reason.
 pub type Failed = Box<dyn Fn(&io::Error) + Send>;
 
 /// Begins the trace: to a new file at `path`, or to standard error. If that can't be written later, `failed` is told
@@ -136,14 +137,15 @@ fn create(path: &Path) -> io::Result<File> {
     if !head.is_empty() && !is_trace {
         return Err(io::Error::other("it is there, and it is not a trace; name another file"));
     }
-    File::create(path)
+    // It contains the addresses of peers.
+    File::options().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
-/// Ends the trace with a last line, and waits a little until all lines are written.
-pub fn end() {
+/// Ends the trace with a last line, and waits until all lines are written, but not longer than `patience`.
+pub fn end(patience: Duration) {
     if let Some(trace) = TRACE.get() {
         SUBJECTS.store(0, Ordering::Relaxed);
-        trace.spool.end(&Line::new(trace.is_json, spool::TRACE, Way::Here, &"-", "ends").done());
+        trace.spool.end(&Line::new(trace.is_json, spool::TRACE, Way::Here, &"-", "ends").done(), patience);
     }
 }
 

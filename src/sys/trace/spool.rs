@@ -17,12 +17,12 @@ use std::time::{Duration, Instant};
 const MOST_BYTES: usize = 256 * 1024;
 /// How long the writer may make no progress until lines are dropped.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long the end of the process waits for the writer.
-const END_PATIENCE: Duration = Duration::from_secs(5);
+/// The writer has made progress when it has written this many bytes: a slow reader is no reader that has stopped.
+const CHUNK_BYTES: usize = 16 * 1024;
 /// The subject of lines about the trace itself.
 pub(super) const TRACE: &str = "trace";
 
-/// The way of the lines.
+/// Takes the lines of all threads.
 pub(super) struct Spool(Arc<Shared>);
 
 struct Shared {
@@ -38,6 +38,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     lines: String,
+    /// How many chunks were written.
+    chunks: u64,
     /// Lines that were dropped since the last one that was kept.
     lost: u64,
     /// The writer has made no progress for so long that nobody waits for it.
@@ -73,11 +75,12 @@ impl Spool {
         let shared = &*self.0;
         let mut state = lock(&shared.state);
         let is_full = |state: &State| state.lines.len() + line.len() > MOST_BYTES && !state.is_over;
-        if is_full(&state) && !state.is_stuck {
-            let waited =
-                shared.for_others.wait_timeout_while(state, PATIENCE, |state| is_full(state) && !state.is_stuck);
+        while is_full(&state) && !state.is_stuck {
+            let before = state.chunks;
+            let no_progress = |state: &mut State| is_full(state) && !state.is_stuck && state.chunks == before;
+            let waited = shared.for_others.wait_timeout_while(state, PATIENCE, no_progress);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
-            state.is_stuck |= is_full(&state);
+            state.is_stuck |= is_full(&state) && state.chunks == before;
         }
         if is_full(&state) || state.is_over || state.ends {
             state.lost += 1;
@@ -86,12 +89,12 @@ impl Spool {
         }
     }
 
-    /// This is the last line. Waits until all are written, as long as that makes sense.
-    pub fn end(&self, line: &str) {
+    /// This is the last line. Waits until all are written, but not longer than `patience`.
+    pub fn end(&self, line: &str, patience: Duration) {
         let mut state = lock(&self.0.state);
         self.0.put(&mut state, line);
         state.ends = true;
-        drop(self.0.for_others.wait_timeout_while(state, END_PATIENCE, |state| !state.is_over));
+        drop(self.0.for_others.wait_timeout_while(state, patience, |state| !state.is_over));
     }
 }
 
@@ -129,10 +132,15 @@ impl Shared {
                 return;
             }
             drop(state);
-            if let Err(error) = out.write_all(lines.as_bytes()).and_then(|()| out.flush()) {
-                lock(&self.state).is_over = true;
+            for chunk in lines.as_bytes().chunks(CHUNK_BYTES) {
+                let written = out.write_all(chunk).and_then(|()| out.flush());
+                let mut state = lock(&self.state);
+                (state.chunks, state.is_stuck, state.is_over) = (state.chunks + 1, false, written.is_err());
+                drop(state);
                 self.for_others.notify_all();
-                return failed(&error);
+                if let Err(error) = written {
+                    return failed(&error);
+                }
             }
             lines.clear();
         }

@@ -1,7 +1,7 @@
 //! Packs the daemon's web page while swarmlet is built: one page, one style and one script, each as a gzip file.
 //!
-//! This is the build script of the crate. It runs on the machine that builds, and nothing of it is in the program. That
-//! has the packed files. They contain no time, so two builds are the same.
+//! This is the build script of the crate. It runs on the machine that builds, and nothing of it is in the program. The
+//! program contains the packed files. They contain no time, so two builds are the same.
 
 /// The same gzip that the program unpacks with.
 #[path = "../../../base/gzip.rs"]
@@ -31,6 +31,7 @@ fn main() {
             ],
         ),
     ];
+    println!("cargo::rerun-if-changed=src/daemon/http/page/build.rs");
     println!("cargo::rerun-if-changed=src/base/gzip.rs");
     let folder = std::env::var("OUT_DIR").expect("cargo says where the results go");
     for (name, parts) in FILES {
@@ -55,4 +56,6 @@ fn main() {
 }
 
 #[cfg(not(feature = "daemon"))]
-fn main() {}
+fn main() {
+    println!("cargo::rerun-if-changed=src/daemon/http/page/build.rs");
+}

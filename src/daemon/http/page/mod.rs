@@ -15,7 +15,7 @@ const HEADERS: &str = "Content-Security-Policy: default-src 'none'; script-src '
      connect-src 'self'; img-src 'self' data:; form-action 'none'; frame-ancestors 'none'; base-uri 'none'\r\n\
      X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nCache-Control: no-cache\r\n\
      Vary: Accept-Encoding\r\n";
-/// Most bytes of all files together, unpacked. A slow line has to carry what is left of them.
+/// Most bytes of all files together, unpacked. Packed, they go over slow lines.
 const MOST_BYTES: usize = 60 << 10;
 /// The end of a gzip file: the checksum and the length of the content (RFC 1952, section 2.3.1).
 const SUM_BYTES: usize = 8;

@@ -86,13 +86,14 @@ fn shake_on(
 /// Sends our handshake and reads the peer's.
 fn greet(around: &Surroundings, line: Line, addr: SocketAddr, info_hash: InfoHash, hides: bool) -> io::Result<Met> {
     let (deadline, mut ours) = (Instant::now() + HANDSHAKE_DEADLINE, around.handshake(info_hash));
-    trace::handshake(Way::Out, addr, &ours);
+    let sent = ours;
     let greeted = if hides {
         hidden::initiate(line, addr, info_hash, around.encryption().offers(), ours, deadline)?
     } else {
         line.send_all(&mut ours, false, HANDSHAKE_DEADLINE)?;
         Greeted { line, cover: Cover::Plain, early: Vec::new(), info_hash: None }
     };
+    trace::handshake(Way::Out, addr, &sent);
     let met = greeted.hear_handshake(deadline, |_, _| Ok(()))?;
     if met.handshake.info_hash != info_hash {
         return Err(io::Error::other("it answers with another info-hash"));

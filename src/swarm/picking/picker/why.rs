@@ -44,7 +44,7 @@ pub enum Why {
     TakesOver,
     /// It begins a gap of `pieces` pieces where no peer is busy, which a web seed sends in one answer.
     Gap { pieces: u32 },
-    /// Endgame: the block of this number in the piece is now asked of so many peers.
+    /// Endgame: the block of this number in the piece is now asked of this number of peers.
     Endgame { block: usize, askers: u16 },
 }
 

@@ -80,9 +80,13 @@ impl Torrent {
             if self.web_seed_is_silent(key, turn) {
                 continue;
             }
+            let owes = self.peers.get(&key).is_some_and(|peer| !peer.asked.is_empty());
             self.give_up_requests(key, Requests::All, turn);
             let Some(peer) = self.peers.get_mut(&key) else { continue };
-            turn.explain(Decision::Snub { peer: key, silent: turn.now.saturating_sub(peer.answered) });
+            // One that rejected our requests owes nothing. It is asked again from now on.
+            if owes {
+                turn.explain(Decision::Snub { peer: key, silent: turn.now.saturating_sub(peer.answered) });
+            }
             (peer.answered, peer.refused) = (turn.now, false);
             peer.window.snub(turn.now);
         }

@@ -31,7 +31,7 @@ fn all_lines_are_written_in_order_before_the_end() {
     let (spool, pass, seen) = spool(|_| {});
     drop(pass);
     (0..1000).for_each(|number| spool.add(&format!(" {number}")));
-    spool.end(" ends");
+    spool.end(" ends", PATIENCE);
     let text: String = seen.try_iter().collect();
     let numbers: Vec<&str> = text.lines().filter_map(|line| line.split(' ').nth(1)).collect();
     let expected = (0..1000).map(|number| number.to_string()).chain(["ends".into()]);
@@ -57,7 +57,7 @@ fn a_writer_that_hangs_stops_nobody_and_what_is_lost_is_counted() {
         spool.add(" after");
         thread::yield_now();
     }
-    spool.end(" ends");
+    spool.end(" ends", PATIENCE);
     let text: String = seen.try_iter().collect();
     let kept = text.lines().filter(|line| line.contains("xxx")).count() as u64;
     let lost = text.lines().filter_map(|line| line.split_once(" trace - - lost lines ")?.1.parse::<u64>().ok());
@@ -75,7 +75,7 @@ fn a_full_disk_is_told_once_and_ends_the_trace() {
     assert_eq!(hears.recv().unwrap(), io::Error::from(io::ErrorKind::StorageFull).to_string());
     let began = Instant::now();
     (0..100).for_each(|_| spool.add(&"x".repeat(MOST_BYTES)));
-    spool.end(" ends");
+    spool.end(" ends", PATIENCE);
     assert!(began.elapsed() < PATIENCE, "nobody waits for it");
     assert!(hears.try_recv().is_err(), "it is told once");
 }

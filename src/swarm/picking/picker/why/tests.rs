@@ -15,7 +15,7 @@ fn picker(pieces: u32, had: u32) -> (Picker, Rng) {
     (Picker::new(u64::from(pieces * PIECE), PIECE, have, false, &mut rng), rng)
 }
 
-/// A seed that may be asked for so many blocks.
+/// A seed that may be asked for this number of blocks.
 fn giver(number: u32, has: &Bitfield, blocks: usize) -> Giver<'_> {
     Giver {
         peer: key(number),
