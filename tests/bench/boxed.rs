@@ -172,6 +172,8 @@ impl Stage {
     fn run(&self, program: &Program, group: &Group) -> Run {
         let scratch = self.scratch.path().join(program.name());
         let (dir, copies) = (scratch.join("content"), scratch.join("copies"));
+        // A program that the kernel killed in the last round may have left files.
+        let _ = fs::remove_dir_all(&scratch);
         for folder in [&dir, &copies] {
             fs::create_dir_all(folder).expect("the folder can be made");
         }
