@@ -55,7 +55,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// One more member, with lines of so many bytes a second up and down.
+    /// One more member, with lines of these bytes a second up and down.
     pub fn add(&mut self, up: u64, down: u64) {
         for rate in [up, down] {
             self.lines.push(Line { capacity: rate as f64 / 1000.0, level: f64::INFINITY, ..Line::default() });

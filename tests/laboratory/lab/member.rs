@@ -51,7 +51,7 @@ pub struct Manners {
     pub never_unchokes: bool,
     /// It says that it has all pieces.
     pub claims_all: bool,
-    /// So many of a hundred blocks that it sends are corrupt.
+    /// How many of a hundred blocks that it sends are corrupt.
     pub corrupt_percent: usize,
     /// How long it stays when it is whole, in milliseconds.
     pub stays: Tick,

@@ -31,7 +31,7 @@ impl Size {
         Trial::alike(self.seed, self.leechers, self.pieces, self.blocks, self.usual())
     }
 
-    /// The seed leaves when it has sent so many copies. Leechers leave `stays` after they are whole.
+    /// The seed leaves when it has sent this number of copies. Leechers leave `stays` after they are whole.
     pub fn flash_crowd(&self, copies: f64, super_seeds: bool, stays: Tick) -> Trial {
         let mut trial = self.equal();
         // If pieces are gone with the seed, nothing more happens.
@@ -69,7 +69,7 @@ impl Size {
         trial
     }
 
-    /// So many others (class 1) are there from the beginning.
+    /// This number of others (class 1) are there from the beginning.
     pub fn with(&self, others: usize, manners: Manners) -> Trial {
         let mut trial = self.equal();
         let manners = Manners { class: 1, is_measured: false, ..manners };
@@ -77,7 +77,7 @@ impl Size {
         trial
     }
 
-    /// A liar that has all pieces, and so many of a hundred blocks that it sends are corrupt.
+    /// A liar that has all pieces. Of a hundred blocks that it sends, this number are corrupt.
     pub fn corrupts(&self, percent: usize) -> Manners {
         Manners { corrupt_percent: percent, ..self.usual().seed() }
     }
@@ -87,7 +87,7 @@ impl Size {
         Manners { claims_all: true, ..self.usual() }
     }
 
-    /// One leecher in ten stays. Of the others (class 1), so many of a hundred leave in a minute, and as many come.
+    /// One leecher in ten stays. Of a hundred of the others (class 1), this number leave in a minute, and as many come.
     pub fn with_churn(&self, percent: f64) -> Trial {
         let mut trial = self.equal();
         trial.churn = (percent > 0.0).then_some((1, percent));

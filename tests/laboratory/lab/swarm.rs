@@ -57,7 +57,7 @@ fn metainfo(pieces: u32, blocks: u32) -> Metainfo {
 }
 
 impl Swarm {
-    /// A swarm that has no members yet. They are of so many classes.
+    /// A swarm that has no members yet. They will be of this number of classes.
     pub fn new(seed: u64, pieces: u32, blocks: u32, classes: usize) -> Swarm {
         Swarm {
             calendar: Calendar::new(),

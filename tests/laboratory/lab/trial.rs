@@ -16,7 +16,7 @@ pub struct Trial {
     pub blocks: u32,
     /// The members, and when each comes.
     pub members: Vec<(Tick, Manners)>,
-    /// Of a hundred leechers of a class, so many leave in a minute, and as many come.
+    /// How many of a hundred leechers of a class leave in a minute; as many come.
     pub churn: Option<(usize, f64)>,
     /// It is over then in any case.
     pub limit: Tick,

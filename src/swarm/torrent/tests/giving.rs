@@ -246,4 +246,13 @@ fn picks_and_snubs_are_explained_on_request() {
     stage.pass(Time::from_secs(25));
     let snub = Decision::Snub { peer: key(1), silent: Time::from_secs(20) };
     assert!(stage.decided.contains(&snub), "{:?}", stage.decided);
+    // One that rejects everything owes nothing.
+    stage.decided.clear();
+    stage.seed_comes(2, 12, true);
+    for block in stage.asked.clone().into_iter().filter(|(peer, _)| *peer == key(2)).map(|(_, block)| block) {
+        stage.hear(2, Message::Reject(block));
+    }
+    stage.pass(Time::from_secs(25));
+    let is_snub = |decision: &Decision| matches!(decision, Decision::Snub { peer, .. } if *peer == key(2));
+    assert!(!stage.decided.iter().any(is_snub), "{:?}", stage.decided);
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
-/// Each write waits until the test lets it pass, and is then shown to it.
+/// Each write of 16 KiB waits until the test lets it pass, and is then shown to it.
 struct Gate {
     passes: Receiver<io::Result<()>>,
     written: Sender<String>,
@@ -11,6 +11,8 @@ struct Gate {
 
 impl Write for Gate {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // A pipe takes a part at a time.
+        let bytes = &bytes[..bytes.len().min(16 << 10)];
         self.passes.recv().unwrap_or(Ok(()))?;
         let _ = self.written.send(String::from_utf8_lossy(bytes).into_owned());
         Ok(bytes.len())
@@ -64,6 +66,23 @@ fn a_writer_that_hangs_stops_nobody_and_what_is_lost_is_counted() {
     let after = text.lines().filter(|line| line.ends_with(" after")).count() as u64;
     assert!(kept > 0 && after > 0, "{kept} {after}");
     assert!(kept + lost.sum::<u64>() >= 40, "each line is there or counted");
+}
+
+/// It reads all the time, but needs longer than the patience for all that waits.
+#[test]
+fn a_reader_that_is_slow_gets_every_line() {
+    let (spool, pass, seen) = spool(|_| {});
+    thread::spawn(move || {
+        while pass.send(Ok(())).is_ok() {
+            thread::sleep(PATIENCE / 12);
+        }
+    });
+    let long = format!(" {}", "x".repeat(MOST_BYTES / 4));
+    (0..8).for_each(|_| spool.add(&long));
+    assert_eq!(lock(&spool.0.state).lost, 0);
+    spool.end(" ends", 10 * PATIENCE);
+    let text: String = seen.try_iter().collect();
+    assert!(text.matches("xxx\n").count() == 8 && !text.contains(" lost ") && text.ends_with(" ends\n"));
 }
 
 #[test]
