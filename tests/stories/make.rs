@@ -90,8 +90,8 @@ fn every_option_appears_in_the_torrent() {
     make(dir, &["a file"]).code(0);
     let made = value(dir, "a file.torrent", "creation date").as_deref().and_then(int).unwrap();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64;
-    // A machine's clock may be put right between the two, also backwards.
-    assert!((now - made).abs() < 600, "{made}, but it is {now}");
+    // A machine's clock may be put right between the two, by many minutes and also backwards.
+    assert!((now - made).abs() < 24 * 3600, "{made}, but it is {now}");
     assert!(text(dir, "a file.torrent", "created by").contains("swarmlet/"));
     assert_eq!(text(dir, "a file.torrent", "announce"), "-", "a torrent needs no tracker");
 }
