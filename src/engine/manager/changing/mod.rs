@@ -42,7 +42,7 @@ impl Manager {
             Command::Change(torrent, change) => self.change(torrent, change, now),
             Command::Places(places) => self.places_are(places, now),
             Command::SeedUntil(until) => {
-                self.set_all(|settings| settings.seed_until = until, now);
+                self.set_all(|settings| settings.seed_until = until);
                 self.news.hurry(now);
             }
             Command::MostPeers(most) => self.most_peers_are(most, now),

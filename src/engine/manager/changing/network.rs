@@ -5,7 +5,7 @@
 
 use super::super::Manager;
 use super::super::peers::most_connections;
-use super::super::slot::{Slot, State};
+use super::super::slot::State;
 use crate::base::time::Time;
 use crate::engine::config::Network;
 use crate::engine::notice::{Notice, Router};
@@ -23,10 +23,7 @@ impl Manager {
         let (pex, encryption, has_dht) = (network.pex, network.encryption, network.dht.is_some());
         if (before.pex, before.encryption, before.dht.is_some()) != (pex, encryption, has_dht) {
             (self.searches.network.pex, self.searches.network.encryption) = (pex, encryption);
-            self.set_all(
-                |settings| (settings.pex, settings.encryption, settings.dht) = (pex, encryption, has_dht),
-                now,
-            );
+            self.set_all(|settings| (settings.pex, settings.encryption, settings.dht) = (pex, encryption, has_dht));
         }
         let port = self.settings.port;
         if before.lsd != network.lsd {
@@ -50,7 +47,7 @@ impl Manager {
         }
         log::info!("we listen on port {port} now");
         // Their trackers hear of it.
-        self.set_all(|settings| settings.port = port, now);
+        self.set_all(|settings| settings.port = port);
         let done = self.searches.use_port(port);
         self.search_again(done, "the local network and the DHT");
         self.map_ports(self.searches.network.port_mapping, now);
@@ -72,18 +69,13 @@ impl Manager {
         }
     }
 
-    /// Changes the settings of all torrents, and those of later ones. A torrent takes them over before anything else
-    /// happens to it. So only those are told that have something to do at once. (Few are learned from a link.)
-    pub(super) fn set_all(&mut self, change: impl Fn(&mut Settings), now: Time) {
+    /// Changes the settings of all torrents, and those of later ones.
+    pub(super) fn set_all(&mut self, change: impl Fn(&mut Settings)) {
         change(Arc::make_mut(&mut self.settings));
         self.peers.around.change(&self.settings);
-        let is_concerned = |slot: &Slot| match &slot.state {
-            State::Learning(..) => true,
-            State::Running(torrent, _) => torrent.is_concerned(&self.settings, now),
-            State::Checking(..) | State::Failed(_) => false,
-        };
+        // Those with peers may have to tell them, or to let some go.
         self.untold.add(self.peers.torrents());
-        self.untold.add(self.torrents.iter().filter(|(_, slot)| is_concerned(slot)).map(|(torrent, _)| *torrent));
+        self.untold.ask_all();
     }
 
     fn map_ports(&mut self, wanted: bool, now: Time) {
@@ -97,7 +89,7 @@ impl Manager {
     /// Searches for the peers of all torrents. A search that goes on already is not disturbed.
     fn search_again(&mut self, done: io::Result<()>, place: &str) {
         match done {
-            Ok(()) => self.ids().into_iter().for_each(|torrent| self.search(torrent)),
+            Ok(()) => self.untold.search_all(),
             Err(error) => self.warn(format!("no peers are found in {place}: {error}")),
         }
     }

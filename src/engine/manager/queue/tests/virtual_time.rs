@@ -287,10 +287,11 @@ fn many_torrents_hear_of_a_change_in_slices() {
     assert_eq!(heard(Command::Places(sooner)), slices, "it matters which of them stalled");
     assert_eq!(heard(Command::Places(Places { downloads: Some(9999), ..sooner })), [0; 3]);
     let network = Network { pex: false, ..Config::default().network() };
-    assert_eq!(heard(Command::Network(Box::new(network))), [0; 3], "none has a connection");
+    assert_eq!(heard(Command::Network(Box::new(network))), slices, "each is asked whether that concerns it");
     assert_eq!(heard(Command::Limit(RateLimits::default())), [0; 3]);
     let ratio = SeedUntil { ratio: Some(100), idle: None };
-    assert_eq!(heard(Command::SeedUntil(ratio)), [0; 3], "none has seeded enough");
+    assert_eq!(heard(Command::SeedUntil(ratio)), slices);
+    assert_eq!(heard(Command::Listen(Vec::new(), 7000)), [2 * SLICE as u64, 2 * REST, 0], "searches begin again, too");
     assert_eq!(stage.torrent(7).terms().3, SeedUntil::default());
     stage.change(7, Change::MaxPeers(3));
     assert_eq!(stage.torrent(7).terms().3, ratio, "it hears of it before anything else happens to it");
