@@ -1,13 +1,10 @@
 //! Bytes as digits: hexadecimal, base32 and base64 (RFC 4648), and percent-encoding (RFC 3986).
 
-use std::fmt::Write;
-
 /// Lower-case hex digits, two for each byte.
 pub fn to_hex(bytes: &[u8]) -> String {
     let mut digits = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        // Writing to a String can't fail.
-        let _ = write!(digits, "{byte:02x}");
+    for half in bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]) {
+        digits.push(char::from(b"0123456789abcdef"[usize::from(half)]));
     }
     digits
 }

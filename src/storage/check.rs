@@ -211,7 +211,7 @@ fn look_at_all(content: &Content) -> Looks {
         if let Some((opened, found)) = content.find(file) {
             (size, inode) = (found.len(), found.ino());
             // If one file was written to a moment ago, others probably were too: one wait is enough for all of them.
-            record = look_when_quiet(content, &opened, may_wait).ok().flatten();
+            record = look_when_quiet(content, &opened, &found, may_wait).ok().flatten();
             may_wait &= record.is_some();
         }
         looks.sizes.push(size);

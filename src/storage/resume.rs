@@ -49,7 +49,7 @@ use crate::sys::replace::{Output, Sync, is_unfinished};
 use crate::sys::stamp::{TICK, is_quiet};
 use crate::sys::{in_words, lock};
 use rustix::fs::{Access, Advice, AtFlags, StatxFlags, access, fadvise, statx};
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::fs::{self, DirBuilder, File, Metadata, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -155,9 +155,12 @@ fn remove_old(path: &Path) -> io::Result<()> {
 
 /// What `file` of `content` is like now. `None`: a write from now on might not show.
 pub fn look_at(content: &Content, file: &File) -> io::Result<Option<Record>> {
-    let found = file.metadata()?;
-    let (stamp, mount) = (content.known.stamp(&found), mount_of(file));
-    Ok(is_quiet(&found).then_some(Record { stamp, mount, on_disk: false }))
+    Ok(record_of(content, file, &file.metadata()?))
+}
+
+fn record_of(content: &Content, file: &File, found: &Metadata) -> Option<Record> {
+    let (stamp, mount) = (content.known.stamp(found), mount_of(file));
+    is_quiet(found).then_some(Record { stamp, mount, on_disk: false })
 }
 
 /// The kernel's number of the mount that a file or folder is on; 0: unknown.
@@ -308,8 +311,8 @@ impl Known {
             }
             let examined = content.open_file(file).and_then(|opened| {
                 let before = record.filter(|_| !dirty);
-                let now = before
-                    .map_or_else(|| look_when_quiet(content, &opened, all || in_haste), |before| Ok(Some(before)))?;
+                let look = || look_when_quiet(content, &opened, &opened.metadata()?, all || in_haste);
+                let now = before.map_or_else(look, |before| Ok(Some(before)))?;
                 // If another program wrote, the file's time vouches for nothing. (If we are writing, it will next
                 // time.)
                 let is_ours = before.is_some() || content.known.is_as_left(file, &opened);
@@ -349,9 +352,10 @@ impl Known {
     }
 }
 
-/// The same as [`look_at`]. `wait`: no more writes will come, so it will be quiet in a moment.
-pub fn look_when_quiet(content: &Content, file: &File, wait: bool) -> io::Result<Option<Record>> {
-    let now = look_at(content, file)?;
+/// The same as [`look_at`], for a file that was `found` to be so a moment ago. `wait`: no more writes will come, so it
+/// will be quiet in a moment.
+pub fn look_when_quiet(content: &Content, file: &File, found: &Metadata, wait: bool) -> io::Result<Option<Record>> {
+    let now = record_of(content, file, found);
     if now.is_some() || !wait {
         return Ok(now);
     }

@@ -18,6 +18,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Permissions of new files and folders, before the umask.
@@ -46,6 +47,7 @@ pub struct Folder {
     by_component: AtomicBool,
     /// The disk refused a name, and another one was used.
     refuses: AtomicBool,
+    kind: OnceLock<u32>,
 }
 
 /// What a file is opened for.
@@ -69,6 +71,7 @@ impl Folder {
             identity: (found.st_dev, found.st_ino),
             by_component: AtomicBool::new(false),
             refuses: AtomicBool::new(false),
+            kind: OnceLock::new(),
         })
     }
 
@@ -100,9 +103,13 @@ impl Folder {
         Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
 
-    /// The type of the file system that holds the folder, as a number of statfs(2).
+    /// The type of the file system that holds the folder, as a number of statfs(2). It is asked once.
     pub fn kind(&self) -> io::Result<u32> {
-        Ok(fstatfs(&self.fd)?.f_type as u32)
+        if let Some(kind) = self.kind.get() {
+            return Ok(*kind);
+        }
+        let kind = fstatfs(&self.fd)?.f_type as u32;
+        Ok(*self.kind.get_or_init(|| kind))
     }
 
     /// The type of the file system that holds `path`, or that will hold it, as a number of statfs(2).
@@ -125,11 +132,15 @@ impl Folder {
             Ok(done) => return Ok(done),
             Err(error) => error,
         };
-        for other in [false, true].map(|short| portable(path, short)).into_iter().filter(|other| other != path) {
+        for short in [false, true] {
             let is_refused = is_one_of(&error, &REFUSED_NAME);
             let may_be_there = || looks && is_one_of(&error, &[Errno::NOENT]) && self.is_picky();
             if !is_refused && !may_be_there() {
                 break;
+            }
+            let other = portable(path, short);
+            if other == path {
+                continue;
             }
             match act(&other) {
                 Ok(done) => {
