@@ -215,6 +215,8 @@ pub struct Job {
     /// The folder to which the content is moved as soon as it is complete. [`Notice::Moved`](super::Notice::Moved)
     /// follows then. A [`Change::Move`](super::Change::Move) takes its place.
     pub finally: Option<Arc<Path>>,
+    /// It is dropped when the content has been opened, so that the number of its owners shows how many torrents wait.
+    pub unopened: Option<Arc<()>>,
 }
 
 /// A torrent of which only the link is known.
@@ -263,6 +265,7 @@ impl Job {
             description: None,
             renamed: Vec::new(),
             finally: None,
+            unopened: None,
             options: None,
         }
     }

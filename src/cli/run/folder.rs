@@ -5,6 +5,7 @@
 //! stayed the same from one look to the next, and only once.
 
 mod changes;
+mod key;
 mod links;
 
 use super::learn::Described;
@@ -18,10 +19,12 @@ use crate::proto::metainfo::About;
 use crate::storage::resume::StateDir;
 use crate::sys::stamp::stamp;
 use changes::{Changes, Difference};
+pub use key::Key;
 use links::Found;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -72,16 +75,16 @@ pub struct Folder {
     /// Where the torrents of links are saved.
     states: Option<Arc<StateDir>>,
     /// The stamp of each file, and what became of it. (In boxes, as below: maps to boxes share their code.)
-    seen: BTreeMap<Arc<Path>, Box<(u64, Fate)>>,
+    seen: BTreeMap<Key, Box<(u64, Fate)>>,
     running: Running,
     /// Looks until the next full rescan.
     looks_to_all: u32,
     /// A torrent went since the last look began, so another may take its place.
     some_went: bool,
     /// The files of `seen` without a torrent that runs. While no folder changes, only these may need something.
-    without_run: BTreeSet<Arc<Path>>,
+    without_run: BTreeSet<Key>,
     /// The files whose torrents failed, where their content is, and what was in its place.
-    failed: BTreeMap<Arc<Path>, Box<(PathBuf, Place)>>,
+    failed: BTreeMap<Key, Box<(PathBuf, Place)>>,
 }
 
 /// Device and inode of the folder that holds content, and of the content in it; `None`: it does not exist.
@@ -106,12 +109,12 @@ impl Folder {
     /// The torrent in this file has failed. It starts again when something else is in the place of its content: a disk
     /// was mounted, or a file that was in its way is gone.
     pub fn has_failed(&mut self, path: Arc<Path>) {
-        let runs = matches!(self.seen.get(&path).map(|file| &file.1), Some(Fate::Runs { .. }));
+        let runs = matches!(self.seen.get(path.as_os_str()).map(|file| &file.1), Some(Fate::Runs { .. }));
         // Its name is read again, because the names of all torrents would take memory.
         if runs && let Ok(Found::Torrent(metainfo, ..)) = self.read(&path) {
             let content = self.place(&path).join(&*metainfo.name);
             let place = place_of(&content);
-            self.failed.insert(path, Box::new((content, place)));
+            self.failed.insert(Key(path), Box::new((content, place)));
         }
     }
 
@@ -127,9 +130,9 @@ impl Folder {
                 self.failed.insert(path, before);
                 continue;
             }
-            std::mem::replace(fate, Fate::Unsure).leave(&path, &mut self.running);
-            self.without_run.insert(Arc::clone(&path));
-            tell(Change::Went(path));
+            std::mem::replace(fate, Fate::Unsure).leave(&path.0, &mut self.running);
+            self.without_run.insert(path.clone());
+            tell(Change::Went(path.0));
         }
     }
 
@@ -144,16 +147,17 @@ impl Folder {
         let mut files = if found.any || !found.torrents.is_empty() { self.find(found, tell) } else { BTreeMap::new() };
         // A file that is being written changes, though its folder does not.
         for path in &self.without_run {
-            if let Ok(Some(stamp)) = look(path) {
-                files.insert(Arc::clone(path), stamp);
+            if let Ok(Some(stamp)) = look(&path.0) {
+                files.insert(path.clone(), stamp);
             }
         }
         // A torrent file in a subfolder may be content of a torrent above it, so that one comes first.
         let mut files: Vec<_> = files.into_iter().collect();
-        files.sort_by_cached_key(|(path, _)| path.components().count());
-        for (path, stamp) in files {
+        let depth = |path: &Path| path.as_os_str().as_bytes().iter().filter(|byte| **byte == b'/').count();
+        files.sort_by_cached_key(|(path, _)| depth(&path.0));
+        for (Key(path), stamp) in files {
             some_went |= self.some_went;
-            let before = self.seen.get(&path).map(|file| &**file);
+            let before = self.seen.get(path.as_os_str()).map(|file| &**file);
             let same = before.is_some_and(|(before, _)| *before == stamp);
             let settled = match before {
                 Some((_, Fate::Unsure)) => false,
@@ -168,24 +172,24 @@ impl Folder {
             }
             let fate = self.judge(&path, same, tell);
             self.note(&path, &fate);
-            self.seen.insert(path, Box::new((stamp, fate)));
+            self.seen.insert(Key(path), Box::new((stamp, fate)));
         }
     }
 
     /// Notes whether a file may need a new look although its folder does not change.
     fn note(&mut self, path: &Arc<Path>, fate: &Fate) {
         match fate {
-            Fate::Runs { .. } | Fate::Learns { .. } => self.without_run.remove(path),
-            Fate::Unsure | Fate::Bad | Fate::LeftOut { .. } => self.without_run.insert(Arc::clone(path)),
+            Fate::Runs { .. } | Fate::Learns { .. } => self.without_run.remove(path.as_os_str()),
+            Fate::Unsure | Fate::Bad | Fate::LeftOut { .. } => self.without_run.insert(Key(Arc::clone(path))),
         };
     }
 
     /// The torrent files that may have changed. Reports the torrents whose file is gone.
-    fn find(&mut self, found: Difference, tell: &mut dyn FnMut(Change)) -> BTreeMap<Arc<Path>, u64> {
-        let mut files: BTreeMap<Arc<Path>, u64> = BTreeMap::new();
+    fn find(&mut self, found: Difference, tell: &mut dyn FnMut(Change)) -> BTreeMap<Key, u64> {
+        let mut files: BTreeMap<Key, u64> = BTreeMap::new();
         let mut room = MOST_TORRENTS.saturating_sub(self.seen.len());
         for path in &found.torrents {
-            let before = self.seen.get_key_value(&**path);
+            let before = self.seen.get_key_value(path.as_os_str());
             let known = before.map(|(_, file)| file.0);
             let stamp = match look(path) {
                 Ok(Some(stamp)) if known.is_some() || room > 0 => stamp,
@@ -197,16 +201,16 @@ impl Folder {
                 },
             };
             room -= usize::from(known.is_none());
-            files.insert(before.map_or_else(|| path.as_path().into(), |(path, _)| Arc::clone(path)), stamp);
+            files.insert(before.map_or_else(|| Key(path.as_path().into()), |(path, _)| path.clone()), stamp);
         }
         let (some_went, running) = (&mut self.some_went, &mut self.running);
         self.seen.retain(|path, file| {
             let fate = &file.1;
-            let stays = !found.any || files.contains_key(path) || found.left_alone(path);
+            let stays = !found.any || files.contains_key(path) || found.left_alone(&path.0);
             if !stays && fate.is_listed() {
                 *some_went = true;
-                fate.leave(path, running);
-                tell(Change::Went(Arc::clone(path)));
+                fate.leave(&path.0, running);
+                tell(Change::Went(Arc::clone(&path.0)));
             }
             if !stays {
                 self.without_run.remove(path);
@@ -222,7 +226,7 @@ impl Folder {
             Ok(Found::Torrent(metainfo, description, choice, peers)) => (metainfo, description, choice, peers),
             Ok(Found::Link(link)) => return self.judge_link(path, link, tell),
             Err(failure) if same => {
-                let before = self.seen.get(path).map(|file| &file.1);
+                let before = self.seen.get(path.as_os_str()).map(|file| &file.1);
                 if let Some(before) = before.filter(|before| before.is_listed()) {
                     before.leave(path, &mut self.running);
                     tell(Change::Went(Arc::clone(path)));
@@ -232,9 +236,9 @@ impl Folder {
                 }
                 return Fate::Bad;
             }
-            Err(_) => return self.seen.remove(path).map_or(Fate::Unsure, |file| file.1.unless_bad()),
+            Err(_) => return self.seen.remove(path.as_os_str()).map_or(Fate::Unsure, |file| file.1.unless_bad()),
         };
-        let before = self.seen.remove(path).map_or(Fate::Unsure, |file| file.1);
+        let before = self.seen.remove(path.as_os_str()).map_or(Fate::Unsure, |file| file.1);
         let new_trackers = Short::of(format!("{:?}", metainfo.tiers).as_bytes());
         if let Fate::Runs { info_hash, trackers, .. } = &before
             && (*info_hash, *trackers) == (metainfo.info_hash, new_trackers)
@@ -255,7 +259,7 @@ impl Folder {
         }
         // A torrent whose trackers were edited starts again. The resume state knows its content. If it had failed, the
         // content that it makes now is no reason to begin once more.
-        self.failed.remove(path);
+        self.failed.remove(path.as_os_str());
         if before.is_listed() {
             self.some_went = true;
             tell(Change::Went(Arc::clone(path)));

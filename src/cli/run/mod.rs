@@ -25,13 +25,13 @@ use crate::proto::id::InfoHash;
 use crate::proto::peer::metadata::IS_BUILT_IN;
 use crossbeam_channel::Select;
 use entry::Entry;
-use folder::{Change, Folder};
+use folder::{Change, Folder, Key};
 use learn::{Described, Plan};
 use person::Person;
 use request::{ONE_REQUEST, UserRequest};
 use session::{Session, Update};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use watcher::{Seen, Watcher};
@@ -159,7 +159,7 @@ struct Run {
     person: Person,
     watcher: Watcher,
     /// The torrents of the watched folder, by their files.
-    files: BTreeMap<Arc<Path>, TorrentId>,
+    files: BTreeMap<Key, TorrentId>,
     /// The descriptions that have arrived, if only descriptions are wanted.
     descriptions: Option<Descriptions>,
     /// The engine was told to stop.
@@ -236,38 +236,46 @@ impl Run {
     /// Takes in what the watcher has seen.
     fn take(&mut self, seen: Seen) -> Vec<Update> {
         match seen {
-            Seen::Change(Change::Came(path, job)) => {
-                let torrent = self.session.add(*job, &self.engine);
-                self.session.is_in(torrent, &path);
-                self.files.insert(path, torrent);
-                vec![Update::Added(torrent)]
-            }
-            Seen::Change(Change::Link(path, link)) => {
-                let torrent = self.session.learn(link, &self.engine);
-                self.session.is_in(torrent, &path);
-                self.files.insert(path, torrent);
-                vec![Update::Added(torrent)]
-            }
-            Seen::Change(Change::Described(path, described)) => {
-                let torrent = self.files.get(&path).copied();
-                let described = torrent.map(|torrent| self.described(torrent, described));
-                described.flatten().into_iter().collect()
-            }
+            Seen::Changes(changes) => changes.into_iter().flat_map(|change| self.change(change)).collect(),
             Seen::Described(torrent, described) => self.described(torrent, described).into_iter().collect(),
-            Seen::Change(Change::LeftOut(path, job, why)) => {
-                let torrent = self.session.leave_out(&job, why, &self.engine);
-                self.files.insert(path, torrent);
-                vec![Update::Added(torrent), Update::Failed(torrent)]
-            }
-            Seen::Change(Change::Went(path)) => {
-                let torrent = self.files.remove(&path);
-                torrent.and_then(|torrent| self.session.remove(torrent, &self.engine)).into_iter().collect()
-            }
-            Seen::Change(Change::Bad(text)) | Seen::Problem(text) => vec![Update::Problem(text)],
+            Seen::Problem(text) => vec![Update::Problem(text)],
             Seen::Blocklist(list) => {
                 self.engine.send(Command::Block(list));
                 Vec::new()
             }
+        }
+    }
+
+    /// Takes in a change in the folder.
+    fn change(&mut self, change: Change) -> Vec<Update> {
+        match change {
+            Change::Came(path, job) => {
+                let torrent = self.session.add(*job, &self.engine);
+                self.session.is_in(torrent, &path);
+                self.files.insert(Key(path), torrent);
+                vec![Update::Added(torrent)]
+            }
+            Change::Link(path, link) => {
+                let torrent = self.session.learn(link, &self.engine);
+                self.session.is_in(torrent, &path);
+                self.files.insert(Key(path), torrent);
+                vec![Update::Added(torrent)]
+            }
+            Change::Described(path, described) => {
+                let torrent = self.files.get(path.as_os_str()).copied();
+                let described = torrent.map(|torrent| self.described(torrent, described));
+                described.flatten().into_iter().collect()
+            }
+            Change::LeftOut(path, job, why) => {
+                let torrent = self.session.leave_out(&job, why, &self.engine);
+                self.files.insert(Key(path), torrent);
+                vec![Update::Added(torrent), Update::Failed(torrent)]
+            }
+            Change::Went(path) => {
+                let torrent = self.files.remove(path.as_os_str());
+                torrent.and_then(|torrent| self.session.remove(torrent, &self.engine)).into_iter().collect()
+            }
+            Change::Bad(text) => vec![Update::Problem(text)],
         }
     }
 }

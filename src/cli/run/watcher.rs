@@ -15,16 +15,24 @@ use crate::swarm::meeting::blocklist::Blocklist;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::Builder;
-use std::time::Instant;
+use std::thread::{Builder, sleep};
+use std::time::{Duration, Instant};
 
-/// Changes that wait for the run to take them. Each may hold a whole .torrent file.
-const MOST_WAITING: usize = 8;
+/// Batches that wait for the run to take them.
+const MOST_WAITING: usize = 2;
+/// Changes that the run takes at once: to wake it for each of thousands would cost more than what it does about them.
+const BATCH: usize = 16;
+/// A torrent with more pieces ends its batch, because batches would take much memory otherwise.
+const MANY_PIECES: u32 = 1000;
+/// If more torrents than this wait until their content is opened, the thread pauses after each batch: what waits takes
+/// memory that is never used again. It goes on, because a disk that hangs must not keep torrents of others waiting.
+const MANY_UNOPENED: usize = 500;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// What the thread has seen.
 pub enum Seen {
-    /// A change in the folder.
-    Change(Change),
+    /// Changes in the folder, in their order.
+    Changes(Vec<Change>),
     /// The description of a torrent was read: its job, or why it can't be used.
     Described(TorrentId, Result<Described, Failure>),
     /// The blocklist as it is now.
@@ -98,7 +106,7 @@ fn watch(
     told: &Receiver<Order>,
     sender: &Sender<Seen>,
 ) {
-    let mut rescan = false;
+    let (mut rescan, unopened) = (false, Arc::new(()));
     loop {
         let mut listens = true;
         let mut send = |seen: Seen| listens &= sender.send(seen).is_ok();
@@ -106,7 +114,23 @@ fn watch(
             read_again(path, &mut send);
         }
         if let Some(folder) = &mut folder {
-            folder.look(rescan, &mut |change| send(Seen::Change(change)));
+            let mut batch = Vec::new();
+            folder.look(rescan, &mut |mut change| {
+                if let Change::Came(_, job) = &mut change {
+                    job.unopened = Some(Arc::clone(&unopened));
+                }
+                let is_large = has_many_pieces(&change);
+                batch.push(change);
+                if is_large || batch.len() == BATCH {
+                    send(Seen::Changes(std::mem::take(&mut batch)));
+                    if Arc::strong_count(&unopened) > MANY_UNOPENED {
+                        sleep(PAUSE);
+                    }
+                }
+            });
+            if !batch.is_empty() {
+                send(Seen::Changes(batch));
+            }
         }
         if !listens {
             return;
@@ -115,6 +139,13 @@ fn watch(
             Some(all) => rescan = all,
             None => return,
         }
+    }
+}
+
+fn has_many_pieces(change: &Change) -> bool {
+    match change {
+        Change::Came(_, job) | Change::LeftOut(_, job, _) => job.metainfo.piece_count() > MANY_PIECES,
+        Change::Link(..) | Change::Described(..) | Change::Went(_) | Change::Bad(_) => false,
     }
 }
 
@@ -139,7 +170,7 @@ fn wait(
             (Ok(Order::Failed(path)), Some(folder)) => folder.has_failed(path),
             (Ok(Order::HasCome(_, Some(path), link, info)), Some(folder)) => {
                 // If the run is over, the next send notices it.
-                folder.has_come(&path, &link, &info, &mut |change| drop(sender.send(Seen::Change(change))));
+                folder.has_come(&path, &link, &info, &mut |change| drop(sender.send(Seen::Changes(vec![change]))));
             }
             (Ok(Order::HasCome(torrent, _, link, info)), _) => {
                 if let Some(plan) = plan.as_mut().filter(|_| IS_BUILT_IN) {

@@ -179,7 +179,8 @@ impl Checker {
     }
 
     /// Opens the content of a job.
-    fn open(&self, torrent: TorrentId, job: Box<Job>, progress: Arc<Progress>) -> Result<Opened, Box<Refused>> {
+    fn open(&self, torrent: TorrentId, mut job: Box<Job>, progress: Arc<Progress>) -> Result<Opened, Box<Refused>> {
+        job.unopened = None;
         let wrong =
             |why| ContentError { doing: Doing::Using, path: job.dir.to_path_buf(), error: io::Error::other(why) };
         let place = Renamed::new(&job.renamed, &job.metainfo).map_err(wrong);

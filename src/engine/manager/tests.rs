@@ -2,7 +2,7 @@
 
 use super::super::Job;
 use super::super::config::FINAL_ANNOUNCE_TIME;
-use super::super::testkit::{PATIENCE, http, serve, socket_pair, torrent};
+use super::super::testkit::{PATIENCE, http, serve, socket_pair, torrent, wait_until};
 use super::super::{Command, Engine, Phase, ProblemKind, Report, Subscription, Watch};
 use super::*;
 use crate::engine::RateLimits;
@@ -369,4 +369,17 @@ fn numbers_without_sense_stop_nothing() {
     joined(&notices);
     engine.send(Command::Stop);
     stopped(&notices);
+}
+
+/// Otherwise the folder of `many` would be read slowly as soon as a few hundred torrents could not be opened.
+#[test]
+fn a_torrent_that_was_opened_or_refused_no_longer_waits_to_be_opened() {
+    let (engine, _notices) = engine(1 << 20);
+    let dir = tempfile::tempdir().unwrap();
+    let (metainfo, _) = torrent(40_000, &[], PIECE, &[]);
+    let unopened = Arc::new(());
+    for dir in [dir.path().to_path_buf(), dir.path().join("missing")] {
+        engine.add(Job { unopened: Some(Arc::clone(&unopened)), ..Job::new(metainfo.clone(), dir) });
+    }
+    wait_until("none waits", || Arc::strong_count(&unopened) == 1);
 }

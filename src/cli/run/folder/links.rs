@@ -50,7 +50,7 @@ impl Folder {
 
     /// Decides what becomes of a file with a link.
     pub(super) fn judge_link(&mut self, path: &Arc<Path>, job: LinkJob, tell: &mut dyn FnMut(Change)) -> Fate {
-        let before = self.seen.remove(path).map_or(Fate::Unsure, |file| file.1);
+        let before = self.seen.remove(path.as_os_str()).map_or(Fate::Unsure, |file| file.1);
         let (info_hash, text) = (job.info_hash(), Short::of(job.link.to_string().as_bytes()));
         if matches!(&before, Fate::Learns { link, .. } if *link == text) {
             return before;
@@ -68,7 +68,7 @@ impl Folder {
             }
             return Fate::LeftOut { words: words.into(), is_listed: false };
         }
-        self.failed.remove(path);
+        self.failed.remove(path.as_os_str());
         self.running.add_link(info_hash, path);
         tell(Change::Link(Arc::clone(path), job));
         Fate::Learns { info_hash, link: text }
@@ -81,7 +81,9 @@ impl Folder {
         }
         // The file may have changed meanwhile.
         let digest = Short::of(link.to_string().as_bytes());
-        let Some((_, fate @ Fate::Learns { .. })) = self.seen.get_mut(path).map(|file| &mut **file) else { return };
+        let Some((_, fate @ Fate::Learns { .. })) = self.seen.get_mut(path.as_os_str()).map(|file| &mut **file) else {
+            return;
+        };
         if !matches!(fate, Fate::Learns { link, .. } if *link == digest) {
             return;
         }
@@ -113,7 +115,7 @@ impl Folder {
     /// Stores the new fate of a file.
     fn put(&mut self, path: &Arc<Path>, now: Fate) {
         self.note(path, &now);
-        if let Some(file) = self.seen.get_mut(path) {
+        if let Some(file) = self.seen.get_mut(path.as_os_str()) {
             file.1 = now;
         }
     }
