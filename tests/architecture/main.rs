@@ -240,6 +240,13 @@ fn comments_name_what_exists() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// The course and the story of one block lead readers from file to file, and from function to function.
+#[test]
+fn the_book_names_what_exists() {
+    let faults = named::faults_in_the_book(&sources());
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
 #[test]
 fn no_dependency_beyond_the_table() {
     let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
