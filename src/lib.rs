@@ -120,8 +120,8 @@
 //!    [window](swarm::picking::window) and at the [budget](swarm::picking::budget), lets `pick()` in
 //!    `swarm/picking/picker.rs` choose, and sends one request per block. The block counts against the budget from here
 //!    on, because it may arrive at any moment: `requested()` in `swarm/picking/budget.rs`.
-//! 4. *It arrives.* `next()` in `engine/peer/wire.rs` checks the length of the message before anything is allocated, and
-//!    `fill()` in `engine/peer/wire.rs` reads the bytes from the kernel straight into a buffer of the stock, which
+//! 4. *It arrives.* `next()` in `engine/peer/wire.rs` checks the length of the message before anything is allocated,
+//!    and `fill()` in `engine/peer/wire.rs` reads the bytes from the kernel straight into a buffer of the stock, which
 //!    `take()` in `engine/peer/blocks.rs` gave. The block goes to the manager as an event, together with others that
 //!    arrived at the same time: `report()` in `engine/peer/wire.rs`. On a slow line the reader lets a few gather:
 //!    `pause()` in `engine/peer/wire/gathering.rs`. From here on the block is moved, never copied.
@@ -131,9 +131,9 @@
 //!    thread of its piece: `carry_out()` in `engine/manager.rs`, and `give()` in `engine/disk/mod.rs`.
 //! 6. *It is written and hashed.* Blocks that follow each other are written with one call: `write()` in
 //!    `engine/disk/worker.rs`. The running SHA-1 of the piece takes them from memory while they arrive in order:
-//!    `hash_blocks()` in `engine/disk/worker.rs`. A block that arrives early waits a little, or is read back. The buffer
-//!    returns to the stock, and its bytes to the budget: `free()` in `engine/disk/worker.rs`, and `written_to()` in
-//!    `swarm/picking/budget.rs`.
+//!    `hash_blocks()` in `engine/disk/worker.rs`. A block that arrives early waits a little, or is read back. The
+//!    buffer returns to the stock, and its bytes to the budget: `free()` in `engine/disk/worker.rs`, and `written_to()`
+//!    in `swarm/picking/budget.rs`.
 //! 7. *It is verified.* After the last block of the piece, its hash is compared: `verify()` in `engine/disk/worker.rs`.
 //!    If it is right, we have the piece, and the peers that lack it are told: `verified()` in
 //!    `swarm/torrent/downloading.rs`. If it is wrong, the piece is fetched again from one peer alone: `piece_failed()`
@@ -142,10 +142,10 @@
 //!    were corrupt.
 //! 8. *It is passed on.* Another peer was unchoked by `unchoke()` in `swarm/torrent/choking.rs`, and got a
 //!    [grant](swarm::giving::grant) by `grant()` in `swarm/torrent/uploading.rs`: its threads may answer requests for
-//!    the pieces that we have. Now it requests the block: `requested()` in `engine/peer/outbox.rs`. Its reader sends the
-//!    block at once: `answer()` in `engine/peer/server.rs`. If the socket is full, its writer waits for it, and lets the
-//!    kernel send the block from its file: `upload()` in `engine/peer/writer.rs`. The manager only hears how much was
-//!    sent: `served()` in `swarm/torrent/uploading.rs`.
+//!    the pieces that we have. Now it requests the block: `requested()` in `engine/peer/outbox.rs`. Its reader sends
+//!    the block at once: `answer()` in `engine/peer/server.rs`. If the socket is full, its writer waits for it, and
+//!    lets the kernel send the block from its file: `upload()` in `engine/peer/writer.rs`. The manager only hears how
+//!    much was sent: `served()` in `swarm/torrent/uploading.rs`.
 //!
 //! ## What is never trusted
 //!
