@@ -120,12 +120,14 @@ pub mod safety {}
 pub mod audit {}
 
 /// [dht]: crate::book::course_dht
+/// [encryption]: crate::book::safety#encryption
 /// [swarm]: crate::book::course_swarm
 /// [trace]: crate::book::trace
 #[doc = include_str!("course.md")]
 pub mod course {}
 
 /// [dht]: crate::book::course_dht
+/// [lab]: crate::book::measurements#the-laboratory
 /// [one]: crate::book::course
 #[doc = include_str!("course_swarm.md")]
 pub mod course_swarm {}
