@@ -4,6 +4,9 @@
 //! Each peer has two threads, a central piece manager decides, and channels connect them. There is no async runtime.
 //! `make book` builds these pages with everything that is private. [The manual](book) is part of the book.
 //!
+//! If BitTorrent is new to you, take [the course](book::course) first: ten steps from the bytes of a .torrent file to a
+//! lookup in the DHT. Each has an example that runs, a command to type, and a question.
+//!
 //! ## Twelve words
 //!
 //! - **torrent**: content (a file or a folder of files) that is shared, cut into pieces; also the `.torrent` file that
@@ -95,8 +98,8 @@
 //!
 //! ## The story of one block
 //!
-//! Follow 16 KiB of a file from another peer's disk to ours, and on to the next peer. Files without a folder are in
-//! `swarm/torrent`.
+//! Follow 16 KiB of a file from another peer's disk to ours, and on to the next peer. Each function is named before its
+//! file.
 //!
 //! ```text
 //! socket -> reader -> [Event] -> manager: Torrent::handle(event, turn) -> [Action] -> outbox -> socket
@@ -104,33 +107,45 @@
 //!                                                                   \-> announce thread -> [Event]
 //! ```
 //!
-//! 1. *A peer is found.* A tracker has answered. [`swarm::meeting::candidates`] keeps the address until there is room,
-//!    and `places.rs` decides to connect. The engine starts a [reader](engine::peer::reader) thread: it connects, sends
-//!    our [handshake](proto::peer::handshake), reads theirs, and starts the [writer](engine::peer::writer) thread. From
-//!    here on the connection is a [line](engine::peer::line), plain or [encrypted](proto::peer::mse).
-//! 2. *We want something.* The peer's [bitfield](proto::peer::bitfield) shows pieces that we lack, so we tell the peer
-//!    that we are interested. It unchokes us.
-//! 3. *The block is requested.* `downloading.rs` looks at the peer's [window](swarm::picking::window) and at the
-//!    [budget](swarm::picking::budget), lets the [picker](swarm::picking::picker) choose, and sends one request per
-//!    block. The block counts against the budget from here on, because it may arrive at any moment.
-//! 4. *It arrives.* The [wire](engine::peer::wire) checks the length of the message before anything is allocated, and
-//!    reads the bytes from the kernel straight into a [buffer of the stock](engine::peer::blocks). The block goes to
-//!    the [manager](engine::manager) as an event, together with others that arrived at the same time; on a slow line
-//!    the reader lets a few [gather](engine::peer::wire::gathering). From here on it is moved, never copied.
-//! 5. *It is accepted.* `downloading.rs` finds the request that the block answers; a block that was never requested is
-//!    dropped. The picker says whether it is still missing. Then the block moves on to the [disk thread](engine::disk)
-//!    of its piece.
-//! 6. *It is written and hashed.* Blocks that follow each other are written with one call. The running SHA-1 of the
-//!    piece takes them from memory while they arrive in order; a block that arrives early waits a little, or is read
-//!    back. The buffer returns to the stock, and its bytes to the budget.
-//! 7. *It is verified.* After the last block of the piece, its hash is compared. If it is right, we have the piece: the
-//!    peers that lack it are told, and may request it. If it is wrong, the piece is fetched again from one peer alone.
-//!    The disk thread (`engine/disk/tries.rs`) compares the two tries, and `lying.rs` bans the peers whose blocks were
-//!    corrupt.
-//! 8. *It is passed on.* When we unchoked a peer, `uploading.rs` gave it a [grant](swarm::giving::grant): its threads
-//!    may answer requests for the pieces that we have. The peer requests the block, and its reader sends it at once
-//!    from the [outbox](engine::peer::outbox). If the socket is full, the [writer](engine::peer::writer) waits for it
-//!    and lets the kernel send the block from its file. The manager only hears how much was sent.
+//! 1. *A peer is found.* A tracker has answered: `ask()` in `engine/announce/asking.rs`. The address comes through
+//!    `found()` in `swarm/torrent/places.rs`, and [`swarm::meeting::candidates`] keeps it until there is room. Then
+//!    `connect_more()` in `swarm/torrent/places.rs` wants a connection. A new thread, started by `connect()` in
+//!    `engine/peer/reader.rs`, opens it and shakes hands: `dial()` in `engine/peer/shaking/dialing.rs`. It starts the
+//!    peer's second thread, by `start()` in `engine/peer/writer.rs`. From here on the connection is a
+//!    [line](engine::peer::line), plain or [encrypted](proto::peer::mse).
+//! 2. *We want something.* The peer's [bitfield](proto::peer::bitfield) shows pieces that we lack: `got_bitfield()` in
+//!    `swarm/torrent/joining.rs`. So we tell the peer that we are interested: `tell_interest()` in
+//!    `swarm/torrent/downloading.rs`. It unchokes us: `unchoked()` in `swarm/torrent/downloading.rs`.
+//! 3. *The block is requested.* `ask_more()` in `swarm/torrent/downloading.rs` looks at the peer's
+//!    [window](swarm::picking::window) and at the [budget](swarm::picking::budget), lets `pick()` in
+//!    `swarm/picking/picker.rs` choose, and sends one request per block. The block counts against the budget from here
+//!    on, because it may arrive at any moment: `requested()` in `swarm/picking/budget.rs`.
+//! 4. *It arrives.* `next()` in `engine/peer/wire.rs` checks the length of the message before anything is allocated,
+//!    and `fill()` in `engine/peer/wire.rs` reads the bytes from the kernel straight into a buffer of the stock, which
+//!    `take()` in `engine/peer/blocks.rs` gave. The block goes to the manager as an event, together with others that
+//!    arrived at the same time: `report()` in `engine/peer/wire.rs`. On a slow line the reader lets a few gather:
+//!    `pause()` in `engine/peer/wire/gathering.rs`. From here on the block is moved, never copied.
+//! 5. *It is accepted.* The manager passes it to its torrent: `handle_all()` in `engine/manager.rs`. `block_came()` in
+//!    `swarm/torrent/downloading.rs` finds the request that it answers; a block that was never requested is dropped.
+//!    `arrived()` in `swarm/picking/picker/arrival.rs` says whether it is still missing. Then it moves on to the disk
+//!    thread of its piece: `carry_out()` in `engine/manager.rs`, and `give()` in `engine/disk/mod.rs`.
+//! 6. *It is written and hashed.* Blocks that follow each other are written with one call: `write()` in
+//!    `engine/disk/worker.rs`. The running SHA-1 of the piece takes them from memory while they arrive in order:
+//!    `hash_blocks()` in `engine/disk/worker.rs`. A block that arrives early waits a little, or is read back. The
+//!    buffer returns to the stock, and its bytes to the budget: `free()` in `engine/disk/worker.rs`, and `written_to()`
+//!    in `swarm/picking/budget.rs`.
+//! 7. *It is verified.* After the last block of the piece, its hash is compared: `verify()` in `engine/disk/worker.rs`.
+//!    If it is right, we have the piece, and the peers that lack it are told: `verified()` in
+//!    `swarm/torrent/downloading.rs`. If it is wrong, the piece is fetched again from one peer alone: `piece_failed()`
+//!    in `swarm/torrent/downloading/lying.rs`. The disk thread compares the two tries, by `corrupt_blocks()` in
+//!    `engine/disk/tries.rs`, and `found_corrupt()` in `swarm/torrent/downloading/lying.rs` bans the peers whose blocks
+//!    were corrupt.
+//! 8. *It is passed on.* Another peer was unchoked by `unchoke()` in `swarm/torrent/choking.rs`, and got a
+//!    [grant](swarm::giving::grant) by `grant()` in `swarm/torrent/uploading.rs`: its threads may answer requests for
+//!    the pieces that we have. Now it requests the block: `requested()` in `engine/peer/outbox.rs`. Its reader sends
+//!    the block at once: `answer()` in `engine/peer/server.rs`. If the socket is full, its writer waits for it, and
+//!    lets the kernel send the block from its file: `upload()` in `engine/peer/writer.rs`. The manager only hears how
+//!    much was sent: `served()` in `swarm/torrent/uploading.rs`.
 //!
 //! ## What is never trusted
 //!

@@ -8,6 +8,9 @@
 //! 3. What was tried: [measurements], with [the laboratory](measurements#the-laboratory), and
 //!    [interoperability](interop).
 //! 4. [For an auditor](audit): what is read, what is written, what bounds it, and what is trusted.
+//! 5. For a student: [a course in BitTorrent](course) in ten steps, for readers who know Rust and nothing of
+//!    BitTorrent. It begins with one torrent, goes on with [the swarm](course_swarm), and ends [without a
+//!    server](course_dht), in the DHT.
 //!
 //! The chapters are Markdown files beside this one, so that a forge shows them too. On a forge, a link such as
 //! `[blocklist]` leads to the file that is named in the last lines of the chapter. In these pages, the lines in front
@@ -116,6 +119,26 @@ pub mod safety {}
 #[doc = include_str!("audit.md")]
 pub mod audit {}
 
+/// [dht]: crate::book::course_dht
+/// [encryption]: crate::book::safety#encryption
+/// [swarm]: crate::book::course_swarm
+/// [trace]: crate::book::trace
+#[doc = include_str!("course.md")]
+pub mod course {}
+
+/// [dht]: crate::book::course_dht
+/// [lab]: crate::book::measurements#the-laboratory
+/// [one]: crate::book::course
+#[doc = include_str!("course_swarm.md")]
+pub mod course_swarm {}
+
+/// [dht]: crate::book::dht
+/// [one]: crate::book::course
+/// [swarm]: crate::book::course_swarm
+/// [trace]: crate::book::trace
+#[doc = include_str!("course_dht.md")]
+pub mod course_dht {}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -182,6 +205,23 @@ mod tests {
             chapters += 1;
         }
         assert_eq!(chapters + 1, pages.len(), "a chapter is missing");
+    }
+
+    /// Each step has an example, a command, a file to read, and a question with its answer.
+    #[test]
+    fn the_course_has_ten_steps_with_all_their_parts() {
+        let pages = pages();
+        let course = ["course", "course_swarm", "course_dht"].map(|name| pages[name].as_str()).concat();
+        let is_step = |part: &&str| part.starts_with(|first: char| first.is_ascii_digit());
+        let steps: Vec<&str> = course.split("\n## ").filter(is_step).collect();
+        assert_eq!(steps.len(), 10);
+        for (number, step) in (1..).zip(steps) {
+            assert!(step.starts_with(&format!("{number}. ")), "step {number} is in its place");
+            let parts = ["```rust\n", "$ ", "In the code: `", "**Question.** ", "<details><summary>Answer</summary>\n"];
+            for part in parts {
+                assert!(step.contains(&format!("\n{part}")), "step {number} has no {part:?}");
+            }
+        }
     }
 
     /// Otherwise the documentation takes examples for Rust, and runs them.

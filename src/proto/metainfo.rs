@@ -13,8 +13,8 @@
 //!
 //! let info = format!("d6:lengthi40000e4:name5:a.txt12:piece lengthi16384e6:pieces60:{}e", "x".repeat(60));
 //! let torrent = Metainfo::parse(format!("d8:announce18:http://t.example/a4:info{info}e").as_bytes())?;
-//! assert_eq!((torrent.name.as_str(), torrent.length, torrent.private), ("a.txt", 40_000, false));
-//! assert_eq!(torrent.tiers, [["http://t.example/a"]]);
+//! assert_eq!((&*torrent.name, torrent.length, torrent.private), ("a.txt", 40_000, false));
+//! assert_eq!(torrent.tiers, [["http://t.example/a".into()]]);
 //!
 //! // Three pieces, of which the last is short. The info-hash is that of `info` as it stands in the file.
 //! assert_eq!((torrent.piece_count(), torrent.piece_size(0), torrent.piece_size(2)), (3, 16_384, 7_232));

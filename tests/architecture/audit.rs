@@ -57,8 +57,8 @@ const LIMITS: [&str; 9] =
     ["MOST", "MAX", "LONGEST", "LATEST", "DEADLINE", "TIMEOUT", "SILENCE", "PATIENCE", "LEAST_RATE"];
 
 /// The files of the program, in the order of their names.
-fn program() -> Vec<Source> {
-    let mut all: Vec<Source> = sources().into_iter().filter(|source| !source.is_test).collect();
+fn program() -> Vec<&'static Source> {
+    let mut all: Vec<&Source> = sources().iter().filter(|source| !source.is_test).collect();
     all.sort_by(|a, b| a.path.cmp(&b.path));
     all
 }
@@ -99,7 +99,7 @@ fn numbers(source: &Source) -> Vec<(&str, String)> {
 #[ignore = "`make audit` prints this"]
 fn report() {
     let all = program();
-    let optional = marked_modules(&all, &["#[cfg(feature", "#[cfg(any(feature"]);
+    let optional = marked_modules(sources(), &["#[cfg(feature", "#[cfg(any(feature"]);
     let mut rooms: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
     let mut sum = [0; 3];
     for source in &all {
@@ -116,7 +116,7 @@ fn report() {
     for (room, [files, all, classic]) in rooms.into_iter().chain([("together", sum)]) {
         println!("{room:10}{files:8}{all:8}{classic:27}");
     }
-    let numbers: Vec<(&str, String)> = all.iter().flat_map(numbers).collect();
+    let numbers: Vec<(&str, String)> = all.iter().copied().flat_map(numbers).collect();
     let is_limit = |name: &str| LIMITS.iter().any(|word| name.contains(word));
     for (title, limits) in [("LIMITS, by their names", true), ("OTHER NUMBERS", false)] {
         println!("\n{title}: file, line, name, value, and what it is\n");
@@ -188,7 +188,7 @@ fn bytes_are_read_only_where_the_book_says() {
     let named: BTreeSet<&str> = rows.iter().flat_map(|row| quoted(row[1])).chain(["sys/mod.rs"]).collect();
     let all = program();
     let reads = |source: &&Source| !lines_with(source, &READS).is_empty() && !named.contains(source.path.as_str());
-    let missing: Vec<&str> = all.iter().filter(reads).map(|source| source.path.as_str()).collect();
+    let missing: Vec<&str> = all.iter().copied().filter(reads).map(|source| source.path.as_str()).collect();
     assert!(missing.is_empty(), "src/book/audit.md does not have {missing:?}");
 }
 
@@ -204,7 +204,7 @@ fn the_book_names_files_and_folders_that_exist() {
 fn files_are_written_only_where_the_book_says() {
     let all = program();
     let writes = |source: &&Source| !lines_with(source, &WRITES).is_empty();
-    let writing: BTreeSet<&str> = all.iter().filter(writes).map(|source| source.path.as_str()).collect();
+    let writing: BTreeSet<&str> = all.iter().copied().filter(writes).map(|source| source.path.as_str()).collect();
     let rows = rows("Each file that is opened for writing");
     let named: BTreeSet<&str> = rows.iter().flat_map(|row| quoted(row[0])).collect();
     let other: Vec<_> = named.symmetric_difference(&writing).collect();
@@ -215,7 +215,7 @@ fn files_are_written_only_where_the_book_says() {
 fn programs_are_started_only_where_the_book_says() {
     let all = program();
     let starts = |source: &&Source| !lines_with(source, &STARTS).is_empty();
-    let starting: Vec<&str> = all.iter().filter(starts).map(|source| source.path.as_str()).collect();
+    let starting: Vec<&str> = all.iter().copied().filter(starts).map(|source| source.path.as_str()).collect();
     assert_eq!(starting, ["daemon/chores/scripts.rs"]);
     assert!(CHAPTER.contains("`daemon/chores/scripts.rs`"));
 }

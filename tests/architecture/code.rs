@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// A file below `src/`, as the module that it is.
 pub struct Source {
@@ -48,8 +49,13 @@ pub fn folders() -> Vec<PathBuf> {
     folders
 }
 
-/// All modules of the library. The build script and `main.rs` are none.
-pub fn sources() -> Vec<Source> {
+/// All modules of the library, which are read once. The build script and `main.rs` are none.
+pub fn sources() -> &'static [Source] {
+    static SOURCES: OnceLock<Vec<Source>> = OnceLock::new();
+    SOURCES.get_or_init(read)
+}
+
+fn read() -> Vec<Source> {
     let mut sources = Vec::new();
     for folder in folders() {
         for entry in fs::read_dir(&folder).unwrap() {

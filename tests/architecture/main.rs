@@ -121,7 +121,7 @@ fn every_folder_is_a_room_in_the_list() {
 #[test]
 fn a_room_uses_only_rooms_below_it() {
     let mut faults = Vec::new();
-    for (module, targets) in imports(&sources()) {
+    for (module, targets) in imports(sources()) {
         let Some(above) = module.first().and_then(|room| height(room)) else { continue };
         for target in targets {
             let same = target.first() == module.first();
@@ -136,7 +136,7 @@ fn a_room_uses_only_rooms_below_it() {
 
 #[test]
 fn files_do_not_import_each_other_in_a_circle() {
-    let imports = imports(&sources());
+    let imports = imports(sources());
     let circles: Vec<String> = circles(&imports).iter().map(|circle| circle.join(", ")).collect();
     assert!(circles.is_empty(), "circles of imports:\n{}", circles.join("\n"));
 }
@@ -225,7 +225,7 @@ fn each_mark_of_a_capability_says_so() {
 /// So each of them can be left out without the others.
 #[test]
 fn only_commands_use_a_capability() {
-    for (module, targets) in imports(&sources()) {
+    for (module, targets) in imports(sources()) {
         let room = |module: &[String]| module.first().cloned().unwrap_or_default();
         for target in targets.iter().filter(|target| ["maker", "tracker", "daemon"].contains(&room(target).as_str())) {
             let is_own = room(&module) == room(target) || room(&module) == "cli";
@@ -236,7 +236,14 @@ fn only_commands_use_a_capability() {
 
 #[test]
 fn comments_name_what_exists() {
-    let faults = named::faults(&sources());
+    let faults = named::faults(sources());
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// The course and the story of one block lead readers from file to file, and from function to function.
+#[test]
+fn the_book_names_what_exists() {
+    let faults = named::faults_in_the_book(sources());
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
