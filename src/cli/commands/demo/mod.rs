@@ -36,8 +36,9 @@ const MOST_PEERS: u64 = 30;
 /// Mebibytes of `--size`. With eight leechers and the default rate the swarm needs a quarter of a minute.
 const DEFAULT_SIZE: u64 = 8;
 const MOST_SIZE: u64 = 256;
-/// Kibibytes a second of `--rate`.
+/// Kibibytes a second of `--rate`. With the slowest lines, a block takes a few seconds.
 const DEFAULT_RATE: u64 = 512;
+const LEAST_RATE: u64 = 16;
 const MOST_RATE: u64 = 1 << 20;
 /// How often a line is written where there is no terminal.
 const LOGGED: Duration = Duration::from_secs(2);
@@ -65,7 +66,7 @@ pub const COMMAND: Command = Command {
             flags: &[
                 Flag::with("peers", "N", "Number of leechers, free-riders included, at most 30").default("8"),
                 Flag::with("size", "MIB", "Size of the file, in units of 1024 * 1024 bytes, at most 256").default("8"),
-                Flag::with("rate", "KB/s", "Upload limit of each peer, in units of 1024 bytes per second")
+                Flag::with("rate", "KB/s", "Upload limit of each peer, in units of 1024 bytes per second, at least 16")
                     .default("512"),
                 Flag::with("free-riders", "N", "This many of the leechers unchoke nobody").default("0"),
                 Flag::switch("super-seed", "The seed gives each piece to one peer, until others have it, too"),
@@ -126,7 +127,8 @@ impl Wish {
         let leechers = given.number("peers", 1..=MOST_PEERS, "leechers")?.unwrap_or(DEFAULT_PEERS);
         let riders = given.number("free-riders", 0..=leechers, "of the leechers")?.unwrap_or(0);
         let size = given.number("size", 1..=MOST_SIZE, "MiB")?.unwrap_or(DEFAULT_SIZE) << 20;
-        let rate = given.number("rate", 1..=MOST_RATE, "units of 1024 bytes a second")?.unwrap_or(DEFAULT_RATE) << 10;
+        let rate =
+            given.number("rate", LEAST_RATE..=MOST_RATE, "units of 1024 bytes a second")?.unwrap_or(DEFAULT_RATE) << 10;
         let no_tracker = given.has("no-tracker");
         if no_tracker && !krpc::IS_BUILT_IN {
             return Err(Failure::usage("--no-tracker: this swarmlet was built without the DHT (the feature `dht`)"));
@@ -177,27 +179,25 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     signals::listen(&requests, false, false)?;
     let stop = || !inbox.is_empty();
     let mut running = Running::start(&wish, &stop)?;
-    let end = watch(&mut running, &mut view, &wish, &inbox)?;
-    let is_same = end != End::Complete || running.has_same_copies(&stop);
+    let result = watch(&mut running, &mut view, &wish, &inbox);
+    let is_same = !matches!(result, Ok(End::Complete)) || running.has_same_copies(&stop);
+    let swarm = running.end();
+    let end = result?;
     if end == End::Interrupted || stop() {
-        running.end();
         return Err(Failure::new(Exit::Interrupted, INTERRUPTED));
     }
     if let Some((output, path)) = svg {
-        output::write_to(output, &path, svg::picture(&running.swarm).as_bytes())?;
+        output::write_to(output, &path, svg::picture(&swarm).as_bytes())?;
     }
-    let summary = match (given.has("json"), given.has("quiet")) {
-        (true, _) => summary::object(&running.swarm),
-        (false, false) => summary::table(&running.swarm),
-        (false, true) => String::new(),
-    };
-    say::write_out(summary)?;
-    let lost = running.swarm.lost();
-    running.end();
+    match (given.has("json"), given.has("quiet")) {
+        (true, _) => say::write_out(summary::object(&swarm))?,
+        (false, false) => say::write_out(summary::table(&swarm))?,
+        (false, true) => {}
+    }
     match end {
         End::Complete if is_same => return Ok(Exit::Success),
         End::Complete => say::problem("a copy is NOT the same as the content of the seed"),
-        End::Lost => say::problem(&lost_words(&lost)),
+        End::Lost => say::problem(&lost_words(&swarm.lost())),
         End::Stuck | End::Interrupted => {
             say::problem(&format!("nothing has arrived for {}: the swarm does not go on", duration(PATIENCE)));
         }
@@ -217,34 +217,36 @@ fn watch(running: &mut Running, view: &mut View, wish: &Wish, inbox: &Receiver<U
     if let View::Lines(_) = view {
         say::line(&screen::head(&running.swarm));
     }
-    // When the seed was told to leave, and when the last piece arrived.
-    let (mut left, mut had, mut progress) = (None, 0, Instant::now());
+    // When the seed was told to leave, and when something arrived last.
+    let (mut left, mut arrived, mut progress) = (None::<Instant>, 0, Instant::now());
     loop {
         if inbox.recv_timeout(TICK) == Ok(UserRequest::Interrupt) {
             return Ok(End::Interrupted);
         }
         running.look()?;
-        let swarm = &running.swarm;
-        let have: u64 = swarm.peers.iter().map(|peer| u64::from(peer.have.count())).sum();
-        if have > had {
-            (had, progress) = (have, Instant::now());
+        if wish.leave && left.is_none() && running.swarm.is_out() {
+            left = Some(Instant::now());
+            running.let_seed_leave();
+            if let View::Lines(_) = view {
+                say::line("each piece was given to somebody: the seed leaves");
+            }
         }
+        let swarm = &running.swarm;
+        let taken: u64 = swarm.peers.iter().map(|peer| peer.taken).sum();
+        if taken > arrived {
+            (arrived, progress) = (taken, Instant::now());
+        }
+        // A seed that was told to leave is waited for: the leechers may be faster.
+        let stays = wish.leave && !swarm.peers.first().is_some_and(|seed| seed.is_gone);
         let end = match () {
-            _ if swarm.is_complete() => Some(End::Complete),
-            _ if left.is_some_and(|at: Instant| at.elapsed() > GRACE) && !swarm.lost().is_empty() => Some(End::Lost),
+            _ if swarm.is_complete() && !stays => Some(End::Complete),
+            _ if left.is_some_and(|at| at.elapsed() > GRACE) && !swarm.lost().is_empty() => Some(End::Lost),
             _ if progress.elapsed() > PATIENCE => Some(End::Stuck),
             _ => None,
         };
         show(view, swarm, end.is_some());
         if let Some(end) = end {
             return Ok(end);
-        }
-        if wish.leave && left.is_none() && swarm.is_out() {
-            left = Some(Instant::now());
-            running.let_seed_leave();
-            if let View::Lines(_) = view {
-                say::line("each piece was given to somebody: the seed leaves");
-            }
         }
     }
 }
@@ -281,7 +283,7 @@ mod tests {
             &["--peers", "31"],
             &["--free-riders", "9"],
             &["--size", "0"],
-            &["--rate", "0"],
+            &["--rate", "15"],
             &["something"],
         ] {
             assert_eq!(wish(wrong).err(), Some(Exit::Usage), "{wrong:?}");

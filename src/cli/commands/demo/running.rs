@@ -11,10 +11,9 @@ use crate::base::sha1::Digest;
 use crate::base::time::Time;
 use crate::cli::exit::{Exit, Failure};
 use crate::engine::config::Dht;
-use crate::engine::{Command, Config, Duty, Engine, Job, Notice, Phase, RateLimits, Report, Settings, Subscription};
+use crate::engine::{Command, Config, Duty, Engine, Job, Notice, Phase, RateLimits, Settings, Subscription};
 use crate::engine::{NO_PORT, TorrentId};
 use crate::proto::id::PeerId;
-use crate::swarm::figures::Status;
 use crate::sys::in_words;
 use crate::sys::outlet::{self, Bound, Outlet};
 use crate::sys::trace::speaker::speak_as;
@@ -69,8 +68,12 @@ impl Running {
         let unavailable = |why: String| Failure::new(Exit::Unavailable, why);
         // Nothing leaves this machine, and nothing comes from elsewhere.
         let home = IpAddr::from(Ipv4Addr::LOCALHOST);
-        if !outlet::choose(Outlet { bound: Some(Bound::Address(home)), proxy: None }) {
-            return Err(Failure::new(Exit::Io, "the demo can't be confined to this machine any more"));
+        let bound = Bound::Address(home);
+        if bound.interface().is_err() {
+            return Err(unavailable(format!("the demo needs the address {home}, and no interface that is up has it")));
+        }
+        if !outlet::choose(Outlet { bound: Some(bound), proxy: None }) {
+            return Err(unavailable("the demo can't be confined to this machine any more".into()));
         }
         let scratch = Scratch::new()?;
         let tracker = if wish.no_tracker { None } else { Some(start_tracker(home)?) };
@@ -126,33 +129,37 @@ impl Running {
         self.members.iter().all(|member| stop() || content::hash(&member.dir) == Some(self.whole))
     }
 
-    /// Ends all peers, and deletes everything. The folder is deleted twice: at once, because an impatient person may
-    /// end the process, and when nobody writes there any more.
-    pub fn end(self) {
+    /// Ends all peers, and deletes everything. Returns what is known of the swarm then. The folder is deleted twice: at
+    /// once, because an impatient person may end the process, and when nobody writes there any more.
+    pub fn end(mut self) -> Swarm {
         self.scratch.delete();
         self.members.iter().for_each(|member| member.engine.send(Command::Stop));
         let until = Instant::now() + END;
-        let running = self.members.iter().zip(&self.swarm.peers).filter(|(_, peer)| !peer.is_gone);
-        for (member, _) in running {
-            let is_last = |notice: &Notice| matches!(notice, Notice::Stopped(_));
-            while member.notices.recv_deadline(until).is_ok_and(|notice| !is_last(&notice)) {}
+        let mut running: Vec<_> =
+            self.members.iter().zip(&mut self.swarm.peers).filter(|(_, peer)| !peer.is_gone).collect();
+        for (member, peer) in &mut running {
+            while let Ok(notice) = member.notices.recv_deadline(until) {
+                take_in(&notice, peer);
+                if let Notice::Stopped(_) = notice {
+                    break;
+                }
+            }
         }
+        self.swarm
     }
 }
 
 impl Member {
     fn look(&mut self, peer: &mut Peer, now: Time, ids: &[PeerId]) {
         for notice in self.notices.try_iter() {
+            take_in(&notice, peer);
             match notice {
-                Notice::Status { reports, .. } => take_in(&reports, peer),
-                Notice::Stopped(reports) => {
-                    take_in(&reports, peer);
+                Notice::Failed { problem, .. } => self.problem = Some(problem.text),
+                Notice::Waiting { trouble, .. } => self.problem = Some(trouble.text),
+                Notice::Stopped(_) => {
                     peer.is_gone = true;
                     peer.serves.clear();
                 }
-                Notice::Complete { status, .. } => take_in_status(&status, peer),
-                Notice::Failed { problem, .. } => self.problem = Some(problem.text),
-                Notice::Waiting { trouble, .. } => self.problem = Some(trouble.text),
                 _ => {}
             }
         }
@@ -169,17 +176,18 @@ impl Member {
     }
 }
 
-fn take_in(reports: &[Report], peer: &mut Peer) {
+/// Takes in the figures of a notice.
+fn take_in(notice: &Notice, peer: &mut Peer) {
+    let reports = match notice {
+        Notice::Status { reports, .. } | Notice::Stopped(reports) => &reports[..],
+        _ => &[],
+    };
     for report in reports {
         if let Phase::Running(status) = &report.phase {
-            take_in_status(status, peer);
+            (peer.down_rate, peer.up_rate) = (status.down_rate, status.up_rate);
+            (peer.taken, peer.given) = (status.downloaded, status.uploaded);
         }
     }
-}
-
-fn take_in_status(status: &Status, peer: &mut Peer) {
-    (peer.down_rate, peer.up_rate) = (status.down_rate, status.up_rate);
-    (peer.taken, peer.given) = (status.downloaded, status.uploaded);
 }
 
 /// How a peer runs. `entrance`: the port of the first peer, through whose node the others enter the DHT.
