@@ -84,9 +84,9 @@
 //! - *a key of the `.torrent` file*: [`proto::metainfo`] reads it, [`proto::metainfo::emit`] writes it in the order of
 //!   keys; `cli/commands/show.rs` prints it; `cli/options/make.rs` and `cli/commands/make.rs` set it.
 //! - *a part that talks to others*: it opens its sockets with [`sys::outlet`], so that `--bind` and `--proxy` hold for
-//!   it, too.
+//!   it, too, and starts its threads with [`sys::trace::speaker`], so that `demo` can tell its peers apart.
 //! - *a key on the keyboard*: `cli/run/request.rs` names it, `cli/run/keys.rs` reads it and has the lines of help,
-//!   `cli/run/person.rs` or `cli/show/live.rs` acts on it.
+//!   `cli/run/person.rs` or `cli/show/live/mod.rs` acts on it.
 //! - *an option of a command*: the command's file in `cli/commands`; help, man page and completions follow from it, and
 //!   a test asks for its row in the book.
 //! - *a way to get content besides peers*: the folder `downloading` of [`swarm::torrent`] decides about

@@ -2,7 +2,7 @@
 //!
 //! 1. First steps: [installation](install), [downloading](get), [the screen](screen), [uploading](seed), [many
 //!    torrents](many), [torrent files](makers), [the tracker](tracker), [the DHT](dht), and [the tutorial of
-//!    2004](tutorial).
+//!    2004](tutorial). To see what a swarm does, begin with [a swarm to watch](demo).
 //! 2. To look something up: [every file that is written](files), [disks and resume states](disks), [JSON and exit
 //!    codes](json), [the trace](trace), [limits, safety and blocklists](safety).
 //! 3. What was tried: [measurements], with [the laboratory](measurements#the-laboratory), and
@@ -19,6 +19,11 @@
 /// [old-names]: crate::book::tutorial#the-old-names
 #[doc = include_str!("install.md")]
 pub mod install {}
+
+/// [exit_codes]: crate::book::json#exit-codes
+/// [json]: crate::book::json#the-command-demo
+#[doc = include_str!("demo.md")]
+pub mod demo {}
 
 /// [blocklist]: crate::book::safety#blocklists
 /// [encryption]: crate::book::safety#encryption

@@ -39,6 +39,7 @@ use crate::swarm::event::{Action, DiskEvent, DiskOrder, Event, News, PeerEvent};
 use crate::swarm::picking::budget::{Budget, LEAST_BYTES};
 use crate::swarm::settings::Settings;
 use crate::swarm::shared::{Shared, Turn};
+use crate::sys::trace::speaker::{USUAL_STACK, start_thread};
 use crate::sys::{memory, random};
 use agenda::Agenda;
 use changing::by_slices::Untold;
@@ -55,7 +56,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::thread;
 use std::time::Instant;
 use trackers::Trackers;
 
@@ -117,7 +117,7 @@ pub fn start(
     notices: Notices,
 ) -> io::Result<Sender<Input>> {
     let (mut manager, sender) = prepare(config, settings, listeners, notices)?;
-    thread::Builder::new().name("manager".into()).spawn(move || manager.run())?;
+    start_thread("manager", USUAL_STACK, move || manager.run())?;
     Ok(sender)
 }
 
@@ -180,7 +180,7 @@ impl Manager {
             let now = self.started.elapsed();
             self.step(input, now);
             if let Some(pause) = self.lull.pause(self.shared.budget.limit(), now) {
-                thread::sleep(pause);
+                std::thread::sleep(pause);
             }
             let is_done = |at| at <= now || self.trackers.is_idle() && self.disks.disk.busy().is_empty();
             if self.end_at.is_some_and(is_done) {

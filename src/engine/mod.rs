@@ -76,6 +76,7 @@ pub struct Engine {
     manager: Sender<Input>,
     subscribers: Weak<Subscribers>,
     port: AtomicU16,
+    peer_id: PeerId,
     /// The next torrent's number. (A lock, because many routers' processors have no 64-bit atomics.)
     next: Mutex<u64>,
 }
@@ -97,10 +98,11 @@ impl Engine {
             max_peers: config.torrent.max_peers.min(manager::most_connections()),
             ..config.torrent.clone()
         };
-        log::info!("we are {} on port {port}", settings.peer_id);
+        let peer_id = settings.peer_id;
+        log::info!("we are {peer_id} on port {port}");
         let manager = manager::start(config, settings, listeners, notices);
         let manager = manager.map_err(|error| format!("can't start a thread: {error}"))?;
-        Ok((Engine { manager, subscribers, port: port.into(), next: Mutex::new(0) }, first))
+        Ok((Engine { manager, subscribers, port: port.into(), peer_id, next: Mutex::new(0) }, first))
     }
 
     /// Adds a torrent: its content is checked, then it joins its swarm.
@@ -148,6 +150,11 @@ impl Engine {
     /// The port that the engine listens on; [`NO_PORT`]: none.
     pub fn port(&self) -> u16 {
         self.port.load(Ordering::Relaxed)
+    }
+
+    /// The peer id by which other peers know us.
+    pub fn peer_id(&self) -> PeerId {
+        self.peer_id
     }
 
     /// Listens on another port; 0: the system chooses. Returns the port. An error says why that port can't be used, and

@@ -20,6 +20,7 @@ mod daemon_kill;
 mod daemon_live;
 mod daemon_records;
 mod daemon_turns;
+mod demo;
 mod dht;
 mod dht_command;
 mod dht_others;

@@ -163,7 +163,7 @@ fn make_one(path: &Path, wanted: &Wanted) -> Result<(), Failure> {
         nodes: wanted.nodes.clone(),
         comment: wanted.comment.clone(),
         created_by: wanted.created_by.clone().or(Some(CREATED_BY.into())).filter(|text| !text.is_empty()),
-        creation_date: if wanted.no_date { None } else { super::man::creation_date()? },
+        creation_date: if wanted.no_date { None } else { super::describe::man::creation_date()? },
         source: wanted.source.clone(),
         info_hash_v2: None,
         warnings: Vec::new(),

@@ -3,10 +3,13 @@
 //! Floor 4. Some commands can be left out of a build: see `[features]` in Cargo.toml.
 
 pub mod check;
-pub mod completions;
 // Feature: daemon.
 #[cfg(feature = "daemon")]
 pub mod daemon;
+// Feature: demo.
+#[cfg(feature = "demo")]
+pub mod demo;
+pub mod describe;
 // Feature: dht.
 #[cfg(feature = "dht")]
 pub mod dht;
@@ -18,7 +21,6 @@ pub mod link;
 // Feature: make.
 #[cfg(feature = "make")]
 pub mod make;
-pub mod man;
 pub mod many;
 // Feature: portmap.
 #[cfg(feature = "portmap")]
@@ -33,6 +35,7 @@ pub mod show;
 pub mod track;
 
 use super::options::command::Command;
+use describe::{completions, man};
 
 /// All commands, in the order in which the help lists them.
 pub static COMMANDS: &[Command] = &[
@@ -66,6 +69,9 @@ pub static COMMANDS: &[Command] = &[
     // Feature: daemon.
     #[cfg(feature = "daemon")]
     remote::attach::COMMAND,
+    // Feature: demo.
+    #[cfg(feature = "demo")]
+    demo::COMMAND,
     // Commands that describe all commands need this table.
     Command { run: |given| completions::run(given, COMMANDS), ..completions::COMMAND },
     Command { run: |given| man::run(given, COMMANDS), ..man::COMMAND },
@@ -81,4 +87,5 @@ pub const OPTIONAL: &[(&str, &str)] = &[
     ("daemon", "daemon"),
     ("remote", "daemon"),
     ("attach", "daemon"),
+    ("demo", "demo"),
 ];

@@ -16,11 +16,11 @@ use crate::swarm::meeting::announcer::Announcement;
 use crate::swarm::meeting::portmap::OuterPorts;
 use crate::swarm::meeting::source::Source;
 use crate::sys::lock;
+use crate::sys::trace::speaker::start_thread;
 use core::net::SocketAddr;
 use crossbeam_channel::Sender;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::thread;
 
 /// Questions at the same time. Today's torrents list twenty trackers, most of them dead, and no torrent should wait for
 /// those.
@@ -68,10 +68,7 @@ impl Announcers {
     /// Asks a tracker soon, for `torrent`. Returns the question if no thread could be started and none runs that could
     /// ask it later.
     pub fn announce(&self, torrent: TorrentId, announcement: Box<Announcement>) -> Result<(), Box<Announcement>> {
-        self.announce_on(torrent, announcement, |worker| {
-            let builder = thread::Builder::new().name("announce".into()).stack_size(STACK_BYTES);
-            builder.spawn(move || worker.run()).map(drop)
-        })
+        self.announce_on(torrent, announcement, |worker| start_thread("announce", STACK_BYTES, move || worker.run()))
     }
 
     fn announce_on(

@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, Sender};
 use std::io::Write;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Instant;
 
 fn announcement(url: String) -> Box<Announcement> {

@@ -25,6 +25,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
+use std::thread;
 use std::time::Duration;
 
 const PIECE: usize = 32 * 1024;

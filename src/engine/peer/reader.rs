@@ -19,13 +19,13 @@ use crate::proto::id::InfoHash;
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
 use crate::sys::trace::Way;
+use crate::sys::trace::speaker::start_thread;
 use crate::sys::{is_one_of, outlet};
 use core::net::SocketAddr;
 use rustix::io::Errno;
 use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// Silence after which a peer is dropped. Others send keep-alives at least every 120 s.
@@ -51,8 +51,7 @@ pub fn connect(
             connect_failed(&around, torrent, addr, &error, our_fault);
         }
     };
-    thread::Builder::new().name("reader".into()).stack_size(STACK_BYTES).spawn(run)?;
-    Ok(())
+    start_thread("reader", STACK_BYTES, run)
 }
 
 /// A peer that connected to us.

@@ -12,9 +12,9 @@ use crate::engine::trace::peers as trace;
 use crate::proto::peer::message::{BlockSpec, emit_piece_header};
 use crate::swarm::event::PeerEvent;
 use crate::sys::trace::Way;
+use crate::sys::trace::speaker::start_thread;
 use std::io;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 /// The manager is told of this many bytes together, because waking it costs as much as a block.
@@ -26,8 +26,7 @@ const FLUSH_DEADLINE: Duration = WRITE_TIMEOUT;
 /// Starts the writer of a peer.
 pub fn start(server: &Arc<Server>) -> io::Result<()> {
     let writer = Writer { server: Arc::clone(server), uploaded: 0 };
-    thread::Builder::new().name("writer".into()).stack_size(STACK_BYTES).spawn(move || writer.run())?;
-    Ok(())
+    start_thread("writer", STACK_BYTES, move || writer.run())
 }
 
 struct Writer {

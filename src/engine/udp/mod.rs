@@ -17,6 +17,7 @@ use self::thread::{Orders, Shown, Thread};
 use crate::engine::config::Dht as Options;
 use crate::engine::input::Input;
 use crate::swarm::dht::Figures;
+use crate::sys::trace::speaker::start_thread;
 use crate::sys::wake::Wake;
 use crate::sys::{in_words, lock};
 use crossbeam_channel::{Receiver, Sender};
@@ -57,9 +58,9 @@ impl Dht {
     /// Starts the thread, if it does not run.
     pub fn start(&mut self) {
         let Some(thread) = self.thread.take() else { return };
-        let (port, builder) = (thread.port, std::thread::Builder::new().name("dht".into()).stack_size(STACK_BYTES));
+        let port = thread.port;
         let failed = move |error: io::Error| log::warn!("there is no DHT at UDP port {port}: {}", in_words(&error));
-        builder.spawn(move || thread.run().unwrap_or_else(failed)).map_or_else(failed, drop);
+        start_thread("dht", STACK_BYTES, move || thread.run().unwrap_or_else(failed)).unwrap_or_else(failed);
     }
 
     /// Gives the thread an order. The first torrent starts it.

@@ -5,6 +5,7 @@
 //! [`spool`] to one thread that writes them. The book's chapter `trace` describes the format.
 
 mod line;
+pub mod speaker;
 mod spool;
 
 use crate::sys;
@@ -96,7 +97,11 @@ pub fn is_on(subject: Subject) -> bool {
 
 /// Begins a line about `subject`; `peer` is the other side: an address, or a URL without its secrets.
 pub fn line(subject: Subject, way: Way, peer: &dyn std::fmt::Display, what: &str) -> Line {
-    Line::new(TRACE.get().is_some_and(|trace| trace.is_json), subject.name(), way, peer, what)
+    let line = Line::new(TRACE.get().is_some_and(|trace| trace.is_json), subject.name(), way, peer, what);
+    match speaker::name() {
+        Some(name) => line.word("by", &name),
+        None => line,
+    }
 }
 
 /// Writes a line.

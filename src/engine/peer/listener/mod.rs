@@ -8,6 +8,7 @@ mod watch;
 use super::around::{STACK_BYTES, Surroundings};
 use super::reader;
 use super::shaking::places::Places;
+use crate::sys::trace::speaker::start_thread;
 use crate::sys::{in_words, lock, outlet};
 use core::net::SocketAddr;
 use rustix::net::Shutdown;
@@ -91,8 +92,7 @@ fn accept_on(listeners: Vec<TcpListener>, around: &Surroundings) -> io::Result<V
     let listeners: Vec<Arc<TcpListener>> = listeners.into_iter().map(Arc::new).collect();
     for listener in &listeners {
         let (listener, around, places) = (Arc::clone(listener), around.clone(), Arc::clone(&places));
-        let builder = thread::Builder::new().name("listener".into()).stack_size(STACK_BYTES);
-        builder.spawn(move || listen(&listener, &around, &places))?;
+        start_thread("listener", STACK_BYTES, move || listen(&listener, &around, &places))?;
     }
     Ok(listeners)
 }
@@ -127,7 +127,7 @@ fn listen(listener: &TcpListener, around: &Surroundings, places: &Arc<Places>) {
         };
         let around = around.clone();
         let run = move || reader::accept(&around, socket, addr, place);
-        if let Err(error) = thread::Builder::new().name("reader".into()).stack_size(STACK_BYTES).spawn(run) {
+        if let Err(error) = start_thread("reader", STACK_BYTES, run) {
             log::warn!("{addr}: can't start a thread: {error}");
         }
     }

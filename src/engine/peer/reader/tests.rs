@@ -15,6 +15,7 @@ use crossbeam_channel::Receiver;
 use rustix::net::{AddressFamily, SocketType};
 use std::io::{IoSliceMut, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
+use std::thread;
 
 fn handshake(info_hash: InfoHash, id: u8) -> Handshake {
     Handshake { reserved: Reserved::ours(), info_hash, peer_id: PeerId([id; 20]) }

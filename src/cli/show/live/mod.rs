@@ -1,8 +1,8 @@
 //! The live screen on standard error: drawn in place at each change.
 //!
-//! Floor 4. After each drawing the cursor is in an empty line below the screen, so that the terminal is tidy however
-//! the program ends. [`terminal`] changes the modes. Each drawing is one write and overwrites row by row, so nothing
-//! flickers.
+//! Floor 4. The [`canvas`] draws, and [`terminal`] changes the modes.
+
+pub mod canvas;
 
 use super::layout::{Look, Row, draw, head, map_columns, plain, reason, shown};
 use super::roster::Roster;
@@ -14,7 +14,8 @@ use crate::cli::run::session::{Session, Update};
 use crate::cli::run::terminal;
 use crate::cli::say;
 use crate::engine::{TorrentId, Watch};
-use std::io::{self, IsTerminal, Write};
+use canvas::Canvas;
+pub use canvas::{is_there, is_utf8};
 use std::time::Instant;
 
 /// Most rows for the closing words.
@@ -22,13 +23,7 @@ const CLOSING_ROWS: usize = 3;
 
 /// The screen, and what it shows now.
 pub struct Screen {
-    utf8: bool,
-    bold: bool,
-    /// The columns of each row that is drawn, from which follows how many rows they take if the terminal becomes
-    /// narrower.
-    drawn: Vec<usize>,
-    /// The size of the terminal when they were drawn.
-    size: (usize, usize),
+    canvas: Canvas,
     /// Shown below the torrents while the run ends.
     ending_line: &'static str,
     /// Whether the keys are shown. They are until the person hides them.
@@ -42,18 +37,7 @@ pub struct Screen {
 impl Screen {
     /// The screen, if standard error is a terminal that can move its cursor.
     pub fn new() -> Option<Screen> {
-        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let bold = !is_set("NO_COLOR");
-        (is_there()).then(|| Screen {
-            utf8: is_utf8(),
-            bold,
-            drawn: Vec::new(),
-            size: (0, 0),
-            ending_line: "",
-            keys: true,
-            peers_of: None,
-            list: None,
-        })
+        is_there().then(|| Screen { canvas: Canvas::new(), ending_line: "", keys: true, peers_of: None, list: None })
     }
 
     /// Changes to a screen that shows all torrents in a list.
@@ -69,7 +53,7 @@ impl Screen {
     /// The details that are shown now.
     pub fn watch(&self) -> Watch {
         // A list has no maps of pieces.
-        let cells = if self.list.is_some() { 0 } else { map_columns(self.look()) };
+        let cells = if self.list.is_some() { 0 } else { map_columns(Canvas::look()) };
         Watch { cells, peers_of: self.peers_of, selected: self.selected() }
     }
 
@@ -94,15 +78,9 @@ impl Screen {
     /// Draws the screen again. `lost`: the old drawing may be gone, so nothing is overwritten.
     pub fn redraw(&mut self, session: &Session, lost: bool) {
         if lost {
-            self.drawn.clear();
+            self.canvas.forget();
         }
         self.show(&Update::Ticked, session);
-    }
-
-    /// The last column stays free, because terminals wrap there, and so does the row of the cursor.
-    fn look(&self) -> Look {
-        let (columns, rows) = terminal::size();
-        Look { columns: columns.saturating_sub(1), rows: rows.saturating_sub(1), utf8: self.utf8 }
     }
 
     /// Shows an update.
@@ -133,33 +111,18 @@ impl Screen {
         }
         // The program may have returned to the foreground.
         terminal::take();
-        let look = self.look();
-        let size = (look.columns + 1, look.rows + 1);
-        let mut out = self.back(size.0);
-        if self.size != size {
-            // Some terminals wrap rows when they are resized.
-            out += "\x1b[J";
-            self.size = size;
-        }
+        let look = Canvas::look();
         let told = match update {
             Update::Warning { text, .. } => say::warning(text),
             Update::Problem(text) => text.clone(),
             _ => String::new(),
         };
-        if !told.is_empty() {
-            // Messages are written above the screen, and stay there.
-            for text in width::wrap(&shown(&told, look), look.columns, CLOSING_ROWS, "") {
-                out += &self.paint(&Row { text, ..Row::default() });
-            }
-        }
+        // Messages are written above the screen, and stay there.
+        let told =
+            if told.is_empty() { Vec::new() } else { width::wrap(&shown(&told, look), look.columns, CLOSING_ROWS, "") };
+        let above: Vec<Row> = told.into_iter().map(|text| Row { text, ..Row::default() }).collect();
         let drawing = self.rows(session, look, ended, terminal::has_keys());
-        for row in &drawing {
-            out += &self.paint(row);
-        }
-        out += "\x1b[J";
-        self.drawn = drawing.iter().map(|row| width::columns(&row.text)).collect();
-        // If the terminal is gone, there is nowhere to report that.
-        let _ = io::stderr().lock().write_all(out.as_bytes());
+        self.canvas.draw(&above, &drawing, look);
         if ended {
             session.entries.keys().for_each(|torrent| lines::problem(*torrent, session));
             let closing = words::closing(session, Instant::now());
@@ -228,26 +191,6 @@ impl Screen {
         }
         rows
     }
-
-    /// Moves the cursor to where the last drawing began.
-    fn back(&self, columns: usize) -> String {
-        match self.drawn.iter().map(|width| width.div_ceil(columns.max(1)).max(1)).sum() {
-            0usize => "\r".into(),
-            rows => format!("\r\x1b[{rows}A"),
-        }
-    }
-
-    fn paint(&self, row: &Row) -> String {
-        if row.selected && self.bold {
-            return format!("\x1b[7m{}\x1b[0m\x1b[K\n", row.text);
-        }
-        let (strong, rest) = row.text.split_at(row.strong);
-        match strong {
-            "" => format!("{rest}\x1b[K\n"),
-            _ if !self.bold => format!("{strong}{rest}\x1b[K\n"),
-            _ => format!("\x1b[1m{strong}\x1b[0m{rest}\x1b[K\n"),
-        }
-    }
 }
 
 /// The line that is shown while the run ends.
@@ -260,20 +203,6 @@ fn ending_line(interrupted: bool, trackers: bool) -> &'static str {
     }
 }
 
-/// Whether standard error is a terminal that can move its cursor.
-pub fn is_there() -> bool {
-    let moves = !matches!(std::env::var("TERM").as_deref(), Ok("dumb" | "") | Err(_));
-    io::stderr().is_terminal() && moves
-}
-
-/// Whether the locale is UTF-8. The first of these variables that is set decides (POSIX).
-pub fn is_utf8() -> bool {
-    let set = |name: &&str| std::env::var(name).is_ok_and(|value| !value.is_empty());
-    let name = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find(|name| set(name));
-    let value = name.and_then(|name| std::env::var(name).ok()).unwrap_or_default().to_ascii_lowercase();
-    value.contains("utf-8") || value.contains("utf8")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -284,8 +213,7 @@ mod tests {
     /// A screen that shows everything it can show.
     fn full(peers_of: Option<TorrentId>, list: Option<Roster>) -> (Screen, Session) {
         let (ending_line, keys) = (ending_line(true, true), true);
-        let screen =
-            Screen { utf8: true, bold: true, drawn: Vec::new(), size: (0, 0), ending_line, keys, peers_of, list };
+        let screen = Screen { canvas: Canvas::new(), ending_line, keys, peers_of, list };
         let peer_list = vec![peer("[2001:db8::1]:6881"), peer("10.0.0.1:6881")];
         let running = Phase::Running(Status { peer_list: peer_list.into(), ..status(50 << 20) }.into());
         let mut session = session(vec![("東京 a long name.iso", 100 << 20, running)]);
