@@ -6,7 +6,7 @@
 
 use super::record::{Dates, Mode, Record, Totals, Wishes};
 use super::settings::table::TABLE;
-use super::settings::{Given, Settings, Source};
+use super::settings::{Given, Settings, Source, unused};
 use super::state::State;
 use super::state::kept::Kept;
 use super::state::session::text_of;
@@ -46,6 +46,7 @@ pub fn settings(from: &Path, state: &Path) -> Result<(), String> {
     let Json::Object(pairs) = read(&text).map_err(|why| format!("{}: {why}", path.display()))? else {
         return Err(format!("{}: expected an object", path.display()));
     };
+    let mut others = Vec::new();
     let mut lines = format!("# Made of {}. Your own configuration comes before it.\n", path.display());
     for (name, value) in &pairs {
         let given = match value {
@@ -55,9 +56,14 @@ pub fn settings(from: &Path, state: &Path) -> Result<(), String> {
             Json::Text(text) => Given::Text(text),
             Json::Null | Json::List(_) | Json::Object(_) => Given::Other,
         };
-        if let Err(why) = settings.set(name, &given, Source::File) {
-            log::warn!("{}: {why}; it is left out", path.display());
+        match settings.set(name, &given, Source::File) {
+            Ok(true) => {}
+            Ok(false) => others.push(&**name),
+            Err(why) => log::warn!("{}: {why}; it is left out", path.display()),
         }
+    }
+    if let Some(notice) = unused::notice(&others) {
+        log::warn!("{}: {notice}", path.display());
     }
     // It is on by default there, and we do not have it.
     settings.rename_partial_files = false;
@@ -220,6 +226,7 @@ fn dict_get<'a>(dict: Value<'a>, key: &str) -> Option<Value<'a>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::daemon::settings::Encryption;
     use std::os::unix::fs::MetadataExt;
 
     #[test]
@@ -227,7 +234,8 @@ mod tests {
         let (from, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let to = state.path().join("daemon");
         let text = r#"{"download-dir": "/srv/media", "ratio-limit": 1.5, "ratio-limit-enabled": true, "umask": 18,
-            "rpc-password": "{abc", "unknown": [1], "peer-port": -7}"#;
+            "rpc-password": "{abc", "unknown": [1], "peer-port": -7, "encryption": 2, "utp-enabled": true,
+            "bind-address-ipv4": "10.8.0.2", "bind-address-ipv6": "::"}"#;
         fs::write(from.path().join("settings.json"), text).unwrap();
         settings(from.path(), &to).unwrap();
         fs::write(from.path().join("settings.json"), "{}").unwrap();
@@ -241,6 +249,8 @@ mod tests {
             seed_ratio_limit: 1.5,
             seed_ratio_limited: true,
             rpc_password: "{abc".into(),
+            encryption: Encryption::Required,
+            bind_address_ipv4: "10.8.0.2".into(),
             ..Settings::default()
         };
         assert_eq!(read, expected);

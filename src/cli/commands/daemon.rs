@@ -7,11 +7,12 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::command::{Command, Completes, Group, Part, Section};
 use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::run::{self, HELP, QUIET};
-use crate::cli::options::{source, states, typed};
+use crate::cli::options::{outlet, source, states, typed};
 use crate::cli::run::{log, signals};
 use crate::cli::say;
 use crate::cli::trace::{LITTLE_PATIENCE, TRACE};
 use crate::daemon::{self, DaemonError, Options, Signal};
+use crate::sys::outlet::Outlet;
 use crate::sys::{in_words, trace};
 use ::log::LevelFilter;
 use crossbeam_channel::Receiver;
@@ -123,17 +124,18 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
         0 => log::begin_at(LevelFilter::Warn),
         times => log::begin(times),
     }
-    let options = options(given)?;
+    let outlet = outlet::read(given)?;
+    let options = options(given, &outlet)?;
     let ready = |address: &str| {
         if !given.has("quiet") {
             say::problem(&format!("programs can control the daemon at http://{address}/transmission/rpc"));
         }
     };
-    daemon::run(options, listen()?, ready).map(|()| Exit::Success).map_err(failure)
+    daemon::run(options, outlet, listen()?, ready).map(|()| Exit::Success).map_err(failure)
 }
 
-fn options(given: &Parsed) -> Result<Options, Failure> {
-    let config = run::network(given)?;
+fn options(given: &Parsed, outlet: &Outlet) -> Result<Options, Failure> {
+    let config = run::network(given, outlet)?;
     let mut settings = Vec::new();
     for (option, name, switch) in [
         ("dir", "download-dir", None),

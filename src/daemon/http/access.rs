@@ -3,7 +3,7 @@
 //! Floor 4. Pure.
 
 use super::login::Login;
-use crate::base::glob::Glob;
+use crate::base::words::glob::Glob;
 use crate::daemon::settings::Settings;
 use core::net::IpAddr;
 
