@@ -59,13 +59,13 @@ pub enum Signal {
     Stop,
 }
 
-/// Runs the daemon until [`Signal::Stop`], or until a program ends it. Calls `ready` with the address of RPC when it
-/// answers. `outlet` is the way out that the command line names. If it binds to nothing, the settings say to what.
+/// Runs the daemon until [`Signal::Stop`], or until a program ends it. When it answers, calls `ready` with lines that
+/// say where it is. `outlet` is the way out that the command line names. If it binds to nothing, the settings say to what.
 pub fn run(
     options: Options,
     outlet: Outlet,
     signals: Receiver<Signal>,
-    ready: impl FnOnce(&str),
+    ready: impl FnOnce(&[String]),
 ) -> Result<(), DaemonError> {
     let before = Before::read(&options)?;
     let settings = before.settings.clone();
@@ -93,6 +93,7 @@ pub fn run(
     })?;
     let config = options.engine_config(&settings, &before.state);
     let (engine, notices) = Engine::start(config).map_err(DaemonError::Unavailable)?;
+    let imported = before.imported.clone();
     let mut daemon = Daemon::new(options, before, engine, Arc::clone(&door), helpers.clone())?;
     let bounds = Bounds { connections: MOST_CONNECTIONS, body: MOST_BODY };
     server::start(sockets, &http::service(&door), bounds).map_err(cant_start)?;
@@ -120,7 +121,7 @@ pub fn run(
         };
         thread::Builder::new().name("watch".into()).spawn(look).map_err(cant_start)?;
     }
-    ready(&core::net::SocketAddr::new(ip, port).to_string());
+    ready(&imported.into_iter().chain(http::access::where_it_is(&settings, ip, port)).collect::<Vec<_>>());
     daemon.go(&notices, &asked, &heard)
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Floor 4.
 
+use super::chores::scripts;
 use super::http::access::is_guarded;
 use super::settings::{Encryption, Given, Settings, Source, unused};
 use super::state::State;
@@ -115,6 +116,7 @@ impl Options {
         if std::mem::take(&mut settings.rename_partial_files) {
             log::warn!("rename-partial-files has no effect; incomplete-dir keeps apart what is not complete");
         }
+        scripts::faults(&settings).iter().for_each(|fault| log::warn!("{fault}"));
         settings.bind_address().map_err(DaemonError::Config)?;
         settings.fix_roots();
         must_be_apart(&self.state, &settings)?;

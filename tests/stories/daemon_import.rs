@@ -3,6 +3,8 @@
 use crate::common::daemon::{Daemon, command};
 use crate::common::folder::Folder;
 use crate::common::ran;
+use crate::common::wait::{PATIENCE, wait_until};
+use rustix::process::Signal;
 use serde_json::json;
 use std::fs;
 use std::net::TcpStream;
@@ -38,6 +40,10 @@ fn settings_torrents_and_the_address_of_transmission_are_taken_over() {
     let mut daemon = Daemon::start(folder.path(), &import);
     let unused = "settings.json: settings that have no effect here: message-level (see --verbose), utp-enabled\n";
     assert!(daemon.log().contains(unused), "{}", daemon.log());
+    let taken = format!("swarmlet: taken over from {}: settings and 1 torrent\n", from.display());
+    let at = format!("the web page is at http://{}; programs use http://{0}/transmission/rpc\n", daemon.rpc);
+    wait_until("it says where it is", PATIENCE, || daemon.log().contains(&at));
+    assert!(daemon.log().contains(&taken) && daemon.log().contains("begins with 1 torrent\n"), "{}", daemon.log());
     let settings = daemon.ask("session-get", &json!({ "fields": ["encryption", "peer-port", "speed-limit-up"] }));
     assert_eq!((&settings["encryption"], &settings["speed-limit-up"]), (&json!("required"), &json!(77)));
     let port = settings["peer-port"].as_u64().unwrap() as u16;
@@ -45,5 +51,11 @@ fn settings_torrents_and_the_address_of_transmission_are_taken_over() {
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "it listens at no other address");
     assert!(TcpStream::connect(("::1", port)).is_err(), "it listens at no other address");
     daemon.wait_for("leftUntilDone", &json!(0));
+    daemon.ask("torrent-remove", &json!({ "ids": 1 }));
+    daemon.signal(Signal::HUP);
+    wait_until("it says what it did", PATIENCE, || {
+        let log = daemon.log();
+        log.contains("swarmlet: a.bin: removed\n") && log.contains("swarmlet: the configuration was read again\n")
+    });
     assert_eq!(daemon.end(), Some(0));
 }

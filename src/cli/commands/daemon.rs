@@ -14,7 +14,6 @@ use crate::cli::trace::{LITTLE_PATIENCE, TRACE};
 use crate::daemon::{self, DaemonError, Options, Signal};
 use crate::sys::outlet::Outlet;
 use crate::sys::{in_words, trace};
-use ::log::LevelFilter;
 use crossbeam_channel::Receiver;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
@@ -120,15 +119,14 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
         return Err(Failure::usage("--quiet and --verbose contradict each other"));
     }
     match given.times("verbose") {
-        0 if given.has("quiet") => log::begin_at(LevelFilter::Error),
-        0 => log::begin_at(LevelFilter::Warn),
+        0 => log::begin_service(given.has("quiet")),
         times => log::begin(times),
     }
     let outlet = outlet::read(given)?;
     let options = options(given, &outlet)?;
-    let ready = |address: &str| {
+    let ready = |lines: &[String]| {
         if !given.has("quiet") {
-            say::problem(&format!("programs can control the daemon at http://{address}/transmission/rpc"));
+            lines.iter().for_each(|line| say::problem(line));
         }
     };
     daemon::run(options, outlet, listen()?, ready).map(|()| Exit::Success).map_err(failure)
