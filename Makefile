@@ -10,7 +10,7 @@ MUSL = $(ARCH)-unknown-linux-musl
 MUSL_LIB = $(shell rustc --print target-libdir --target $(MUSL) 2>/dev/null)
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 
-.PHONY: all audit book demo test check bench simulate small static share install deb dist openwrt check-packages clean help
+.PHONY: all built audit book demo test check bench simulate small static share install deb dist openwrt check-packages clean help uninstall
 .DEFAULT_GOAL := all
 
 # How the linker lays out a release: it leaves out the tables for unwinding and groups what is seldom called (see
@@ -91,7 +91,13 @@ OLD_NAMES = bttrack btmakemetafile btcompletedir btshowmetainfo btreannounce btr
 SHARE = $(DESTDIR)$(PREFIX)/share
 # Where zsh looks. Debian has vendor-completions for packages.
 ZSH = site-functions
-share: all
+# With sudo, cargo is often not in PATH. Then what `make` built before is taken as it is.
+built:
+	@if command -v $(firstword $(CARGO)) >/dev/null 2>&1; then $(MAKE) --no-print-directory all; \
+	elif [ -x $(TARGET_DIR)/release/swarmlet ]; then echo "built: cargo is not in PATH, so what was built before is taken"; \
+	else echo "built: nothing is built, and cargo is not in PATH: run make first, as the user that has cargo" >&2; exit 1; fi
+
+share: built
 	@install -d $(SHARE)/man/man1 $(SHARE)/bash-completion/completions $(SHARE)/zsh/$(ZSH) $(SHARE)/fish/vendor_completions.d
 	$(TARGET_DIR)/release/swarmlet man --dir $(SHARE)/man/man1
 	$(TARGET_DIR)/release/swarmlet completions bash > $(SHARE)/bash-completion/completions/swarmlet
@@ -103,6 +109,12 @@ install: share ## installs the program, man pages and completions below DESTDIR 
 	@cd $(DESTDIR)$(PREFIX)/bin && for name in $(OLD_NAMES) $(OLD_NAMES:=.py); do \
 	if [ "$$(readlink $$name)" = swarmlet ] || [ ! -e $$name ]; then ln -sf swarmlet $$name; else echo "install: left $$name as it is"; fi; done
 	@echo "install: $(DESTDIR)$(PREFIX)/bin/swarmlet"
+
+uninstall: ## removes what `make install` put below DESTDIR and PREFIX
+	@cd $(DESTDIR)$(PREFIX)/bin && for name in $(OLD_NAMES) $(OLD_NAMES:=.py); do \
+	if [ "$$(readlink $$name)" = swarmlet ]; then rm $$name; fi; done
+	rm -f $(DESTDIR)$(PREFIX)/bin/swarmlet $(SHARE)/man/man1/swarmlet.1 $(SHARE)/man/man1/swarmlet-*.1
+	rm -f $(SHARE)/bash-completion/completions/swarmlet $(SHARE)/zsh/$(ZSH)/_swarmlet $(SHARE)/fish/vendor_completions.d/swarmlet.fish
 
 # Packages (src/packaging). All times in them are that of the last commit, or else of the source archive, so that two
 # builds are the same.

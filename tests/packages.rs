@@ -1,4 +1,4 @@
-//! The files in src/packaging: shell scripts without faults, a unit that systemd takes, and configurations that the
+//! `make install`, and the files in src/packaging: shell scripts without faults, a unit that systemd takes, and configurations that the
 //! daemon takes. `make check-packages` installs the packages.
 
 #![cfg(feature = "daemon")]
@@ -57,6 +57,32 @@ fn the_shell_scripts_have_no_faults() {
     let all = scripts.iter().copied().chain(checks.iter().map(String::as_str));
     succeed(Command::new("shellcheck").args(all.map(packaging)));
     succeed(Command::new("shellcheck").args(["-s", "sh"]).arg(packaging("openwrt/files/swarmlet.init")));
+}
+
+/// With sudo, PATH has no cargo that rustup brought.
+#[test]
+fn what_make_built_is_installed_without_cargo_and_removed_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let [built, to] = ["target", "to"].map(|name| folder.path().join(name));
+    let make = |target: &str| {
+        let mut make = Command::new("make");
+        make.current_dir(env!("CARGO_MANIFEST_DIR")).env_remove("MAKEFLAGS").args([target, "CARGO=no-such-cargo"]);
+        make.arg(format!("CARGO_TARGET_DIR={}", built.display())).arg(format!("DESTDIR={}", to.display()));
+        make
+    };
+    let output = run(&mut make("install"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("nothing is built, and cargo is not in PATH"), "{said}");
+    assert!(!to.exists(), "nothing is installed");
+    fs::create_dir_all(built.join("release")).unwrap();
+    fs::copy(PROGRAM, built.join("release/swarmlet")).unwrap();
+    succeed(&mut make("install"));
+    for name in ["bin/swarmlet", "bin/bttrack.py", "share/man/man1/swarmlet-get.1"] {
+        assert!(to.join("usr/local").join(name).is_file(), "{name}");
+    }
+    succeed(&mut make("uninstall"));
+    let left = succeed(Command::new("find").arg(&to).args(["-not", "-type", "d"]));
+    assert_eq!(left, "");
 }
 
 #[test]

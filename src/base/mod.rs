@@ -1,7 +1,6 @@
 //! Bytes, text and addresses, without any knowledge of torrents. Pure.
 
 pub mod date;
-pub mod glob;
 pub mod gzip;
 pub mod hex;
 pub mod json;
@@ -15,6 +14,7 @@ pub mod time;
 pub mod units;
 pub mod url;
 pub mod width;
+pub mod words;
 
 /// Steps of a search or of a parser: pieces, peers or bytes that are looked at. Tests count them, and not time, because
 /// time differs from run to run. In the program nothing is counted.

@@ -6,7 +6,6 @@
 
 pub(crate) mod commands;
 pub(crate) mod exit;
-pub(crate) mod nearest;
 pub(crate) mod old;
 pub(crate) mod options;
 pub(crate) mod run;
@@ -14,9 +13,9 @@ pub(crate) mod say;
 pub(crate) mod show;
 pub(crate) mod trace;
 
+use crate::base::words::nearest::nearest;
 use commands::{COMMANDS, OPTIONAL};
 use exit::{Exit, Failure};
-use nearest::nearest;
 use options::command::Command;
 use options::{help, meant, typed};
 use std::ffi::{OsStr, OsString};

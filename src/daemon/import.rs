@@ -6,7 +6,7 @@
 
 use super::record::{Dates, Mode, Record, Totals, Wishes};
 use super::settings::table::TABLE;
-use super::settings::{Given, Settings, Source};
+use super::settings::{Given, Settings, Source, unused};
 use super::state::State;
 use super::state::kept::Kept;
 use super::state::session::text_of;
@@ -29,11 +29,11 @@ pub const FILE: &str = "imported.conf";
 /// The largest settings.json that is read, in bytes.
 const MOST_SETTINGS: usize = 1 << 20;
 
-/// Takes over the folder `from` into the folder `state`, unless that was done before.
-pub fn settings(from: &Path, state: &Path) -> Result<(), String> {
+/// Takes over the settings of the folder `from` into the folder `state`. Returns whether that was not done before.
+pub fn settings(from: &Path, state: &Path) -> Result<bool, String> {
     let made = state.join(FILE);
     if made.exists() {
-        return Ok(());
+        return Ok(false);
     }
     let path = from.join("settings.json");
     let failed = |path: &Path, error: &io::Error| format!("{}: {}", path.display(), in_words(error));
@@ -46,6 +46,7 @@ pub fn settings(from: &Path, state: &Path) -> Result<(), String> {
     let Json::Object(pairs) = read(&text).map_err(|why| format!("{}: {why}", path.display()))? else {
         return Err(format!("{}: expected an object", path.display()));
     };
+    let mut others = Vec::new();
     let mut lines = format!("# Made of {}. Your own configuration comes before it.\n", path.display());
     for (name, value) in &pairs {
         let given = match value {
@@ -55,9 +56,14 @@ pub fn settings(from: &Path, state: &Path) -> Result<(), String> {
             Json::Text(text) => Given::Text(text),
             Json::Null | Json::List(_) | Json::Object(_) => Given::Other,
         };
-        if let Err(why) = settings.set(name, &given, Source::File) {
-            log::warn!("{}: {why}; it is left out", path.display());
+        match settings.set(name, &given, Source::File) {
+            Ok(true) => {}
+            Ok(false) => others.push(&**name),
+            Err(why) => log::warn!("{}: {why}; it is left out", path.display()),
         }
+    }
+    if let Some(notice) = unused::notice(&others) {
+        log::warn!("{}: {notice}", path.display());
     }
     // It is on by default there, and we do not have it.
     settings.rename_partial_files = false;
@@ -74,17 +80,18 @@ pub fn settings(from: &Path, state: &Path) -> Result<(), String> {
     }
     // There is a password in it.
     let state = StateDir::open(state).map_err(|error| failed(state, &error))?;
-    state.write(FILE, lines.as_bytes(), true).map_err(|error| failed(&made, &error))
+    state.write(FILE, lines.as_bytes(), true).map_err(|error| failed(&made, &error))?;
+    Ok(true)
 }
 
-/// Takes over the torrents of the folder `from` that are not known yet.
-pub fn torrents(from: &Path, state: &State, settings: &Settings) -> Result<(), String> {
+/// Takes over the torrents of the folder `from` that are not known yet. Returns how many these are.
+pub fn torrents(from: &Path, state: &State, settings: &Settings) -> Result<usize, String> {
     let known: Vec<_> = state.torrents()?.into_iter().map(|found| found.hash).collect();
     let folder = from.join("torrents");
     let listed = fs::read_dir(&folder).map_err(|error| format!("{}: {}", folder.display(), in_words(&error)))?;
     let mut paths: Vec<PathBuf> = listed.flatten().map(|entry| entry.path()).collect();
     paths.sort_unstable();
-    let mut place = 0;
+    let (mut place, mut taken) = (0, 0);
     for path in paths {
         let end = path.extension().unwrap_or_default();
         if end != "torrent" && end != "magnet" {
@@ -98,14 +105,15 @@ pub fn torrents(from: &Path, state: &State, settings: &Settings) -> Result<(), S
         }
         kept.place = place;
         match take(&path, state, &known, &mut record, kept) {
-            Ok(()) => {}
+            Ok(is_new) => taken += usize::from(is_new),
             Err(why) => log::warn!("{} is not taken over: {why}", path.display()),
         }
     }
-    Ok(())
+    Ok(taken)
 }
 
-fn take(path: &Path, state: &State, known: &[InfoHash], record: &mut Record, mut kept: Kept) -> Result<(), String> {
+/// Takes over one torrent. Returns whether it was not known yet.
+fn take(path: &Path, state: &State, known: &[InfoHash], record: &mut Record, mut kept: Kept) -> Result<bool, String> {
     let bytes = fs::read(path).map_err(|error| in_words(&error))?;
     if bytes.len() > MAX_METAINFO_BYTES {
         return Err("it is too large".into());
@@ -123,13 +131,13 @@ fn take(path: &Path, state: &State, known: &[InfoHash], record: &mut Record, mut
         metainfo.info_hash
     };
     if known.contains(&hash) {
-        return Ok(());
+        return Ok(false);
     }
     Arc::make_mut(&mut record.about).hash = Some(hash);
     if kept.link.is_none() {
         state.dir.save_torrent(hash, &bytes).map_err(|error| in_words(&error))?;
     }
-    state.save(record, &kept)
+    state.save(record, &kept).map(|()| true)
 }
 
 /// What transmission knows of a torrent. Version 4.1 writes `_` where older ones write `-`.
@@ -220,6 +228,7 @@ fn dict_get<'a>(dict: Value<'a>, key: &str) -> Option<Value<'a>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::daemon::settings::Encryption;
     use std::os::unix::fs::MetadataExt;
 
     #[test]
@@ -227,7 +236,8 @@ mod tests {
         let (from, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let to = state.path().join("daemon");
         let text = r#"{"download-dir": "/srv/media", "ratio-limit": 1.5, "ratio-limit-enabled": true, "umask": 18,
-            "rpc-password": "{abc", "unknown": [1], "peer-port": -7}"#;
+            "rpc-password": "{abc", "unknown": [1], "peer-port": -7, "encryption": 2, "utp-enabled": true,
+            "bind-address-ipv4": "10.8.0.2", "bind-address-ipv6": "::"}"#;
         fs::write(from.path().join("settings.json"), text).unwrap();
         settings(from.path(), &to).unwrap();
         fs::write(from.path().join("settings.json"), "{}").unwrap();
@@ -241,6 +251,8 @@ mod tests {
             seed_ratio_limit: 1.5,
             seed_ratio_limited: true,
             rpc_password: "{abc".into(),
+            encryption: Encryption::Required,
+            bind_address_ipv4: "10.8.0.2".into(),
             ..Settings::default()
         };
         assert_eq!(read, expected);

@@ -35,12 +35,13 @@ pub mod work;
 use crate::engine::Engine;
 use crate::sys::beneath::Folder;
 use crate::sys::in_words;
-use crate::sys::outlet::listen;
+use crate::sys::outlet::{self, Bound, Outlet, listen};
 use crate::web::server::{self, Bounds};
 use chores::watch::{LOOK_EVERY, Watch};
 use crossbeam_channel::Receiver;
 use http::{Door, MOST_BODY, MOST_CONNECTIONS};
 pub use options::{DaemonError, Options};
+use settings::Settings;
 use std::fs;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -58,11 +59,17 @@ pub enum Signal {
     Stop,
 }
 
-/// Runs the daemon until [`Signal::Stop`], or until a program ends it. Calls `ready` with the address of RPC when it
-/// answers.
-pub fn run(options: Options, signals: Receiver<Signal>, ready: impl FnOnce(&str)) -> Result<(), DaemonError> {
+/// Runs the daemon until [`Signal::Stop`], or until a program ends it. When it answers, calls `ready` with lines that
+/// say where it is. `outlet` is the way out that the command line names. If it binds to nothing, the settings say to what.
+pub fn run(
+    options: Options,
+    outlet: Outlet,
+    signals: Receiver<Signal>,
+    ready: impl FnOnce(&[String]),
+) -> Result<(), DaemonError> {
     let before = Before::read(&options)?;
     let settings = before.settings.clone();
+    choose(outlet, &settings)?;
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(settings.umask));
     let incomplete = Some(&settings.incomplete_dir).filter(|dir| settings.incomplete_dir_enabled && !dir.is_empty());
     for dir in [&settings.download_dir].into_iter().chain(incomplete) {
@@ -86,6 +93,7 @@ pub fn run(options: Options, signals: Receiver<Signal>, ready: impl FnOnce(&str)
     })?;
     let config = options.engine_config(&settings, &before.state);
     let (engine, notices) = Engine::start(config).map_err(DaemonError::Unavailable)?;
+    let imported = before.imported.clone();
     let mut daemon = Daemon::new(options, before, engine, Arc::clone(&door), helpers.clone())?;
     let bounds = Bounds { connections: MOST_CONNECTIONS, body: MOST_BODY };
     server::start(sockets, &http::service(&door), bounds).map_err(cant_start)?;
@@ -113,8 +121,21 @@ pub fn run(options: Options, signals: Receiver<Signal>, ready: impl FnOnce(&str)
         };
         thread::Builder::new().name("watch".into()).spawn(look).map_err(cant_start)?;
     }
-    ready(&core::net::SocketAddr::new(ip, port).to_string());
+    ready(&imported.into_iter().chain(http::access::where_it_is(&settings, ip, port)).collect::<Vec<_>>());
     daemon.go(&notices, &asked, &heard)
+}
+
+/// Chooses the way out, before anything is sent.
+fn choose(mut outlet: Outlet, settings: &Settings) -> Result<(), DaemonError> {
+    if outlet.bound.is_none()
+        && let Some((name, ip)) = settings.bind_address().map_err(DaemonError::Config)?
+    {
+        let bound = Bound::Address(ip);
+        bound.interface().map_err(|error| DaemonError::Unavailable(format!("{name}: {}", in_words(&error))))?;
+        outlet.bound = Some(bound);
+    }
+    let in_force = outlet::choose(outlet);
+    in_force.then_some(()).ok_or_else(|| DaemonError::Io("--bind and --proxy can't be obeyed any more".into()))
 }
 
 fn cant_start(error: std::io::Error) -> DaemonError {

@@ -2,8 +2,9 @@
 //!
 //! Floor 4.
 
+use super::chores::scripts;
 use super::http::access::is_guarded;
-use super::settings::{Encryption, Given, Settings, Source};
+use super::settings::{Encryption, Given, Settings, Source, unused};
 use super::state::State;
 use super::{config, import};
 use crate::engine::{self, Network, RateLimits};
@@ -82,7 +83,11 @@ impl Options {
             let name = file.display();
             let text = fs::read_to_string(file);
             let text = text.map_err(|error| DaemonError::NoInput(format!("{name}: {}", in_words(&error))))?;
-            config::read(&text, &mut settings).map_err(|why| DaemonError::Config(format!("{name}: {why}")))?;
+            let unused = config::read(&text, &mut settings);
+            let unused = unused.map_err(|why| DaemonError::Config(format!("{name}: {why}")))?;
+            if let Some(notice) = unused::notice(&unused) {
+                log::warn!("{name}: {notice}");
+            }
         }
         for (name, value) in &self.given {
             // They are names of settings.
@@ -111,6 +116,8 @@ impl Options {
         if std::mem::take(&mut settings.rename_partial_files) {
             log::warn!("rename-partial-files has no effect; incomplete-dir keeps apart what is not complete");
         }
+        scripts::faults(&settings).iter().for_each(|fault| log::warn!("{fault}"));
+        settings.bind_address().map_err(DaemonError::Config)?;
         settings.fix_roots();
         must_be_apart(&self.state, &settings)?;
         if !self.is_open && !is_guarded(&settings) {

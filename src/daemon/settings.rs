@@ -4,7 +4,10 @@
 //! `session-get` and `session-set`, and the import of transmission's `settings.json` all use that table, so they cannot
 //! disagree.
 
+mod bind;
 pub mod table;
+pub mod unused;
+
 /// A ratio in hundredths. What is not a number becomes 0.
 pub fn hundredths(ratio: f64) -> u64 {
     (ratio * 100.0).round() as u64
@@ -47,6 +50,10 @@ pub struct Settings {
     pub anti_brute_force_enabled: bool,
     /// How many wrong passwords that takes.
     pub anti_brute_force_threshold: u64,
+    /// The only IPv4 address of this machine that peers and servers are reached from; `0.0.0.0`: any.
+    pub bind_address_ipv4: String,
+    /// The same for IPv6; `::`: any.
+    pub bind_address_ipv6: String,
     /// The blocklist is used.
     pub blocklist_enabled: bool,
     /// The blocklist is fetched again once a day.
@@ -185,6 +192,8 @@ impl Default for Settings {
             alt_speed_up: 50,
             anti_brute_force_enabled: true,
             anti_brute_force_threshold: 100,
+            bind_address_ipv4: "0.0.0.0".into(),
+            bind_address_ipv6: "::".into(),
             blocklist_enabled: false,
             blocklist_updates_enabled: true,
             blocklist_url: String::new(),

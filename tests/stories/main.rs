@@ -16,6 +16,7 @@ mod daemon;
 mod daemon_chores;
 mod daemon_figures;
 mod daemon_guarded;
+mod daemon_import;
 mod daemon_kill;
 mod daemon_live;
 mod daemon_records;

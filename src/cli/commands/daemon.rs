@@ -7,13 +7,13 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::command::{Command, Completes, Group, Part, Section};
 use crate::cli::options::flags::{Flag, Parsed};
 use crate::cli::options::run::{self, HELP, QUIET};
-use crate::cli::options::{source, states, typed};
+use crate::cli::options::{outlet, source, states, typed};
 use crate::cli::run::{log, signals};
 use crate::cli::say;
 use crate::cli::trace::{LITTLE_PATIENCE, TRACE};
 use crate::daemon::{self, DaemonError, Options, Signal};
+use crate::sys::outlet::Outlet;
 use crate::sys::{in_words, trace};
-use ::log::LevelFilter;
 use crossbeam_channel::Receiver;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
@@ -119,21 +119,21 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
         return Err(Failure::usage("--quiet and --verbose contradict each other"));
     }
     match given.times("verbose") {
-        0 if given.has("quiet") => log::begin_at(LevelFilter::Error),
-        0 => log::begin_at(LevelFilter::Warn),
+        0 => log::begin_service(given.has("quiet")),
         times => log::begin(times),
     }
-    let options = options(given)?;
-    let ready = |address: &str| {
+    let outlet = outlet::read(given)?;
+    let options = options(given, &outlet)?;
+    let ready = |lines: &[String]| {
         if !given.has("quiet") {
-            say::problem(&format!("programs can control the daemon at http://{address}/transmission/rpc"));
+            lines.iter().for_each(|line| say::problem(line));
         }
     };
-    daemon::run(options, listen()?, ready).map(|()| Exit::Success).map_err(failure)
+    daemon::run(options, outlet, listen()?, ready).map(|()| Exit::Success).map_err(failure)
 }
 
-fn options(given: &Parsed) -> Result<Options, Failure> {
-    let config = run::network(given)?;
+fn options(given: &Parsed, outlet: &Outlet) -> Result<Options, Failure> {
+    let config = run::network(given, outlet)?;
     let mut settings = Vec::new();
     for (option, name, switch) in [
         ("dir", "download-dir", None),

@@ -3,10 +3,10 @@
 //! Floor 4. First the options are checked ([`options::make`](crate::cli::options::make)), then the disk and the output,
 //! so that errors are reported before gigabytes are hashed. The .torrent file appears when it is complete, or never.
 
-use crate::base::glob::Glob;
 use crate::base::json::Object;
 use crate::base::path::for_terminal;
 use crate::base::units::{count, duration, size};
+use crate::base::words::glob::Glob;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::command::{Command, Completes, Group, Part, Section};
 use crate::cli::options::flags::{Flag, Parsed};

@@ -4,9 +4,9 @@
 //! Patterns ([`Glob`]) are matched against the path inside the torrent, without the name of its folder.
 
 use super::flags::Parsed;
-use crate::base::glob::Glob;
 use crate::base::path::for_terminal;
 use crate::base::units::count;
+use crate::base::words::glob::Glob;
 use crate::cli::exit::Failure;
 use crate::proto::choice::{Choice, Priority};
 use crate::proto::magnet::Magnet;

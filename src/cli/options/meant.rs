@@ -3,7 +3,7 @@
 //! Floor 4. A typing error is tried first ([`nearest`]), then these words, then the parts of a name: `--rate` is a
 //! part of `--max-upload-rate`.
 
-use crate::cli::nearest::nearest;
+use crate::base::words::nearest::nearest;
 
 /// Our commands, each with its names in aria2, imdl, rqbit, transmission, webtorrent and others, and in 2004.
 const COMMANDS: &[(&str, &[&str])] = &[

@@ -37,11 +37,16 @@ pub const CA_CERTIFICATE: Flag = Flag::with(
 )
 .default("those that are built in");
 
-/// Chooses the way out that the options want, before anything is sent. A command may have some of them only.
-pub fn choose(given: &Parsed) -> Result<(), Failure> {
+/// The way out that the options want. A command may have some of them only. The certificates are trusted from now on.
+pub fn read(given: &Parsed) -> Result<Outlet, Failure> {
     #[cfg(feature = "tls")]
     trust(given)?;
-    let outlet = Outlet { bound: bound(given)?, proxy: proxy(given)? };
+    Ok(Outlet { bound: bound(given)?, proxy: proxy(given)? })
+}
+
+/// Chooses the way out that the options want, before anything is sent.
+pub fn choose(given: &Parsed) -> Result<(), Failure> {
+    let outlet = read(given)?;
     let is_usual = outlet.bound.is_none() && !outlet.is_proxied();
     // Nothing was sent before the options were read.
     let in_force = is_usual || outlet::choose(outlet);

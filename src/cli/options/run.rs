@@ -21,6 +21,7 @@ use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::mse::{self, Policy};
 use crate::proto::peer::pex;
 use crate::storage::description::Description;
+use crate::sys::outlet::Outlet;
 use crate::sys::{self, in_words};
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -156,7 +157,8 @@ pub fn blocklist(given: &Parsed) -> Option<PathBuf> {
 
 /// The configuration that the commands with a display have in common.
 pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
-    let network = network(given)?;
+    outlet::choose(given)?;
+    let network = network(given, sys::outlet::get())?;
     let most = |option, unit| Ok(given.number(option, 1..=MOST_PEERS, unit)?.map(|number| number as usize));
     let max_peers = most("max-peers", "connections")?.unwrap_or(DEFAULT_MAX_PEERS);
     let upload_slots = most("max-uploads", "peers")?;
@@ -168,10 +170,9 @@ pub fn connect(given: &Parsed, view: &View) -> Result<Config, Failure> {
     })
 }
 
-/// The configuration that the options of [`NETWORK`] describe.
-pub fn network(given: &Parsed) -> Result<Config, Failure> {
-    outlet::choose(given)?;
-    let is_proxied = sys::outlet::get().is_proxied();
+/// The configuration that the options of [`NETWORK`] describe. Everything leaves by `outlet`.
+pub fn network(given: &Parsed, outlet: &Outlet) -> Result<Config, Failure> {
+    let is_proxied = outlet.is_proxied();
     let path = given.path("blocklist", "a file")?;
     let (blocklist, told) = path.map_or_else(|| Ok(Default::default()), |path| blocklist::read(&path))?;
     told.iter().for_each(|line| say::problem(line));

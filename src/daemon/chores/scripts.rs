@@ -8,6 +8,9 @@ use super::start;
 use crate::daemon::record::Record;
 use crate::daemon::settings::Settings;
 use crate::sys::in_words;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -57,6 +60,23 @@ impl Scripts {
     }
 }
 
+/// What is wrong with the programs that the settings name, as far as that can be known before they are started.
+pub fn faults(settings: &Settings) -> Vec<String> {
+    let fault = |event| {
+        let file = Path::new(file_for(event, settings)?);
+        if !file.is_absolute() {
+            return Some(format!("the script {} has no absolute path, so it may not be found", file.display()));
+        }
+        let why = match fs::metadata(file) {
+            Ok(found) if found.is_file() && found.mode() & 0o111 != 0 => return None,
+            Ok(_) => "it is not an executable file".into(),
+            Err(error) => in_words(&error),
+        };
+        Some(format!("the script {} can't be started: {why}", file.display()))
+    };
+    [Event::Added, Event::Done, Event::DoneSeeding].into_iter().filter_map(fault).collect()
+}
+
 fn file_for(event: Event, settings: &Settings) -> Option<&str> {
     let (is_on, file) = match event {
         Event::Added => (settings.script_torrent_added_enabled, &settings.script_torrent_added_filename),
@@ -91,7 +111,6 @@ fn variables(record: &Record, time: &str) -> Vec<(&'static str, String)> {
 mod tests {
     use super::*;
     use crate::daemon::record::About;
-    use std::fs;
     use std::os::unix::fs::PermissionsExt;
     use std::time::{Duration, Instant};
 
@@ -115,6 +134,15 @@ mod tests {
         };
         let about = About { name: "$(touch x)\n`id`;a".into(), ..About::default() };
         let record = Record { id: 7, about: Arc::new(about), ..Record::default() };
+        assert!(faults(&settings).is_empty());
+        for (file, fault) in [
+            (temp.path().join("nope"), "can't be started: No such file or directory"),
+            (temp.path().to_path_buf(), "can't be started: it is not an executable file"),
+            ("script".into(), "has no absolute path, so it may not be found"),
+        ] {
+            let settings = Settings { script_torrent_done_filename: file.display().to_string(), ..settings.clone() };
+            assert_eq!(faults(&settings), [format!("the script {} {fault}", file.display())]);
+        }
         let scripts = Scripts::default();
         scripts.run(Event::Added, &record, &settings, "");
         scripts.run(Event::Done, &record, &settings, "");

@@ -3,9 +3,9 @@
 //! Floor 4. Pure.
 
 use super::login::Login;
-use crate::base::glob::Glob;
+use crate::base::words::glob::Glob;
 use crate::daemon::settings::Settings;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// What the settings say about access.
 pub struct Access {
@@ -89,9 +89,50 @@ pub fn is_guarded(settings: &Settings) -> bool {
     is_here || settings.rpc_authentication_required || is_listed
 }
 
+/// Lines that say where the daemon is, which listens at `ip` and `port`, and which machines may use it.
+pub fn where_it_is(settings: &Settings, ip: IpAddr, port: u16) -> Vec<String> {
+    let own = match ip {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let at = SocketAddr::new(own, port);
+    let url = Access::new(settings).map_or("/".into(), |access| access.url);
+    let mut lines = vec![format!("the web page is at http://{at}; programs use http://{at}{url}rpc")];
+    if own != ip || !ip.to_canonical().is_loopback() {
+        let others = if !settings.rpc_whitelist_enabled {
+            "other machines reach it at port"
+        } else if settings.rpc_whitelist.split([',', ' ']).all(is_this_machine) {
+            "rpc-whitelist lets only this machine use port"
+        } else {
+            "machines in rpc-whitelist reach it at port"
+        };
+        lines.push(format!("{others} {port}"));
+    }
+    lines
+}
+
+/// Whether a pattern for addresses means only this machine. An empty one means none.
+fn is_this_machine(pattern: &str) -> bool {
+    pattern.is_empty() || pattern == "::1" || pattern.starts_with("127.")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_address_that_is_told_can_be_opened() {
+        let of = |ip: &str, list: &str| {
+            let settings = Settings { rpc_whitelist: list.into(), rpc_url: "/x/".into(), ..Settings::default() };
+            where_it_is(&settings, ip.parse().unwrap(), 80).join("; ")
+        };
+        let at = |at: &str| format!("the web page is at http://{at}:80; programs use http://{at}:80/x/rpc");
+        assert_eq!(of("127.0.0.1", "127.*"), at("127.0.0.1"));
+        let alone = at("127.0.0.1") + "; rpc-whitelist lets only this machine use port 80";
+        assert_eq!(of("0.0.0.0", "127.*.*.*,::1"), alone);
+        assert_eq!(of("::", "127.*, 10.*"), at("[::1]") + "; machines in rpc-whitelist reach it at port 80");
+    }
 
     #[test]
     fn a_whitelist_guards_if_each_pattern_begins_with_a_whole_group() {

@@ -74,7 +74,7 @@ const fn row(name: &'static str, rpc: Rpc, place: fn(&mut Settings) -> Place<'_>
 }
 
 /// All settings, by name.
-pub const TABLE: [Row; 64] = [
+pub const TABLE: [Row; 66] = [
     row("alt_speed_down", Rpc::Change, |s| Place::Number(&mut s.alt_speed_down, MOST)),
     row("alt_speed_enabled", Rpc::Change, |s| Place::Flag(&mut s.alt_speed_enabled)),
     row("alt_speed_time_begin", Rpc::Change, |s| Place::Number(&mut s.alt_speed_time_begin, 24 * 60 - 1)),
@@ -84,6 +84,8 @@ pub const TABLE: [Row; 64] = [
     row("alt_speed_up", Rpc::Change, |s| Place::Number(&mut s.alt_speed_up, MOST)),
     row("anti_brute_force_enabled", Rpc::Show, |s| Place::Flag(&mut s.anti_brute_force_enabled)),
     row("anti_brute_force_threshold", Rpc::Show, |s| Place::Number(&mut s.anti_brute_force_threshold, MOST)),
+    row("bind_address_ipv4", Rpc::Hide, |s| Place::Text(&mut s.bind_address_ipv4)),
+    row("bind_address_ipv6", Rpc::Hide, |s| Place::Text(&mut s.bind_address_ipv6)),
     row("blocklist_enabled", Rpc::Change, |s| Place::Flag(&mut s.blocklist_enabled)),
     row("blocklist_updates_enabled", Rpc::Show, |s| Place::Flag(&mut s.blocklist_updates_enabled)),
     row("blocklist_url", Rpc::Change, |s| Place::Text(&mut s.blocklist_url)),
@@ -216,7 +218,9 @@ impl Settings {
                 Given::Text(text) => format!("\"{}\"", text.chars().take(100).collect::<String>()),
                 Given::Other => "this".into(),
             };
-            format!("{}: {given} is not {expected}", row.file_name())
+            // A person finds the name in the file as it is written there.
+            let name = if source == Source::File { name.into() } else { row.file_name() };
+            format!("{name}: {given} is not {expected}")
         })?;
         // Programs send back all that they were shown, so only a change is an error.
         match before.filter(|before| before != self) {
@@ -236,8 +240,10 @@ impl Place<'_> {
             Place::Flag(place) => {
                 *place = match given {
                     Given::Flag(flag) => *flag,
-                    Given::Number(0.0) | Given::Text("false" | "no" | "off" | "0") => false,
-                    Given::Number(1.0) | Given::Text("true" | "yes" | "on" | "1") => true,
+                    Given::Number(0.0) => false,
+                    Given::Number(1.0) => true,
+                    Given::Text(word) if is_one_of(word, &["false", "no", "off", "0"]) => false,
+                    Given::Text(word) if is_one_of(word, &["true", "yes", "on", "1"]) => true,
                     _ => return Err("true or false".into()),
                 }
             }
@@ -248,7 +254,7 @@ impl Place<'_> {
             }
             Place::Real(place) => {
                 let number = number(given).filter(|number| (0.0..=MOST as f64).contains(number));
-                *place = number.ok_or("a number that is not negative")?;
+                *place = number.ok_or("a number such as 1.5, and at least 0")?;
             }
             Place::Text(place) => {
                 let Given::Text(text) = given else { return Err("a text".into()) };
@@ -264,19 +270,24 @@ impl Place<'_> {
                     Given::Number(number) => Some(*number as u32),
                     _ => None,
                 };
-                *place = mask.filter(|mask| *mask <= 0o777).ok_or("rights in octal digits, such as 022")?;
+                *place = mask.filter(|mask| *mask <= 0o777).ok_or("a mask in octal digits, such as 022")?;
             }
             Place::Encryption(place) => {
                 *place = match given {
-                    Given::Text("tolerated" | "allowed") | Given::Number(0.0) => Encryption::Tolerated,
-                    Given::Text("preferred") | Given::Number(1.0) => Encryption::Preferred,
-                    Given::Text("required") | Given::Number(2.0) => Encryption::Required,
+                    // Transmission 3 wrote a number.
+                    Given::Text("tolerated" | "allowed" | "0") | Given::Number(0.0) => Encryption::Tolerated,
+                    Given::Text("preferred" | "1") | Given::Number(1.0) => Encryption::Preferred,
+                    Given::Text("required" | "2") | Given::Number(2.0) => Encryption::Required,
                     _ => return Err("tolerated, preferred or required".into()),
                 }
             }
         }
         Ok(())
     }
+}
+
+fn is_one_of(word: &str, words: &[&str]) -> bool {
+    words.iter().any(|one| one.eq_ignore_ascii_case(word))
 }
 
 /// The number that was given; `None`: none, or one that is not finite.

@@ -210,8 +210,11 @@ impl Daemon {
                 record.download_dir = dir.to_string_lossy().into();
                 log::info!("{}: its content is in {}", for_terminal(&record.about.name), record.download_dir);
             }
-            Err(why) => {
-                log::warn!("{}: can't be moved: {why}", for_terminal(&record.about.name));
+            Err(mut why) => {
+                if let Some(at) = &known.kept.at {
+                    why = format!("{why}; it stays in {at}");
+                }
+                log::warn!("{}: {why}", for_terminal(&record.about.name));
                 // The next figures must not hide it. The program for complete torrents is not started either.
                 known.obstacle = Some(why.as_str().into());
                 known.owes_script = false;

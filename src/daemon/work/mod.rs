@@ -269,7 +269,7 @@ impl Daemon {
     fn stop(&mut self) {
         if !self.is_stopping {
             self.is_stopping = true;
-            log::info!("the daemon ends: trackers are told");
+            log::info!("ends: trackers are told");
             self.engine.send(Command::Stop);
         }
     }

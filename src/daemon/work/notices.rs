@@ -48,7 +48,7 @@ impl Daemon {
             }
             Notice::Tracker { torrent, problem, warning, .. } => {
                 if let Some(words) = problem.or(warning) {
-                    self.tell(torrent, &format!("a tracker says: {words}"));
+                    self.tell(torrent, &format!("a tracker: {words}"));
                 }
             }
             Notice::Missed(number) => log::warn!("{number} notices were dropped, because the loop was too slow"),

@@ -51,6 +51,9 @@ impl Daemon {
             log::error!("{why}; the port stays as it was");
             settings.peer_port = self.settings.peer_port;
         }
+        if configured.bind_address() != self.configured.bind_address() {
+            log::warn!("another bind-address-ipv4 or bind-address-ipv6 holds from the next start on");
+        }
         self.configured = configured;
         let before = std::mem::replace(&mut self.settings, settings);
         self.settings_changed(Some(&before));

@@ -7,6 +7,7 @@ use super::queue::Queue;
 use super::wished::options_of;
 use super::{Daemon, Heard, now};
 use crate::base::path::for_terminal;
+use crate::base::units;
 use crate::daemon::http::Door;
 use crate::daemon::import;
 use crate::daemon::options::{DaemonError, Options};
@@ -38,25 +39,31 @@ pub struct Before {
     pub configured: Settings,
     /// The settings that hold.
     pub settings: Settings,
+    /// A line that says what was taken over from transmission in this start.
+    pub imported: Option<String>,
 }
 
 impl Before {
     /// Reads the configuration, and what an earlier run left.
     pub fn read(options: &Options) -> Result<Before, DaemonError> {
-        if let Some(from) = &options.import {
-            import::settings(from, &options.state).map_err(DaemonError::NoInput)?;
-        }
+        let mut imported = None;
+        let import = options.import.as_ref();
+        let has_new = import.map(|from| import::settings(from, &options.state)).transpose();
+        let has_new = has_new.map_err(DaemonError::NoInput)?.unwrap_or(false);
         let configured = options.configured()?;
         let state = State::open(&options.state).map_err(DaemonError::State)?;
-        if let Some(from) = &options.import {
-            import::torrents(from, &state, &configured).map_err(DaemonError::NoInput)?;
+        if let Some(from) = import {
+            let torrents = import::torrents(from, &state, &configured).map_err(DaemonError::NoInput)?;
+            let settings = if has_new { "settings and " } else { "" };
+            let what = (has_new || torrents > 0).then(|| settings.to_owned() + &units::count(torrents, "torrent"));
+            imported = what.map(|what| format!("taken over from {}: {what}", from.display()));
         }
         let session = session_of(&state).unwrap_or_else(|why| {
             log::warn!("settings that programs changed are lost: {why}");
             session::Session::default()
         });
         let settings = with_changes(&configured, &session.changes);
-        Ok(Before { state, session, configured, settings })
+        Ok(Before { state, session, configured, settings, imported })
     }
 }
 
@@ -69,7 +76,7 @@ impl Daemon {
         door: Arc<Door>,
         helpers: Sender<Heard>,
     ) -> Result<Daemon, DaemonError> {
-        let Before { state, session, mut configured, mut settings } = before;
+        let Before { state, session, mut configured, mut settings, .. } = before;
         if options.has_port || settings.peer_port_random_on_start {
             // Programs show the port on which we listen.
             (configured.peer_port, settings.peer_port) = (engine.port().into(), engine.port().into());
@@ -113,7 +120,7 @@ impl Daemon {
         }
         daemon.number_queue();
         daemon.save_session().map_err(DaemonError::Io)?;
-        log::info!("{} torrents are known", daemon.records.len());
+        log::info!("begins with {}", units::count(daemon.records.len(), "torrent"));
         Ok(daemon)
     }
 

@@ -87,13 +87,13 @@ impl Reporter {
         match news {
             News::Complete => self.tell(Notice::Complete { torrent, status: status() }),
             News::Waiting { trouble } => {
-                log::warn!("{}: waiting for disk: {}", content.metainfo.name, trouble.text);
+                log::debug!("{}: waiting for disk: {}", content.metainfo.name, trouble.text);
                 self.tell(Notice::Waiting { torrent, trouble, status: status() });
             }
             News::SeededEnough(enough) => self.tell(Notice::SeededEnough { torrent, enough, status: status() }),
             News::Resumed => self.tell(Notice::Resumed { torrent, status: status() }),
             News::Failed { problem, status } => {
-                log::error!("{}: {}", content.metainfo.name, problem.text);
+                log::debug!("{}: {}", content.metainfo.name, problem.text);
                 let told = problem.clone();
                 let status = Some(Arc::new(Status { changes: slot.changes, ..*status }));
                 self.tell(Notice::Failed { torrent, problem: told, status, learning: None });

@@ -5,6 +5,7 @@
 //! space there than here.
 
 use super::{Item, Way, staging};
+use crate::base::units;
 use crate::storage::Progress;
 use crate::storage::error::{ContentError, Doing};
 use crate::sys::beneath::For;
@@ -44,7 +45,8 @@ impl Way<'_> {
         let needed: u64 = items.iter().map(|item| item.takes).sum();
         let free = self.new.folder().free_bytes(&self.new.root()).unwrap_or(u64::MAX);
         if free < needed {
-            let words = format!("not enough space: it takes {needed} bytes, and {free} are free");
+            let (needed, free) = (units::size(needed), units::size(free));
+            let words = format!("not enough space: it takes {needed}, and {free} are free");
             return Err(self.error(&self.new.root(), io::Error::other(words)));
         }
         let piece_length = u64::from(self.old.metainfo.piece_length);

@@ -1,0 +1,61 @@
+//! A story of a person who has transmission-daemon, and lets swarmlet take its place.
+
+use crate::common::daemon::{Daemon, command};
+use crate::common::folder::Folder;
+use crate::common::ran;
+use crate::common::wait::{PATIENCE, wait_until};
+use rustix::process::Signal;
+use serde_json::json;
+use std::fs;
+use std::net::TcpStream;
+
+/// The address is that of a VPN, for example. Nothing may leave or come in by another one.
+#[test]
+fn settings_torrents_and_the_address_of_transmission_are_taken_over() {
+    if !cfg!(feature = "daemon") {
+        return;
+    }
+    let folder = Folder::new();
+    let (content, torrent) = folder.make("a.bin", 100_000);
+    let from = folder.path().join("transmission");
+    fs::create_dir_all(from.join("torrents")).unwrap();
+    fs::create_dir(from.join("resume")).unwrap();
+    fs::copy(&torrent.file, from.join("torrents/a.torrent")).unwrap();
+    let write = |address: &str| {
+        let settings = json!({ "bind-address-ipv4": address, "bind-address-ipv6": "::1", "umask": 18, "encryption": 2,
+            "message-level": 2, "utp-enabled": true, "speed-limit-up": 77, "rename-partial-files": true });
+        fs::write(from.join("settings.json"), settings.to_string()).unwrap();
+    };
+    let import = ["--import", &*from.to_string_lossy()];
+    // No machine has this address.
+    write("192.0.2.77");
+    let elsewhere = folder.path().join("elsewhere");
+    let refused =
+        ran::run(command(&elsewhere, &folder.path().join("content")).args(["--rpc", "127.0.0.1:0"]).args(import), b"");
+    let expected = "bind-address-ipv4: no interface that is up has 192.0.2.77 (--bind)";
+    assert!(refused.code == Some(69) && refused.stderr.contains(expected), "{}", refused.stderr);
+
+    write("127.0.0.9");
+    content.write_to(&folder.path().join("content"));
+    let mut daemon = Daemon::start(folder.path(), &import);
+    let unused = "settings.json: settings that have no effect here: message-level (see --verbose), utp-enabled\n";
+    assert!(daemon.log().contains(unused), "{}", daemon.log());
+    let taken = format!("swarmlet: taken over from {}: settings and 1 torrent\n", from.display());
+    let at = format!("the web page is at http://{}; programs use http://{0}/transmission/rpc\n", daemon.rpc);
+    wait_until("it says where it is", PATIENCE, || daemon.log().contains(&at));
+    assert!(daemon.log().contains(&taken) && daemon.log().contains("begins with 1 torrent\n"), "{}", daemon.log());
+    let settings = daemon.ask("session-get", &json!({ "fields": ["encryption", "peer-port", "speed-limit-up"] }));
+    assert_eq!((&settings["encryption"], &settings["speed-limit-up"]), (&json!("required"), &json!(77)));
+    let port = settings["peer-port"].as_u64().unwrap() as u16;
+    assert!(TcpStream::connect(("127.0.0.9", port)).is_ok(), "it listens at its address");
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "it listens at no other address");
+    assert!(TcpStream::connect(("::1", port)).is_err(), "it listens at no other address");
+    daemon.wait_for("leftUntilDone", &json!(0));
+    daemon.ask("torrent-remove", &json!({ "ids": 1 }));
+    daemon.signal(Signal::HUP);
+    wait_until("it says what it did", PATIENCE, || {
+        let log = daemon.log();
+        log.contains("swarmlet: a.bin: removed\n") && log.contains("swarmlet: the configuration was read again\n")
+    });
+    assert_eq!(daemon.end(), Some(0));
+}
