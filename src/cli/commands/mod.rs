@@ -3,7 +3,6 @@
 //! Floor 4. Some commands can be left out of a build: see `[features]` in Cargo.toml.
 
 pub mod check;
-pub mod completions;
 // Feature: daemon.
 #[cfg(feature = "daemon")]
 pub mod daemon;
@@ -14,11 +13,11 @@ pub mod dht;
 #[cfg(feature = "make")]
 pub mod edit;
 pub mod get;
+pub mod help;
 pub mod link;
 // Feature: make.
 #[cfg(feature = "make")]
 pub mod make;
-pub mod man;
 pub mod many;
 // Feature: portmap.
 #[cfg(feature = "portmap")]
@@ -26,6 +25,9 @@ pub mod portmap;
 // Feature: daemon.
 #[cfg(feature = "daemon")]
 pub mod remote;
+// Feature: replay.
+#[cfg(feature = "replay")]
+pub mod replay;
 pub mod seed;
 pub mod show;
 // Feature: tracker.
@@ -33,6 +35,7 @@ pub mod show;
 pub mod track;
 
 use super::options::command::Command;
+use help::{completions, man};
 
 /// All commands, in the order in which the help lists them.
 pub static COMMANDS: &[Command] = &[
@@ -66,6 +69,9 @@ pub static COMMANDS: &[Command] = &[
     // Feature: daemon.
     #[cfg(feature = "daemon")]
     remote::attach::COMMAND,
+    // Feature: replay.
+    #[cfg(feature = "replay")]
+    replay::COMMAND,
     // Commands that describe all commands need this table.
     Command { run: |given| completions::run(given, COMMANDS), ..completions::COMMAND },
     Command { run: |given| man::run(given, COMMANDS), ..man::COMMAND },
@@ -81,4 +87,5 @@ pub const OPTIONAL: &[(&str, &str)] = &[
     ("daemon", "daemon"),
     ("remote", "daemon"),
     ("attach", "daemon"),
+    ("replay", "replay"),
 ];
