@@ -46,7 +46,8 @@ BUILDS = "--no-default-features" "--no-default-features --features tracker" "--n
 	"--no-default-features --features pex" "--no-default-features --features lsd" "--no-default-features --features dht" \
 	"--no-default-features --features encryption" "--no-default-features --features webseeds" \
 	"--no-default-features --features portmap" "--no-default-features --features daemon" \
-	"--no-default-features --features hw-sha1" "--no-default-features --features demo"
+	"--no-default-features --features replay" "--no-default-features --features demo" \
+	"--no-default-features --features hw-sha1"
 
 # `make check TESTED=1` leaves the tests out, if they have just run.
 check: ## runs what a change must pass: format, lints of all builds, documentation, tests

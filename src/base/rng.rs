@@ -13,6 +13,11 @@ impl Rng {
         Rng(seed)
     }
 
+    /// The seed of a generator that goes on as this one will.
+    pub fn seed(&self) -> u64 {
+        self.0
+    }
+
     /// The next 64 random bits.
     pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

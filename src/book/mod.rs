@@ -4,7 +4,7 @@
 //!    torrents](many), [torrent files](makers), [the tracker](tracker), [the DHT](dht), and [the tutorial of
 //!    2004](tutorial). To see what a swarm does, begin with [a swarm to watch](demo).
 //! 2. To look something up: [every file that is written](files), [disks and resume states](disks), [JSON and exit
-//!    codes](json), [the trace](trace), [limits, safety and blocklists](safety).
+//!    codes](json), [the trace](trace), [records of runs](replay), [limits, safety and blocklists](safety).
 //! 3. What was tried: [measurements], with [the laboratory](measurements#the-laboratory), and
 //!    [interoperability](interop).
 //! 4. [For an auditor](audit): what is read, what is written, what bounds it, and what is trusted.
@@ -95,6 +95,9 @@ pub mod tracker {}
 
 #[doc = include_str!("trace.md")]
 pub mod trace {}
+
+#[doc = include_str!("replay.md")]
+pub mod replay {}
 
 #[doc = include_str!("tutorial.md")]
 pub mod tutorial {}

@@ -134,6 +134,7 @@ mod tests {
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/book/makers.md")),
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/book/dht.md")),
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/book/demo.md")),
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/book/replay.md")),
     );
 
     /// The options that the book lists for a command, in a table or in a row of its own.

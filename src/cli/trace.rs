@@ -14,23 +14,40 @@ use std::io;
 use std::time::Duration;
 
 /// The options of every command that talks to peers, trackers or nodes.
-pub const TRACE: Group = Group {
+pub const TRACE: Group = Group { title: "Trace", flags: &[TO, ONLY, FORMAT] };
+/// The same for a command that can be recorded, too.
+pub const TRACE_AND_RECORD: Group = Group {
     title: "Trace",
     flags: &[
-        Flag::with(
-            "trace",
-            "[=FILE]",
-            "Write a line for each message and packet, in and out, and for each decision with its reason: to FILE, \
-             or to standard error. Passkeys and passwords are hidden",
-        ),
-        Flag::with(
-            "trace-only",
-            "LIST",
-            "Trace only these subjects, separated by commas: peer, pick, choke, tracker, dht, pex, lsd, web",
-        ),
-        Flag::with("trace-format", "FORMAT", "text, or json: one object per line").default("text"),
+        TO,
+        ONLY,
+        FORMAT,
+        // Feature: replay.
+        #[cfg(feature = "replay")]
+        RECORD,
     ],
 };
+
+const TO: Flag = Flag::with(
+    "trace",
+    "[=FILE]",
+    "Write a line for each message and packet, in and out, and for each decision with its reason: to FILE, or to \
+     standard error. Passkeys and passwords are hidden",
+);
+const ONLY: Flag = Flag::with(
+    "trace-only",
+    "LIST",
+    "Trace only these subjects, separated by commas: peer, pick, choke, tracker, dht, pex, lsd, web",
+);
+const FORMAT: Flag = Flag::with("trace-format", "FORMAT", "text, or json: one object per line").default("text");
+// Feature: replay.
+#[cfg(feature = "replay")]
+const RECORD: Flag = Flag::with(
+    "record",
+    "FILE",
+    "Record everything that the decisions are made from, but no content and no passkeys; `replay FILE` shows the \
+     decisions again. For one torrent that is a .torrent file",
+);
 
 /// How long the end of a command waits until the trace is written.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -63,18 +80,44 @@ pub fn begin(given: &Parsed) -> Result<(), Failure> {
         }
     };
     let path = given.path("trace", "a file")?;
-    let shown = path.as_ref().map_or("standard error".into(), typed::shown);
-    let cant_write = move |error: &io::Error| format!("can't write the trace to {shown}: {}", in_words(error));
-    let why = cant_write.clone();
-    let failed = move |error: &io::Error| {
-        say::problem(&say::warning(&format!("{}; it ends here, and everything else goes on", why(error))));
+    let what = format!("the trace to {}", path.as_ref().map_or("standard error".into(), typed::shown));
+    let begun = trace::begin(path.as_deref(), is_json, &subjects, failed(what.clone()));
+    begun.map_err(|error| Failure::new(Exit::CantCreate, cant_write(&what, &error)))
+}
+
+/// Begins the record, if one is wanted. `torrents`: whether each of them is known, and not only its link.
+pub fn begin_record(given: &Parsed, torrents: &[bool]) -> Result<(), Failure> {
+    if !given.knows("record") {
+        return Ok(());
+    }
+    let Some(path) = given.path("record", "a file")? else { return Ok(()) };
+    let expected = match torrents {
+        [true] => None,
+        [_] => Some("expected a .torrent file, because the description of the link's torrent has not arrived yet"),
+        _ => Some("expected one torrent, because a record is about one"),
     };
-    let begun = trace::begin(path.as_deref(), is_json, &subjects, Box::new(failed));
-    begun.map_err(|error| Failure::new(Exit::CantCreate, cant_write(&error)))
+    if let Some(expected) = expected {
+        return Err(Failure::usage(format!("--record: {expected}")));
+    }
+    let what = format!("the record to {}", typed::shown(&path));
+    let begun = trace::record::begin(&path, failed(what.clone()));
+    begun.map_err(|error| Failure::new(Exit::CantCreate, cant_write(&what, &error)))
+}
+
+fn cant_write(what: &str, error: &io::Error) -> String {
+    format!("can't write {what}: {}", in_words(error))
+}
+
+/// Tells the person that `what` can't be written any more.
+fn failed(what: String) -> trace::Failed {
+    Box::new(move |error| {
+        let why = cant_write(&what, error);
+        say::problem(&say::warning(&format!("{why}; it ends here, and everything else goes on")));
+    })
 }
 
 /// Reads `peer,choke`.
-fn subjects(list: &str) -> Result<Vec<Subject>, Failure> {
+pub fn subjects(list: &str) -> Result<Vec<Subject>, Failure> {
     let named = |word: &str| Subject::ALL.into_iter().find(|subject| subject.name() == word);
     let one = |word: &str| {
         let expected = || Subject::ALL.map(Subject::name).join(", ");

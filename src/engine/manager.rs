@@ -14,6 +14,7 @@ mod ending;
 mod learning;
 mod lull;
 mod news;
+mod outside;
 mod peers;
 mod queue;
 mod searches;
@@ -31,16 +32,15 @@ use super::notice::{Notice, Notices};
 use super::peer::around::Surroundings;
 use super::peer::blocks::Blocks;
 use super::peer::listener::{self, Listening};
-use crate::base::rng::Rng;
+use super::trace::record::Recorder;
 use crate::base::step;
 use crate::base::time::{Time, sooner};
 use crate::storage::TorrentId;
 use crate::swarm::event::{Action, DiskEvent, DiskOrder, Event, News, PeerEvent};
-use crate::swarm::picking::budget::{Budget, LEAST_BYTES};
+use crate::swarm::picking::budget::LEAST_BYTES;
 use crate::swarm::settings::Settings;
-use crate::swarm::shared::{Shared, Turn};
+use crate::swarm::shared::{Outside, Shared, Turn};
 use crate::sys::trace::speaker::{USUAL_STACK, start_thread};
-use crate::sys::{memory, random};
 use agenda::Agenda;
 use changing::by_slices::Untold;
 use crossbeam_channel::{Receiver, Sender};
@@ -74,6 +74,8 @@ struct Manager {
     inbox: Receiver<Input>,
     /// What all torrents share.
     shared: Shared,
+    /// Writes what they decide from, if that is wanted.
+    recorder: Recorder,
     /// (In boxes, because the nodes of a map are half empty.)
     torrents: BTreeMap<TorrentId, Box<Slot>>,
     agenda: Agenda,
@@ -132,14 +134,7 @@ fn prepare(
     let blocks = Blocks::new(config.memory_bytes);
     let around = Surroundings::new(&settings, &sender, &blocks, std::mem::take(&mut config.blocklist));
     let listening = listener::start(listeners, &around)?;
-    let mut shared = Shared::new(Rng::new(random::bits()), Budget::new(config.memory_bytes));
-    shared.explains = super::trace::explains();
-    shared.upload.set_rate(config.limits.upload, Time::ZERO);
-    shared.download.set_rate(config.limits.download, Time::ZERO);
-    if config.memory_grows {
-        shared.budget.memory_is(memory::free());
-    }
-    shared.most_connected = most_connections().min(MOST_CONNECTIONS.max(settings.max_peers));
+    let (shared, recorder) = outside::begin(&config, &settings);
     let disks = Disks {
         disk: Disk::new(&sender, &blocks, config.memory_bytes.max(LEAST_BYTES)),
         checks: checker::start(sender.clone(), notices.clone(), &config)?,
@@ -151,6 +146,7 @@ fn prepare(
         settings: Arc::new(settings),
         inbox,
         shared,
+        recorder,
         torrents: BTreeMap::new(),
         agenda: Agenda::default(),
         listening,
@@ -281,9 +277,9 @@ impl Manager {
             Input::Checked { torrent, result, done } => self.checked(torrent, result, *done, now),
             Input::Ask { torrent, answer } => self.answer(torrent, &answer, now),
             Input::Router(router) => self.router_says(*router, now),
-            Input::Written { device, bytes } => self.shared.budget.written_to(device, bytes),
+            Input::Written { device: disk, bytes } => self.outside(Outside::Written { disk, bytes }, now),
             Input::DiskDone { device } => self.disk_done(device, now),
-            Input::Offline(why) => self.is_offline(why),
+            Input::Offline(why) => self.is_offline(why, now),
             Input::Online { is_new } => self.is_online(is_new, now),
             Input::Command(command) => self.obey(command, now),
         }
@@ -306,9 +302,14 @@ impl Manager {
         let paused = slot.as_ref().is_some_and(|slot| slot.paused);
         match slot.map(|slot| &mut slot.state) {
             Some(State::Running(torrent, content)) => {
-                turn.shared.budget.turn_to(content.device(), self.disks.disk.devices.len() > 1);
+                let outside = self.disks.turn_to(content);
+                self.recorder.outside(outside, now);
+                turn.shared.take(outside, now);
                 torrent.keep_up(&self.settings, turn);
-                events.into_iter().for_each(|event| torrent.handle(event, turn));
+                for event in events {
+                    self.recorder.event(&event, turn.shared, now);
+                    torrent.handle(event, turn);
+                }
             }
             Some(State::Learning(stage, _)) => {
                 stage.learning.keep_up(&self.settings, turn);
@@ -379,14 +380,6 @@ impl Manager {
             self.end_torrent(id, Some(Ended { problem, retry }));
         } else if completed {
             self.move_complete(id, now);
-        }
-    }
-
-    /// Hands torrents the reports of the peers that are served.
-    fn collect(&mut self, now: Time) {
-        for (peer, report) in self.peers.collect(now) {
-            let Some(torrent) = self.peers.torrent_of(peer) else { continue };
-            self.handle(torrent, Event::Peer(peer, report), now);
         }
     }
 

@@ -6,6 +6,7 @@ use super::event::{Action, Decision};
 use super::meeting::portmap::OuterPorts;
 use super::picking::budget::Budget;
 use super::rate::{Limit, Meter, TokenBucket};
+use super::settings::RateLimits;
 use crate::base::rng::Rng;
 use crate::base::time::Time;
 
@@ -39,6 +40,35 @@ pub struct Shared {
     pub download: TokenBucket,
     /// Torrents are to explain what they decide: [`Action::Decided`]. (If not, nothing is kept for that.)
     pub explains: bool,
+}
+
+/// What happens to it outside of the torrents, while none of them is handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outside {
+    /// A disk has so many bytes: they have left memory.
+    Written {
+        /// The disk.
+        disk: u64,
+        /// The bytes.
+        bytes: u64,
+    },
+    /// The machine has so many bytes of free memory, and blocks may use them.
+    FreeMemory(u64),
+    /// The limits of all torrents together are these.
+    Limits(RateLimits),
+    /// There may be so many connections.
+    MostConnected(usize),
+    /// The only way out is away ...
+    WayOutLost,
+    /// ... and back.
+    WayOutBack,
+    /// The torrent that is handled next is on this disk. `several`: there are torrents on other disks, too.
+    TurnTo {
+        /// The disk.
+        disk: u64,
+        /// See above.
+        several: bool,
+    },
 }
 
 /// The way out that everything takes, if there is only one (`--bind`). It may go away for a while.
@@ -89,6 +119,22 @@ impl Shared {
             upload: TokenBucket::new(None, Time::ZERO),
             download: TokenBucket::new(None, Time::ZERO),
             explains: false,
+        }
+    }
+
+    /// Takes in what happened outside of the torrents.
+    pub fn take(&mut self, outside: Outside, now: Time) {
+        match outside {
+            Outside::Written { disk, bytes } => self.budget.written_to(disk, bytes),
+            Outside::FreeMemory(bytes) => self.budget.memory_is(bytes),
+            Outside::Limits(RateLimits { download, upload }) => {
+                self.upload.set_rate(upload, now);
+                self.download.set_rate(download, now);
+            }
+            Outside::MostConnected(most) => self.most_connected = most,
+            Outside::WayOutLost => self.way_out.lost(),
+            Outside::WayOutBack => self.way_out.back(now),
+            Outside::TurnTo { disk, several } => self.budget.turn_to(disk, several),
         }
     }
 

@@ -89,8 +89,8 @@ const FOLDER_NAMES: usize = 16;
 /// Most names in the folder of the book's chapters.
 const MOST_CHAPTERS: usize = 24;
 /// The Cargo features that are capabilities. A build can leave each of them out.
-const CAPABILITIES: [&str; 11] =
-    ["tracker", "demo", "make", "magnet", "pex", "lsd", "dht", "encryption", "webseeds", "portmap", "daemon"];
+const CAPABILITIES: [&str; 12] =
+    ["tracker", "demo", "make", "magnet", "pex", "lsd", "dht", "encryption", "webseeds", "portmap", "daemon", "replay"];
 /// Most files that mark a capability. Its own files need no mark, because nothing else leads to them.
 const MARKED_FILES: usize = 3;
 /// The table of dependencies is closed. A new one needs a measured reason.

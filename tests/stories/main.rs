@@ -72,6 +72,7 @@ mod proxy;
 mod redirects;
 mod remote;
 mod remote_hostile;
+mod replay;
 mod resume;
 mod screen;
 mod secrets;

@@ -28,6 +28,9 @@ pub mod portmap;
 // Feature: daemon.
 #[cfg(feature = "daemon")]
 pub mod remote;
+// Feature: replay.
+#[cfg(feature = "replay")]
+pub mod replay;
 pub mod seed;
 pub mod show;
 // Feature: tracker.
@@ -72,6 +75,9 @@ pub static COMMANDS: &[Command] = &[
     // Feature: demo.
     #[cfg(feature = "demo")]
     demo::COMMAND,
+    // Feature: replay.
+    #[cfg(feature = "replay")]
+    replay::COMMAND,
     // Commands that describe all commands need this table.
     Command { run: |given| completions::run(given, COMMANDS), ..completions::COMMAND },
     Command { run: |given| man::run(given, COMMANDS), ..man::COMMAND },
@@ -88,4 +94,5 @@ pub const OPTIONAL: &[(&str, &str)] = &[
     ("remote", "daemon"),
     ("attach", "daemon"),
     ("demo", "demo"),
+    ("replay", "replay"),
 ];

@@ -10,7 +10,7 @@ use crate::cli::options::{source, states};
 use crate::cli::run::keys;
 use crate::cli::run::{Until, Watched, run_engine};
 use crate::cli::show::objects;
-use crate::cli::trace::TRACE;
+use crate::cli::trace::{TRACE_AND_RECORD, begin_record};
 use crate::engine::{Duty, Job};
 use crate::proto::krpc;
 use std::path::PathBuf;
@@ -67,7 +67,7 @@ pub const COMMAND: Command = Command {
         run::NETWORK,
         Group { title: "State", flags: if krpc::IS_BUILT_IN { &[STATE] } else { &[] } },
         run::OUTPUT,
-        TRACE,
+        TRACE_AND_RECORD,
     ],
     exits: RUN_EXITS,
     exit_note: RUN_SEVERAL,
@@ -94,6 +94,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     }
     let state = if krpc::IS_BUILT_IN { states::dir(given)? } else { None };
     let torrents = run::torrents("seed", given)?;
+    begin_record(given, &vec![true; torrents.len()])?;
     let is_public = torrents.iter().any(|(_, metainfo, _)| !metainfo.private);
     if let Some(dht) = config.dht.as_mut().filter(|_| is_public) {
         dht.folder = states::open_for_nodes(state, given.has("quiet"));

@@ -11,6 +11,7 @@ use crate::engine::disk::{Choosing, Disk};
 use crate::engine::keeper::{Keeper, Kept};
 use crate::storage::content::Content;
 use crate::swarm::event::DiskOrder;
+use crate::swarm::shared::Outside;
 use crossbeam_channel::Sender;
 use std::sync::Arc;
 
@@ -29,6 +30,11 @@ impl Disks {
     pub fn check(&self, check: Check) {
         // The checker runs for as long as the process.
         let _ = self.checks.send(check);
+    }
+
+    /// The torrent with this content is handled next.
+    pub fn turn_to(&self, content: &Content) -> Outside {
+        Outside::TurnTo { disk: content.device(), several: self.disk.devices.len() > 1 }
     }
 
     /// Does what a torrent wants of its disk.

@@ -116,7 +116,10 @@ impl Manager {
         }
         match state {
             Some(State::Running(torrent, content)) => {
-                turn.shared.budget.turn_to(content.device(), self.disks.disk.devices.len() > 1);
+                let outside = self.disks.turn_to(content);
+                self.recorder.outside(outside, now);
+                turn.shared.take(outside, now);
+                self.recorder.stops(turn.shared, now);
                 torrent.stop(turn);
             }
             Some(State::Learning(stage, _)) => stage.learning.stop(turn),

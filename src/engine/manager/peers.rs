@@ -3,6 +3,7 @@
 //!
 //! Floor 3, part of the [`manager`](super).
 
+use super::Manager;
 use crate::base::time::Time;
 use crate::engine::peer::around::Surroundings;
 use crate::engine::peer::outbox::Outbox;
@@ -253,5 +254,15 @@ impl Connections {
     /// Closes all connections.
     pub fn close_all(&self) {
         self.connections.values().for_each(|connection| connection.mailbox.close());
+    }
+}
+
+impl Manager {
+    /// Hands torrents the reports of the peers that are served.
+    pub(super) fn collect(&mut self, now: Time) {
+        for (peer, report) in self.peers.collect(now) {
+            let Some(torrent) = self.peers.torrent_of(peer) else { continue };
+            self.handle(torrent, Event::Peer(peer, report), now);
+        }
     }
 }

@@ -18,6 +18,7 @@ use crate::storage::TorrentId;
 use crate::storage::resume::StateDir;
 use crate::swarm::event::{Event, News};
 use crate::swarm::meeting::portmap::{Open, OuterPorts};
+use crate::swarm::shared::Outside;
 use core::net::{IpAddr, SocketAddr};
 use crossbeam_channel::Sender;
 use std::io;
@@ -151,8 +152,8 @@ impl Manager {
     }
 
     /// What we are bound to is away, and why. Nobody is to blame for what does not come.
-    pub(super) fn is_offline(&mut self, why: String) {
-        self.shared.way_out.lost();
+    pub(super) fn is_offline(&mut self, why: String, now: Time) {
+        self.outside(Outside::WayOutLost, now);
         self.news.tell(Notice::Offline(Some(why)));
     }
 
@@ -161,7 +162,7 @@ impl Manager {
         if is_new {
             self.peers.close_all();
         }
-        self.shared.way_out.back(now);
+        self.outside(Outside::WayOutBack, now);
         self.ids().into_iter().for_each(|torrent| self.handle(torrent, Event::Online, now));
         self.searches.dht.order(Order::Reopen);
         self.announce_again(now);

@@ -8,6 +8,7 @@ use super::Manager;
 use crate::base::time::Time;
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
+use crate::swarm::shared::Outside;
 use crate::sys::memory;
 
 /// How often free memory is looked at while the budget is larger than it has to be.
@@ -21,7 +22,7 @@ impl Manager {
             && now.saturating_sub(*seen) >= LOOK_AT_MEMORY_EVERY
         {
             *seen = now;
-            self.shared.budget.memory_is(memory::free());
+            self.outside(Outside::FreeMemory(memory::free()), now);
         }
     }
 

@@ -5,18 +5,46 @@
 
 pub mod packets;
 pub mod peers;
+// Feature: replay.
+#[cfg(feature = "replay")]
+pub mod record;
+#[cfg(not(feature = "replay"))]
+#[path = "record/absent.rs"]
+pub mod record;
 pub mod words;
 
+use crate::proto::choice::Choice;
 use crate::proto::id::InfoHash;
+use crate::proto::metainfo::Metainfo;
+use crate::proto::peer::bitfield::Bitfield;
 use crate::swarm::event::{Decision, Unserved};
 use crate::swarm::giving::choker::{Chosen, Deserves};
 use crate::swarm::peer::PeerKey;
 use crate::swarm::picking::picker::{Pick, Why};
+use crate::swarm::settings::{Settings, Term};
 use crate::sys::trace::{self, Line, Subject, Way};
 use std::fmt::Display;
 
 /// Digits of an info-hash that a line about a decision shows: enough to tell a person's torrents apart.
 const SHORT: usize = 8;
+
+/// How a torrent begins, for a [record].
+pub struct Beginning<'a> {
+    /// Its shape.
+    pub metainfo: &'a Metainfo,
+    /// The pieces that are there.
+    pub have: &'a Bitfield,
+    /// The settings of all torrents.
+    pub settings: &'a Settings,
+    /// The files that are wanted; `None`: all, as usual.
+    pub choice: Option<&'a Choice>,
+    /// Bytes that were sent and received in earlier runs.
+    pub before: (u64, u64),
+    /// Bytes of its description, if peers may have that.
+    pub described: Option<u32>,
+    /// What is set for this torrent alone.
+    pub terms: &'a [Term],
+}
 
 /// Whether torrents are to explain what they decide.
 pub fn explains() -> bool {
@@ -33,18 +61,33 @@ pub fn peer_of(decision: &Decision) -> PeerKey {
     }
 }
 
-/// A line about what a torrent decided about a peer.
+/// The subject of a decision.
+pub fn subject_of(decision: &Decision) -> Subject {
+    if matches!(decision, Decision::Pick { .. }) { Subject::Pick } else { Subject::Choke }
+}
+
+/// Traces what a torrent decided about a peer.
 pub fn decision(torrent: &InfoHash, peer: &dyn Display, decision: &Decision) {
-    let subject = if matches!(decision, Decision::Pick { .. }) { Subject::Pick } else { Subject::Choke };
-    if !trace::is_on(subject) {
-        return;
+    let subject = subject_of(decision);
+    if trace::is_on(subject) {
+        words_of(&|what| trace::line(subject, Way::Here, peer, what), torrent, decision).write();
     }
+}
+
+/// The same line for another trace than that of this process.
+pub fn other_decision(is_json: bool, torrent: &InfoHash, peer: &dyn Display, decision: &Decision) -> Line {
+    let subject = subject_of(decision);
+    words_of(&|what| trace::other_line(is_json, subject, Way::Here, peer, what), torrent, decision)
+}
+
+/// The line about a decision, which `begin` begins.
+fn words_of(begin: &dyn Fn(&str) -> Line, torrent: &InfoHash, decision: &Decision) -> Line {
     let begin = |what: &str| {
         let mut torrent = torrent.to_string();
         torrent.truncate(SHORT);
-        trace::line(subject, Way::Here, peer, what).word("torrent", &torrent)
+        begin(what).word("torrent", &torrent)
     };
-    let line = match decision {
+    match decision {
         Decision::Unchoke(Chosen { why, .. }) => {
             deserves(begin("unchoke"), why).why(words::rule_of_unchoke(why), &words::unchoke(why))
         }
@@ -55,8 +98,7 @@ pub fn decision(torrent: &InfoHash, peer: &dyn Display, decision: &Decision) {
         Decision::Snub { silent, .. } => {
             begin("snub").detail("silent", silent.as_secs()).why("silent", &words::snub(*silent))
         }
-    };
-    line.write();
+    }
 }
 
 fn deserves(line: Line, why: &Deserves) -> Line {

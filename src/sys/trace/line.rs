@@ -3,9 +3,11 @@
 //! Floor 3, part of [`trace`](super). The two say the same. Text that comes from strangers is made harmless: in a line
 //! of text it has quotation marks around it if it is more than a plain word.
 
+use super::spool::Form;
 use crate::base::json;
 use crate::base::width::shorten_middle;
 use std::fmt::{Display, Write};
+use std::time::Duration;
 
 /// Longest text of a stranger that is shown whole: more than the addresses in the longest message of peer exchange.
 const MOST_COLUMNS: usize = 8 * 1024;
@@ -122,6 +124,12 @@ impl Line {
     /// The line, without its time.
     pub(super) fn done(self) -> String {
         self.text
+    }
+
+    /// The line as text, with its time and its line end. (A line of the trace gets its time when it is written.)
+    pub fn stamped(self, since: Duration) -> String {
+        let form = if self.is_json { Form::Json } else { Form::Text };
+        form.stamp(since, &self.text)
     }
 
     /// Writes the line.

@@ -5,12 +5,13 @@
 //! [`spool`] to one thread that writes them. The book's chapter `trace` describes the format.
 
 mod line;
+pub mod record;
 pub mod speaker;
 mod spool;
 
 use crate::sys;
 pub use line::{Line, Way};
-use spool::Spool;
+use spool::{Form, Spool};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -104,6 +105,11 @@ pub fn line(subject: Subject, way: Way, peer: &dyn std::fmt::Display, what: &str
     }
 }
 
+/// Begins a line that is not for the trace of this process.
+pub fn other_line(is_json: bool, subject: Subject, way: Way, peer: &dyn std::fmt::Display, what: &str) -> Line {
+    Line::new(is_json, subject.name(), way, peer, what)
+}
+
 /// Writes a line.
 fn write(line: &str) {
     if let Some(trace) = TRACE.get() {
@@ -118,14 +124,15 @@ pub type Failed = Box<dyn Fn(&io::Error) + Send>;
 /// why, once, and the trace ends there.
 pub fn begin(path: Option<&Path>, is_json: bool, subjects: &[Subject], failed: Failed) -> io::Result<()> {
     let out: Box<dyn Write + Send> = match path {
-        Some(path) => Box::new(create(path)?),
+        Some(path) => Box::new(create(path, &MARKS, "a trace")?),
         None => Box::new(io::stderr()),
     };
     let give_up = move |error: &io::Error| {
         SUBJECTS.store(0, Ordering::Relaxed);
         failed(error);
     };
-    if TRACE.set(Trace { spool: Spool::start(out, is_json, give_up)?, is_json }).is_ok() {
+    let form = if is_json { Form::Json } else { Form::Text };
+    if TRACE.set(Trace { spool: Spool::start(out, form, give_up)?, is_json }).is_ok() {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let first = Line::new(is_json, spool::TRACE, Way::Here, &"-", "begins").number("format", FORMAT);
         first.number("unix", since.as_secs()).text("version", env!("CARGO_PKG_VERSION")).write();
@@ -134,20 +141,23 @@ pub fn begin(path: Option<&Path>, is_json: bool, subjects: &[Subject], failed: F
     Ok(())
 }
 
-/// Creates the file, or replaces an earlier trace. Another file of the user is not harmed.
-fn create(path: &Path) -> io::Result<File> {
+/// Creates the file, or replaces an earlier one of the same kind: `a trace`, which begins with one of `marks`. Another
+/// file of the user is not harmed.
+fn create(path: &Path, marks: &[&str], kind: &str) -> io::Result<File> {
     let is_file = path.metadata().is_ok_and(|found| found.is_file());
     let head = if is_file { sys::read_most(path, MOST_HEAD)? } else { Vec::new() };
-    let is_trace = MARKS.iter().any(|mark| head.windows(mark.len()).any(|part| part == mark.as_bytes()));
-    if !head.is_empty() && !is_trace {
-        return Err(io::Error::other("it is there, and it is not a trace; name another file"));
+    let is_known = marks.iter().any(|mark| head.windows(mark.len()).any(|part| part == mark.as_bytes()));
+    if !head.is_empty() && !is_known {
+        return Err(io::Error::other(format!("it is there, and it is not {kind}; name another file")));
     }
     // It contains the addresses of peers.
     File::options().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
-/// Ends the trace with a last line, and waits until all lines are written, but not longer than `patience`.
+/// Ends the trace and the record with a last line, and waits until all lines are written. For each of the two it waits
+/// no longer than `patience`.
 pub fn end(patience: Duration) {
+    record::end(patience);
     if let Some(trace) = TRACE.get() {
         SUBJECTS.store(0, Ordering::Relaxed);
         trace.spool.end(&Line::new(trace.is_json, spool::TRACE, Way::Here, &"-", "ends").done(), patience);
@@ -166,13 +176,13 @@ mod tests {
         for replaced in ["", "0.000310 trace - - begins format 1\n", "{\"time\":0.000310,\"subject\":\"trace\",\"way\""]
         {
             fs::write(&path, replaced).unwrap();
-            create(&path).unwrap();
+            create(&path, &MARKS, "a trace").unwrap();
             assert_eq!(fs::read(&path).unwrap(), b"");
         }
         fs::write(&path, "a letter").unwrap();
-        assert!(create(&path).unwrap_err().to_string().contains("not a trace"));
+        assert!(create(&path, &MARKS, "a trace").unwrap_err().to_string().contains("not a trace"));
         assert_eq!(fs::read(&path).unwrap(), b"a letter");
-        create(&dir.path().join("new")).unwrap();
+        create(&dir.path().join("new"), &MARKS, "a trace").unwrap();
     }
 
     #[test]

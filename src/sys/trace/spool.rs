@@ -25,9 +25,42 @@ pub(super) const TRACE: &str = "trace";
 /// Takes the lines of all threads.
 pub(super) struct Spool(Arc<Shared>);
 
+/// How a line is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Columns of text, the time first.
+    Text,
+    /// A JSON object, with its time.
+    Json,
+    /// As it is: the lines of a [record](super::record) bring their times.
+    Bare,
+}
+
+impl Form {
+    /// The `line` with the time since the trace began.
+    pub fn stamp(self, since: Duration, line: &str) -> String {
+        let (seconds, micros) = (since.as_secs(), since.subsec_micros());
+        match self {
+            Form::Text => format!("{seconds}.{micros:06}{line}\n"),
+            Form::Json => format!("{{\"time\":{seconds}.{micros:06}{line}}}\n"),
+            Form::Bare => format!("{line}\n"),
+        }
+    }
+
+    /// The line that says how many lines are missing.
+    fn lost(self, lines: u64) -> String {
+        match self {
+            Form::Bare => format!("lost {lines}"),
+            Form::Text | Form::Json => {
+                Line::new(self == Form::Json, TRACE, Way::Here, &"-", "lost").number("lines", lines).done()
+            }
+        }
+    }
+}
+
 struct Shared {
     began: Instant,
-    is_json: bool,
+    form: Form,
     state: Mutex<State>,
     /// There are lines, or the end has come.
     for_writer: Condvar,
@@ -54,12 +87,12 @@ impl Spool {
     /// Starts the thread that writes to `out`. If that fails, `failed` hears why.
     pub fn start(
         out: Box<dyn Write + Send>,
-        is_json: bool,
+        form: Form,
         failed: impl Fn(&io::Error) + Send + 'static,
     ) -> io::Result<Spool> {
         let shared = Arc::new(Shared {
             began: Instant::now(),
-            is_json,
+            form,
             state: Mutex::default(),
             for_writer: Condvar::new(),
             for_others: Condvar::new(),
@@ -103,18 +136,14 @@ impl Shared {
     fn put(&self, state: &mut State, line: &str) {
         let lost = std::mem::take(&mut state.lost);
         if lost > 0 {
-            let words = Line::new(self.is_json, TRACE, Way::Here, &"-", "lost").number("lines", lost);
-            self.push(&mut state.lines, &words.done());
+            self.push(&mut state.lines, &self.form.lost(lost));
         }
         self.push(&mut state.lines, line);
         self.for_writer.notify_one();
     }
 
     fn push(&self, lines: &mut String, line: &str) {
-        let since = self.began.elapsed();
-        let (seconds, micros) = (since.as_secs(), since.subsec_micros());
-        let (open, close) = if self.is_json { ("{\"time\":", "}") } else { ("", "") };
-        *lines += &format!("{open}{seconds}.{micros:06}{line}{close}\n");
+        *lines += &self.form.stamp(self.began.elapsed(), line);
     }
 
     /// Writes lines until the end.

@@ -22,7 +22,7 @@ use crate::cli::run::{Until, Watched, Work, run_all};
 use crate::cli::say;
 use crate::cli::show::objects;
 use crate::cli::show::view::View;
-use crate::cli::trace::TRACE;
+use crate::cli::trace::{TRACE_AND_RECORD, begin_record};
 use crate::engine::{Config, DEFAULT_MEMORY_BYTES, Job, RateLimits, Settings};
 use crate::proto::choice::Choice;
 use crate::proto::metainfo::Metainfo;
@@ -117,7 +117,7 @@ pub const COMMAND: Command = Command {
         },
         run::NETWORK,
         run::OUTPUT,
-        TRACE,
+        TRACE_AND_RECORD,
     ],
     exits: RUN_EXITS,
     exit_note: RUN_SEVERAL,
@@ -183,6 +183,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
         list::show(torrents.filter_map(|(wanted, choice)| Some((wanted.metainfo()?, choice?))), given.has("json"))?;
         return Ok(exit);
     }
+    begin_record(given, &all.iter().map(|wanted| wanted.metainfo().is_some()).collect::<Vec<_>>())?;
     make_dir(&dir)?;
     let until = if given.has("seed") { Until::Ended } else { Until::Complete };
     let work = work(all, choices, files, &dir, &config)?;

@@ -17,6 +17,7 @@ use crate::engine::input::{Change, Command};
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
 use crate::swarm::settings::Term;
+use crate::swarm::shared::Outside;
 
 impl Manager {
     /// Does what a person wants.
@@ -32,8 +33,7 @@ impl Manager {
             Command::Watch(watch) => self.news.watch(watch, now),
             Command::Remove(torrent) => self.remove(torrent, now),
             Command::Limit(limits) => {
-                self.shared.upload.set_rate(limits.upload, now);
-                self.shared.download.set_rate(limits.download, now);
+                self.outside(Outside::Limits(limits), now);
                 // The others send and request nothing.
                 self.untold.add(self.peers.torrents());
                 self.news.hurry(now);

@@ -12,6 +12,7 @@ use crate::engine::notice::{Notice, Router};
 use crate::storage::TorrentId;
 use crate::swarm::event::Event;
 use crate::swarm::settings::Settings;
+use crate::swarm::shared::Outside;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -57,7 +58,7 @@ impl Manager {
     /// From now on all torrents together may have `most` connections. If there are more, each lets some go.
     pub(super) fn most_peers_are(&mut self, most: usize, now: Time) {
         let most = most.clamp(1, most_connections());
-        self.shared.most_connected = most;
+        self.outside(Outside::MostConnected(most), now);
         let connected = self.shared.connected;
         for id in self.ids() {
             let Some(State::Running(torrent, _)) = self.torrents.get(&id).map(|slot| &slot.state) else { continue };

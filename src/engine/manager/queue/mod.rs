@@ -16,12 +16,14 @@ use crate::engine::config::Job;
 use crate::engine::config::Options;
 use crate::engine::keeper::Kept;
 use crate::engine::notice::Notice;
+use crate::engine::trace::Beginning;
 use crate::engine::udp::Order;
 use crate::storage::TorrentId;
 use crate::storage::check::CheckedContent;
 use crate::swarm::event::{DiskEvent, Event};
 use crate::swarm::figures::Status;
 use crate::swarm::meeting::source::TRACKERS_ALONE;
+use crate::swarm::settings::Term;
 use crate::swarm::shared::Turn;
 use crate::swarm::standing::{DiskTrouble, Standing};
 use crate::swarm::torrent::Torrent;
@@ -106,9 +108,21 @@ impl Manager {
         }
         let Some(slot) = self.torrents.get_mut(&id) else { return };
         let options = slot.options.take().unwrap_or_default();
-        let mut torrent = Torrent::new(&content.metainfo, have, Arc::clone(&self.settings), now, &mut self.shared.rng);
-        torrent.transferred_before(options.transferred.or(content.before).unwrap_or_default());
         slot.choice = content.choice();
+        let before = options.transferred.or(content.before).unwrap_or_default();
+        let terms: Vec<Term> = options.terms().map(allowed).collect();
+        let beginning = Beginning {
+            metainfo: &content.metainfo,
+            have: &have,
+            settings: &self.settings,
+            choice: slot.choice.as_deref(),
+            before,
+            described: content.description.as_ref().map(|description| description.size()),
+            terms: &terms,
+        };
+        self.recorder.begins(&beginning, &self.shared, now);
+        let mut torrent = Torrent::new(&content.metainfo, have, Arc::clone(&self.settings), now, &mut self.shared.rng);
+        torrent.transferred_before(before);
         if let Some(choice) = &slot.choice {
             torrent.choose_at_start(choice, &mut self.shared.rng);
         }
@@ -116,7 +130,7 @@ impl Manager {
             torrent.describe(description.size());
         }
         let turn = &mut Turn { now, shared: &mut self.shared, actions: &mut self.actions };
-        options.terms().for_each(|term| torrent.agree(allowed(term), turn));
+        terms.into_iter().for_each(|term| torrent.agree(term, turn));
         let mut peers = Box::default();
         match std::mem::replace(&mut slot.state, State::Checking(Box::default())) {
             State::Learning(stage, _) => {

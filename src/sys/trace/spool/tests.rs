@@ -25,7 +25,7 @@ impl Write for Gate {
 
 fn spool(failed: impl Fn(&io::Error) + Send + 'static) -> (Spool, Sender<io::Result<()>>, Receiver<String>) {
     let ((pass, passes), (written, seen)) = (unbounded(), unbounded());
-    (Spool::start(Box::new(Gate { passes, written }), false, failed).unwrap(), pass, seen)
+    (Spool::start(Box::new(Gate { passes, written }), Form::Text, failed).unwrap(), pass, seen)
 }
 
 #[test]

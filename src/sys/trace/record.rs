@@ -1,0 +1,48 @@
+//! The record of `--record`: lines from which a run can be replayed, on their way to the file.
+//!
+//! Floor 3, part of [`trace`](super). As with the trace, there is one for the whole process, and its lines go through
+//! the bounded memory of a [`spool`](super::spool). What the lines say is decided by whoever writes them.
+
+use super::Failed;
+use super::spool::{Form, Spool};
+use std::io;
+use std::path::Path;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// The first line of each record. The number changes if the meaning of a line changes.
+pub const FIRST_LINE: &str = "swarmlet record 1";
+/// The last line of a record that is whole.
+pub const LAST_LINE: &str = "end";
+
+/// Where the lines go.
+static RECORD: OnceLock<Spool> = OnceLock::new();
+
+/// Begins the record in a new file at `path`, or instead of an earlier record. If it can't be written later, `failed`
+/// is told why, once, and the record ends there.
+pub fn begin(path: &Path, failed: Failed) -> io::Result<()> {
+    let out = Box::new(super::create(path, &[FIRST_LINE], "a record")?);
+    if RECORD.set(Spool::start(out, Form::Bare, move |error| failed(error))?).is_ok() {
+        write(FIRST_LINE);
+    }
+    Ok(())
+}
+
+/// Whether a record is wanted.
+pub fn is_on() -> bool {
+    RECORD.get().is_some()
+}
+
+/// Writes a line, or several with line ends between them.
+pub fn write(line: &str) {
+    if let Some(spool) = RECORD.get() {
+        spool.add(line);
+    }
+}
+
+/// Ends the record, and waits until all lines are written, but not longer than `patience`.
+pub(super) fn end(patience: Duration) {
+    if let Some(spool) = RECORD.get() {
+        spool.end(LAST_LINE, patience);
+    }
+}
