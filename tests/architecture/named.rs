@@ -143,9 +143,9 @@ fn a_function_that_is_not_in_the_file_behind_it_is_found() {
     let text = "1. One `decide()` and\n   `silent()` in `dht/lookup.rs`.\n2. Two\n\n```text\n`three()`\n```\nFour";
     let found = paragraphs(text);
     assert_eq!(found.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 3, 8]);
-    assert_eq!(faults_of(&found[0].1, &files, &sources), [""; 0]);
+    assert_eq!(faults_of(&found[0].1, &files, sources), [""; 0]);
     for wrong in ["`decide()`", "`decided()` in `dht/lookup.rs`", "`dht/lookup.rs` has `decide()`", "`dht/look.rs`"] {
-        assert_eq!(faults_of(wrong, &files, &sources).len(), 1, "{wrong}");
+        assert_eq!(faults_of(wrong, &files, sources).len(), 1, "{wrong}");
     }
 }
 
@@ -153,7 +153,7 @@ fn a_function_that_is_not_in_the_file_behind_it_is_found() {
 fn a_name_that_does_not_exist_is_found() {
     let sources = crate::code::sources();
     let files = ["src/swarm/torrent.rs".to_string()];
-    let is_fault = |name: &str| fault(name, &files, &sources).is_some();
+    let is_fault = |name: &str| fault(name, &files, sources).is_some();
     for there in ["torrent.rs", "swarm/torrent.rs", "swarm/torrent", "tests/architecture", "Torrent::handle", "a/b"] {
         assert!(!is_fault(there), "{there}");
     }
