@@ -95,7 +95,7 @@ fn without_a_tracker_and_without_the_seed_at_the_end() {
 #[test]
 fn pieces_that_only_free_riders_have_are_lost_with_the_seed() {
     let place = Place::new();
-    let ran = place.demo(&["--peers", "2", "--free-riders", "1", "--leave", "--size", "1", "--rate", "512"]);
+    let ran = place.demo(&["--peers", "2", "--free-riders", "1", "--leave", "--size", "1", "--rate", "256"]);
     let ran = ran.refused(1, "the seed has left, and only free-riders have ");
     assert!(ran.text().contains("never: "), "{}", ran.text());
     place.assert_nothing_is_left();

@@ -171,10 +171,15 @@ impl Swarm {
         let mut milliseconds = (size * 1000 / rate).max(all * 1000 / (rate * (givers + 1)));
         if let Some(seed) = self.peers.first().filter(|seed| seed.is_gone) {
             let rest = all.saturating_sub(seed.given.into()) * 1000;
-            milliseconds = milliseconds.max(rest.checked_div(rate * givers)?);
+            milliseconds = if rest == 0 { milliseconds } else { milliseconds.max(rest.checked_div(rate * givers)?) };
         }
         u64::try_from(milliseconds).ok().map(Time::from_millis)
     }
+}
+
+/// `16.3`: seconds, as exactly as the swarm is watched.
+pub fn tenths(time: Time) -> String {
+    format!("{}.{}", time.as_secs(), time.subsec_millis() / 100)
 }
 
 /// The name of a peer: `seed` or its number.
@@ -235,6 +240,8 @@ pub mod tests {
         left.peers.truncate(2);
         left.peers[1].kind = Kind::FreeRider;
         assert_eq!(left.fluid_limit(), None, "nobody gives the rest");
+        left.peers[0].given = 4000;
+        assert_eq!(left.fluid_limit(), Some(Time::from_secs(4)), "there is no rest");
     }
 
     #[test]

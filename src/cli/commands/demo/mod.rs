@@ -44,7 +44,6 @@ const MOST_RATE: u64 = 1 << 20;
 const LOGGED: Duration = Duration::from_secs(2);
 /// A swarm in which nothing has arrived for this long does not go on.
 const PATIENCE: Duration = Duration::from_secs(60);
-
 /// A piece is lost if it has not turned up so long after the seed left: it may be on its way to a disk.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -56,9 +55,10 @@ pub const COMMAND: Command = Command {
     completes: Completes::Nothing,
     about: &[
         "Run a whole swarm on this machine and show it: which peer has which pieces, and which peers it unchokes.",
-        "A tracker, a seed and some leechers share a file of random bytes. They are the real ones, with real \
-         connections on 127.0.0.1. Nothing leaves this machine, and every file is deleted at the end. At last a table \
-         says what each peer gave and took, and how close the swarm came to the fastest that is possible.",
+        "A seed and some leechers share a file of random bytes. The tracker is that of `track`, each peer has the \
+         engine of `get` and `seed`, and their connections are real. All are on 127.0.0.1, nothing leaves this \
+         machine, and every file is deleted at the end. Then a table says what each peer gave and took, and how close \
+         the swarm came to the fastest that is possible.",
     ],
     options: &[
         Group {
@@ -181,6 +181,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     let mut running = Running::start(&wish, &stop)?;
     let result = watch(&mut running, &mut view, &wish, &inbox);
     let is_same = !matches!(result, Ok(End::Complete)) || running.has_same_copies(&stop);
+    // Everything is deleted before the summary is written: a signal then ends the process at once.
     let swarm = running.end();
     let end = result?;
     if end == End::Interrupted || stop() {

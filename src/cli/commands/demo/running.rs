@@ -113,7 +113,7 @@ impl Running {
         for (number, (member, peer)) in self.members.iter_mut().zip(&mut self.swarm.peers).enumerate() {
             member.look(peer, self.swarm.time, &ids);
             if let Some(problem) = &member.problem {
-                return Err(Failure::new(Exit::Io, format!("peer {number}: {problem}")));
+                return Err(Failure::new(Exit::Io, format!("peer {}: {problem}", name(number))));
             }
         }
         Ok(())

@@ -3,8 +3,8 @@
 //! Floor 4, part of [`demo`](super). Pure: this makes rows, and [`Canvas`](crate::cli::show::live::canvas::Canvas)
 //! draws them.
 
-use super::figures::{Kind, Peer, Swarm, label};
-use crate::base::units::{count, duration, percent, rate, seconds, size};
+use super::figures::{Kind, Peer, Swarm, label, tenths};
+use crate::base::units::{count, duration, percent, rate, size};
 use crate::base::width::{pad, shorten_end};
 use crate::cli::show::layout::{Look, Row};
 use crate::cli::show::pieces::map;
@@ -67,15 +67,8 @@ pub fn state(swarm: &Swarm) -> String {
         copies => format!("{copies} copies"),
     };
     let limit = swarm.fluid_limit().map_or(String::new(), |limit| format!("; fluid limit {}", duration(limit)));
-    let (time, share) = (tenths(swarm), percent(had, wanted));
+    let (time, share) = (tenths(swarm.time), percent(had, wanted));
     format!("{time} s: {share} done, {complete} complete; rarest piece: {rarest}{limit}")
-}
-
-/// The seconds with one decimal.
-fn tenths(swarm: &Swarm) -> String {
-    let mut text = seconds(swarm.time);
-    text.truncate(text.len() - 2);
-    text
 }
 
 fn line(at: usize, peer: &Peer, cells: usize, utf8: bool) -> String {

@@ -2,7 +2,7 @@
 //!
 //! Floor 4, part of [`demo`](super). Pure.
 
-use super::figures::{Kind, Peer, Swarm, label};
+use super::figures::{Kind, Peer, Swarm, label, tenths};
 use crate::base::json::{self, Object};
 use crate::base::time::Time;
 use crate::base::units::{count, duration, ratio, seconds, size};
@@ -29,7 +29,7 @@ fn row(number: usize, peer: &Peer) -> String {
     let (taken, ratio) =
         if is_seed { ("-".into(), "-".into()) } else { (size(peer.taken), ratio(peer.given, peer.taken)) };
     let end = match peer.complete_at {
-        Some(time) => format!("{} s", seconds(time)),
+        Some(time) => format!("{} s", tenths(time)),
         None if is_seed && peer.is_gone => "it left early".into(),
         None if is_seed => "it was complete".into(),
         None => format!("never: {} of {}", peer.have.count(), count(peer.have.len() as usize, "piece")),
@@ -43,10 +43,10 @@ fn verdict(swarm: &Swarm) -> String {
     let limit = swarm.fluid_limit();
     let end = match (swarm.complete_at(), limit) {
         (Some(time), Some(limit)) => {
-            format!("All are complete after {} s, {} times the fluid limit", seconds(time), times(time, limit))
+            format!("All are complete after {} s, {} times the fluid limit", tenths(time), times(time, limit))
         }
-        (Some(time), None) => format!("All are complete after {} s", seconds(time)),
-        (None, _) => format!("Not all are complete after {} s", seconds(swarm.time)),
+        (Some(time), None) => format!("All are complete after {} s", tenths(time)),
+        (None, _) => format!("Not all are complete after {} s", tenths(swarm.time)),
     };
     let limit =
         limit.map(|limit| format!("The fluid limit is {}: no swarm with these lines is faster.\n", duration(limit)));
@@ -107,17 +107,17 @@ mod tests {
         let expected = "\
 peer    port        gave        took   ratio   complete after
 seed    7000    5.86 KiB           -       -   it was complete
- 1      7001       900 B    4.00 KiB    0.21   4.100 s
+ 1      7001       900 B    4.00 KiB    0.21   4.1 s
  2*     7002         0 B    2.05 KiB    0.00   never: 2 of 4 pieces
 * a free-rider: it unchokes nobody
 The seed gave 5.86 KiB (1.50 copies), the leechers gave each other 900 B.
-Not all are complete after 3.000 s.
+Not all are complete after 3.0 s.
 The fluid limit is 4 s: no swarm with these lines is faster.
 ";
         let mut swarm = done();
         assert_eq!(table(&swarm), expected);
         swarm.peers[2].complete_at = Some(Time::from_secs(5));
-        let last = "All are complete after 5.000 s, 1.25 times the fluid limit.\n\
+        let last = "All are complete after 5.0 s, 1.25 times the fluid limit.\n\
                     The fluid limit is 4 s: no swarm with these lines is faster.\n";
         assert!(table(&swarm).ends_with(last), "{}", table(&swarm));
         swarm.peers[0].is_gone = true;

@@ -3,10 +3,10 @@
 //!
 //! Floor 4, part of [`demo`](super). Pure. All lengths are whole tenths of a pixel.
 
-use super::figures::{Kind, Peer, Swarm, label};
+use super::figures::{Kind, Peer, Swarm, label, tenths};
 use super::screen::head;
 use crate::base::time::Time;
-use crate::base::units::{duration, seconds, size};
+use crate::base::units::{duration, size};
 
 /// The width of the picture.
 const WIDTH: u64 = 8600;
@@ -18,7 +18,7 @@ const BOTTOM: u64 = 3800;
 /// Where the first row of bars is, how high a row is, and how long the longest bar is.
 const BARS: u64 = 4900;
 const ROW: u64 = 360;
-const BAR: u64 = 4600;
+const BAR: u64 = 3600;
 /// Colours that differ in brightness, too (Okabe and Ito): leechers and what is given, free-riders, what is taken.
 const BLUE: &str = "#0072b2";
 const RED: &str = "#d55e00";
@@ -132,7 +132,7 @@ fn bars(swarm: &Swarm, svg: &mut String) {
 
 fn words(peer: &Peer) -> String {
     let end = match peer.complete_at {
-        Some(time) => format!(", complete after {} s", seconds(time)),
+        Some(time) => format!(", complete after {} s", tenths(time)),
         None if peer.kind == Kind::Seed => String::new(),
         None => ", not complete".into(),
     };
@@ -161,9 +161,9 @@ mod tests {
         assert!(svg.contains("<path d=\"M800 3800L4323 2400\""), "half of it after 2 s: {svg}");
         assert!(svg.contains(">fluid limit 4 s<") && svg.contains("M7847 1000V3800"), "{svg}");
         let bars = [
-            "y=\"4900\" width=\"4600\"",
-            "y=\"5260\" width=\"1035\"",
-            "y=\"5400\" width=\"2300\"",
+            "y=\"4900\" width=\"3600\"",
+            "y=\"5260\" width=\"810\"",
+            "y=\"5400\" width=\"1800\"",
             "y=\"5760\" width=\"0\"",
         ];
         assert!(bars.iter().all(|bar| svg.contains(bar)), "{svg}");
