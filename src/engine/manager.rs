@@ -302,9 +302,7 @@ impl Manager {
         let paused = slot.as_ref().is_some_and(|slot| slot.paused);
         match slot.map(|slot| &mut slot.state) {
             Some(State::Running(torrent, content)) => {
-                let outside = self.disks.turn_to(content);
-                self.recorder.outside(outside, now);
-                turn.shared.take(outside, now);
+                self.recorder.take(self.disks.turn_to(content), turn.shared, now);
                 torrent.keep_up(&self.settings, turn);
                 for event in events {
                     self.recorder.event(&event, turn.shared, now);

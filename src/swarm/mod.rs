@@ -87,6 +87,9 @@ pub mod rate;
 pub mod settings;
 pub mod shared;
 #[cfg(test)]
-pub(crate) mod simulation;
+mod simulation;
 pub mod standing;
 pub mod torrent;
+
+#[cfg(test)]
+pub(crate) use simulation::{parts, stage};

@@ -116,9 +116,7 @@ impl Manager {
         }
         match state {
             Some(State::Running(torrent, content)) => {
-                let outside = self.disks.turn_to(content);
-                self.recorder.outside(outside, now);
-                turn.shared.take(outside, now);
+                self.recorder.take(self.disks.turn_to(content), turn.shared, now);
                 self.recorder.stops(turn.shared, now);
                 torrent.stop(turn);
             }

@@ -24,8 +24,7 @@ pub fn begin(config: &Config, settings: &Settings) -> (Shared, Recorder) {
     let free = config.memory_grows.then(|| Outside::FreeMemory(memory::free()));
     let rest = [Outside::Limits(config.limits), Outside::MostConnected(most)];
     for outside in free.into_iter().chain(rest) {
-        recorder.outside(outside, Time::ZERO);
-        shared.take(outside, Time::ZERO);
+        recorder.take(outside, &mut shared, Time::ZERO);
     }
     (shared, recorder)
 }
@@ -33,7 +32,6 @@ pub fn begin(config: &Config, settings: &Settings) -> (Shared, Recorder) {
 impl Manager {
     /// Something happened outside of the torrents.
     pub(super) fn outside(&mut self, outside: Outside, now: Time) {
-        self.recorder.outside(outside, now);
-        self.shared.take(outside, now);
+        self.recorder.take(outside, &mut self.shared, now);
     }
 }

@@ -3,7 +3,7 @@
 //! Floor 3, part of [`trace`](super). The two say the same. Text that comes from strangers is made harmless: in a line
 //! of text it has quotation marks around it if it is more than a plain word.
 
-use super::spool::Form;
+use super::form::Form;
 use crate::base::json;
 use crate::base::width::shorten_middle;
 use std::fmt::{Display, Write};

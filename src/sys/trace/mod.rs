@@ -4,14 +4,16 @@
 //! is off, [`is_on`] is a look at a number, and nothing is made or kept. The lines go through the bounded memory of a
 //! [`spool`] to one thread that writes them. The book's chapter `trace` describes the format.
 
+mod form;
 mod line;
 pub mod record;
 pub mod speaker;
 mod spool;
 
 use crate::sys;
+use form::Form;
 pub use line::{Line, Way};
-use spool::{Form, Spool};
+use spool::Spool;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;

@@ -4,7 +4,8 @@
 //! the bounded memory of a [`spool`](super::spool). What the lines say is decided by whoever writes them.
 
 use super::Failed;
-use super::spool::{Form, Spool};
+use super::form::Form;
+use super::spool::Spool;
 use std::io;
 use std::path::Path;
 use std::sync::OnceLock;

@@ -6,6 +6,7 @@
 //! dropped and counted. The next line that finds room comes after one that says how many were lost. (A thread may hold
 //! a lock of a peer while it waits here. The writer needs none of those.)
 
+use super::form::Form;
 use super::line::{Line, Way};
 use crate::sys::lock;
 use std::io::{self, Write};
@@ -25,35 +26,12 @@ pub(super) const TRACE: &str = "trace";
 /// Takes the lines of all threads.
 pub(super) struct Spool(Arc<Shared>);
 
-/// How a line is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// Columns of text, the time first.
-    Text,
-    /// A JSON object, with its time.
-    Json,
-    /// As it is: the lines of a [record](super::record) bring their times.
-    Bare,
-}
-
-impl Form {
-    /// The `line` with the time since the trace began.
-    pub fn stamp(self, since: Duration, line: &str) -> String {
-        let (seconds, micros) = (since.as_secs(), since.subsec_micros());
-        match self {
-            Form::Text => format!("{seconds}.{micros:06}{line}\n"),
-            Form::Json => format!("{{\"time\":{seconds}.{micros:06}{line}}}\n"),
-            Form::Bare => format!("{line}\n"),
-        }
-    }
-
-    /// The line that says how many lines are missing.
-    fn lost(self, lines: u64) -> String {
-        match self {
-            Form::Bare => format!("lost {lines}"),
-            Form::Text | Form::Json => {
-                Line::new(self == Form::Json, TRACE, Way::Here, &"-", "lost").number("lines", lines).done()
-            }
+/// The line that says how many lines are missing.
+fn lost(form: Form, lines: u64) -> String {
+    match form {
+        Form::Bare => format!("lost {lines}"),
+        Form::Text | Form::Json => {
+            Line::new(form == Form::Json, TRACE, Way::Here, &"-", "lost").number("lines", lines).done()
         }
     }
 }
@@ -136,7 +114,7 @@ impl Shared {
     fn put(&self, state: &mut State, line: &str) {
         let lost = std::mem::take(&mut state.lost);
         if lost > 0 {
-            self.push(&mut state.lines, &self.form.lost(lost));
+            self.push(&mut state.lines, &self::lost(self.form, lost));
         }
         self.push(&mut state.lines, line);
         self.for_writer.notify_one();

@@ -21,8 +21,9 @@ const MOST_TRACKERS: usize = 10_000;
 const MOST_WEB_SEEDS: usize = 1000;
 /// Most terms of one torrent: there are five kinds.
 const MOST_TERMS: usize = 5;
-/// Most connections of a torrent in a record: more than a process can have descriptors by default.
-pub const MOST_PEERS: u64 = 100_000;
+/// Most connections that the settings of a record may allow: more than a process can have. (The memory that they take
+/// is bounded as they come.)
+pub const MOST_PEERS: u64 = 1 << 24;
 
 /// What the lines said so far.
 #[derive(Default)]

@@ -27,6 +27,9 @@ const PEER_BYTES: usize = 4096;
 /// The budget if the record does not say it.
 const USUAL_MEMORY: u64 = 3 << 20;
 
+/// Why the machine does not do what it did in the recorded run.
+const OTHER: &str = "this swarmlet decides in another way than the one that made the record, or the record was changed";
+
 /// A record that is being replayed.
 pub struct Replay {
     stage: Stage,
@@ -148,13 +151,7 @@ impl Replay {
             Input::Outside(outside) => turn.shared.take(outside, turn.now),
             Input::Over(why) => return Ok(Done::Over(why)),
             Input::Check(seed) if turn.shared.rng.seed() == seed => {}
-            Input::Check(_) => {
-                return Err(
-                    "expected the random numbers of the recorded run: this swarmlet decides in another way than \
-                            the one that made the record, or the record was changed"
-                        .into(),
-                );
-            }
+            Input::Check(_) => return Err(format!("expected the random numbers of the recorded run: {OTHER}")),
             Input::Stop => running.torrent.stop(&mut turn),
             Input::Event(event) => {
                 fits(&event, running, &self.peers, &self.whole)?;
@@ -261,7 +258,7 @@ fn fits(
         Event::Peer(peer, PeerEvent::Connected { .. }) => is_new(peer),
         Event::Peer(peer, PeerEvent::WebSeed(event)) if matches!(**event, WebEvent::Ready { .. }) => is_new(peer),
         Event::Disk(DiskEvent::Checked { piece, .. }) if !running.torrent.is_in_doubt() && !whole.contains(piece) => {
-            Err(format!("expected that a piece is checked after all of it was written, found piece {piece}"))
+            Err(format!("expected that a piece is checked after all of it was written, found piece {piece}: {OTHER}"))
         }
         _ => Ok(()),
     }

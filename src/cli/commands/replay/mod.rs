@@ -21,6 +21,7 @@ use crate::engine::trace::{other_decision, subject_of};
 use crate::proto::id::InfoHash;
 use crate::swarm::event::Decision;
 use crate::sys::trace::Subject;
+use crate::sys::trace::record::FIRST_LINE;
 use lines::Lines;
 use machine::{Done, Replay};
 use std::sync::Arc;
@@ -136,7 +137,7 @@ enum Step {
 fn next(lines: &mut Lines, replay: &mut Replay) -> Result<Step, Failure> {
     let Some(line) = lines.next()? else {
         if lines.number == 1 {
-            return Err(lines.wrong("expected a record, found nothing"));
+            return Err(lines.wrong(&format!("expected '{FIRST_LINE}' as the first line, and the file ends")));
         }
         let why = ": the record ends here although the run went on: it was cut, or is still being written";
         return Ok(Step::Over(Some(lines.at(why))));

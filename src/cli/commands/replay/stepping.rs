@@ -27,7 +27,7 @@ use std::sync::Arc;
 pub const KEYS: &[(&str, &str)] = &[
     ("space, Enter", "go on to the next decision; so does the arrow down"),
     ("1 to 9", "go on for so many seconds of the recorded run"),
-    ("g", "go on to the end"),
+    ("g", "go on to the end; any key stops before"),
     ("q", "quit"),
 ];
 /// The same in one line of the screen.

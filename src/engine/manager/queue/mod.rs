@@ -136,7 +136,7 @@ impl Manager {
             State::Learning(stage, _) => {
                 // The readers of its peers need the number of pieces to continue.
                 stage.unknown.is(&content);
-                turn.shared.budget.turn_to(content.device(), self.disks.disk.devices.len() > 1);
+                turn.shared.take(self.disks.turn_to(&content), now);
                 let taken_over = stage.learning.hand_over(turn);
                 torrent.adopt(taken_over, turn);
             }

@@ -16,8 +16,10 @@ impl Recorder {
         Recorder
     }
 
-    /// Nothing.
-    pub fn outside(&mut self, _: Outside, _: Time) {}
+    /// Something happens outside of the torrent: `shared` takes it in.
+    pub fn take(&mut self, outside: Outside, shared: &mut Shared, now: Time) {
+        shared.take(outside, now);
+    }
 
     /// Nothing.
     pub fn begins(&mut self, _: &Beginning, _: &Shared, _: Time) {}

@@ -10,7 +10,7 @@
 //! - the shape of the torrent: piece length, length of each file, trackers, web seeds, whether it is private;
 //! - the pieces that are there, the choice of files, and the bytes of earlier runs;
 //! - the settings, and the terms of this torrent alone;
-//! - the state of the generator of random numbers at this moment (nobody else draws from it while there is one torrent);
+//! - the state of the generator of random numbers (nobody else draws from it while there is one torrent);
 //! - each [`Event`] with its time, and the stop;
 //! - the memory for blocks: its limit, what has left it, free memory, and the disk whose turn it is ([`Outside`]);
 //! - the limits of all torrents, the most connections, and whether the way out is away ([`Outside`]).
@@ -55,8 +55,9 @@ impl Recorder {
         Recorder(Some(Box::new(Recording { trackers: None, turn: None, unchecked: 0, line: String::new() })))
     }
 
-    /// Something happens outside of the torrent.
-    pub fn outside(&mut self, outside: Outside, now: Time) {
+    /// Something happens outside of the torrent: `shared` takes it in.
+    pub fn take(&mut self, outside: Outside, shared: &mut Shared, now: Time) {
+        shared.take(outside, now);
         let Some(recording) = &mut self.0 else { return };
         if let Outside::TurnTo { .. } = outside
             && recording.turn.replace(outside) == Some(outside)

@@ -8,10 +8,10 @@ use crate::proto::id::PeerId;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{BLOCK_BYTES, Message};
 use crate::swarm::event::{DiskEvent, Event, PeerEvent};
+use crate::swarm::parts::{connected, key, metainfo};
 use crate::swarm::settings::Settings;
 use crate::swarm::shared::Outside;
-use crate::swarm::simulation::parts::{connected, key, metainfo};
-use crate::swarm::simulation::stage::Stage;
+use crate::swarm::stage::Stage;
 use crate::sys::trace::record::FIRST_LINE;
 use core::net::SocketAddr;
 
@@ -105,7 +105,7 @@ impl Recorded {
         self.connections += 1;
         (self.here[number], self.keys[number]) = (true, self.connections);
         let addr = SocketAddr::from(([10, 0, 0, number as u8], 6881));
-        let event = connected(self.stage.info_hash, addr, number as u8 + 2, number % 2 == 0);
+        let event = connected(self.stage.info_hash, addr, number as u8 + 2, number.is_multiple_of(2));
         self.happen(Event::Peer(key(self.connections), event));
         match number {
             0..4 => self.says(number, Message::HaveAll),
