@@ -1,8 +1,9 @@
 //! The manual and the other long chapters: how to use swarmlet, and what was measured.
 //!
 //! 1. First steps: [installation](install), [downloading](get), [the screen](screen), [uploading](seed), [many
-//!    torrents](many), [torrent files](makers), [the tracker](tracker), [the DHT](dht), and [the tutorial of
-//!    2004](tutorial). To see what a swarm does, begin with [a swarm to watch](demo).
+//!    torrents](many), [the daemon](daemon) and [the commands for it](remote), [torrent files](makers), [the
+//!    tracker](tracker), [the DHT](dht), and [the tutorial of 2004](tutorial). To see what a swarm does, begin with [a
+//!    swarm to watch](demo).
 //! 2. To look something up: [every file that is written](files), [disks and resume states](disks), [JSON and exit
 //!    codes](json), [the trace](trace), [records of runs](replay), [limits, safety and blocklists](safety).
 //! 3. What was tried: [measurements], with [the laboratory](measurements#the-laboratory), and
@@ -67,14 +68,21 @@ pub mod files {}
 #[doc = include_str!("seed.md")]
 pub mod seed {}
 
-/// [box]: crate::book::measurements#the-daemon-on-a-small-router
 /// [get]: crate::book::get
 /// [links]: crate::book::get#magnet-links
 /// [peers]: crate::book::screen#the-peers-view
-/// [remote-json]: crate::book::json#the-command-remote
 /// [seed]: crate::book::seed
 #[doc = include_str!("many.md")]
 pub mod many {}
+
+/// [box]: crate::book::measurements#the-daemon-on-a-small-router
+#[doc = include_str!("daemon.md")]
+pub mod daemon {}
+
+/// [get]: crate::book::get
+/// [remote-json]: crate::book::json#the-command-remote
+#[doc = include_str!("remote.md")]
+pub mod remote {}
 
 /// [links]: crate::book::get#magnet-links
 #[doc = include_str!("json.md")]

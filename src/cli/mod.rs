@@ -130,6 +130,8 @@ mod tests {
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/book/get.md")),
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/book/seed.md")),
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/book/many.md")),
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/book/daemon.md")),
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/book/remote.md")),
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/book/tracker.md")),
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/book/makers.md")),
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/book/dht.md")),

@@ -238,7 +238,9 @@ fn a_daemon_that_is_gone_is_missed_until_it_is_back() {
     tmux.press("p");
     tmux.wait_for_text("not sent: there is no connection");
     daemon.start_again();
-    tmux.wait_for("all is well again", |rows| !rows.iter().any(|row| row.contains("next try")));
+    tmux.wait_for("all is well again", |rows| {
+        !rows.iter().any(|row| row.contains("next try") || row.contains("not sent"))
+    });
     tmux.press("p");
     wait_for_selected(&tmux, "Link ", "stopped");
     daemon.wait_for("status", &json!(0));

@@ -38,6 +38,9 @@ fn a_person_adds_a_link_and_chooses_files_and_limits_and_removes_it_with_a_mouse
 
         page.click("#add");
         page.look(shape, "add");
+        page.click("#add-dialog button[value=yes]");
+        page.see("#problem", "Nothing was added");
+        page.click("#add");
         page.fill("#link", "magnet:?xt=nonsense");
         page.click("#add-dialog button[value=yes]");
         page.see("#problem", "a magnet link without the info-hash of a torrent");
@@ -59,6 +62,7 @@ fn a_person_adds_a_link_and_chooses_files_and_limits_and_removes_it_with_a_mouse
         page.look(shape, "list");
         page.click("#show");
         page.see("#detail-name", "two");
+        page.see("#figures", "; info-hash ");
         page.see("#trackers li", "; is asked next in");
         page.see("#peers li", "swarmlet");
         page.see("#hour[aria-label*='Download: ']:not([aria-label*='Download: 0'])", "");
@@ -76,6 +80,10 @@ fn a_person_adds_a_link_and_chooses_files_and_limits_and_removes_it_with_a_mouse
         }
         page.click("#settings");
         page.look(shape, "limits");
+        // A wrong number costs nothing that was typed.
+        page.fill("#all-down", "1.5");
+        page.click("#limits-dialog button[value=yes]");
+        page.see("#limits-dialog[open] #all-down:invalid", "");
         page.fill("#all-down", "");
         page.fill("#all-up", "70");
         page.fill("#queue-seed", "3");

@@ -56,7 +56,7 @@ fn torrents_come_by_drag_and_drop_and_by_url_and_are_found_sorted_and_selected()
     page.fill("#text", "GAM");
     sees_in_order(&mut page, &["gamma"]);
     page.fill("#text", "nothing");
-    page.see("#empty", "No torrent is of this kind");
+    page.see("#empty", "No torrent has");
     page.fill("#text", "");
 
     page.click(".torrent[title^=gamma]");

@@ -37,6 +37,24 @@ fn the_table_is_in_order_and_names_each_setting_once() {
     }
 }
 
+/// The first cells of the table of settings in the book.
+#[test]
+fn the_book_names_every_setting_and_no_other() {
+    let (_, table) = include_str!("../../book/daemon.md").split_once("### All settings").unwrap();
+    let rows = table.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
+    let cells = rows.filter_map(|row| row.split('|').nth(1));
+    let mut named: Vec<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    let in_files = |row: &table::Row| match row.name {
+        "seed_ratio_limit" => "ratio-limit".into(),
+        "seed_ratio_limited" => "ratio-limit-enabled".into(),
+        _ => row.file_name(),
+    };
+    let mut all: Vec<String> = TABLE.iter().map(in_files).collect();
+    named.sort_unstable();
+    all.sort_unstable();
+    assert_eq!(named, all);
+}
+
 #[test]
 fn a_value_is_taken_as_text_or_as_json_and_checked() {
     let mut settings = Settings::default();

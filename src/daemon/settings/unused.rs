@@ -56,3 +56,27 @@ pub fn notice(names: &[&str]) -> Option<String> {
     let names: Vec<String> = names.iter().map(|name| format!("{name}{}", hint(name))).collect();
     (!names.is_empty()).then(|| format!("settings that have no effect here: {}", names.join(", ")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::settings::table::find;
+
+    #[test]
+    fn the_book_names_them_and_none_has_an_effect() {
+        for name in UNUSED {
+            let in_book = format!("`{}`", name.replace('_', "-"));
+            assert!(include_str!("../../book/daemon.md").contains(&in_book), "{name}");
+            assert!(find(name).is_none(), "{name}");
+        }
+        assert!(UNUSED.windows(2).all(|two| two[0] < two[1]), "they are in order");
+        assert!(is_unused("cache-size-mb") && !is_unused("download-dir"));
+    }
+
+    #[test]
+    fn the_notice_names_what_does_the_same() {
+        assert_eq!(notice(&[]), None);
+        let told = notice(&["reqq", "proxy_url"]).unwrap();
+        assert_eq!(told, "settings that have no effect here: reqq, proxy_url (see --proxy)");
+    }
+}

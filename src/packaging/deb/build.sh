@@ -22,6 +22,11 @@ install -D -m 644 "$here/swarmlet.service" "$root/lib/systemd/system/swarmlet.se
 install -D -m 644 "$here/daemon.conf" "$root/etc/swarmlet/daemon.conf"
 documents=$root/usr/share/doc/swarmlet
 install -D -m 644 "$here/copyright" "$documents/copyright"
+# The README and the book lead to each other.
+mkdir "$documents/book"
+sed 's|src/book/|book/|g' "$here/../../../README.md" >"$documents/README.md"
+cp "$here"/../../book/*.md "$documents/book"
+chmod 644 "$documents/README.md" "$documents"/book/*
 date=$(LC_ALL=C date -u -R -d "@$SOURCE_DATE_EPOCH")
 {
     printf 'swarmlet (%s) unstable; urgency=medium\n\n' "$version"
@@ -35,7 +40,10 @@ mkdir "$work/debian"
 printf 'Source: swarmlet\n\nPackage: swarmlet\nArchitecture: any\n' >"$work/debian/control"
 libraries=$(cd "$work" && dpkg-shlibdeps -O root/usr/bin/swarmlet | sed -n 's/^shlibs:Depends=//p')
 # It does not see that packed relocations need the C library of 2.36 (see the Makefile).
-if grep -aq GLIBC_ABI_DT_RELR "$program"; then libraries="$libraries, libc6 (>= 2.36)"; fi
+libc=$(printf %s "$libraries" | sed -n 's/.*libc6 (>= \([^)]*\)).*/\1/p')
+if grep -aq GLIBC_ABI_DT_RELR "$program" && dpkg --compare-versions "$libc" lt 2.36; then
+    libraries=$(printf %s "$libraries" | sed 's/libc6 (>= [^)]*)/libc6 (>= 2.36)/')
+fi
 
 install -d "$root/DEBIAN"
 size=$(du -k -s --apparent-size --exclude=DEBIAN "$root" | cut -f 1)

@@ -107,10 +107,14 @@ impl Daemon {
 
     fn reply(&self, answer: Answer) -> Result<Reply, Failure> {
         let has_user = has_user(&self.url);
+        // Our own daemon says exactly what is wrong. That of transmission sends a page.
+        let said = words(&String::from_utf8_lossy(&answer.body), "");
+        let has_said = !said.is_empty() && !said.contains('<');
         Err(self.failure(match answer.status {
             200 => return Ok(Reply { body: repaired(&answer.body).into_owned(), server: self.shown() }),
             401 if has_user => "user or password are wrong",
             401 => "the daemon wants a user and a password (--user)",
+            403 if has_said => return Err(self.failure(&format!("the daemon refuses: {said}"))),
             403 => "the daemon does not let this machine in (rpc-whitelist), or there were too many wrong passwords",
             421 => "the daemon does not know itself by this name (rpc-host-whitelist)",
             413 => "the torrent is too large for the daemon",

@@ -94,7 +94,7 @@ impl Figures {
             down_rate: number(torrent, "rateDownload"),
             up_rate: number(torrent, "rateUpload"),
             peers: number(torrent, "peersConnected"),
-            eta: whole(torrent, "eta").and_then(|eta| u64::try_from(eta).ok()),
+            eta: whole(torrent, "eta").and_then(|eta| u64::try_from(eta).ok()).filter(|_| state != "waiting"),
             folder: text(torrent, "downloadDir").into(),
             labels: list(torrent, "labels")
                 .iter()
@@ -128,6 +128,7 @@ impl Figures {
 fn state(torrent: &Value) -> &'static str {
     let lacks_description = real(torrent, "metadataPercentComplete").is_some_and(|part| part < 1.0);
     match whole(torrent, "status") {
+        Some(3..) if number(torrent, "error") >= LOCAL_ERROR => "waiting",
         _ if number(torrent, "error") >= LOCAL_ERROR => "failed",
         Some(0) if flag(torrent, "isFinished") => "finished",
         Some(0) => "stopped",
@@ -168,6 +169,8 @@ mod tests {
             (r#""status":5"#, "queued"),
             (r#""status":6,"error":2"#, "seeding"),
             (r#""status":0,"error":3"#, "failed"),
+            // Our daemon goes on by itself when its disk works again.
+            (r#""status":4,"error":3"#, "waiting"),
             (r#""status":7"#, "unknown"),
             (r#""status":"4""#, "unknown"),
         ] {

@@ -49,16 +49,19 @@ pub fn wanted(verb: &str, arguments: &[OsString]) -> Result<Wanted, Failure> {
     if arguments.iter().any(|argument| argument == "all") {
         return Ok(Wanted::All);
     }
-    arguments.iter().map(id).collect::<Result<_, _>>().map(Wanted::These)
+    // `2,3` is what transmission-remote takes.
+    let texts = arguments.iter().map(|argument| argument.to_string_lossy());
+    let all: Vec<String> = texts.flat_map(|text| text.split(',').map(String::from).collect::<Vec<_>>()).collect();
+    all.iter().map(|text| id(text)).collect::<Result<_, _>>().map(Wanted::These)
 }
 
-fn id(argument: &OsString) -> Result<Id, Failure> {
-    let text = argument.to_string_lossy();
-    let hash = from_hex::<20>(&text).map(|hash| Id::Hash(to_hex(&hash)));
+fn id(text: &str) -> Result<Id, Failure> {
+    let hash = from_hex::<20>(text).map(|hash| Id::Hash(to_hex(&hash)));
     let number = || text.parse().ok().filter(|number| *number > 0).map(Id::Number);
     hash.or_else(number).ok_or_else(|| {
-        let expected = "expected the number of a torrent, its info-hash (40 hexadecimal digits), or all";
-        Failure::usage(format!("{}: {expected}", typed::shown(argument)))
+        let expected = "expected the number of a torrent, its info-hash (40 hexadecimal digits), or all, with blanks \
+                        between them";
+        Failure::usage(format!("{}: {expected}", typed::shown(text)))
     })
 }
 
@@ -147,8 +150,10 @@ mod tests {
         assert_eq!((read(&["3", "all"]).unwrap(), Wanted::All.ids()), (Wanted::All, None));
         // Forty digits are an info-hash.
         assert_eq!(read(&[&"1".repeat(40)]).unwrap(), Wanted::These(vec![Id::Hash("1".repeat(40))]));
+        let numbers = |numbers: &[u64]| Wanted::These(numbers.iter().copied().map(Id::Number).collect());
+        assert_eq!(read(&["2,3", "5"]).unwrap(), numbers(&[2, 3, 5]));
         assert!(read(&[]).unwrap_err().contains("swarmlet remote stop ID"));
-        for wrong in ["0", "-1", "1-3", "a\x1b", "", "18446744073709551616"] {
+        for wrong in ["0", "-1", "2,", "2, 3", "1-3", "a\x1b", "", "18446744073709551616"] {
             assert!(read(&[wrong]).unwrap_err().contains(": expected the number"), "{wrong}");
         }
     }

@@ -2,7 +2,7 @@
 
 const DETAIL_FIELDS = ['hashString', 'name', 'status', 'error', 'errorString', 'metadataPercentComplete', 'peersConnected',
   'percentDone', 'recheckProgress', 'peersGettingFromUs', 'peersSendingToUs', 'rateDownload', 'rateUpload', 'totalSize', 'downloadedEver',
-  'uploadedEver', 'downloadDir', 'pieces', 'pieceCount', 'peers', 'trackerStats', 'downloadLimit',
+  'uploadedEver', 'uploadRatio', 'addedDate', 'downloadDir', 'pieces', 'pieceCount', 'peers', 'trackerStats', 'downloadLimit',
   'downloadLimited', 'uploadLimit', 'uploadLimited']
 // The last letter of a peer's flags: where its address comes from.
 const SOURCES = { T: 'tracker', H: 'DHT', X: 'other peers', I: 'it connected to us', L: 'local network', C: 'kept' }
@@ -37,7 +37,8 @@ async function updateDetails () {
   set(find('detail-name'), torrent.name)
   set(find('why'), why(torrent))
   set(find('figures'), `${size(torrent.totalSize)} in ${torrent.downloadDir}; downloaded ${size(torrent.downloadedEver)}, ` +
-    `uploaded ${size(torrent.uploadedEver)}`)
+    `uploaded ${size(torrent.uploadedEver)}, ratio ${Math.max(0, torrent.uploadRatio).toFixed(2)}; ` +
+    `added ${new Date(torrent.addedDate * 1000).toLocaleString()}; info-hash ${torrent.hashString}`)
   drawPieces(torrent)
   if (filled !== opened) {
     filled = opened

@@ -48,7 +48,7 @@ function updateList () {
   find('count').textContent = ids.length < torrents.size ? `${number(ids.length)} of ${all}` : all
   space.style.height = `${ids.length * height}px`
   find('empty').textContent = torrents.size
-    ? 'No torrent is of this kind.' : 'No torrents yet. Press “Add…”, or drop a .torrent file here.'
+    ? part ? `No torrent has “${isolate(text.value)}” in its name.` : 'No torrent is of this kind.' : 'No torrents yet. Press “Add…”, or drop a .torrent file here.'
   find('empty').hidden = ids.length > 0
   draw()
   if (changed) onChange()
@@ -96,7 +96,7 @@ function drawRow (id, at) {
   bar.value = torrent.status === 2 ? torrent.recheckProgress : torrent.percentDone
   const rates = (torrent.rateDownload ? ` · ↓\u00a0${size(torrent.rateDownload)}/s` : '') +
     (torrent.rateUpload ? ` · ↑\u00a0${size(torrent.rateUpload)}/s` : '')
-  const left = torrent.eta >= 0 ? ` · ${time(torrent.eta)} left` : ''
+  const left = torrent.eta >= 0 && torrent.error !== 3 ? ` · ${time(torrent.eta)} left` : ''
   words.textContent = `${doing(torrent)} · ${Math.floor(torrent.percentDone * 100)} % of ${size(torrent.sizeWhenDone)}` +
     rates + left
   row.title = `${torrent.name}\n${words.textContent}`

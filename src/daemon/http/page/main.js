@@ -106,6 +106,7 @@ async function addDialog () {
   if (await dialog('add-dialog') !== 'yes') return
   find('problem').textContent = ''
   const link = find('link').value.trim()
+  if (!link && !find('file').files.length) return fail(new Error('Nothing was added: type a link, or choose a file.'))
   for (const file of find('file').files) await addFile(file)
   if (link && await add({ filename: link })) find('link').value = ''
 }
@@ -118,12 +119,12 @@ async function addFile (file) {
       reader.onerror = () => reject(new Error(`The browser cannot read ${isolate(file.name)}.`))
       reader.readAsDataURL(file)
     })
-    await add({ metainfo: url.slice(url.indexOf(',') + 1) })
+    await add({ metainfo: url.slice(url.indexOf(',') + 1) }, file.name)
   } catch (error) { fail(error) }
 }
 
 // Adds a torrent. If a person wants to choose its files first, the daemon stops it as soon as they are known.
-async function add (source) {
+async function add (source, name = source.filename) {
   const choose = find('choose').checked
   try {
     const answer = await ask('torrent-add', { ...source, 'stop-when-described': choose })
@@ -132,7 +133,10 @@ async function add (source) {
     await poll(true)
     if (added && choose) chooseWhenDescribed(added.hashString)
     return true
-  } catch (error) { fail(error) }
+  } catch (error) {
+    const said = error.message.replace('unrecognized info: ', 'it is no link and no torrent file: ')
+    fail(new Error(`${isolate(name.slice(0, 80))} was not added. ${said}`))
+  }
 }
 
 const chosen = fileList(find('choose-files'), false)

@@ -66,12 +66,14 @@ function set (element, text) {
 // What a torrent does, or why nothing moves. It begins with a sign, so that no colour is needed.
 function doing (torrent) {
   const { status, error, errorString, metadataPercentComplete: known, peersConnected: connected } = torrent
+  if (error === 3 && status > 2) return `⚠ waits, and goes on by itself: ${isolate(errorString)}`
   if (error) return `⚠ ${error === 1 ? 'tracker warns' : error === 2 ? 'tracker refuses' : 'error'}: ${isolate(errorString)}`
   if (status === 0) return torrent.percentDone < 1 ? '■ stopped' : '■ stopped, complete'
   if (status === 1) return '… waits to be verified'
   if (status === 2) return `… verifying, ${Math.floor(torrent.recheckProgress * 100)} %`
   if (status === 3) return '… queued: the maximum number of torrents is downloading'
   if (status === 5) return '… queued: the maximum number of torrents is seeding'
+  if (status === 6 && !connected) return '▲ seeding, no peers are connected'
   if (status === 6) return `▲ seeding to ${torrent.peersGettingFromUs} of ${peers(connected)}`
   if (known < 1) {
     return connected ? `▼ asking ${peers(connected)} for the torrent's description`

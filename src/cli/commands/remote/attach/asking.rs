@@ -13,9 +13,11 @@ use crate::cli::commands::remote::figures::Figures;
 use crate::cli::commands::remote::torrents::Found;
 use crate::cli::commands::remote::{adding, limits};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::options::source;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::collections::VecDeque;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Least and most time between two rounds of calls. A round that took long is followed by twice that time.
@@ -190,8 +192,9 @@ impl Asker {
 
     fn try_order(&mut self, order: &Order) -> Result<String, Failure> {
         let (mut arguments, mut secret) = (order.arguments.clone(), "");
-        if let Some(source) = &order.source {
-            secret = adding::put(&mut arguments, OsStr::new(source))?;
+        let source = order.source.as_deref().map(without_tilde);
+        if let Some(source) = &source {
+            secret = adding::put(&mut arguments, source)?;
         }
         let reply = self.call(order.method, arguments)?;
         let answer = reply.arguments(secret)?;
@@ -203,7 +206,11 @@ impl Asker {
 
     /// The failure of an order.
     fn about(&self, order: &Order, failure: &Failure) -> Failure {
-        Failure::new(failure.exit, format!("{}: {}", order.what, self.without_name(failure)))
+        let words = self.without_name(failure);
+        // The order names its source already.
+        let source = order.source.as_ref().map(|source| format!("{}: ", source::shown(OsStr::new(source))));
+        let words = source.and_then(|source| words.strip_prefix(&*source)).unwrap_or(words);
+        Failure::new(failure.exit, format!("{}: {words}", order.what))
     }
 
     /// The words of a failure. The screen names the daemon elsewhere.
@@ -282,5 +289,13 @@ impl Asker {
         let why = self.without_name(failure);
         let why = why.strip_prefix(NO_DAEMON).and_then(|why| why.strip_prefix(": ")).unwrap_or(why);
         Details::Unreadable(tab, format!("the answer of the daemon can't be read: {why}"))
+    }
+}
+
+/// A path that a person typed; `~/` means the home folder, as in a shell.
+fn without_tilde(source: &str) -> OsString {
+    match (source.strip_prefix("~/"), std::env::var_os("HOME")) {
+        (Some(rest), Some(home)) => PathBuf::from(home).join(rest).into(),
+        _ => source.into(),
     }
 }

@@ -3,7 +3,7 @@
 //! Floor 4. Pure. The effect is shown at once, and marked until the daemon has answered.
 
 use super::news::{After, Order, Request, Tab, Torrent};
-use super::state::{Input, Line, Mark, Question, State, View};
+use super::state::{Input, Line, Mark, NOT_SENT, Question, State, View};
 use crate::base::json::{self, Object};
 use crate::base::units::sum;
 use crate::cli::commands::remote::limits::{self, Limits};
@@ -96,7 +96,11 @@ impl State {
                 };
                 return self.act(method, word, verb);
             }
-            b't' => return self.act("torrent-reannounce", "asking", "ask the trackers of"),
+            b't' => {
+                let request = self.act("torrent-reannounce", "asking", "ask the trackers of")?;
+                self.note = "its trackers are asked for peers".into();
+                return Some(request);
+            }
             b'c' => {
                 let torrent = self.torrent()?;
                 if !torrent.is_complete() {
@@ -227,7 +231,7 @@ impl State {
     fn can_order(&mut self) -> bool {
         let is_up = self.line == Line::Up;
         if !is_up {
-            self.note = "not sent: there is no connection".into();
+            self.note = NOT_SENT.into();
         }
         is_up
     }
@@ -308,7 +312,12 @@ impl State {
         *limit = limits::step(*limit, rate, faster);
         let mut arguments = Object::plain();
         limits::put(&mut arguments, Some(*limit), key, &format!("{key}-enabled"));
-        self.change_limits(limits, None, key, arguments)
+        let request = self.change_limits(limits, None, key, arguments)?;
+        if self.view != View::List {
+            // Only the list has a line with them.
+            self.note = format!("limits of all torrents together: {}", limits.in_words());
+        }
+        Some(request)
     }
 
     /// Begins or ends the use of the alternative limits.
@@ -346,6 +355,11 @@ impl State {
 
     /// Raises or lowers the priority of the selected file.
     fn prefer_file(&mut self, by: i64) -> Option<Request> {
+        let at = self.scroll.place.at;
+        if self.files()?.get(at).is_some_and(|file| !file.wanted) {
+            self.note = "the file is skipped, so it has no priority; space wants it".into();
+            return None;
+        }
         self.change_file(&|file| {
             file.priority = (file.priority + by).clamp(-1, 1);
             ["priority-low", "priority-normal", "priority-high"][(file.priority + 1) as usize]

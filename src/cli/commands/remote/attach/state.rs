@@ -58,6 +58,9 @@ pub struct Mark {
     pub order: Option<u64>,
 }
 
+/// What a person is told whose key changes nothing.
+pub const NOT_SENT: &str = "not sent: there is no connection";
+
 /// The connection to the daemon.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line {
@@ -222,6 +225,9 @@ impl State {
     }
 
     fn is_up(&mut self) {
+        if self.line != Line::Up && self.note == NOT_SENT {
+            self.note.clear();
+        }
         (self.line, self.asked) = (Line::Up, None);
     }
 

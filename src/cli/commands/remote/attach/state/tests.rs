@@ -94,6 +94,9 @@ fn each_key_has_its_call() {
     for nothing in ["rn", "rD", "r\u{1b}", "rq", "a", "an", "x", "/p", "np", "?p"] {
         assert_eq!(press(&mut three(), nothing), Vec::<String>::new(), "{nothing}");
     }
+    let mut asks = three();
+    press(&mut asks, "t");
+    assert_eq!(asks.note, "its trackers are asked for peers");
     assert_eq!(press(&mut three(), "ay"), ["torrent-stop {}"]);
     assert_eq!(press(&mut three(), "nmagnet:?x\n"), ["torrent-add {}"]);
 }
@@ -145,11 +148,11 @@ fn without_a_connection_nothing_is_ordered() {
     state.take(News::Gone("gone".into(), Instant::now()), Instant::now());
     for keys in ["p", "ry", "ay", "-", "m", "nx\n"] {
         assert_eq!(press(&mut state, keys), Vec::<String>::new());
-        assert_eq!(state.note, "not sent: there is no connection", "{keys}");
+        assert_eq!(state.note, NOT_SENT, "{keys}");
     }
     assert!(state.marks.is_empty() && state.limits == Limits::default());
     state.take(all(Vec::new()), Instant::now());
-    assert_eq!(state.line, Line::Up);
+    assert_eq!((&state.line, &*state.note), (&Line::Up, ""), "what was said holds no longer");
 }
 
 #[test]
