@@ -82,7 +82,7 @@
 //! - *a parameter that we send to a tracker*: `proto/tracker/announce/request.rs` for HTTP, [`proto::tracker::udp`] for
 //!   UDP; `Torrent::announce_request` in `swarm/torrent.rs` fills it in.
 //! - *a key of the `.torrent` file*: [`proto::metainfo`] reads it, [`proto::metainfo::emit`] writes it in the order of
-//!   keys; `cli/commands/show.rs` prints it; `cli/options/make.rs` and `cli/commands/make.rs` set it.
+//!   keys; `cli/commands/torrents/show.rs` prints it; `cli/options/make.rs` and `cli/commands/make.rs` set it.
 //! - *a part that talks to others*: it opens its sockets with [`sys::outlet`], so that `--bind` and `--proxy` hold for
 //!   it, too, and starts its threads with [`sys::trace::speaker`], so that `demo` can tell its peers apart.
 //! - *a key on the keyboard*: `cli/run/request.rs` names it, `cli/run/keys.rs` reads it and has the lines of help,

@@ -94,7 +94,8 @@ fn marked_in(source: &Source, marks: &[&str]) -> Vec<Vec<String>> {
             continue;
         }
         let declared = lines.next().unwrap_or("").trim();
-        let declared = declared.trim_start_matches("pub(super) ").trim_start_matches("pub ");
+        let declared =
+            ["pub(super) ", "pub(crate) ", "pub "].iter().fold(declared, |rest, word| rest.trim_start_matches(word));
         if let Some(name) = declared.strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';')) {
             modules.push(source.module.iter().cloned().chain([name.to_string()]).collect());
         }

@@ -3,7 +3,7 @@
 //! Floor 4. Everything else stays as it is, byte for byte. So the info-hash stays, and with it the swarm. A change of
 //! the info-hash needs `--rehash`.
 
-use super::show::each;
+use super::torrents::show::each;
 use crate::base::json::{self, Object};
 use crate::base::path::{for_terminal, safe_component};
 use crate::cli::exit::{Exit, Failure, SEVERAL};

@@ -2,7 +2,6 @@
 //!
 //! Floor 4. Some commands can be left out of a build: see `[features]` in Cargo.toml.
 
-pub mod check;
 // Feature: daemon.
 #[cfg(feature = "daemon")]
 pub mod daemon;
@@ -17,7 +16,6 @@ pub mod dht;
 #[cfg(feature = "make")]
 pub mod edit;
 pub mod get;
-pub mod link;
 // Feature: make.
 #[cfg(feature = "make")]
 pub mod make;
@@ -32,13 +30,14 @@ pub mod remote;
 #[cfg(feature = "replay")]
 pub mod replay;
 pub mod seed;
-pub mod show;
+pub mod torrents;
 // Feature: tracker.
 #[cfg(feature = "tracker")]
 pub mod track;
 
 use super::options::command::Command;
 use describe::{completions, man};
+use torrents::{check, link, show};
 
 /// All commands, in the order in which the help lists them.
 pub static COMMANDS: &[Command] = &[

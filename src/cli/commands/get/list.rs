@@ -5,7 +5,7 @@
 use crate::base::json::Object;
 use crate::base::path::for_terminal;
 use crate::base::units::{count, of, size};
-use crate::cli::commands::show::in_portions;
+use crate::cli::commands::torrents::show::in_portions;
 use crate::cli::exit::Failure;
 use crate::cli::options::choice::numbered;
 use crate::proto::choice::Choice;

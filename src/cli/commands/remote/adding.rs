@@ -7,7 +7,7 @@ use super::daemon::Daemon;
 use super::torrents::{Found, hashes};
 use crate::base::hex::to_base64;
 use crate::base::json::{self, Object};
-use crate::cli::commands::show::each;
+use crate::cli::commands::torrents::show::each;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::flags::Parsed;
 use crate::cli::options::named::{self, Named};

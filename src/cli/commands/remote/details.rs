@@ -14,7 +14,7 @@ use crate::base::json::{self, Object};
 use crate::base::path::for_terminal;
 use crate::base::units::{count, percent, rate, ratio, size};
 use crate::base::url;
-use crate::cli::commands::show::in_portions;
+use crate::cli::commands::torrents::show::in_portions;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::say;
 

@@ -7,7 +7,7 @@ use super::figures::Figures;
 use crate::base::path::for_terminal;
 use crate::base::units::{count, duration, rate, size, sum};
 use crate::base::width::{columns, shorten_middle};
-use crate::cli::commands::show::in_portions;
+use crate::cli::commands::torrents::show::in_portions;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::say;
 use crate::cli::show::live;
