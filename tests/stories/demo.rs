@@ -105,7 +105,7 @@ fn pieces_that_only_free_riders_have_are_lost_with_the_seed() {
 fn a_person_who_stops_it_finds_nothing_of_it() {
     for signal in [Signal::INT, Signal::TERM] {
         let place = Place::new();
-        let mut demo = Process::start("demo", &mut place.command(&["--size", "32", "--rate", "64"]), place.0.path());
+        let mut demo = Process::start("demo", &mut place.command(&["--size", "16", "--rate", "256"]), place.0.path());
         let has_begun = |folder: &Path| fs::metadata(folder.join("8/demo.bin")).is_ok();
         wait_until("the last leecher has begun its file", PATIENCE, || {
             demo.must_run();
