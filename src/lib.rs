@@ -49,9 +49,10 @@
 //! ```
 //!
 //! *Pure* means: no sockets, files, threads, clocks or random device. Time is an argument, random numbers come from a
-//! seeded generator that is passed in, and bytes are slices. So each decision can be tested, replayed and simulated in
-//! virtual time: `src/swarm/simulation` runs hundreds of swarms whose peers misbehave, and checks all accounts while
-//! they run. [The laboratory](book::measurements#the-laboratory) runs swarms of a thousand torrents.
+//! seeded generator that is passed in, and bytes are slices. So each decision can be tested, simulated in virtual
+//! time, and [replayed](book::replay) from a record: `src/swarm/simulation` runs hundreds of swarms whose peers
+//! misbehave, and checks all accounts while they run. [The laboratory](book::measurements#the-laboratory) runs swarms
+//! of a thousand torrents.
 //!
 //! ## Where to read first
 //!

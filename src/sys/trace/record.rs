@@ -34,7 +34,7 @@ pub fn is_on() -> bool {
     RECORD.get().is_some()
 }
 
-/// Writes a line, or several with line ends between them.
+/// Writes a line.
 pub fn write(line: &str) {
     if let Some(spool) = RECORD.get() {
         spool.add(line);

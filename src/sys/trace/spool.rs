@@ -85,7 +85,9 @@ impl Spool {
     pub fn add(&self, line: &str) {
         let shared = &*self.0;
         let mut state = lock(&shared.state);
-        let is_full = |state: &State| state.lines.len() + line.len() > MOST_BYTES && !state.is_over;
+        // A line that is longer than all of the memory goes alone: the bitfield of a peer, in a record.
+        let has_room = |lines: &String| lines.is_empty() || lines.len() + line.len() <= MOST_BYTES;
+        let is_full = |state: &State| !has_room(&state.lines) && !state.is_over;
         while is_full(&state) && !state.is_stuck {
             let before = state.chunks;
             let no_progress = |state: &mut State| is_full(state) && !state.is_stuck && state.chunks == before;

@@ -11,7 +11,7 @@ use crate::swarm::shared::{Outside, Shared};
 pub struct Recorder;
 
 impl Recorder {
-    /// See above, as for the rest.
+    /// There is never a record.
     pub fn new(_: u64) -> Recorder {
         Recorder
     }
@@ -21,12 +21,12 @@ impl Recorder {
         shared.take(outside, now);
     }
 
-    /// Nothing.
+    /// The torrent begins: nothing is recorded.
     pub fn begins(&mut self, _: &Beginning, _: &Shared, _: Time) {}
 
-    /// Nothing.
+    /// An event is handed to the torrent: nothing is recorded.
     pub fn event(&mut self, _: &Event, _: &Shared, _: Time) {}
 
-    /// Nothing.
+    /// The torrent is to leave its swarm: nothing is recorded.
     pub fn stops(&mut self, _: &Shared, _: Time) {}
 }

@@ -51,7 +51,8 @@ impl Recorder {
         if !record::is_on() {
             return Recorder(None);
         }
-        record::write(&format!("version {}\nmemory {memory_bytes}", env!("CARGO_PKG_VERSION")));
+        record::write(&format!("version {}", env!("CARGO_PKG_VERSION")));
+        record::write(&format!("memory {memory_bytes}"));
         Recorder(Some(Box::new(Recording { trackers: None, turn: None, unchecked: 0, line: String::new() })))
     }
 
@@ -74,7 +75,7 @@ impl Recorder {
             return self.give_up(now, "the torrent begins again");
         }
         recording.trackers = Some(beginning.metainfo.tiers.concat());
-        record::write(&words::beginning(beginning));
+        words::beginning(beginning).lines().for_each(record::write);
         recording.write(now, |line| words::begins(line, &shared.rng));
     }
 

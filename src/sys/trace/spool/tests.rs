@@ -98,3 +98,14 @@ fn a_full_disk_is_told_once_and_ends_the_trace() {
     assert!(began.elapsed() < PATIENCE, "nobody waits for it");
     assert!(hears.try_recv().is_err(), "it is told once");
 }
+
+#[test]
+fn a_line_that_is_longer_than_the_memory_is_not_lost() {
+    let (spool, pass, seen) = spool(|_| {});
+    drop(pass);
+    spool.add(" before");
+    spool.add(&" long".repeat(MOST_BYTES));
+    spool.end(" ends", PATIENCE);
+    let text: String = seen.try_iter().collect();
+    assert!(text.len() > 5 * MOST_BYTES && text.ends_with(" ends\n") && !text.contains("lost"));
+}
