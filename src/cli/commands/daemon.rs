@@ -14,6 +14,7 @@ use crate::cli::trace::{LITTLE_PATIENCE, TRACE};
 use crate::daemon::{self, DaemonError, Options, Signal};
 use crate::sys::outlet::Outlet;
 use crate::sys::{in_words, trace};
+use ::log::LevelFilter;
 use crossbeam_channel::Receiver;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
@@ -119,7 +120,8 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
         return Err(Failure::usage("--quiet and --verbose contradict each other"));
     }
     match given.times("verbose") {
-        0 => log::begin_service(given.has("quiet")),
+        0 if given.has("quiet") => log::begin_at(LevelFilter::Error, true),
+        0 => log::begin_at(LevelFilter::Info, true),
         times => log::begin(times),
     }
     let outlet = outlet::read(given)?;
