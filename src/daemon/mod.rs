@@ -60,7 +60,8 @@ pub enum Signal {
 }
 
 /// Runs the daemon until [`Signal::Stop`], or until a program ends it. When it answers, calls `ready` with lines that
-/// say where it is. `outlet` is the way out that the command line names. If it binds to nothing, the settings say to what.
+/// say where it is. `outlet` is the way out that the command line names. If it binds to nothing, the settings say to
+/// what.
 pub fn run(
     options: Options,
     outlet: Outlet,
