@@ -14,6 +14,7 @@ use crate::cli::trace::{LITTLE_PATIENCE, TRACE};
 use crate::daemon::{self, DaemonError, Options, Signal};
 use crate::sys::outlet::Outlet;
 use crate::sys::{in_words, trace};
+use ::log::LevelFilter;
 use crossbeam_channel::Receiver;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
@@ -27,9 +28,10 @@ pub const COMMAND: Command = Command {
     usage: "[OPTION]...",
     completes: Completes::Nothing,
     about: &[
-        "Download and seed torrents, until interrupted, as other programs tell it: `swarmlet remote`, and programs \
-         for the RPC of transmission, such as transmission-remote, at \
-         http://127.0.0.1:9091/transmission/rpc. It stays in the foreground.",
+        "Download and seed torrents, until interrupted, as other programs tell it: its web page at \
+         http://127.0.0.1:9091, `swarmlet remote`, and programs for the RPC of transmission, such as \
+         transmission-remote, at http://127.0.0.1:9091/transmission/rpc. It stays in the foreground. /healthz says \
+         whether it works, /metrics has figures for Prometheus.",
         "A change that a program was told is made survives kill -9. SIGHUP makes it read its configuration again. \
          SIGINT and SIGTERM end it; a second one ends it immediately.",
     ],
@@ -87,17 +89,21 @@ pub const COMMAND: Command = Command {
             parts: &[
                 Part::Text(
                     "A line of the configuration file is `key = value`, or a comment after #. The keys are those of \
-                     transmission's settings.json, such as:",
+                     transmission's settings.json; the chapter \"The daemon\" of the book lists all. Some of them:",
                 ),
                 Part::Terms(&[
                     ("download-dir", "folder of the content; --dir comes before it"),
                     ("speed-limit-down, speed-limit-down-enabled", "limit of all downloads, in kB/s; the same with up"),
                     ("rpc-username, rpc-password, rpc-authentication-required", "the password for programs"),
                     ("download-roots", "folders below which programs may put content, separated by colons"),
+                    ("bind-address-ipv4", "the only address to use, as with --bind, which comes before it"),
                     ("min-free-space", "downloads wait while a disk has less free space, in MB"),
                     ("script-torrent-done-filename, script-torrent-done-enabled", "a program to start"),
                 ]),
-                Part::Text("If a program changes a setting, that holds until the value in the file is changed."),
+                Part::Text(
+                    "1 kB is 1,000 bytes, and a limit of 0 stops. If a program changes a setting, that holds until the \
+                     value in the file is changed.",
+                ),
             ],
         },
         source::PROXIES,
@@ -119,7 +125,8 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
         return Err(Failure::usage("--quiet and --verbose contradict each other"));
     }
     match given.times("verbose") {
-        0 => log::begin_service(given.has("quiet")),
+        0 if given.has("quiet") => log::begin_at(LevelFilter::Error, true),
+        0 => log::begin_at(LevelFilter::Info, true),
         times => log::begin(times),
     }
     let outlet = outlet::read(given)?;

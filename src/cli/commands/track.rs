@@ -236,7 +236,7 @@ fn addresses(given: &Parsed, long: &str) -> Result<Vec<IpAddr>, Failure> {
 }
 
 fn track(config: Config, verbosity: usize, quiet: bool) -> Result<Exit, Failure> {
-    log::begin_at([LevelFilter::Warn, LevelFilter::Info, LevelFilter::Debug][verbosity.min(2)]);
+    log::begin_at([LevelFilter::Warn, LevelFilter::Info, LevelFilter::Debug][verbosity.min(2)], false);
     let signals = watch()?;
     let host = config.bind.map_or("this machine, all addresses".to_string(), |ip| ip.to_string());
     let ready = |port| {

@@ -70,21 +70,12 @@ pub fn begin(verbosity: usize) {
         2 => LevelFilter::Debug,
         _ => LevelFilter::Trace,
     };
-    begin_at(level);
+    begin_at(level, false);
 }
 
-/// Starts the log at a level.
-pub fn begin_at(level: LevelFilter) {
-    start(level, false);
-}
-
-/// Starts the log of the daemon: what it does in plain lines, and the warnings of all modules. If it `is_quiet`, only
-/// errors.
-pub fn begin_service(is_quiet: bool) {
-    start(if is_quiet { LevelFilter::Error } else { LevelFilter::Info }, true);
-}
-
-fn start(level: LevelFilter, is_service: bool) {
+/// Starts the log at a level. If it is that of a service, lines are plain, and modules below the service tell only
+/// warnings.
+pub fn begin_at(level: LevelFilter, is_service: bool) {
     // It fails only if a log was started already.
     if log::set_boxed_logger(Box::new(Lines { began: Instant::now(), is_service })).is_ok() {
         log::set_max_level(level);

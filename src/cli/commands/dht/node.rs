@@ -24,7 +24,7 @@ const FIRST: Time = Time::from_secs(3);
 
 /// Runs it until a signal ends it. Its nodes are saved as those of other runs.
 pub fn run(options: Options, port: u16, is_json: bool) -> Result<Exit, Failure> {
-    log::begin_at(LevelFilter::Warn);
+    log::begin_at(LevelFilter::Warn, false);
     let (requests, inbox) = crossbeam_channel::unbounded();
     signals::listen(&requests, false, false)?;
     // It finds no peers, because no torrent is added.
