@@ -5,7 +5,8 @@
 //! `make book` builds these pages with everything that is private. [The manual](book) is part of the book.
 //!
 //! If BitTorrent is new to you, take [the course](book::course) first: ten steps from the bytes of a .torrent file to a
-//! lookup in the DHT. Each has an example that runs, a command to type, and a question.
+//! lookup in the DHT. Each has an example that runs, a command to type, and a question. To watch a swarm first, run
+//! [`swarmlet demo`](book::demo).
 //!
 //! ## Twelve words
 //!
@@ -154,15 +155,17 @@
 //! - A path, before each component is checked, on paper ([`base::path`]) and on the disk ([`sys::beneath`]).
 //! - A block that was not requested, and a piece before its hash is compared.
 //! - A number from a peer or a tracker, before it is clamped.
-//! - What an earlier run left, before the files agree with its [resume state](storage::resume).
+//! - Files of an earlier run, before they agree with its [resume state](storage::resume).
 //!
 //! ## What blocks on what
 //!
-//! The manager blocks only on its channel. A reader blocks on its socket, and on the disk that it sends from. A writer
-//! blocks on its outbox, its socket, and the disk. A disk thread blocks on its channel and its disk. Shutting down a
-//! socket wakes its reader; closing an outbox ends its writer. No lock is held during a wait. Nothing polls: an idle
-//! process makes no system calls except for the manager's next timer. (A reader pauses while blocks gather, `many`
-//! looks at its folders every few seconds, and where no router is found, we look for one every five minutes.)
+//! The manager blocks only on its channel. (With `--trace` or `--record`, each thread that writes a line waits while
+//! the file is slower. After two seconds without progress, lines are dropped.) A reader blocks on its socket, and on
+//! the disk that it sends from. A writer blocks on its outbox, its socket, and the disk. A disk thread blocks on its
+//! channel and its disk. Shutting down a socket wakes its reader; closing an outbox ends its writer. No lock is held
+//! during a wait. Nothing polls: an idle process makes no system calls except for the manager's next timer. (A reader
+//! pauses while blocks gather, `many` looks at its folders every few seconds, and where no router is found, we look for
+//! one every five minutes.)
 #![forbid(unsafe_code)]
 
 pub mod base;

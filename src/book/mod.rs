@@ -149,6 +149,7 @@ pub mod course {}
 pub mod course_swarm {}
 
 /// [dht]: crate::book::dht
+/// [files]: crate::book::files
 /// [one]: crate::book::course
 /// [swarm]: crate::book::course_swarm
 /// [trace]: crate::book::trace

@@ -13,7 +13,7 @@ use std::process::Command;
 /// The chapter of the book.
 const CHAPTER: &str = include_str!("../../src/book/audit.md");
 /// What reads bytes from a socket, a file or a pipe. `sys/mod.rs` has the last one, for the others.
-const READS: [&str; 12] = [
+const READS: [&str; 13] = [
     ".recv(&mut",
     "recv_from(",
     "recvmsg(",
@@ -26,6 +26,7 @@ const READS: [&str; 12] = [
     "read_to_string(",
     "as_reader()",
     "read_most(",
+    "BufReader::new(",
 ];
 /// What makes, opens for writing, renames or deletes a file, or marks it.
 const WRITES: [&str; 17] = [

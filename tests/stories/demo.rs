@@ -122,6 +122,9 @@ fn a_person_who_stops_it_finds_nothing_of_it() {
 fn a_picture_that_can_not_be_drawn_is_refused_before_the_swarm_begins() {
     let place = Place::new();
     place.demo(&["--svg", "none/swarm.svg"]).refused(73, "none/swarm.svg");
+    fs::write(place.0.path().join("here/mine"), "a file of the user").unwrap();
+    place.demo(&["--svg", "mine"]).refused(73, "mine: this file is not an earlier picture");
+    assert_eq!(fs::read_to_string(place.0.path().join("here/mine")).unwrap(), "a file of the user");
     fs::remove_dir(place.0.path().join("tmp")).unwrap();
     place.demo(&[]).refused(73, "TMPDIR names another place");
 }

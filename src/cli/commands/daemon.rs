@@ -32,8 +32,10 @@ pub const COMMAND: Command = Command {
          http://127.0.0.1:9091, `swarmlet remote`, and programs for the RPC of transmission, such as \
          transmission-remote, at http://127.0.0.1:9091/transmission/rpc. It stays in the foreground. /healthz says \
          whether it works, /metrics has figures for Prometheus.",
-        "A change that a program was told is made survives kill -9. SIGHUP makes it read its configuration again. \
-         SIGINT and SIGTERM end it; a second one ends it immediately.",
+        "If the daemon has told a program that a change is made, the change survives kill -9. SIGHUP makes it read its \
+         configuration again. SIGINT and SIGTERM end it; a second one ends it immediately.",
+        "For what no option says, the configuration counts. Its defaults differ from those of `get`: the port for peers \
+         is 51413, encryption is preferred, and peers in the local network are not looked for.",
     ],
     options: &[
         Group {

@@ -24,10 +24,14 @@ use crate::cli::say;
 use crate::cli::show::live::canvas::{Canvas, is_there};
 use crate::cli::trace::{TRACE, is_on_screen};
 use crate::proto::krpc;
+use crate::sys::replace::Output;
 use crossbeam_channel::Receiver;
 use figures::{Kind, Swarm};
 use running::{Running, TICK};
 use scratch::INTERRUPTED;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// The leechers of `--peers`. Each peer has a connection to each other one, and each connection takes four threads.
@@ -77,7 +81,7 @@ pub const COMMAND: Command = Command {
         Group {
             title: "Output",
             flags: &[
-                Flag::with("svg", "FILE", "Draw the summary into this file"),
+                Flag::with("svg", "FILE", "Draw the summary into this file, which may be an earlier picture"),
                 Flag::switch("plain", "Print plain lines, even on a terminal"),
                 QUIET,
                 Flag::switch("json", "Write the summary to standard output as a JSON object"),
@@ -164,11 +168,22 @@ enum End {
     Interrupted,
 }
 
+/// Opens the file for the picture. A file with something else stays as it is.
+fn open_picture(path: &Path) -> Result<Output, Failure> {
+    let mut head = [0; svg::BEGIN.len()];
+    let length = File::open(path).and_then(|mut file| file.read(&mut head)).unwrap_or(0);
+    if length > 0 && head != *svg::BEGIN.as_bytes() {
+        let text = format!("{}: this file is not an earlier picture, so it is not replaced", output::shown(path));
+        return Err(Failure::new(Exit::CantCreate, text));
+    }
+    output::open(path)
+}
+
 /// Runs the command.
 fn run(given: &Parsed) -> Result<Exit, Failure> {
     let wish = Wish::read(given)?;
     let svg = given.path("svg", "a file")?;
-    let svg = svg.map(|path| output::open(&path).map(|output| (output, path))).transpose()?;
+    let svg = svg.map(|path| Ok((open_picture(&path)?, path))).transpose()?;
     let is_quiet = given.has("quiet") || given.has("json");
     let mut view = match is_quiet {
         true => View::Quiet,

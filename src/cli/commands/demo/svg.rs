@@ -8,6 +8,8 @@ use super::screen::head;
 use crate::base::time::Time;
 use crate::base::units::{duration, size};
 
+/// How each picture begins.
+pub const BEGIN: &str = "<svg ";
 /// The width of the picture.
 const WIDTH: u64 = 8600;
 /// Where the curves are.
@@ -28,7 +30,7 @@ const YELLOW: &str = "#e69f00";
 pub fn picture(swarm: &Swarm) -> String {
     let height = BARS + ROW * swarm.peers.len() as u64 + 200;
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{}\" height=\"{}\" \
+        "{BEGIN}xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{}\" height=\"{}\" \
          font-family=\"sans-serif\" font-size=\"130\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n",
         WIDTH / 10,
         height / 10

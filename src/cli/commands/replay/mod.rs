@@ -63,7 +63,7 @@ pub const COMMAND: Command = Command {
             title: "Records that are not whole",
             parts: &[Part::Text(
                 "If the recorded run was killed, the record ends early: it is replayed up to there, and a warning says \
-                 so. If lines are missing in the middle, the replay ends there, because what follows would not be true.",
+                 so. If lines are missing in the middle, the replay ends there, because the rest would not be true.",
             )],
         },
     ],
