@@ -42,6 +42,7 @@ mod tests;
 mod urls;
 
 pub use self::files::{FileEntry, Files};
+pub use self::urls::{MAX_URL_BYTES, MAX_URLS};
 use crate::base::sha256::sha256;
 use crate::base::{path, sha1};
 use crate::proto::bencode::{self, Value};

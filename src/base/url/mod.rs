@@ -10,7 +10,7 @@ use self::punycode::ascii_host;
 use crate::base::hex::{self, percent};
 
 /// What is shown in place of a secret.
-const HIDDEN: &str = "…";
+pub const HIDDEN: &str = "…";
 
 /// A part of a path with this number of characters or more is taken for a passkey, whatever the characters are. The
 /// words of paths (`announce.php`) are shorter.

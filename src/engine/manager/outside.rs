@@ -1,8 +1,8 @@
 //! The part of the manager for what happens outside of the torrents and changes what they share: memory, limits, the
 //! way out.
 //!
-//! Floor 3, part of the [`manager`](super). All of it goes this way, because a [record](crate::engine::trace::record)
-//! needs all of it.
+//! Floor 3, part of the [`manager`](super). Each change of that kind goes through this file, because a
+//! [record](crate::engine::trace::record) needs all of them.
 
 use super::{MOST_CONNECTIONS, Manager, most_connections};
 use crate::base::rng::Rng;

@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The most URLs of a kind that are kept: no torrent is known to have hundreds, and each costs memory.
-const MAX_URLS: usize = 1000;
+pub const MAX_URLS: usize = 1000;
 
 /// The longest URL that is kept, in bytes: 8 KiB is what most servers accept, and no known tracker comes near it.
-const MAX_URL_BYTES: usize = 8192;
+pub const MAX_URL_BYTES: usize = 8192;
 
 /// The trackers by tier. `announce` counts only without an announce-list (BEP 12), or one without a URL.
 pub(super) fn tiers(

@@ -1,7 +1,7 @@
 //! The record of `--record`: lines from which a run can be replayed, on their way to the file.
 //!
 //! Floor 3, part of [`trace`](super). As with the trace, there is one for the whole process, and its lines go through
-//! the bounded memory of a [`spool`](super::spool). What the lines say is decided by whoever writes them.
+//! the bounded memory of a [`spool`](super::spool). The writer of a line decides what it says.
 
 use super::Failed;
 use super::form::Form;

@@ -5,9 +5,12 @@
 use super::fields::{self, Fields, MOST_BYTES, wrong};
 use crate::base::hex::from_hex;
 use crate::base::time::Time;
+use crate::base::url::HIDDEN;
 use crate::proto::choice::{Choice, Priority};
 use crate::proto::id::{InfoHash, PeerId};
-use crate::proto::metainfo::{About, Files, HASH_BYTES, MAX_PIECE_LENGTH, MAX_PIECES, Metainfo};
+use crate::proto::metainfo::{
+    About, Files, HASH_BYTES, MAX_PIECE_LENGTH, MAX_PIECES, MAX_URL_BYTES, MAX_URLS, Metainfo,
+};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::mse::Policy;
 use crate::proto::peer::webseed::is_usable;
@@ -15,10 +18,12 @@ use crate::swarm::giving::weight::Weight;
 use crate::swarm::settings::{RateLimits, SeedTerms, SeedUntil, Settings, Term};
 use std::sync::Arc;
 
-/// Most files, trackers, and web seeds of a torrent in a record.
+/// Most files of a torrent in a record.
 const MOST_FILES: usize = 1 << 20;
-const MOST_TRACKERS: usize = 10_000;
-const MOST_WEB_SEEDS: usize = 1000;
+/// Most trackers, and most web seeds: those of a torrent, and as many of a link.
+const MOST_URLS: usize = 2 * MAX_URLS;
+/// The longest URL, in bytes. In the place of its path there is a slash and a mark.
+const MOST_URL_BYTES: usize = MAX_URL_BYTES + 1 + HIDDEN.len();
 /// Most terms of one torrent: there are five kinds.
 const MOST_TERMS: usize = 5;
 /// Most connections that the settings of a record may allow: more than a process can have. (The memory that they take
@@ -32,6 +37,8 @@ pub struct Header {
     pub memory: Option<u64>,
     torrent: Option<(InfoHash, bool, u32)>,
     tiers: Vec<Vec<Arc<str>>>,
+    /// How many trackers there are.
+    trackers: usize,
     web_seeds: Vec<String>,
     files: Files,
     settings: Option<Settings>,
@@ -76,8 +83,8 @@ impl Header {
             }
             "tier" => self.tier(rest)?,
             "web-seed" | "no-web-seed" => {
-                let url = rest.word("a URL")?;
-                if is_usable(url) != (word == "web-seed") || self.web_seeds.len() >= MOST_WEB_SEEDS {
+                let url = short(rest.word("a URL")?)?;
+                if is_usable(url) != (word == "web-seed") || self.web_seeds.len() >= MOST_URLS {
                     return Err(format!("this can't be the URL of a {word}"));
                 }
                 self.web_seeds.push(url.into());
@@ -101,23 +108,20 @@ impl Header {
     }
 
     fn tier(&mut self, rest: &mut Fields) -> Result<(), String> {
-        let mut number = self.trackers();
         let mut tier = Vec::new();
         while let Some(shown) = rest.more() {
-            if number >= MOST_TRACKERS {
-                return Err(format!("expected at most {MOST_TRACKERS} trackers"));
+            if self.trackers >= MOST_URLS {
+                return Err(format!("expected at most {MOST_URLS} trackers"));
             }
             // Two trackers may differ only in what is hidden.
-            tier.push(format!("{shown}{number}").into());
-            number += 1;
+            tier.push(format!("{}{}", short(shown)?, self.trackers).into());
+            self.trackers += 1;
+        }
+        if tier.is_empty() {
+            return Err("expected a tracker, and the line ends".into());
         }
         self.tiers.push(tier);
         Ok(())
-    }
-
-    /// How many trackers there are.
-    pub fn trackers(&self) -> usize {
-        self.tiers.iter().map(Vec::len).sum()
     }
 
     /// What the torrent begins with, if nothing is missing.
@@ -156,6 +160,15 @@ impl Header {
             }
         };
         Ok(Start { have: pieces_of(&have, pieces as u32)?, metainfo, settings, choice })
+    }
+}
+
+/// A URL, if it is not too long.
+fn short(url: &str) -> Result<&str, String> {
+    if url.len() <= MOST_URL_BYTES {
+        Ok(url)
+    } else {
+        Err(wrong(&format!("a URL of at most {MOST_URL_BYTES} bytes"), url))
     }
 }
 

@@ -15,18 +15,19 @@ use crate::proto::peer::extended::Extended;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BlockSpec, Message};
 use crate::proto::peer::mse::Cover;
+use crate::proto::peer::webseed::is_usable;
 use crate::proto::tracker::announce::{AnnounceEvent, AnnounceReply, AnnounceRequest, RetryIn};
 use crate::swarm::event::{DiskEvent, Event, PeerEvent, WebEvent};
 use crate::swarm::giving::grant::Report;
 use crate::swarm::giving::weight::Weight;
 use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement, Ask};
 use crate::swarm::meeting::source::Source;
-use crate::swarm::parts::key;
-use crate::swarm::settings::{RateLimits, SeedTerms, Term};
+use crate::swarm::parts::{key, metainfo};
+use crate::swarm::settings::{RateLimits, SeedTerms, Settings, Term};
 use crate::swarm::shared::Outside;
 use crate::swarm::standing::{DiskTrouble, Problem};
 use core::net::SocketAddr;
-use recorded::Recorded;
+use recorded::{Recorded, beginning};
 use std::sync::Arc;
 
 /// The decisions of a record, as text; an error has the number of its line.
@@ -199,6 +200,12 @@ fn what_happens_outside_is_read_as_it_was_written() {
     }
 }
 
+fn take(header: &mut Header, line: &str) -> Result<(), String> {
+    let mut rest = Fields::new(line);
+    let word = rest.more().unwrap_or_default();
+    header.take(word, &mut rest)
+}
+
 #[test]
 fn each_line_of_the_header_is_read() {
     let mut header = Header::default();
@@ -219,9 +226,7 @@ fn each_line_of_the_header_is_read() {
         "term max-peers 3",
         "have 80",
     ] {
-        let mut rest = Fields::new(line);
-        let word = rest.more().unwrap_or_default();
-        header.take(word, &mut rest).unwrap_or_else(|why| panic!("{line}: {why}"));
+        take(&mut header, line).unwrap_or_else(|why| panic!("{line}: {why}"));
     }
     let start = header.start().unwrap();
     assert_eq!((start.metainfo.piece_count(), start.metainfo.length, start.have.count()), (3, 32_769, 1));
@@ -229,4 +234,22 @@ fn each_line_of_the_header_is_read() {
     assert_eq!(trackers.iter().map(|url| &**url).collect::<Vec<_>>(), ["http://a/…0", "udp://b:1/…1", "http://a/…2"]);
     assert_eq!(start.choice.map(|choice| choice.pieces.count()), Some(3));
     assert_eq!((start.settings.limits.download, start.settings.seed_until.ratio), (Some(5), Some(150)));
+}
+
+/// A name in another script can't be in a record, and some torrents name FTP servers.
+#[test]
+fn the_replay_uses_the_same_web_seeds_as_the_run() {
+    let mut torrent = metainfo(4, 4, 0);
+    let urls = ["http://a/secret", "http://日本/", "http://b:x/", "ftp://c/", "no URL", "https://d:443/"];
+    torrent.about_mut().web_seeds = urls.map(String::from).into();
+    let (have, settings) = (Bitfield::new(4), Settings::default());
+    let lines = words::beginning(&beginning(&torrent, &have, &settings));
+    let mut header = Header::default();
+    for line in lines.lines() {
+        take(&mut header, line).unwrap_or_else(|why| panic!("{line}: {why}"));
+    }
+    let again = header.start().unwrap().metainfo.about().web_seeds.clone();
+    assert_eq!(again, ["http://a/…", "http://web-seed/", "-", "-", "-", "https://d:443"]);
+    let usable = |urls: &[String]| urls.iter().map(|url| is_usable(url)).collect::<Vec<_>>();
+    assert_eq!(usable(&again), usable(&torrent.about().web_seeds));
 }

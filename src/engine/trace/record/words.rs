@@ -2,7 +2,7 @@
 //!
 //! Floor 3. A line has the time and then words with blanks between them. Texts are left out, because they decide
 //! nothing and a tracker may repeat a passkey in one. So are the paths of URLs. Of a block there is the length alone.
-//! What follows `#` is for people.
+//! The text after `#` is for people.
 
 use super::Beginning;
 use crate::base::hex::to_hex;
@@ -25,6 +25,8 @@ use std::sync::Arc;
 
 /// What stands for nothing.
 pub const NONE: &str = "-";
+/// What stands for a web seed whose host can't be written down.
+const SOME_WEB_SEED: &str = "http://web-seed/";
 
 /// The time at the beginning of a line: seconds, to the nanosecond.
 pub fn time(line: &mut String, now: Time) {
@@ -91,8 +93,7 @@ pub fn beginning(beginning: &Beginning) -> String {
         tier.iter().for_each(|tracker| put(&mut lines, format_args!(" {}", host_of(tracker))));
     }
     for web_seed in &metainfo.about().web_seeds {
-        let kind = if is_usable(web_seed) { "web-seed" } else { "no-web-seed" };
-        put(&mut lines, format_args!("\n{kind} {}", host_of(web_seed)));
+        put(&mut lines, format_args!("\n{}", self::web_seed(web_seed)));
     }
     for file in metainfo.files.iter() {
         put(&mut lines, format_args!("\n{} {}", if file.padding { "padding" } else { "file" }, file.length));
@@ -125,6 +126,16 @@ pub fn check(line: &mut String, rng: &Rng) {
 fn host_of(url: &str) -> String {
     let is_plain = |c: &char| c.is_ascii_graphic() || *c == '…';
     url::redact(url).chars().filter(is_plain).collect()
+}
+
+/// The line about a web seed. Its URL is usable in a replay exactly if it was in the run, also if what is left of it
+/// without its secrets is not: a name in another script loses its letters.
+fn web_seed(url: &str) -> String {
+    if !is_usable(url) {
+        return format!("no-web-seed {NONE}");
+    }
+    let shown = host_of(url);
+    format!("web-seed {}", if is_usable(&shown) { &shown } else { SOME_WEB_SEED })
 }
 
 fn settings_of(settings: &Settings) -> String {

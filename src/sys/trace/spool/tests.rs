@@ -99,6 +99,17 @@ fn a_full_disk_is_told_once_and_ends_the_trace() {
     assert!(hears.try_recv().is_err(), "it is told once");
 }
 
+/// The writer hangs, but the memory is empty: nobody waits.
+#[test]
+fn a_long_line_finds_room_in_an_empty_memory_at_once() {
+    let (spool, pass, _seen) = spool(|_| {});
+    let began = Instant::now();
+    spool.add(&"x".repeat(2 * MOST_BYTES));
+    assert!(began.elapsed() < PATIENCE && lock(&spool.0.state).lost == 0);
+    drop(pass);
+    spool.end(" ends", PATIENCE);
+}
+
 #[test]
 fn a_line_that_is_longer_than_the_memory_is_not_lost() {
     let (spool, pass, seen) = spool(|_| {});

@@ -54,6 +54,23 @@ fn an_error_names_the_line_and_what_was_expected() {
     assert!(back.contains("expected a time that is not before that of the line above"), "{back}");
 }
 
+#[test]
+fn trackers_and_web_seeds_are_bounded() {
+    let mut header = Header::default();
+    assert_eq!(take(&mut header, "tier"), Err("expected a tracker, and the line ends".into()));
+    let long = format!("http://{}/", "a".repeat(8300));
+    for line in [format!("tier http://a/ {long}"), format!("web-seed {long}")] {
+        let error = take(&mut header, &line).unwrap_err();
+        assert!(error.starts_with("expected a URL of at most 8196 bytes, found 'http://aaa"), "{error}");
+    }
+    for _ in 0..2000 {
+        take(&mut header, "tier http://a/…").unwrap();
+        take(&mut header, "web-seed http://a/…").unwrap();
+    }
+    assert_eq!(take(&mut header, "tier http://a/…"), Err("expected at most 2000 trackers".into()));
+    assert!(take(&mut header, "web-seed http://a/…").is_err());
+}
+
 /// Each peer of a large torrent needs a bitfield.
 #[test]
 fn the_memory_for_peers_is_bounded() {

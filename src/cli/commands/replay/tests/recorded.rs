@@ -5,6 +5,7 @@ use crate::base::time::Time;
 use crate::engine::trace::Beginning;
 use crate::engine::trace::record::words;
 use crate::proto::id::PeerId;
+use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{BLOCK_BYTES, Message};
 use crate::swarm::event::{DiskEvent, Event, PeerEvent};
@@ -28,20 +29,18 @@ pub struct Recorded {
     keys: [u32; PEERS],
 }
 
+/// A torrent begins as usual.
+pub fn beginning<'a>(metainfo: &'a Metainfo, have: &'a Bitfield, settings: &'a Settings) -> Beginning<'a> {
+    Beginning { metainfo, have, settings, choice: None, before: (0, 0), described: None, terms: &[] }
+}
+
 impl Recorded {
     /// A run of so many steps.
     pub fn run(seed: u64, steps: usize) -> Recorded {
         let metainfo = metainfo(PIECES, 4, 0);
         let settings = Settings { peer_id: PeerId([1; 20]), ..Settings::default() };
-        let beginning = Beginning {
-            metainfo: &metainfo,
-            have: &Bitfield::new(PIECES),
-            settings: &settings,
-            choice: None,
-            before: (0, 0),
-            described: None,
-            terms: &[],
-        };
+        let have = Bitfield::new(PIECES);
+        let beginning = beginning(&metainfo, &have, &settings);
         let mut text = format!("{FIRST_LINE}\nmemory {}\n{}\n", 1 << 20, words::beginning(&beginning));
         // The stage has this seed.
         words::time(&mut text, Time::ZERO);
