@@ -22,6 +22,7 @@ use crossbeam_channel::{Receiver, unbounded};
 use std::collections::VecDeque;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// The keys, each with its meaning.
 pub const KEYS: &[(&str, &str)] = &[
@@ -34,8 +35,9 @@ pub const KEYS: &[(&str, &str)] = &[
 const KEY_LINE: &str = "space next decision, 1-9 seconds, g to the end, q quit";
 /// Rows for the line of a decision.
 const DECISION_ROWS: usize = 3;
-/// After so many lines, the keyboard is looked at: a person may not want to wait for the end.
-const LINES_AT_ONCE: u32 = 1000;
+/// On the way, the keyboard is looked at each time that so much time has passed: a person may not want to wait for the
+/// end, and one line may take a tenth of a second.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// The replay, and what the terminal shows of it.
 struct Stepping {
@@ -103,7 +105,8 @@ impl Stepping {
 
     /// Goes on.
     fn step(&mut self, until: Until) {
-        for lines in 1.. {
+        let mut looked = Instant::now();
+        loop {
             while let Some((decided, torrent)) = self.ahead.pop_front().zip(self.replay.info_hash()) {
                 if let Some(line) = self.subjects.line(&self.replay, &torrent, &decided) {
                     self.decision = line.trim_end().into();
@@ -113,7 +116,7 @@ impl Stepping {
                 }
             }
             let is_later = matches!(until, Until::Time(end) if self.replay.now >= end);
-            if self.over.is_some() || is_later || (lines % LINES_AT_ONCE == 0 && !self.keys.is_empty()) {
+            if self.over.is_some() || is_later || self.is_stopped(&mut looked) {
                 return;
             }
             match next(&mut self.lines, &mut self.replay) {
@@ -125,6 +128,15 @@ impl Stepping {
                 }
             }
         }
+    }
+
+    /// Whether a person has pressed a key, if it is time to look, after a look at that time.
+    fn is_stopped(&self, looked: &mut Instant) -> bool {
+        if looked.elapsed() < LOOK_EVERY {
+            return false;
+        }
+        *looked = Instant::now();
+        !self.keys.is_empty()
     }
 
     fn draw(&self) {
@@ -171,5 +183,34 @@ impl Stepping {
         rows.extend(below.into_iter().map(|text| plain(text, look)));
         rows.truncate(look.rows);
         rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::trace::record::FIRST_LINE;
+    use std::{fs, thread};
+
+    #[test]
+    fn a_key_stops_the_way_to_the_end_after_a_moment() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("record");
+        fs::write(&path, format!("{FIRST_LINE}\nversion 1\n")).unwrap();
+        let (sender, keys) = unbounded();
+        let lines = Lines::open(path.as_os_str()).ok().unwrap();
+        let (replay, subjects) = (Replay::default(), Shown { is_json: false, subjects: Vec::new() });
+        let (ahead, decision) = (VecDeque::new(), String::new());
+        let stepping = Stepping { lines, replay, subjects, ahead, decision, over: None, failure: None, keys };
+        sender.send(UserRequest::Press(Press::Byte(b' '))).unwrap();
+        let began = Instant::now();
+        let mut looked = began;
+        while !stepping.is_stopped(&mut looked) {
+            thread::sleep(LOOK_EVERY / 10);
+        }
+        assert!(began.elapsed() >= LOOK_EVERY && looked > began, "not before it is time");
+        stepping.keys.recv().unwrap();
+        thread::sleep(LOOK_EVERY);
+        assert!(!stepping.is_stopped(&mut looked), "no key, no stop");
     }
 }
