@@ -9,6 +9,7 @@ use super::spool::Spool;
 use std::io;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// The first line of each record. The number changes if the meaning of a line changes.
@@ -18,20 +19,27 @@ pub const LAST_LINE: &str = "end";
 
 /// Where the lines go.
 static RECORD: OnceLock<Spool> = OnceLock::new();
+/// It is wanted, and can be written so far.
+static IS_ON: AtomicBool = AtomicBool::new(false);
 
 /// Begins the record in a new file at `path`, or instead of an earlier record. If it can't be written later, `failed`
 /// is told why, once, and the record ends there.
 pub fn begin(path: &Path, failed: Failed) -> io::Result<()> {
     let out = Box::new(super::create(path, &[FIRST_LINE], "a record")?);
-    if RECORD.set(Spool::start(out, Form::Bare, move |error| failed(error))?).is_ok() {
+    let give_up = move |error: &io::Error| {
+        IS_ON.store(false, Ordering::Relaxed);
+        failed(error);
+    };
+    if RECORD.set(Spool::start(out, Form::Bare, give_up)?).is_ok() {
+        IS_ON.store(true, Ordering::Relaxed);
         write(FIRST_LINE);
     }
     Ok(())
 }
 
-/// Whether a record is wanted.
+/// Whether a record is wanted, and can be written so far. Look before you make a line.
 pub fn is_on() -> bool {
-    RECORD.get().is_some()
+    IS_ON.load(Ordering::Relaxed)
 }
 
 /// Writes a line.

@@ -56,10 +56,18 @@ impl Recorder {
         Recorder(Some(Box::new(Recording { trackers: None, turn: None, unchecked: 0, line: String::new() })))
     }
 
+    /// The record that is being written. If the disk has failed, there is none any more.
+    fn recording(&mut self) -> Option<&mut Recording> {
+        if self.0.is_some() && !record::is_on() {
+            self.0 = None;
+        }
+        self.0.as_deref_mut()
+    }
+
     /// Something happens outside of the torrent: `shared` takes it in.
     pub fn take(&mut self, outside: Outside, shared: &mut Shared, now: Time) {
         shared.take(outside, now);
-        let Some(recording) = &mut self.0 else { return };
+        let Some(recording) = self.recording() else { return };
         if let Outside::TurnTo { .. } = outside
             && recording.turn.replace(outside) == Some(outside)
         {
@@ -70,7 +78,7 @@ impl Recorder {
 
     /// The torrent begins. If it does so for the second time, because a person tried it again, the record ends.
     pub fn begins(&mut self, beginning: &Beginning, shared: &Shared, now: Time) {
-        let Some(recording) = &mut self.0 else { return };
+        let Some(recording) = self.recording() else { return };
         if recording.trackers.is_some() {
             return self.give_up(now, "the torrent begins again");
         }
@@ -81,7 +89,7 @@ impl Recorder {
 
     /// An event is handed to the torrent.
     pub fn event(&mut self, event: &Event, shared: &Shared, now: Time) {
-        let Some(recording) = &mut self.0 else { return };
+        let Some(recording) = self.recording() else { return };
         let Some(trackers) = recording.trackers.take() else { return };
         recording.unchecked += 1;
         if recording.unchecked >= CHECK_EVERY {
@@ -98,7 +106,7 @@ impl Recorder {
 
     /// The torrent is to leave its swarm.
     pub fn stops(&mut self, shared: &Shared, now: Time) {
-        let Some(recording) = &mut self.0 else { return };
+        let Some(recording) = self.recording() else { return };
         recording.write(now, |line| words::check(line, &shared.rng));
         recording.write(now, |line| *line += "stop");
     }
@@ -121,5 +129,28 @@ impl Recording {
         if self.line.len() > empty {
             record::write(&self.line);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::rng::Rng;
+    use crate::swarm::picking::budget::Budget;
+    use crossbeam_channel::unbounded;
+    use std::path::Path;
+
+    /// `/dev/full` takes nothing.
+    #[test]
+    fn nothing_is_made_for_a_record_that_can_not_be_written_any_more() {
+        let (told, hears) = unbounded();
+        record::begin(Path::new("/dev/full"), Box::new(move |_| told.send(()).unwrap())).unwrap();
+        hears.recv().unwrap();
+        assert!(!record::is_on());
+        let recording = Recording { trackers: None, turn: None, unchecked: 0, line: String::new() };
+        let mut recorder = Recorder(Some(Box::new(recording)));
+        let mut shared = Shared::new(Rng::new(1), Budget::new(1 << 20));
+        recorder.take(Outside::WayOutLost, &mut shared, Time::ZERO);
+        assert!(recorder.0.is_none());
     }
 }
