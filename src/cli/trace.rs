@@ -8,9 +8,12 @@ use super::options::flags::{Flag, Parsed};
 use super::options::typed;
 use super::say;
 use crate::base::path::for_terminal;
+use crate::proto::metainfo::Metainfo;
 use crate::sys::in_words;
 use crate::sys::trace::{self, Subject};
 use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::Duration;
 
 /// The options of every command that talks to peers, trackers or nodes.
@@ -85,23 +88,44 @@ pub fn begin(given: &Parsed) -> Result<(), Failure> {
     begun.map_err(|error| Failure::new(Exit::CantCreate, cant_write(&what, &error)))
 }
 
-/// Begins the record, if one is wanted. `torrents`: whether each of them is known, and not only its link.
-pub fn begin_record(given: &Parsed, torrents: &[bool]) -> Result<(), Failure> {
+/// Begins the record, if one is wanted. `torrents`: each of them; `None` if only its link is known.
+pub fn begin_record(given: &Parsed, torrents: &[Option<&Metainfo>]) -> Result<(), Failure> {
     if !given.knows("record") {
         return Ok(());
     }
     let Some(path) = given.path("record", "a file")? else { return Ok(()) };
-    let expected = match torrents {
-        [true] => None,
-        [_] => Some("expected a .torrent file, because the description of the link's torrent has not arrived yet"),
-        _ => Some("expected one torrent, because a record is about one"),
-    };
-    if let Some(expected) = expected {
+    if let Some(expected) = unfit(torrents) {
         return Err(Failure::usage(format!("--record: {expected}")));
+    }
+    if let Some(trace) = given.path("trace", "a file")?
+        && is_same_file(&path, &trace)
+    {
+        return Err(Failure::usage(format!(
+            "--record: {} is the file of --trace; expected another file",
+            typed::shown(&path)
+        )));
     }
     let what = format!("the record to {}", typed::shown(&path));
     let begun = trace::record::begin(&path, failed(what.clone()));
     begun.map_err(|error| Failure::new(Exit::CantCreate, cant_write(&what, &error)))
+}
+
+/// Whether the record would be written to the file of the trace, which is open by now. Each would destroy the other.
+fn is_same_file(record: &Path, trace: &Path) -> bool {
+    let place = |path: &Path| path.metadata().map(|found| (found.dev(), found.ino()));
+    record == trace || place(record).ok().is_some_and(|of_record| place(trace).is_ok_and(|it| it == of_record))
+}
+
+/// Why these torrents can't be recorded.
+fn unfit(torrents: &[Option<&Metainfo>]) -> Option<&'static str> {
+    match torrents {
+        [Some(torrent)] if torrent.length == 0 => {
+            Some("expected a torrent with content: without any, nothing is decided")
+        }
+        [Some(_)] => None,
+        [None] => Some("expected a .torrent file, because the description of the link's torrent has not arrived yet"),
+        _ => Some("expected one torrent, because a record is about one"),
+    }
 }
 
 fn cant_write(what: &str, error: &io::Error) -> String {
@@ -147,5 +171,26 @@ mod tests {
     fn the_help_names_every_subject() {
         let help = TRACE.flags.iter().map(|flag| flag.help).collect::<String>();
         assert!(help.contains(&Subject::ALL.map(Subject::name).join(", ")), "{help}");
+    }
+    #[test]
+    fn one_torrent_with_content_can_be_recorded() {
+        let torrent = crate::swarm::parts::metainfo(4, 1, 0);
+        let mut empty = torrent.clone();
+        empty.length = 0;
+        assert_eq!(unfit(&[Some(&torrent)]), None);
+        assert!(unfit(&[Some(&empty)]).is_some_and(|why| why.contains("expected a torrent with content")));
+        assert!(unfit(&[None]).is_some() && unfit(&[]).is_some() && unfit(&[Some(&torrent); 2]).is_some());
+    }
+    #[test]
+    fn a_record_and_a_trace_need_two_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let [trace, link, other] = ["trace", "link", "other"].map(|name| dir.path().join(name));
+        std::fs::write(&trace, "").unwrap();
+        std::fs::hard_link(&trace, &link).unwrap();
+        assert!(is_same_file(&trace, &trace) && is_same_file(&link, &trace));
+        assert!(is_same_file(&dir.path().join("./trace"), &trace));
+        assert!(!is_same_file(&other, &trace), "it is not there yet");
+        std::fs::write(&other, "").unwrap();
+        assert!(!is_same_file(&other, &trace));
     }
 }

@@ -173,6 +173,10 @@ fn one_torrent_is_recorded_without_its_secrets_and_no_file_of_the_user_is_replac
     refused.assert_code(64);
     assert!(refused.stderr.contains("--record: expected a .torrent file"), "{}", refused.stderr);
     assert!(!record.exists(), "nothing was created");
+    let refused = get().arg(format!("--trace={}", record.display())).run();
+    refused.assert_code(64);
+    assert!(refused.stderr.contains("is the file of --trace; expected another file"), "{}", refused.stderr);
+    fs::remove_file(&record).unwrap();
     fs::write(&record, "a letter").unwrap();
     let refused = get().run();
     refused.assert_code(73);

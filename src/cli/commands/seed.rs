@@ -94,7 +94,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     }
     let state = if krpc::IS_BUILT_IN { states::dir(given)? } else { None };
     let torrents = run::torrents("seed", given)?;
-    begin_record(given, &vec![true; torrents.len()])?;
+    begin_record(given, &torrents.iter().map(|(_, metainfo, _)| Some(metainfo)).collect::<Vec<_>>())?;
     let is_public = torrents.iter().any(|(_, metainfo, _)| !metainfo.private);
     if let Some(dht) = config.dht.as_mut().filter(|_| is_public) {
         dht.folder = states::open_for_nodes(state, given.has("quiet"));

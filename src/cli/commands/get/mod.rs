@@ -183,7 +183,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
         list::show(torrents.filter_map(|(wanted, choice)| Some((wanted.metainfo()?, choice?))), given.has("json"))?;
         return Ok(exit);
     }
-    begin_record(given, &all.iter().map(|wanted| wanted.metainfo().is_some()).collect::<Vec<_>>())?;
+    begin_record(given, &all.iter().map(Wanted::metainfo).collect::<Vec<_>>())?;
     make_dir(&dir)?;
     let until = if given.has("seed") { Until::Ended } else { Until::Complete };
     let work = work(all, choices, files, &dir, &config)?;

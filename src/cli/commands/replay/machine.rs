@@ -20,8 +20,9 @@ use crate::sys::trace::record::{FIRST_LINE, LAST_LINE};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Most bytes that all peers together may need. (200 peers of a torrent of two million pieces need 51 MiB.)
-const MOST_PEER_BYTES: usize = 64 << 20;
+/// Most bytes that all peers together may need: enough for 2000 peers of a torrent of two million pieces. (The limit of
+/// peers in the record can't be the bound, because it comes from the same file.)
+const MOST_PEER_BYTES: usize = 512 << 20;
 /// What a peer needs besides a bit for each piece, in bytes, generously.
 const PEER_BYTES: usize = 4096;
 /// The budget if the record does not say it.
@@ -259,6 +260,9 @@ fn fits(
         Event::Peer(peer, PeerEvent::WebSeed(event)) if matches!(**event, WebEvent::Ready { .. }) => is_new(peer),
         Event::Disk(DiskEvent::Checked { piece, .. }) if !running.torrent.is_in_doubt() && !whole.contains(piece) => {
             Err(format!("expected that a piece is checked after all of it was written, found piece {piece}: {OTHER}"))
+        }
+        Event::Disk(DiskEvent::CheckedAgain { .. }) if !running.torrent.is_in_doubt() => {
+            Err(format!("expected that the content is checked again only while the torrent waits for that: {OTHER}"))
         }
         _ => Ok(()),
     }

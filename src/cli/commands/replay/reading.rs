@@ -6,6 +6,7 @@ use super::fields::{self, Fields, MOST_BYTES, number, wrong};
 use super::header::{self, MOST_PEERS, pieces_of};
 use crate::base::hex::from_hex;
 use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::metainfo::MAX_PIECE_LENGTH;
 use crate::proto::peer::extended::Extended;
 use crate::proto::peer::handshake::{Handshake, Reserved};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, BodyKind, Message, body_kind, parse_body, parse_length};
@@ -26,8 +27,9 @@ use std::sync::Arc;
 
 /// Most addresses in one line: as many as a tracker's reply or a thread of the engine names at once.
 const MOST_ADDRS: usize = 10_000;
-/// Most requests that one report of a peer's threads is about.
-const MOST_SERVED: usize = 10_000;
+/// Most pieces or blocks in one line: as many as the largest piece has blocks. (A report of a peer's threads names fewer
+/// pieces.)
+const MOST_NUMBERS: usize = (MAX_PIECE_LENGTH / BLOCK_BYTES) as usize;
 /// What stands for a text: texts are not recorded.
 const NO_TEXT: &str = "it is not recorded why";
 
@@ -154,7 +156,7 @@ impl Shape {
             "uploaded" => PeerEvent::Uploaded { bytes: rest.number("bytes", 0..=u32::MAX.into())? },
             "served" => {
                 let bytes = rest.number("bytes", 0..=u32::MAX.into())?;
-                PeerEvent::Served(Report { bytes, pieces: rest.numbers("a piece", MOST_SERVED, self.all())? })
+                PeerEvent::Served(Report { bytes, pieces: rest.numbers("a piece", MOST_NUMBERS, self.all())? })
             }
             "described" => PeerEvent::Described,
             "gone" => PeerEvent::Gone,
@@ -253,7 +255,7 @@ impl Shape {
             "checked" => DiskEvent::Checked { piece: self.piece(rest)?, good: rest.yes("the hash is right")? },
             "found-corrupt" => DiskEvent::FoundCorrupt {
                 piece: self.piece(rest)?,
-                begins: rest.numbers("the begin of a block", MOST_SERVED, 0..=u32::MAX.into())?,
+                begins: rest.numbers("the begin of a block", MOST_NUMBERS, 0..=u32::MAX.into())?,
             },
             "trouble" => {
                 let block = match rest.word("a block")? {

@@ -10,10 +10,11 @@ use super::reading::{Input, Shape, input};
 use crate::base::time::Time;
 use crate::engine::trace::record::words;
 use crate::proto::id::{InfoHash, PeerId};
+use crate::proto::metainfo::MAX_PIECE_LENGTH;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::extended::Extended;
 use crate::proto::peer::handshake::{Handshake, Reserved};
-use crate::proto::peer::message::{BlockSpec, Message};
+use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use crate::proto::peer::mse::Cover;
 use crate::proto::peer::webseed::is_usable;
 use crate::proto::tracker::announce::{AnnounceEvent, AnnounceReply, AnnounceRequest, RetryIn};
@@ -252,4 +253,19 @@ fn the_replay_uses_the_same_web_seeds_as_the_run() {
     assert_eq!(again, ["http://a/…", "http://web-seed/", "-", "-", "-", "https://d:443"]);
     let usable = |urls: &[String]| urls.iter().map(|url| is_usable(url)).collect::<Vec<_>>();
     assert_eq!(usable(&again), usable(&torrent.about().web_seeds));
+}
+
+/// Each block of the largest piece came from a peer that lies.
+#[test]
+fn a_line_may_name_each_block_of_the_largest_piece() {
+    let begins = (0..MAX_PIECE_LENGTH).step_by(BLOCK_BYTES as usize).collect();
+    let (mut line, mut again) = (String::new(), String::new());
+    words::event(&mut line, &Event::Disk(DiskEvent::FoundCorrupt { piece: 0, begins }), &[]);
+    let Ok(Input::Event(read)) = read(&line) else { panic!("{} bytes", line.len()) };
+    words::event(&mut again, &read, &[]);
+    assert!(line == again && read_error(&format!("{line} 0")).starts_with("expected at most 32768 times"));
+}
+
+fn read_error(line: &str) -> String {
+    read(line).err().unwrap_or_default()
 }

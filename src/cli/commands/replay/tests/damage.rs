@@ -35,6 +35,10 @@ fn an_error_names_the_line_and_what_was_expected() {
         ("0.000000000 fish", "expected what happened, found 'fish'"),
         ("5.000000000 checked 40 yes", "expected a piece from 0 to 39, found '40'"),
         ("5.000000000 checked 4 yes", "expected that a piece is checked after all of it was written, found piece 4"),
+        (
+            "5.000000000 checked-again none",
+            "expected that the content is checked again only while the torrent waits for that",
+        ),
         ("5.000000000 checked 4", "expected yes or no (the hash is right), and the line ends"),
         ("5.000000000 peer 0 gone", "expected the number of a peer from 1 to 4294967295, found '0'"),
         ("5.000000000 peer 1 message 00", "expected the length of a message in four bytes"),
@@ -63,6 +67,7 @@ fn trackers_and_web_seeds_are_bounded() {
         let error = take(&mut header, &line).unwrap_err();
         assert!(error.starts_with("expected a URL of at most 8196 bytes, found 'http://aaa"), "{error}");
     }
+    let mut header = Header::default();
     for _ in 0..2000 {
         take(&mut header, "tier http://a/…").unwrap();
         take(&mut header, "web-seed http://a/…").unwrap();
@@ -74,15 +79,19 @@ fn trackers_and_web_seeds_are_bounded() {
 /// Each peer of a large torrent needs a bitfield.
 #[test]
 fn the_memory_for_peers_is_bounded() {
-    let large = "file 34359738368\n";
+    // 2^21 pieces: each bitfield has 256 KiB.
+    let large = "file 137438953472\n";
     let mut text = head().replace("file 2621440\n", large).replace(" 50 no ", " 100000 no ");
     assert!(text.contains(large) && text.contains(" 100000 no "), "{text}");
-    for peer in 1..1000 {
+    for peer in 1..2100 {
         let addr = format!("10.0.{}.{}:1", peer / 250, peer % 250);
         text += &format!("5.000000000 peer {peer} connected {addr} in none 0000000000000004 {peer:040}\n");
     }
     let error = replay(&text).unwrap_err();
-    assert!(error.contains("expected fewer peers of a torrent of 524288 pieces"), "{error}");
+    assert!(error.contains("expected fewer peers of a torrent of 2097152 pieces"), "{error}");
+    let line: usize = error.split(':').next().and_then(|line| line.parse().ok()).expect("the number of a line");
+    let peers = line - head().lines().count() - 1;
+    assert!(peers > 2000, "a large swarm is replayed, not only {peers} peers");
 }
 
 /// Takes in all lines, also those after a wrong one.
