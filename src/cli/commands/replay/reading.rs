@@ -27,8 +27,8 @@ use std::sync::Arc;
 
 /// Most addresses in one line: as many as a tracker's reply or a thread of the engine names at once.
 const MOST_ADDRS: usize = 10_000;
-/// Most pieces or blocks in one line: as many as the largest piece has blocks. (A report of a peer's threads names fewer
-/// pieces.)
+/// Most pieces or blocks in one line: as many as the largest piece has blocks. (A report of a peer's threads names
+/// fewer.)
 const MOST_NUMBERS: usize = (MAX_PIECE_LENGTH / BLOCK_BYTES) as usize;
 /// What stands for a text: texts are not recorded.
 const NO_TEXT: &str = "it is not recorded why";

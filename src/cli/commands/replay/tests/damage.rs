@@ -59,6 +59,15 @@ fn an_error_names_the_line_and_what_was_expected() {
 }
 
 #[test]
+fn the_content_is_checked_again_once_for_each_doubt() {
+    let head = head();
+    let doubt = "5.000000000 doubted\n5.000000000 checked-again none\n";
+    assert_eq!(replay(&format!("{head}{doubt}{doubt}")), Ok(Vec::new()));
+    let error = replay(&format!("{head}{doubt}5.000000000 checked-again all\n")).unwrap_err();
+    assert!(error.contains("expected that the content is checked again only while"), "{error}");
+}
+
+#[test]
 fn trackers_and_web_seeds_are_bounded() {
     let mut header = Header::default();
     assert_eq!(take(&mut header, "tier"), Err("expected a tracker, and the line ends".into()));
