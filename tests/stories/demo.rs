@@ -95,7 +95,7 @@ fn without_a_tracker_and_without_the_seed_at_the_end() {
 #[test]
 fn pieces_that_only_free_riders_have_are_lost_with_the_seed() {
     let place = Place::new();
-    let ran = place.demo(&["--peers", "2", "--free-riders", "1", "--leave", "--size", "1", "--rate", "256"]);
+    let ran = place.demo(&["--peers", "2", "--free-riders", "1", "--leave", "--size", "1", "--rate", "128"]);
     let ran = ran.refused(1, "the seed has left, and only free-riders have ");
     assert!(ran.text().contains("never: "), "{}", ran.text());
     place.assert_nothing_is_left();
@@ -105,8 +105,12 @@ fn pieces_that_only_free_riders_have_are_lost_with_the_seed() {
 fn a_person_who_stops_it_finds_nothing_of_it() {
     for signal in [Signal::INT, Signal::TERM] {
         let place = Place::new();
-        let mut demo = Process::start("demo", &mut place.command(&["--size", "16", "--rate", "256"]), place.0.path());
-        let has_begun = |folder: &Path| fs::metadata(folder.join("8/demo.bin")).is_ok();
+        let mut demo = Process::start(
+            "demo",
+            &mut place.command(&["--peers", "2", "--size", "16", "--rate", "256"]),
+            place.0.path(),
+        );
+        let has_begun = |folder: &Path| fs::metadata(folder.join("2/demo.bin")).is_ok();
         wait_until("the last leecher has begun its file", PATIENCE, || {
             demo.must_run();
             place.names("tmp").iter().any(|name| has_begun(&place.0.path().join("tmp").join(name)))

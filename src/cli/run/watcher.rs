@@ -22,9 +22,11 @@ use std::time::{Duration, Instant};
 const MOST_WAITING: usize = 2;
 /// Changes that the run takes at once: to wake it for each of thousands would cost more than what it does about them.
 const BATCH: usize = 16;
-/// A torrent with more pieces ends its batch, because batches would take much memory otherwise.
-const MANY_PIECES: u32 = 1000;
-/// If more torrents than this wait until their content is opened, the thread pauses after each batch: what waits takes
+/// A batch is sent after this time, even if it is not full.
+const LATEST: Duration = Duration::from_millis(20);
+/// A torrent with more pieces and files than this ends its batch, because batches would take much memory otherwise.
+const LARGE: usize = 1000;
+/// If more torrents than this wait until their content is opened, the thread pauses after each batch: waiting jobs take
 /// memory that is never used again. It goes on, because a disk that hangs must not keep torrents of others waiting.
 const MANY_UNOPENED: usize = 500;
 const PAUSE: Duration = Duration::from_millis(10);
@@ -114,18 +116,22 @@ fn watch(
             read_again(path, &mut send);
         }
         if let Some(folder) = &mut folder {
-            let mut batch = Vec::new();
+            let (mut batch, mut sent, mut last) = (Vec::new(), 0, Instant::now());
             folder.look(rescan, &mut |mut change| {
                 if let Change::Came(_, job) = &mut change {
                     job.unopened = Some(Arc::clone(&unopened));
                 }
-                let is_large = has_many_pieces(&change);
+                let is_large = is_large(&change);
                 batch.push(change);
-                if is_large || batch.len() == BATCH {
+                // A few changes do not wait for one another: the next file may be on a disk that hangs.
+                let is_full = batch.len() >= BATCH.min(1 + sent / 4);
+                if is_full || is_large || last.elapsed() > LATEST {
+                    sent += batch.len();
                     send(Seen::Changes(std::mem::take(&mut batch)));
                     if Arc::strong_count(&unopened) > MANY_UNOPENED {
                         sleep(PAUSE);
                     }
+                    last = Instant::now();
                 }
             });
             if !batch.is_empty() {
@@ -142,9 +148,11 @@ fn watch(
     }
 }
 
-fn has_many_pieces(change: &Change) -> bool {
+fn is_large(change: &Change) -> bool {
     match change {
-        Change::Came(_, job) | Change::LeftOut(_, job, _) => job.metainfo.piece_count() > MANY_PIECES,
+        Change::Came(_, job) | Change::LeftOut(_, job, _) => {
+            job.metainfo.piece_count() as usize + job.metainfo.files.len() > LARGE
+        }
         Change::Link(..) | Change::Described(..) | Change::Went(_) | Change::Bad(_) => false,
     }
 }

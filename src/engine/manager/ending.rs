@@ -4,6 +4,7 @@
 
 use super::Manager;
 use super::agenda::{Plan, due};
+use super::changing::by_slices::Untold;
 use super::slot::{Slot, State};
 use super::trackers::Parting;
 use crate::base::time::Time;
@@ -104,6 +105,8 @@ impl Manager {
         self.collect(now);
         self.disks.disk.finish();
         self.searches.mapping.end();
+        // Otherwise searches that are to begin again would find peers for torrents that end.
+        self.untold = Untold::default();
         self.ids().into_iter().for_each(|torrent| self.stop_torrent(torrent, now));
     }
 

@@ -233,15 +233,15 @@ fn watch(running: &mut Running, view: &mut View, wish: &Wish, inbox: &Receiver<U
     if let View::Lines(_) = view {
         say::line(&screen::head(&running.swarm));
     }
-    // When the seed was told to leave, and when something arrived last.
-    let (mut left, mut arrived, mut progress) = (None::<Instant>, 0, Instant::now());
+    // Whether the seed was told to leave, when it was gone, and when something arrived last.
+    let (mut leaves, mut gone, mut arrived, mut progress) = (false, None::<Instant>, 0, Instant::now());
     loop {
         if inbox.recv_timeout(TICK) == Ok(UserRequest::Interrupt) {
             return Ok(End::Interrupted);
         }
         running.look()?;
-        if wish.leave && left.is_none() && running.swarm.is_out() {
-            left = Some(Instant::now());
+        if wish.leave && !leaves && running.swarm.is_out() {
+            leaves = true;
             running.let_seed_leave();
             if let View::Lines(_) = view {
                 say::line("each piece was given to somebody: the seed leaves");
@@ -254,9 +254,12 @@ fn watch(running: &mut Running, view: &mut View, wish: &Wish, inbox: &Receiver<U
         }
         // A seed that was told to leave is waited for: the leechers may be faster.
         let stays = wish.leave && !swarm.peers.first().is_some_and(|seed| seed.is_gone);
+        if leaves && !stays {
+            gone.get_or_insert_with(Instant::now);
+        }
         let end = match () {
             _ if swarm.is_complete() && !stays => Some(End::Complete),
-            _ if left.is_some_and(|at| at.elapsed() > GRACE) && !swarm.lost().is_empty() => Some(End::Lost),
+            _ if gone.is_some_and(|at| at.elapsed() > GRACE) && !swarm.lost().is_empty() => Some(End::Lost),
             _ if progress.elapsed() > PATIENCE => Some(End::Stuck),
             _ => None,
         };

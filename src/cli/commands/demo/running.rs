@@ -81,6 +81,8 @@ impl Running {
         let source = scratch.folder("seed")?;
         let (metainfo, whole) = content::make(&source, wish.size, announce.as_deref(), stop)?;
         let mut members: Vec<Member> = Vec::new();
+        // Each engine may send a little more at its start than its limit says, because it was idle before.
+        let began = Instant::now();
         for (number, kind) in wish.kinds().enumerate() {
             let dir = if number == 0 { source.clone() } else { scratch.folder(&number.to_string())? };
             let config = config(kind, wish, members.first().map(|first| first.engine.port()));
@@ -89,7 +91,6 @@ impl Running {
             members.push(Member { engine, notices, torrent: TorrentId(0), dir, problem: None });
         }
         speak_as(None);
-        let began = Instant::now();
         for (member, kind) in members.iter_mut().zip(wish.kinds()) {
             let duty = if kind == Kind::Seed { Duty::Trust } else { Duty::Fetch };
             let job = Job { duty, ..Job::new(metainfo.clone(), member.dir.as_path()) };

@@ -295,6 +295,10 @@ fn many_torrents_hear_of_a_change_in_slices() {
     assert_eq!(stage.torrent(7).terms().3, SeedUntil::default());
     stage.change(7, Change::MaxPeers(3));
     assert_eq!(stage.torrent(7).terms().3, ratio, "it hears of it before anything else happens to it");
+    for command in [Command::Listen(Vec::new(), 7001), Command::Stop] {
+        stage.manager.obey(command, stage.now);
+    }
+    assert!(stage.manager.untold.is_empty(), "nothing is searched for after the end");
 }
 
 #[test]
