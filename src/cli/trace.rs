@@ -174,7 +174,7 @@ mod tests {
     }
     #[test]
     fn one_torrent_with_content_can_be_recorded() {
-        let torrent = crate::swarm::parts::metainfo(4, 1, 0);
+        let torrent = crate::swarm::simulation::parts::metainfo(4, 1, 0);
         let mut empty = torrent.clone();
         empty.length = 0;
         assert_eq!(unfit(&[Some(&torrent)]), None);

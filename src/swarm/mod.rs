@@ -87,9 +87,6 @@ pub mod rate;
 pub mod settings;
 pub mod shared;
 #[cfg(test)]
-mod simulation;
+pub(crate) mod simulation;
 pub mod standing;
 pub mod torrent;
-
-#[cfg(test)]
-pub(crate) use simulation::{parts, stage};

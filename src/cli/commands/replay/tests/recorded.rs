@@ -9,10 +9,10 @@ use crate::proto::metainfo::Metainfo;
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{BLOCK_BYTES, Message};
 use crate::swarm::event::{DiskEvent, Event, PeerEvent};
-use crate::swarm::parts::{connected, key, metainfo};
 use crate::swarm::settings::Settings;
 use crate::swarm::shared::Outside;
-use crate::swarm::stage::Stage;
+use crate::swarm::simulation::parts::{connected, key, metainfo};
+use crate::swarm::simulation::stage::Stage;
 use crate::sys::trace::record::FIRST_LINE;
 use core::net::SocketAddr;
 
