@@ -200,7 +200,7 @@ impl Replay {
         decided
     }
 
-    /// How the torrent stands, with its peers and a map of so many cells; its info-hash and the bytes that are wanted.
+    /// The info-hash, the bytes that are wanted, and how the torrent stands, with its peers and a map of `cells` cells.
     pub fn status(&self, cells: usize) -> Option<(InfoHash, u64, Status)> {
         let Stage::Runs(running) = &self.stage else { return None };
         let torrent = &running.torrent;

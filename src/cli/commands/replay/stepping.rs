@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 /// The keys, each with its meaning.
 pub const KEYS: &[(&str, &str)] = &[
     ("space, Enter", "go on to the next decision; so does the arrow down"),
-    ("1 to 9", "go on for so many seconds of the recorded run"),
+    ("1 to 9", "go on for this number of seconds of the recorded run"),
     ("g", "go on to the end; any key stops before"),
     ("q", "quit"),
 ];

@@ -26,8 +26,8 @@ use crate::swarm::shared::{Outside, Shared};
 use crate::sys::trace::record;
 use std::sync::Arc;
 
-/// After so many events, a line says where the generator of random numbers is. Then a replay knows that it is right so
-/// far.
+/// After this number of events, a line says where the generator of random numbers is. Then a replay knows that it is
+/// right so far.
 const CHECK_EVERY: u32 = 100;
 
 /// Writes the record, if one is wanted.

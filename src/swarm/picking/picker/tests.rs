@@ -49,7 +49,7 @@ fn picker(pieces: u32, had: u32) -> (Picker, Rng) {
     (picker, rng)
 }
 
-fn giver(number: u32, has: &Bitfield, blocks: usize) -> Giver<'_> {
+pub(super) fn giver(number: u32, has: &Bitfield, blocks: usize) -> Giver<'_> {
     Giver {
         peer: key(number),
         has,

@@ -1,3 +1,4 @@
+use super::super::tests::giver;
 use super::*;
 use crate::base::steps;
 use crate::proto::peer::bitfield::Bitfield;
@@ -16,21 +17,6 @@ fn picker(pieces: u32) -> (Picker, Rng) {
     let mut picker = Picker::new(length, PIECE, Bitfield::new(pieces), false, &mut rng);
     picker.count(&Bitfield::full(pieces), &mut rng);
     (picker, rng)
-}
-
-fn giver(number: u32, has: &Bitfield, blocks: usize) -> Giver<'_> {
-    Giver {
-        peer: key(number),
-        has,
-        only: None,
-        counted_as_seed: true,
-        blocks,
-        rate: 0,
-        fast: false,
-        idle: true,
-        suggested: &[],
-        explain: false,
-    }
 }
 
 /// Where the blocks are in the content; panics unless they follow each other.

@@ -1,9 +1,9 @@
 //! Each rule of the picker names itself.
 
+use super::super::tests;
 use super::*;
 use crate::base::rng::Rng;
 use crate::proto::peer::bitfield::Bitfield;
-use crate::swarm::simulation::parts::key;
 
 /// Two blocks.
 const PIECE: u32 = 32 * 1024;
@@ -17,18 +17,7 @@ fn picker(pieces: u32, had: u32) -> (Picker, Rng) {
 
 /// A seed that may be asked for this number of blocks.
 fn giver(number: u32, has: &Bitfield, blocks: usize) -> Giver<'_> {
-    Giver {
-        peer: key(number),
-        has,
-        only: None,
-        counted_as_seed: true,
-        blocks,
-        rate: 0,
-        fast: false,
-        idle: true,
-        suggested: &[],
-        explain: true,
-    }
+    Giver { explain: true, ..tests::giver(number, has, blocks) }
 }
 
 fn reasons(picker: &mut Picker, giver: &Giver, rng: &mut Rng) -> Vec<Why> {
