@@ -202,3 +202,34 @@ fn read_again(path: &Path, send: &mut dyn FnMut(Seen)) {
         Err(failure) => send(Seen::Problem(format!("{}; the list that was read before stays in force", failure.text))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::time::Duration;
+
+    #[test]
+    fn each_torrent_of_a_folder_is_told_once_and_in_order_whatever_the_batches_are() {
+        const COUNT: usize = 45;
+        let dir = tempfile::tempdir().unwrap();
+        let names: Vec<String> = (10..10 + COUNT).map(|number| format!("{number}.torrent")).collect();
+        for (number, name) in names.iter().enumerate() {
+            let info = format!("d6:lengthi1e4:name2:{:02}12:piece lengthi16384e6:pieces20:{}e", number, "x".repeat(20));
+            fs::write(dir.path().join(name), format!("d4:info{info}e")).unwrap();
+        }
+        let watcher = Watcher::start(Some(Folder::new(dir.path().into(), None, None)), None, None).ok().unwrap();
+        let (mut told, mut batches) = (Vec::new(), Vec::new());
+        while told.len() < COUNT {
+            let Seen::Changes(changes) = watcher.seen.recv_timeout(Duration::from_secs(30)).unwrap() else { continue };
+            batches.push(changes.len());
+            told.extend(changes.into_iter().map(|change| match change {
+                Change::Came(path, _) => path.file_name().unwrap().to_string_lossy().into_owned(),
+                _ => panic!("each is a torrent"),
+            }));
+        }
+        assert_eq!(told, names);
+        assert_eq!(batches[0], 1, "the first does not wait for others");
+        assert!(batches.iter().all(|count| *count <= BATCH), "{batches:?}");
+    }
+}
