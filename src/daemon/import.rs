@@ -18,7 +18,7 @@ use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
 use crate::storage::resume::StateDir;
-use crate::sys::in_words;
+use crate::sys::{in_words, read_regular};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,9 @@ use std::sync::Arc;
 /// The configuration that is made of transmission's settings, in the folder of the state.
 pub const FILE: &str = "imported.conf";
 /// The largest settings.json that is read, in bytes.
-const MOST_SETTINGS: usize = 1 << 20;
+const MOST_SETTINGS: u64 = 1 << 20;
+/// The largest resume file that is read, in bytes. For each file and piece it has less than the .torrent file.
+const MOST_RESUME: u64 = MAX_METAINFO_BYTES as u64;
 
 /// Takes over the settings of the folder `from` into the folder `state`. Returns whether that was not done before.
 pub fn settings(from: &Path, state: &Path) -> Result<bool, String> {
@@ -37,11 +39,8 @@ pub fn settings(from: &Path, state: &Path) -> Result<bool, String> {
     }
     let path = from.join("settings.json");
     let failed = |path: &Path, error: &io::Error| format!("{}: {}", path.display(), in_words(error));
-    let text = fs::read(&path).map_err(|error| failed(&path, &error))?;
+    let text = read_regular(&path, MOST_SETTINGS).map_err(|error| failed(&path, &error))?;
     let mut settings = Settings::default();
-    if text.len() > MOST_SETTINGS {
-        return Err(format!("{}: larger than settings are", path.display()));
-    }
     let text = repaired(&text);
     let Json::Object(pairs) = read(&text).map_err(|why| format!("{}: {why}", path.display()))? else {
         return Err(format!("{}: expected an object", path.display()));
@@ -99,7 +98,7 @@ pub fn torrents(from: &Path, state: &State, settings: &Settings) -> Result<usize
         }
         place += 1 << 20;
         let resume = from.join("resume").join(path.with_extension("resume").file_name().unwrap_or_default());
-        let (mut record, mut kept) = fs::read(&resume).ok().and_then(|bytes| resumed(&bytes)).unwrap_or_default();
+        let (mut record, mut kept) = of_resume(&resume);
         if record.download_dir.is_empty() {
             record.download_dir = settings.download_dir.as_str().into();
         }
@@ -114,10 +113,7 @@ pub fn torrents(from: &Path, state: &State, settings: &Settings) -> Result<usize
 
 /// Takes over one torrent. Returns whether it was not known yet.
 fn take(path: &Path, state: &State, known: &[InfoHash], record: &mut Record, mut kept: Kept) -> Result<bool, String> {
-    let bytes = fs::read(path).map_err(|error| in_words(&error))?;
-    if bytes.len() > MAX_METAINFO_BYTES {
-        return Err("it is too large".into());
-    }
+    let bytes = read_regular(path, MAX_METAINFO_BYTES as u64).map_err(|error| in_words(&error))?;
     let hash = if path.extension().is_some_and(|end| end == "magnet") {
         let link = Magnet::parse(String::from_utf8_lossy(&bytes).trim())?;
         kept.link = Some(link.to_string().into());
@@ -138,6 +134,19 @@ fn take(path: &Path, state: &State, known: &[InfoHash], record: &mut Record, mut
         state.dir.save_torrent(hash, &bytes).map_err(|error| in_words(&error))?;
     }
     state.save(record, &kept).map(|()| true)
+}
+
+/// What the resume file of a torrent says; without one, nothing.
+fn of_resume(path: &Path) -> (Record, Kept) {
+    let read = match read_regular(path, MOST_RESUME) {
+        Ok(bytes) => resumed(&bytes).ok_or("it is damaged".into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Default::default(),
+        Err(error) => Err(in_words(&error)),
+    };
+    read.unwrap_or_else(|why| {
+        log::warn!("{}: {why}; the torrent is taken over without it, in the folder for downloads", path.display());
+        Default::default()
+    })
 }
 
 /// What transmission knows of a torrent. Version 4.1 writes `_` where older ones write `-`.
@@ -229,6 +238,7 @@ fn dict_get<'a>(dict: Value<'a>, key: &str) -> Option<Value<'a>> {
 mod tests {
     use super::*;
     use crate::daemon::settings::Encryption;
+    use rustix::fs::{CWD, FileType, Mode as Rights, mknodat};
     use std::os::unix::fs::MetadataExt;
 
     #[test]
@@ -277,5 +287,32 @@ mod tests {
         assert_eq!((record.totals.uploaded, record.dates.added, record.dates.done), (9, 1, 2));
         assert_eq!((kept.paused, kept.files.as_deref()), (true, Some(&[Priority::Skip][..])));
         assert_eq!(state.dir.saved_torrent(found[0].hash).unwrap(), torrent.as_bytes());
+    }
+
+    #[test]
+    fn files_without_end_and_pipes_hold_up_nothing() {
+        let (from, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let at = |name: &str| from.path().join(name);
+        let make_large = |name: &str, size: u64| fs::File::create(at(name)).unwrap().set_len(size + 1).unwrap();
+        let make_pipe = |name: &str| mknodat(CWD, at(name), FileType::Fifo, Rights::from_raw_mode(0o600), 0).unwrap();
+        let name = at("settings.json");
+        make_large("settings.json", MOST_SETTINGS);
+        let refused = || settings(from.path(), &state.path().join("daemon")).unwrap_err();
+        assert_eq!(refused(), format!("{}: it is larger than 1.00 MiB", name.display()));
+        fs::remove_file(&name).unwrap();
+        make_pipe("settings.json");
+        assert_eq!(refused(), format!("{}: it is not a regular file", name.display()));
+
+        ["torrents", "resume"].into_iter().for_each(|folder| fs::create_dir(at(folder)).unwrap());
+        make_large("torrents/large.torrent", MAX_METAINFO_BYTES as u64);
+        make_pipe("torrents/pipe.torrent");
+        make_large("resume/a.resume", MOST_RESUME);
+        make_pipe("resume/b.resume");
+        for name in ["a", "b"] {
+            let link = format!("magnet:?xt=urn:btih:{}", name.repeat(40));
+            fs::write(at("torrents").join(name).with_extension("magnet"), link).unwrap();
+        }
+        let (state, usual) = (State::open(&state.path().join("daemon")).unwrap(), Settings::default());
+        assert_eq!(torrents(from.path(), &state, &usual), Ok(2), "the links, without their resume files");
     }
 }

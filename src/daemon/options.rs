@@ -9,13 +9,15 @@ use super::state::State;
 use super::{config, import};
 use crate::engine::{self, Network, RateLimits};
 use crate::proto::peer::mse::Policy;
-use crate::sys::{in_words, memory};
+use crate::sys::{in_words, memory, read_whole};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The largest configuration file, in bytes. A long one has some 100 lines.
+const MOST_CONFIG: u64 = 1 << 20;
 /// How often the engine reports figures that may have changed.
 const FIGURES_EVERY: Duration = Duration::from_secs(1);
 
@@ -81,8 +83,7 @@ impl Options {
         let imported = Some(self.state.join(import::FILE)).filter(|file| file.exists());
         for file in imported.iter().chain(&self.file) {
             let name = file.display();
-            let text = fs::read_to_string(file);
-            let text = text.map_err(|error| DaemonError::NoInput(format!("{name}: {}", in_words(&error))))?;
+            let text = text_in(file).map_err(|why| DaemonError::NoInput(format!("{name}: {why}")))?;
             let unused = config::read(&text, &mut settings);
             let unused = unused.map_err(|why| DaemonError::Config(format!("{name}: {why}")))?;
             if let Some(notice) = unused::notice(&unused) {
@@ -173,6 +174,12 @@ impl Options {
     }
 }
 
+/// The text in a configuration file.
+fn text_in(file: &Path) -> Result<String, String> {
+    let bytes = read_whole(file, MOST_CONFIG).map_err(|error| in_words(&error))?;
+    String::from_utf8(bytes).map_err(|_| "it is not text in UTF-8".into())
+}
+
 /// Refuses a state in a folder for content, and a folder for content in the state.
 fn must_be_apart(state: &Path, settings: &Settings) -> Result<(), DaemonError> {
     let folders = settings.download_roots.split(':').chain([&*settings.download_dir, &settings.incomplete_dir]);
@@ -206,4 +213,16 @@ fn without_links(path: &Path) -> PathBuf {
     let found = path.ancestors().find_map(|above| Some((above, fs::canonicalize(above).ok()?)));
     let Some((above, real)) = found else { return path.into() };
     path.strip_prefix(above).map_or_else(|_| path.into(), |rest| real.join(rest).components().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_end_is_no_configuration() {
+        assert_eq!(text_in(Path::new("/dev/null")).unwrap(), "");
+        assert_eq!(text_in(Path::new("/dev/zero")).unwrap_err(), "it is larger than 1.00 MiB");
+        assert_eq!(text_in(Path::new("/")).unwrap_err(), "Is a directory");
+    }
 }

@@ -17,12 +17,18 @@ pub mod testkit;
 pub mod trace;
 pub mod wake;
 
+use crate::base::units::size;
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
+
+/// Said of what is not a file with content of its own.
+const IRREGULAR: &str = "it is not a regular file";
 
 /// The system's description of an error, without its number ("No space left on device").
 pub fn in_words(error: &io::Error) -> String {
@@ -35,6 +41,25 @@ pub fn read_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Reads a whole file that the user names. It may be a pipe. An error says that it has more than `most` bytes.
+pub fn read_whole(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    whole(&File::open(path)?, most)
+}
+
+/// Like [`read_whole`], for a file that was found in a folder: only a regular one is read, because a pipe would wait
+/// for its other end.
+pub fn read_regular(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let file = File::options().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path)?;
+    if file.metadata()?.is_file() { whole(&file, most) } else { Err(io::Error::other(IRREGULAR)) }
+}
+
+fn whole(file: &File, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    let is_larger = bytes.len() as u64 > most;
+    if is_larger { Err(io::Error::other(format!("it is larger than {}", size(most)))) } else { Ok(bytes) }
 }
 
 /// Whether the system gave one of these reasons.
@@ -69,4 +94,28 @@ pub fn lock_to_write<T>(guarded: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
 /// The data of a mutex that no other thread uses any more; like [`lock`], poisoned or not.
 pub fn unlocked<T>(mutex: Mutex<T>) -> T {
     mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    use std::fs;
+
+    #[test]
+    fn files_without_end_and_pipes_are_refused() {
+        let temp = tempfile::tempdir().unwrap();
+        let (file, pipe) = (temp.path().join("file"), temp.path().join("pipe"));
+        fs::write(&file, [7; 600]).unwrap();
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        let why =
+            |read: io::Result<Vec<u8>>| read.map_or_else(|error| in_words(&error), |bytes| bytes.len().to_string());
+        assert_eq!(why(read_whole(&file, 600)), "600");
+        assert_eq!(why(read_whole(&file, 599)), "it is larger than 599 B");
+        assert_eq!(why(read_whole(Path::new("/dev/zero"), 1 << 20)), "it is larger than 1.00 MiB");
+        assert_eq!(why(read_regular(&file, 599)), "it is larger than 599 B");
+        for other in [Path::new("/dev/zero"), &pipe, temp.path()] {
+            assert_eq!(why(read_regular(other, 1 << 20)), "it is not a regular file", "{}", other.display());
+        }
+    }
 }

@@ -12,8 +12,9 @@ use std::process::Command;
 
 /// The chapter of the book.
 const CHAPTER: &str = include_str!("../../src/book/audit.md");
-/// What reads bytes from a socket, a file or a pipe. `sys/mod.rs` has the last one, for the others.
-const READS: [&str; 13] = [
+/// What reads bytes from a socket, a file or a pipe. `sys/mod.rs` has `read_most` and those after it,
+/// for the others.
+const READS: [&str; 15] = [
     ".recv(&mut",
     "recv_from(",
     "recvmsg(",
@@ -26,6 +27,8 @@ const READS: [&str; 13] = [
     "read_to_string(",
     "as_reader()",
     "read_most(",
+    "read_whole(",
+    "read_regular(",
     "BufReader::new(",
 ];
 /// What makes, opens for writing, renames or deletes a file, or marks it.

@@ -23,7 +23,7 @@ use super::record::Record;
 use crate::base::hex::from_hex;
 use crate::proto::id::InfoHash;
 use crate::storage::resume::StateDir;
-use crate::sys::in_words;
+use crate::sys::{in_words, read_regular};
 use kept::Kept;
 use rustix::fs::{FlockOperation, flock};
 use saved::unsealed;
@@ -260,12 +260,7 @@ impl State {
     }
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        let path = self.dir.path.join(name);
-        let found = fs::metadata(&path)?;
-        if !found.is_file() || found.len() > MOST_BYTES {
-            return Err(io::Error::other("it is no file of a daemon"));
-        }
-        fs::read(path)
+        read_regular(&self.dir.path.join(name), MOST_BYTES)
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), String> {

@@ -10,6 +10,7 @@ mod placing;
 
 use super::is_one_of;
 use crate::base::path::{for_terminal, portable};
+use crate::sys::IRREGULAR;
 use rustix::fs::{
     AtFlags, CWD, Mode, OFlags, ResolveFlags, fstat, fstatfs, fstatvfs, mkdirat, openat, openat2, unlinkat,
 };
@@ -24,8 +25,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Permissions of new files and folders, before the umask.
 const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
 const FOLDER_MODE: Mode = Mode::from_raw_mode(0o777);
-
-const IRREGULAR: &str = "it is not a regular file";
 
 /// The errors by which a disk refuses a name: FAT, exFAT and NTFS have characters that no name may have, and eCryptfs
 /// takes short names only.

@@ -3,7 +3,8 @@
 //! Floor 3, a part of [`beneath`](super). No link is followed, nothing is overwritten, and only regular files are
 //! touched.
 
-use super::{Folder, IRREGULAR, explain};
+use super::{Folder, explain};
+use crate::sys::IRREGULAR;
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, Stat, fstat, fsync, openat, renameat, renameat_with, unlinkat};
 use rustix::io::Errno;
 use std::io;

@@ -3,8 +3,7 @@
 //! Floor 3, for builds with the feature `tls`.
 
 use crate::base::path::for_terminal;
-use crate::sys::{in_words, read_most};
-use std::io;
+use crate::sys::{in_words, read_whole};
 use std::path::Path;
 use ureq::tls::{Certificate, PemItem, parse_pem};
 
@@ -16,14 +15,8 @@ const SEQUENCE: u8 = 0x30;
 /// The certificates in a file, at least one. An error names the file, and says what was expected.
 pub fn read(path: &Path) -> Result<Vec<Certificate<'static>>, String> {
     let why = |what: &str| format!("{}: {what}", for_terminal(&path.to_string_lossy()));
-    let bytes = bytes(path).map_err(|error| why(&in_words(&error)))?;
+    let bytes = read_whole(path, MOST_BYTES).map_err(|error| why(&in_words(&error)))?;
     parse(&bytes).map_err(|what| why(&what))
-}
-
-fn bytes(path: &Path) -> io::Result<Vec<u8>> {
-    let bytes = read_most(path, MOST_BYTES + 1)?;
-    let is_too_long = bytes.len() as u64 > MOST_BYTES;
-    if is_too_long { Err(io::Error::other("too large for a file of certificates")) } else { Ok(bytes) }
 }
 
 fn parse(bytes: &[u8]) -> Result<Vec<Certificate<'static>>, String> {
@@ -80,6 +73,6 @@ mod tests {
         assert_eq!(wrong("-----BEGIN CERTIFICATE-----"), "certificate 1 is damaged");
         assert_eq!(wrong("-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n"), "certificate 1 is damaged");
         assert_eq!(read(Path::new("/no/such")).err().unwrap(), "/no/such: No such file or directory");
-        assert_eq!(read(Path::new("/dev/zero")).err().unwrap(), "/dev/zero: too large for a file of certificates");
+        assert_eq!(read(Path::new("/dev/zero")).err().unwrap(), "/dev/zero: it is larger than 4.00 MiB");
     }
 }

@@ -6,12 +6,13 @@ use crate::base::gzip::unpacked;
 use crate::proto::id::InfoHash;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
 use crate::sys::stamp::stamp;
+use crate::sys::{in_words, read_regular, read_whole};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-/// Most bytes that are read from the file of passkeys: some 250,000 passkeys of 64 characters.
+/// The largest file of passkeys, in bytes: some 250,000 passkeys of 64 characters.
 const MOST_PASSKEY_BYTES: u64 = 16 << 20;
 
 /// The torrents of a folder.
@@ -101,12 +102,13 @@ impl Allowed {
 
 fn read_torrent(path: &Path) -> Option<Torrent> {
     let shown = path.display();
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_METAINFO_BYTES as u64 + 1).read_to_end(&mut bytes));
-    if let Err(error) = read {
-        log::error!("can't read {shown}: {error}");
-        return None;
-    }
+    let bytes = match read_regular(path, MAX_METAINFO_BYTES as u64) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            log::error!("can't read {shown}: {}", in_words(&error));
+            return None;
+        }
+    };
     let parsed = unpacked(bytes, MAX_METAINFO_BYTES).ok_or("compressed (gzip), and damaged or too large".into());
     match parsed.and_then(|bytes| Metainfo::parse(&bytes)) {
         Ok(Metainfo { info_hash, about, name, length, .. }) => {
@@ -127,8 +129,8 @@ pub struct Passkeys(BTreeSet<String>);
 impl Passkeys {
     /// Reads a file with one passkey per line. Empty lines and lines that begin with `#` are ignored.
     pub fn read(path: &Path) -> io::Result<Passkeys> {
-        let mut text = String::new();
-        File::open(path)?.take(MOST_PASSKEY_BYTES).read_to_string(&mut text)?;
+        let bytes = read_whole(path, MOST_PASSKEY_BYTES)?;
+        let text = str::from_utf8(&bytes).map_err(|_| io::Error::other("it is not text in UTF-8"))?;
         // Editors of Windows put a byte order mark before the first one.
         let lines = text
             .trim_start_matches('\u{feff}')
@@ -172,7 +174,7 @@ mod tests {
         let first = Allowed::read(temp.path(), None).unwrap();
         std::thread::sleep(crate::sys::stamp::TICK);
         fs::write(&path, &other).unwrap();
-        File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
         let again = Allowed::read(temp.path(), Some(&first)).unwrap();
         assert!(again.contains(&Metainfo::parse(&other).unwrap().info_hash));
         assert_eq!(again.hashes().count(), 1);
