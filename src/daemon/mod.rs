@@ -34,13 +34,14 @@ pub mod work;
 
 use crate::engine::Engine;
 use crate::sys::beneath::Folder;
-use crate::sys::in_words;
 use crate::sys::outlet::{self, Bound, Outlet, listen};
+use crate::sys::{file_error, in_words};
 use crate::web::server::{self, Bounds};
 use chores::watch::{LOOK_EVERY, Watch};
 use crossbeam_channel::Receiver;
 use http::{Door, MOST_BODY, MOST_CONNECTIONS};
 pub use options::{DaemonError, Options};
+use rustix::fs::{Access, access};
 use settings::Settings;
 use std::fs;
 use std::net::IpAddr;
@@ -75,7 +76,10 @@ pub fn run(
     let incomplete = Some(&settings.incomplete_dir).filter(|dir| settings.incomplete_dir_enabled && !dir.is_empty());
     for dir in [&settings.download_dir].into_iter().chain(incomplete) {
         fs::create_dir_all(dir)
-            .map_err(|error| DaemonError::NoInput(format!("can't make {dir}: {}", in_words(&error))))?;
+            .map_err(|error| DaemonError::NoInput(format!("can't make {dir}: {}", file_error(&error))))?;
+        if let Err(errno) = access(&**dir, Access::WRITE_OK | Access::EXEC_OK) {
+            log::warn!("{dir}: {}; a torrent there that has to be written waits", file_error(&errno.into()));
+        }
     }
     let web_home = options.web_home.as_ref().map(|path| {
         Folder::open(path).map_err(|error| DaemonError::NoInput(format!("{}: {}", path.display(), in_words(&error))))

@@ -3,7 +3,7 @@
 //! Floor 3. A full, read-only or removed disk does not end a torrent: the torrent waits. An error that does not pass by
 //! itself (a folder or a link is in the place of a file) ends the torrent.
 
-use crate::sys::{in_words, is_one_of};
+use crate::sys::{file_error, is_one_of};
 use rustix::io::Errno;
 use std::fmt;
 use std::io;
@@ -67,7 +67,7 @@ impl fmt::Display for ContentError {
             Doing::Moving => "move",
             Doing::Seeding(_) => "seed",
         };
-        write!(f, "can't {doing} {}: {}", self.path.display(), in_words(&self.error))
+        write!(f, "can't {doing} {}: {}", self.path.display(), file_error(&self.error))
     }
 }
 

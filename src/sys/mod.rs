@@ -17,9 +17,11 @@ pub mod testkit;
 pub mod trace;
 pub mod wake;
 
+use crate::base::path::for_terminal;
 use crate::base::units::size;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
+use rustix::process::geteuid;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -29,11 +31,36 @@ use std::thread;
 
 /// Said of what is not a file with content of its own.
 const IRREGULAR: &str = "it is not a regular file";
+/// Most bytes that are read of the list of users, /etc/passwd: some 1,000 users. Others have only a number.
+const PASSWD_BYTES: u64 = 64 << 10;
 
 /// The system's description of an error, without its number ("No space left on device").
 pub fn in_words(error: &io::Error) -> String {
     let text = error.to_string();
     text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words).to_string()
+}
+
+/// The same for a file or folder. If a permission is denied, it also says to which user: the one of this process.
+pub fn file_error(error: &io::Error) -> String {
+    let is_denied = is_one_of(error, &[Errno::ACCESS, Errno::PERM]);
+    if is_denied { format!("{} for {}", in_words(error), own_user()) } else { in_words(error) }
+}
+
+/// `user media (uid 105)`, or `uid 105`: the user whose rights this process has.
+fn own_user() -> String {
+    let uid = geteuid().as_raw();
+    let users = read_most(Path::new("/etc/passwd"), PASSWD_BYTES).unwrap_or_default();
+    let name = user_name(&String::from_utf8_lossy(&users), uid).map(for_terminal);
+    name.map_or(format!("uid {uid}"), |name| format!("user {name} (uid {uid})"))
+}
+
+/// The name of a user in the text of passwd(5).
+fn user_name(users: &str, uid: u32) -> Option<&str> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then_some(name)
+    })
 }
 
 /// Reads a file, at most `most` bytes of it.
@@ -117,5 +144,15 @@ mod tests {
         for other in [Path::new("/dev/zero"), &pipe, temp.path()] {
             assert_eq!(why(read_regular(other, 1 << 20)), "it is not a regular file", "{}", other.display());
         }
+    }
+
+    #[test]
+    fn a_denied_permission_names_the_user() {
+        let users = "root:x:0:0:root:/root:/bin/sh\n\n# x\nmedia:x:105:110::/var:/bin/false\n";
+        assert_eq!([0, 105, 110].map(|uid| user_name(users, uid)), [Some("root"), Some("media"), None]);
+        let uid = geteuid().as_raw();
+        let denied = file_error(&Errno::ACCESS.into());
+        assert!(denied.starts_with("Permission denied for u") && denied.contains(&format!("uid {uid}")), "{denied}");
+        assert_eq!(file_error(&Errno::ROFS.into()), "Read-only file system");
     }
 }

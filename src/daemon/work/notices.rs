@@ -30,7 +30,7 @@ impl Daemon {
             | Notice::SeededEnough { torrent, status, .. } => self.runs(torrent, &status),
             Notice::Waiting { torrent, trouble, status } => {
                 if status.work.is_none() {
-                    self.tell(torrent, &format!("waits for its disk: {}", trouble.text));
+                    self.tell(torrent, &format!("waits: {}", trouble.text));
                 }
                 self.runs(torrent, &status);
             }

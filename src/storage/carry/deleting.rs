@@ -10,7 +10,7 @@ use super::{Progress, remove_empty_folders, staging};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::storage::content::{Content, part_file};
 use crate::storage::resume::{Known, StateDir, look_at};
-use crate::sys::in_words;
+use crate::sys::file_error;
 use std::collections::BTreeSet;
 use std::io;
 
@@ -49,7 +49,7 @@ pub fn delete(
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(_) if left.len() == MOST_LINES => more += 1,
             Err(error) => {
-                left.push(format!("{} was not deleted: {}", content.dir.join(&path).display(), in_words(&error)))
+                left.push(format!("{} was not deleted: {}", content.dir.join(&path).display(), file_error(&error)))
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::storage::error::ContentError;
 use crate::storage::health::MayWrite;
 use crate::swarm::standing::DiskTrouble;
 use crate::sys::beneath::Folder;
-use crate::sys::in_words;
+use crate::sys::file_error;
 use std::io;
 
 /// Free space that a full disk must have before it is written to again, if the torrent lacks that much. With less, the
@@ -40,7 +40,7 @@ impl Content {
         let words = |text: String| DiskTrouble { text, short_bytes: 0 };
         let there = Folder::open(&self.dir).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => words(format!("{} is not there", self.dir.display())),
-            _ => words(format!("can't open {}: {}", self.dir.display(), in_words(&error))),
+            _ => words(format!("can't open {}: {}", self.dir.display(), file_error(&error))),
         })?;
         // The open files may be on a disk that is gone.
         self.files.forget_all(self.key);

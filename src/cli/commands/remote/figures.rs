@@ -22,6 +22,8 @@ pub struct Figures {
     pub state: &'static str,
     /// What is wrong with it; empty if nothing is.
     pub problem: String,
+    /// The problem is one of its disk, not of a tracker.
+    pub is_local: bool,
     /// The part of it that is done, for people.
     pub done: String,
     /// Bytes that are wanted.
@@ -86,6 +88,7 @@ impl Figures {
             found: Found::of(torrent),
             state,
             problem,
+            is_local: number(torrent, "error") >= LOCAL_ERROR,
             done,
             size,
             left,

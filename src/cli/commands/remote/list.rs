@@ -37,6 +37,8 @@ const COLUMNS: &[Column] = &[
 ];
 /// Columns of a terminal that does not report them.
 const USUAL_COLUMNS: usize = 80;
+/// Most torrents whose trouble with their disk is told below the list: it is often the same for all.
+const MOST_TOLD: usize = 5;
 /// Fewest columns of a name.
 const LEAST_NAME: usize = 8;
 
@@ -55,7 +57,7 @@ pub fn run(daemon: &mut Daemon, is_json: bool) -> Result<Exit, Failure> {
     let (room, cut) = (output_columns(), if live::is_utf8() { "…" } else { "..." });
     let torrents: Vec<Figures> = torrents.iter().map(Figures::of).collect();
     let rows = torrents.iter().map(|torrent| row(torrent, room, cut));
-    in_portions(&mut std::iter::once(titles(room)).chain(rows).chain([total(&torrents)]))?;
+    in_portions(&mut std::iter::once(titles(room)).chain(rows).chain([total(&torrents)]).chain(troubles(&torrents)))?;
     Ok(Exit::Success)
 }
 
@@ -99,6 +101,13 @@ fn total(torrents: &[Figures]) -> String {
         rate(all(|torrent| torrent.down_rate)),
         rate(all(|torrent| torrent.up_rate)),
     )
+}
+
+/// What keeps torrents from their disks, a line each: `2 Aishah: Permission denied (/srv)`.
+fn troubles(torrents: &[Figures]) -> impl Iterator<Item = String> {
+    let troubled = torrents.iter().filter(|torrent| torrent.is_local && !torrent.problem.is_empty());
+    let told = troubled.take(MOST_TOLD);
+    told.map(|torrent| format!("{} {}: {}\n", torrent.found.id, torrent.found.shown(), torrent.problem))
 }
 
 /// The state, with a mark if something is wrong.
@@ -150,6 +159,19 @@ mod tests {
             let row = row(&torrent(&"日本".repeat(99)), Some(room), "…");
             assert!(columns(row.trim_end()) <= room && columns(titles(Some(room)).trim_end()) <= room, "{row}");
         }
+    }
+
+    #[test]
+    fn trouble_with_disks_is_told_below_the_list_for_a_few_torrents() {
+        let of = |error: u8| {
+            let text =
+                format!(r#"{{"id":2,"name":"a","error":{error},"errorString":"Permission denied (/srv\u001b)"}}"#);
+            Figures::of(&read(&text).unwrap())
+        };
+        let lines: Vec<String> = troubles(&[of(0), of(2), of(3)]).collect();
+        assert_eq!(lines, ["2 a: Permission denied (/srv\\x1b)\n"]);
+        let many: Vec<Figures> = (0..9).map(|_| of(3)).collect();
+        assert_eq!(troubles(&many).count(), MOST_TOLD);
     }
 
     #[test]

@@ -166,10 +166,13 @@ fn missing(status: &Status) -> String {
     }
 }
 
-/// `waiting for disk: no space left on /srv, 1.20 GiB short`.
+/// `waiting for disk: no space left on /srv, 1.20 GiB short`; if it is not space that is lacking, `waiting: can't make
+/// /srv/iso: Permission denied for user media (uid 105)`.
 pub fn waiting_for_disk(trouble: &DiskTrouble) -> String {
-    let short = if trouble.short_bytes > 0 { format!(", {} short", size(trouble.short_bytes)) } else { String::new() };
-    format!("waiting for disk: {}{short}", trouble.text)
+    match trouble.short_bytes {
+        0 => format!("waiting: {}", trouble.text),
+        short => format!("waiting for disk: {}, {} short", trouble.text, size(short)),
+    }
 }
 
 /// `12 peers, 8 seeds`, and `1 web seed` if there is one.
