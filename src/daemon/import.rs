@@ -18,11 +18,14 @@ use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
 use crate::storage::resume::StateDir;
+use crate::sys::outlet::Outlet;
 use crate::sys::{in_words, read_regular};
 use std::fs;
-use std::io;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The configuration that is made of transmission's settings, in the folder of the state.
 pub const FILE: &str = "imported.conf";
@@ -30,6 +33,12 @@ pub const FILE: &str = "imported.conf";
 const MOST_SETTINGS: u64 = 1 << 20;
 /// The largest resume file that is read, in bytes. For each file and piece it has less than the .torrent file.
 const MOST_RESUME: u64 = MAX_METAINFO_BYTES as u64;
+/// Most bytes that are read of an answer. That of transmission 3.00 begins with 200 bytes of headers.
+const MOST_HEAD: usize = 1 << 10;
+/// How long a program on this machine may take to answer.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+/// The header by which transmission's answers are known, also a refusal. (Our own daemon does not send it.)
+const SERVER: &[u8] = b"server: transmission";
 
 /// Takes over the settings of the folder `from` into the folder `state`. Returns whether that was not done before.
 pub fn settings(from: &Path, state: &Path) -> Result<bool, String> {
@@ -45,9 +54,10 @@ pub fn settings(from: &Path, state: &Path) -> Result<bool, String> {
     let Json::Object(pairs) = read(&text).map_err(|why| format!("{}: {why}", path.display()))? else {
         return Err(format!("{}: expected an object", path.display()));
     };
-    let mut others = Vec::new();
+    let (mut others, mut has_rpc) = (Vec::new(), true);
     let mut lines = format!("# Made of {}. Your own configuration comes before it.\n", path.display());
     for (name, value) in &pairs {
+        has_rpc &= !(matches!(&**name, "rpc-enabled" | "rpc_enabled") && *value == Json::Flag(false));
         let given = match value {
             Json::Flag(flag) => Given::Flag(*flag),
             Json::Whole(number) => Given::Number(*number as f64),
@@ -63,6 +73,9 @@ pub fn settings(from: &Path, state: &Path) -> Result<bool, String> {
     }
     if let Some(notice) = unused::notice(&others) {
         log::warn!("{}: {notice}", path.display());
+    }
+    if has_rpc {
+        must_not_run(&settings, &path)?;
     }
     // It is on by default there, and we do not have it.
     settings.rename_partial_files = false;
@@ -81,6 +94,36 @@ pub fn settings(from: &Path, state: &Path) -> Result<bool, String> {
     let state = StateDir::open(state).map_err(|error| failed(state, &error))?;
     state.write(FILE, lines.as_bytes(), true).map_err(|error| failed(&made, &error))?;
     Ok(true)
+}
+
+/// Refuses to take over while transmission-daemon runs: both would write to the same content. It leaves no lock in its
+/// folder, but it answers at the port that its settings name. The way out is not chosen yet, and loopback needs none.
+fn must_not_run(settings: &Settings, file: &Path) -> Result<(), String> {
+    let named: Option<IpAddr> = settings.rpc_bind_address.parse().ok().filter(IpAddr::is_loopback);
+    let at = SocketAddr::new(named.unwrap_or(Ipv4Addr::LOCALHOST.into()), settings.rpc_port as u16);
+    let head = answer_of(at).unwrap_or_default().to_ascii_lowercase();
+    if !head.windows(SERVER.len()).any(|part| part == SERVER) {
+        return Ok(());
+    }
+    Err(format!(
+        "transmission-daemon is running: it answers at {at}, as {} says, and two programs must not write to the same \
+         content. End it first. If it is one with another folder, import a copy of this folder, with \"rpc-enabled\": \
+         false in its settings.json",
+        file.display()
+    ))
+}
+
+/// The beginning of what a web server says about itself.
+fn answer_of(at: SocketAddr) -> io::Result<Vec<u8>> {
+    let outlet = Outlet::default();
+    let mut stream = outlet.stream(at)?;
+    outlet.connect(&stream, at, ANSWERS_WITHIN)?;
+    stream.set_read_timeout(Some(ANSWERS_WITHIN))?;
+    stream.write_all(b"GET /transmission/rpc HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+    let mut head = vec![0; MOST_HEAD];
+    let count = stream.read(&mut head)?;
+    head.truncate(count);
+    Ok(head)
 }
 
 /// Takes over the torrents of the folder `from` that are not known yet. Returns how many these are.

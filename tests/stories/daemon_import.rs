@@ -3,9 +3,11 @@
 use crate::common::daemon::{Daemon, command};
 use crate::common::folder::Folder;
 use crate::common::ran;
+use crate::common::tools::{Tool, here};
 use crate::common::wait::{PATIENCE, wait_until};
+use crate::remote::Stage;
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs;
 use std::net::TcpStream;
 
@@ -57,5 +59,28 @@ fn settings_torrents_and_the_address_of_transmission_are_taken_over() {
         let log = daemon.log();
         log.contains("swarmlet: a.bin: removed\n") && log.contains("swarmlet: the configuration was read again\n")
     });
+    assert_eq!(daemon.end(), Some(0));
+}
+
+/// It needs a password, so only the head of its answer says that it is there.
+#[test]
+fn nothing_is_taken_over_while_transmission_runs() {
+    if !cfg!(feature = "daemon") || !here(&[Tool::Transmission]) {
+        return;
+    }
+    let (transmission, folder) = (Stage::start(true), Folder::new());
+    let (from, copy) = (transmission.path().join("home"), folder.path().join("copy"));
+    let mut import = command(&folder.path().join("elsewhere"), &folder.path().join("content"));
+    let refused = ran::run(import.args(["--rpc", "127.0.0.1:0", "--import", &*from.to_string_lossy()]), b"");
+    refused.refused(66, &format!("transmission-daemon is running: it answers at {}", transmission.url));
+
+    fs::create_dir_all(copy.join("torrents")).unwrap();
+    let text = fs::read_to_string(from.join("settings.json")).unwrap();
+    let mut settings: Value = serde_json::from_str(&text).unwrap();
+    settings["rpc-enabled"] = json!(false);
+    fs::write(copy.join("settings.json"), settings.to_string()).unwrap();
+    let daemon = Daemon::start(folder.path(), &["--import", &*copy.to_string_lossy()]);
+    let taken = format!("taken over from {}: settings and 0 torrents\n", copy.display());
+    wait_until("it says what was taken over", PATIENCE, || daemon.log().contains(&taken));
     assert_eq!(daemon.end(), Some(0));
 }
