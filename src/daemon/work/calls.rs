@@ -87,10 +87,7 @@ impl Daemon {
                 });
                 talk.answer(|_, _| done);
             }
-            Call::TorrentRemove { ids, delete } => {
-                let done = self.remove_all(&ids, delete);
-                talk.answer(|_, _| done);
-            }
+            Call::TorrentRemove { ids, delete } => return self.remove_all(asked, &ids, delete),
             Call::TorrentSetLocation { ids, location, carry } => {
                 let done = self.set_location(&ids, &location, carry);
                 talk.answer(|_, _| done);

@@ -53,6 +53,7 @@ use crate::swarm::meeting::blocklist::Blocklist;
 use crate::web::answer::Answer;
 use crate::web::bodies::Bodies;
 use crate::web::promise::Promise;
+use changing::removing::Removal;
 use crossbeam_channel::{Receiver, Select, Sender};
 use overlap::Places;
 use queue::Queue;
@@ -157,6 +158,8 @@ pub struct Daemon {
     minute: minutes::Minute,
     /// Torrents whose content is being deleted.
     leaving: BTreeMap<TorrentId, (Box<Record>, Box<Known>)>,
+    /// Programs that wait until torrents are removed.
+    removals: VecDeque<Removal>,
     /// Programs that wait until a file or folder has its new name.
     renaming: BTreeMap<TorrentId, VecDeque<Renaming>>,
     /// Programs that add again what is being deleted. They wait until that is done.
@@ -212,10 +215,12 @@ impl Daemon {
             if self.minute.next <= Instant::now() {
                 self.step();
             }
+            self.remove_some();
             if let Err(why) = self.write_some(saving::AT_ONCE) {
                 log::error!("{why}");
             }
-            let wake = if self.unwritten.is_empty() { self.minute.next } else { Instant::now() };
+            let has_work = !self.unwritten.is_empty() || !self.removals.is_empty();
+            let wake = if has_work { Instant::now() } else { self.minute.next };
             let mut select = Select::new();
             let of_engine = select.recv(notices.ready());
             let of_programs = select.recv(asks);

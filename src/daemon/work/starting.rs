@@ -104,6 +104,7 @@ impl Daemon {
             scripts: Default::default(),
             minute: Minute::new(),
             leaving: BTreeMap::new(),
+            removals: Default::default(),
             renaming: BTreeMap::new(),
             adding_again: Vec::new(),
             long: Default::default(),

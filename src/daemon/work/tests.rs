@@ -3,9 +3,11 @@ use super::*;
 use crate::base::hex::to_hex;
 use crate::daemon::record::{State as Doing, Trouble};
 use crate::daemon::rpc::adding::TorrentSource;
+use crate::daemon::rpc::call::Ids;
 use crate::engine::{Config, Phase, Report};
 use crate::swarm::standing::{Problem, ProblemKind};
 use std::fs;
+use std::time::Duration;
 
 /// The smallest torrent.
 const TORRENT: &[u8] = b"d4:infod6:lengthi1e4:name1:a12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaaee";
@@ -88,4 +90,23 @@ fn a_second_batch_has_a_torrent_whose_own_file_could_not_be_written() {
     let places: Vec<i64> =
         found.into_iter().filter(|found| found.hash == hash).map(|found| found.saved.unwrap().1.place).collect();
     assert_eq!(places, [7]);
+}
+
+#[test]
+fn of_many_torrents_some_are_removed_in_each_turn_and_a_kill_loses_none_of_them() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut daemon = daemon(temp.path());
+    for name in 0..5 {
+        add(&mut daemon, String::from_utf8_lossy(TORRENT).replace("1:a", &format!("1:{name}")).into_bytes());
+    }
+    let mut ids = daemon.records.select(&Ids::All, 0).into_iter();
+    for left in (1..5).rev() {
+        assert!(daemon.remove_next(&mut ids, false, Duration::ZERO).is_none());
+        let here: Vec<_> = daemon.records.iter().filter_map(|record| record.about.hash).collect();
+        let mut saved: Vec<_> = daemon.state.torrents().unwrap().into_iter().map(|found| found.hash).collect();
+        saved.sort_by_key(|hash| daemon.records.with_hash(hash));
+        assert_eq!((here.len(), here), (left, saved), "what is removed does not come back, and the others do");
+    }
+    assert!(daemon.remove_next(&mut ids, false, Duration::ZERO).is_some_and(|done| done.is_ok()));
+    assert!(daemon.records.is_empty() && daemon.state.torrents().unwrap().is_empty());
 }

@@ -3,6 +3,8 @@
 //! Floor 4, part of the [loop](super). Each change is noted here, carried out by the engine, and written before the
 //! program hears that it is done.
 
+pub(super) mod removing;
+
 use super::wished::{changes_of, named, numbered, seed_terms};
 use super::{Asked, Daemon, Known, Renaming, now};
 use crate::base::path::for_terminal;
@@ -11,8 +13,7 @@ use crate::daemon::rpc::call::Ids;
 use crate::daemon::rpc::changing::{ChangeTorrents, tiers};
 use crate::daemon::rpc::torrents::write_renamed;
 use crate::daemon::rpc::{Failure, Kind};
-use crate::engine::{Change, Command, Names, TorrentId};
-use crate::proto::id::InfoHash;
+use crate::engine::{Change, Names, TorrentId};
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
@@ -274,81 +275,6 @@ impl Daemon {
             Ok(())
         });
         self.answer(asked);
-    }
-
-    /// Removes torrents, and their content if `delete` is set.
-    pub(super) fn remove_all(&mut self, ids: &Ids, delete: bool) -> Result<(), Failure> {
-        for id in self.records.select(ids, now()) {
-            self.remove(id, delete).map_err(|why| Failure::new(Kind::System, why))?;
-        }
-        self.number_queue();
-        Ok(())
-    }
-
-    /// A torrent leaves the list now. If its content is deleted, its file says so until that is done, so that it is
-    /// done even if the process is killed. Only files that are known to be the torrent's are deleted, so the first
-    /// check of its content ends before.
-    pub(super) fn remove(&mut self, id: u32, delete: bool) -> Result<(), String> {
-        let (Some(record), Some(known)) = (self.records.get(id), self.known.get_mut(&id)) else { return Ok(()) };
-        if delete && known.kept.link.is_none() && !known.kept.is_lost && known.is_described() {
-            known.kept.is_leaving = true;
-            self.state.save(record, &known.kept)?;
-            self.engine.send(match known.is_checked {
-                true => Command::Delete(known.torrent),
-                false => Command::Change(known.torrent, Change::Paused(true)),
-            });
-        } else {
-            record.about.hash.map_or(Ok(()), |hash| self.state.forget(hash))?;
-            self.engine.send(Command::Remove(known.torrent));
-        }
-        log::info!("{}: removed", for_terminal(&record.about.name));
-        let waiting = self.renaming.remove(&known.torrent);
-        self.queue.remove(id);
-        let gone = self.records.remove(id, now());
-        if let (Some(known), Some(record)) = (self.known.remove(&id), gone) {
-            self.sums.uploaded += record.totals.uploaded.saturating_sub(known.before.uploaded);
-            self.sums.downloaded += record.totals.downloaded.saturating_sub(known.before.downloaded);
-            if known.kept.is_leaving {
-                self.leaving.insert(known.torrent, (record, known));
-            } else {
-                self.ids.remove(&known.torrent);
-                self.places.change(id, &known.places, &[]);
-            }
-        }
-        for Renaming { mut asked, .. } in waiting.into_iter().flatten() {
-            asked.conversation.answer(|_, _| Err(gone_failure()));
-            self.answer(asked);
-        }
-        Ok(())
-    }
-
-    /// The content of a torrent was checked for the first time, or can't be.
-    pub(super) fn was_checked(&mut self, torrent: TorrentId) {
-        if let Some((_, known)) = self.of_engine(torrent) {
-            known.is_checked = true;
-        } else if self.leaving.contains_key(&torrent) {
-            self.engine.send(Command::Delete(torrent));
-        }
-    }
-
-    /// The engine has removed a torrent.
-    pub(super) fn removed(&mut self, torrent: TorrentId) {
-        self.ids.remove(&torrent);
-        let Some((record, known)) = self.leaving.remove(&torrent) else { return };
-        self.places.change(record.id, &known.places, &[]);
-        let Some(hash) = record.about.hash else { return };
-        if let Err(why) = self.state.forget(hash) {
-            log::error!("{why}");
-        }
-        for (asked, add) in std::mem::take(&mut self.adding_again) {
-            self.add_and_answer(asked, add);
-        }
-    }
-
-    /// A torrent can't be added again before the content of the one that was removed is deleted.
-    pub(super) fn refuse_leaving(&self, hash: InfoHash) -> Result<(), Failure> {
-        let is_leaving = self.leaving.values().any(|(record, _)| record.about.hash == Some(hash));
-        if is_leaving { Err(Failure::of(Kind::Leaving)) } else { Ok(()) }
     }
 
     /// The places of torrents have changed.
