@@ -103,7 +103,7 @@ fn pieces_that_only_free_riders_have_are_lost_with_the_seed() {
 
 #[test]
 fn a_person_who_stops_it_finds_nothing_of_it() {
-    for signal in [Signal::INT, Signal::TERM] {
+    for signal in [Signal::INT, Signal::TERM, Signal::QUIT] {
         let place = Place::new();
         let mut demo = Process::start(
             "demo",

@@ -21,7 +21,7 @@ impl Person {
     /// Begins to listen to signals and, with a live screen, to keys. `rescans`: SIGHUP asks for a rescan.
     pub fn listen(live: bool, rescans: bool) -> Result<Person, Failure> {
         let (sender, requests) = crossbeam_channel::unbounded();
-        signals::listen(&sender, live, rescans)?;
+        signals::listen(&sender, live, rescans, false)?;
         if live {
             terminal::begin(false);
             keys::listen(&sender, false);

@@ -19,7 +19,8 @@ const STACK_BYTES: usize = 64 << 10;
 
 /// Starts the thread that turns signals into requests. `live`: it also puts back the terminal's modes when the program
 /// stops or ends. `rescans`: SIGHUP asks for a rescan, as it asks other programs to read their settings again.
-pub fn listen(requests: &Sender<UserRequest>, live: bool, rescans: bool) -> Result<(), Failure> {
+/// `cleans`: SIGQUIT ends the run cleanly, too, because there are files to delete.
+pub fn listen(requests: &Sender<UserRequest>, live: bool, rescans: bool, cleans: bool) -> Result<(), Failure> {
     let refused = |error| Failure::new(Exit::Io, format!("can't listen for signals: {error}"));
     // SIGXFSZ: a file would become larger than `ulimit -f` allows. That is an error to report, not the end.
     let mut wanted = vec![SIGINT, SIGTERM, SIGXFSZ];
@@ -29,6 +30,9 @@ pub fn listen(requests: &Sender<UserRequest>, live: bool, rescans: bool) -> Resu
     if live {
         wanted.extend([SIGTSTP, SIGCONT, SIGQUIT, SIGWINCH]);
     }
+    if cleans {
+        wanted.push(SIGQUIT);
+    }
     let mut signals = Signals::new(wanted).map_err(refused)?;
     let requests = requests.clone();
     let wait = move || {
@@ -37,7 +41,7 @@ pub fn listen(requests: &Sender<UserRequest>, live: bool, rescans: bool) -> Resu
             match signal {
                 // If the terminal was closed, the run ends all the same.
                 SIGHUP if rescans && !(live && terminal::is_gone()) => drop(requests.send(UserRequest::Rescan)),
-                SIGINT | SIGTERM | SIGHUP => match asked {
+                SIGINT | SIGTERM | SIGHUP | SIGQUIT if cleans || signal != SIGQUIT => match asked {
                     None => {
                         asked = Some(Instant::now());
                         // If the receiver were gone, the run would be over.

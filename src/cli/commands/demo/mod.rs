@@ -94,8 +94,8 @@ pub const COMMAND: Command = Command {
         (Exit::Success, "every leecher has the whole file"),
         (Exit::Incomplete, "a piece was lost with the seed, or a leecher did not get all"),
         (Exit::Usage, "the command line is wrong"),
-        (Exit::Unavailable, "no port is free, or the tracker can't start"),
-        (Exit::CantCreate, "a file can't be written"),
+        (Exit::Unavailable, "no port is free, the tracker can't start, or too few files may be open"),
+        (Exit::CantCreate, "a file can't be written, or there is no space for the copies"),
         (Exit::Io, "reading or writing failed"),
         (Exit::Interrupted, "it was interrupted"),
     ],
@@ -191,7 +191,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
         false => View::Lines(Instant::now()),
     };
     let (requests, inbox) = crossbeam_channel::unbounded();
-    signals::listen(&requests, false, false)?;
+    signals::listen(&requests, false, false, true)?;
     let stop = || !inbox.is_empty();
     let mut running = Running::start(&wish, &stop)?;
     let result = watch(&mut running, &mut view, &wish, &inbox);

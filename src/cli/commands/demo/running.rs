@@ -14,9 +14,9 @@ use crate::engine::config::Dht;
 use crate::engine::{Command, Config, Duty, Engine, Job, Notice, Phase, RateLimits, Settings, Subscription};
 use crate::engine::{NO_PORT, TorrentId};
 use crate::proto::id::PeerId;
-use crate::sys::in_words;
 use crate::sys::outlet::{self, Bound, Outlet};
 use crate::sys::trace::speaker::speak_as;
+use crate::sys::{in_words, limits};
 use crate::tracker::reach::External;
 use crate::tracker::registry::Limits;
 use crate::tracker::{self, Signal};
@@ -39,6 +39,11 @@ const START: Duration = Duration::from_secs(10);
 const END: Duration = Duration::from_secs(3);
 /// The bytes of blocks that a peer may have under way.
 const MEMORY_BYTES: u64 = 1 << 20;
+
+/// Files and sockets of a peer besides its connections. (31 peers had 1,098 in all, of which 930 were connections.)
+const FILES_OF_PEER: usize = 8;
+/// Files and sockets of the whole process.
+const OTHER_FILES: usize = 64;
 
 /// A swarm that runs.
 pub struct Running {
@@ -75,7 +80,10 @@ impl Running {
         if !outlet::choose(Outlet { bound: Some(bound), proxy: None }) {
             return Err(unavailable("the demo can't be confined to this machine any more".into()));
         }
+        let peers = wish.leechers + 1;
+        may_open(peers)?;
         let scratch = Scratch::new()?;
+        scratch.must_hold(wish.size * peers as u64)?;
         let tracker = if wish.no_tracker { None } else { Some(start_tracker(home)?) };
         let announce = tracker.as_ref().map(|(_, port)| format!("http://127.0.0.1:{port}/announce"));
         let source = scratch.folder("seed")?;
@@ -189,6 +197,21 @@ fn take_in(notice: &Notice, peer: &mut Peer) {
             (peer.taken, peer.given) = (status.downloaded, status.uploaded);
         }
     }
+}
+
+/// Raises the limit of open files to what so many peers need, or says that it is too low.
+fn may_open(peers: usize) -> Result<(), Failure> {
+    // Each peer has a connection to each other one, and both ends are here.
+    let needed = peers * (peers - 1) + peers * FILES_OF_PEER + OTHER_FILES;
+    // For a moment, two peers may be connected twice.
+    limits::raise_descriptors(2 * needed as u64);
+    let most = limits::descriptors();
+    if most >= needed {
+        return Ok(());
+    }
+    let text =
+        format!("{peers} peers need {needed} open files, and {most} are allowed: raise `ulimit -n`, or give fewer --peers");
+    Err(Failure::new(Exit::Unavailable, text))
 }
 
 /// How a peer runs. `entrance`: the port of the first peer, through whose node the others enter the DHT.

@@ -26,7 +26,7 @@ const FIRST: Time = Time::from_secs(3);
 pub fn run(options: Options, port: u16, is_json: bool) -> Result<Exit, Failure> {
     log::begin_at(LevelFilter::Warn, false);
     let (requests, inbox) = crossbeam_channel::unbounded();
-    signals::listen(&requests, false, false)?;
+    signals::listen(&requests, false, false, false)?;
     // It finds no peers, because no torrent is added.
     let (finds, _) = crossbeam_channel::unbounded();
     let unavailable = |error| Failure::new(Exit::Unavailable, in_words(&error));

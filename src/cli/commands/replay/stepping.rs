@@ -73,7 +73,7 @@ pub fn is_possible() -> bool {
 /// Shows the replay until the person quits.
 pub fn run(lines: Lines, subjects: Shown) -> Result<Exit, Failure> {
     let (sender, keys) = unbounded();
-    signals::listen(&sender, true, false)?;
+    signals::listen(&sender, true, false, false)?;
     terminal::begin(true);
     terminal_keys::listen(&sender, true);
     let replay = Replay::default();

@@ -136,7 +136,7 @@ impl Screen {
         let (requests, wanted) = unbounded();
         let (news_sender, news) = bounded(NEWS);
         let state = State::new(daemon.shown());
-        signals::listen(&wish_sender, true, false)?;
+        signals::listen(&wish_sender, true, false, false)?;
         let asker = Asker::new(daemon, wanted, news_sender);
         Builder::new().name("asker".into()).spawn(move || asker.run()).map_err(refused)?;
         terminal::begin(true);
