@@ -61,6 +61,14 @@ const SOCKETS: [&str; 10] = [
 /// ... what it uses itself, and the tracker's sockets, which only answer.
 const WAY_OUT: [&str; 5] =
     ["sys/outlet/", "sys/interfaces.rs", "sys/lookup.rs", "sys/http/names.rs", "tracker/udp/sockets.rs"];
+/// The files of the engine that start threads which write no lines into the trace.
+const SILENT: [&str; 5] = [
+    "engine/checker/mod.rs",
+    "engine/disk/mod.rs",
+    "engine/keeper.rs",
+    "engine/peer/listener/watch.rs",
+    "engine/portmap/mod.rs",
+];
 /// The rooms that together are the core: what an auditor of `get` and `seed` reads.
 const CORE: [&str; 6] = ["base", "proto", "swarm", "sys", "storage", "engine"];
 /// Most lines of code in the core: no blank lines, comments or tests. The classic system had 12,000. What real
@@ -161,6 +169,18 @@ fn only_the_way_out_opens_sockets() {
     let faults: Vec<&str> = others.filter(opens).map(|source| source.path.as_str()).collect();
     assert!(faults.is_empty(), "use sys::outlet in {faults:?}");
     assert!(all.iter().filter(opens).count() >= WAY_OUT.len(), "the words are right");
+}
+
+/// Otherwise the trace of `demo` would not say which of its peers wrote a line.
+#[test]
+fn threads_that_write_into_the_trace_have_the_name_of_their_peer() {
+    let starts = |source: &&Source| {
+        let is_plain = source.code.contains("thread::Builder") && !source.code.contains("speaker::as_here");
+        source.path.starts_with("engine/") && !source.is_test && is_plain
+    };
+    let mut files: Vec<&str> = sources().iter().filter(starts).map(|source| source.path.as_str()).collect();
+    files.sort_unstable();
+    assert_eq!(files, SILENT, "start other threads with sys::trace::speaker");
 }
 
 #[test]

@@ -286,7 +286,7 @@ fn the_dht_is_traced_with_each_packet_and_each_step() {
     let asked = format!(" dht out {} get_peers bytes ", at(ports[0]));
     assert!(said.lines().any(|line| line.contains(&asked) && line.ends_with(&format!(" torrent {hash}"))), "{said}");
     assert!(said.contains(&format!(" dht in {} answer bytes ", at(ports[0]))), "{said}");
-    let step = said.lines().find(|line| line.contains(" asked torrent ")).expect("the step is there");
+    let step = said.lines().find(|line| line.contains(&format!(" asked torrent {hash} "))).expect("the step is there");
     assert!(step.contains(": at distance 2^1") || step.ends_with(": a way into the DHT"), "{step}");
     wait_for(&node, &[" dht in ", " get_peers bytes "]);
     first.signal(Signal::INT);

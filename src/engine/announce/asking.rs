@@ -16,6 +16,7 @@ use crate::proto::tracker::announce::{
 use crate::swarm::meeting::announcer::{AnnounceFailure, Announcement, Ask, Outcome};
 use crate::swarm::meeting::portmap::OuterPorts;
 use crate::sys::http::{self, Family, family_of};
+use crate::sys::trace::speaker::as_here;
 use crate::sys::{lock, outlet};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::collections::BTreeMap;
@@ -104,7 +105,7 @@ pub fn ask(
     };
     let (by_first, by_second) = thread::scope(|scope| {
         let builder = thread::Builder::new().name("announce".into()).stack_size(super::STACK_BYTES);
-        let by_second = builder.spawn_scoped(scope, || over(Some(second)));
+        let by_second = builder.spawn_scoped(scope, as_here(|| over(Some(second))));
         let by_first = over(Some(first));
         // Without a second thread there is one family.
         (by_first, by_second.ok().and_then(|thread| thread.join().ok()))

@@ -17,6 +17,7 @@ use crate::swarm::event::Event;
 use crate::swarm::meeting::allowance::Allowance;
 use crate::swarm::meeting::source::Source;
 use crate::sys::trace::Way;
+use crate::sys::trace::speaker::start_thread;
 use crate::sys::wake::{Wake, wait};
 use crate::sys::{lock, random};
 use core::net::SocketAddr;
@@ -24,7 +25,6 @@ use crossbeam_channel::Sender;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::Instant;
 
 /// Stack size of the thread: one packet, and what the log needs.
@@ -63,7 +63,7 @@ pub fn add(search: &Arc<Search>, torrent: TorrentId, info_hash: InfoHash, after:
         };
     }
     let own = Arc::clone(search);
-    let spawned = thread::Builder::new().name("lsd".into()).stack_size(STACK_BYTES).spawn(move || own.run());
+    let spawned = start_thread("lsd", STACK_BYTES, move || own.run());
     plan.runs = spawned.is_ok();
     if let Err(error) = spawned {
         log::warn!("can't start a thread for the local network: {error}");

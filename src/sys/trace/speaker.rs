@@ -28,12 +28,16 @@ pub(super) fn name() -> Option<Arc<str>> {
 
 /// Starts a thread that does something for a peer.
 pub fn start_thread(name: &str, stack_bytes: usize, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let speaker = self::name();
-    let run = move || {
+    Builder::new().name(name.into()).stack_size(stack_bytes).spawn(as_here(run)).map(drop)
+}
+
+/// The same work for another thread, whose lines then have the name of this one.
+pub fn as_here<T>(run: impl FnOnce() -> T) -> impl FnOnce() -> T {
+    let speaker = name();
+    move || {
         speak_as(speaker);
-        run();
-    };
-    Builder::new().name(name.into()).stack_size(stack_bytes).spawn(run).map(drop)
+        run()
+    }
 }
 
 #[cfg(test)]
@@ -58,6 +62,11 @@ mod tests {
         for (peer, name) in [inbox.recv().unwrap(), inbox.recv().unwrap()] {
             assert_eq!(name.as_deref(), Some(peer));
         }
+        let of_scoped = || {
+            speak_as(Some("3".into()));
+            thread::scope(|scope| scope.spawn(as_here(name)).join())
+        };
+        assert_eq!(thread::spawn(of_scoped).join().unwrap().unwrap().as_deref(), Some("3"));
         assert_eq!(name(), None, "other threads have none");
     }
 }

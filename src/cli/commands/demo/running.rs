@@ -209,8 +209,9 @@ fn may_open(peers: usize) -> Result<(), Failure> {
     if most >= needed {
         return Ok(());
     }
-    let text =
-        format!("{peers} peers need {needed} open files, and {most} are allowed: raise `ulimit -n`, or give fewer --peers");
+    let text = format!(
+        "{peers} peers need {needed} open files, and {most} are allowed: raise `ulimit -n`, or give fewer --peers"
+    );
     Err(Failure::new(Exit::Unavailable, text))
 }
 

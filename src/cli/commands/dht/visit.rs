@@ -23,9 +23,6 @@ const LEAST: Time = Time::from_secs(1);
 /// Between two looks at whether enough nodes are known.
 const LOOK: Time = Time::from_millis(100);
 
-/// Of what is sought, one thing at a time.
-const TICKET: InfoHash = InfoHash([1; 20]);
-
 /// A visit. It ends when this is dropped.
 pub struct Visit {
     nodes: Nodes,
@@ -85,7 +82,8 @@ impl Visit {
 
     /// Seeks, and tells `on` what happens, until it is over. Returns what came of it in each family that was asked.
     pub fn seek(&mut self, goal: &Goal, on: &mut dyn FnMut(&Step)) -> Vec<Outcome> {
-        self.nodes.seek(TICKET, goal);
+        let ticket = ticket_of(goal);
+        self.nodes.seek(ticket, goal);
         let mut outcomes = Vec::new();
         loop {
             for Progress { step, .. } in self.nodes.work() {
@@ -94,11 +92,19 @@ impl Visit {
                     outcomes.push(outcome);
                 }
             }
-            if !self.nodes.is_seeking(TICKET) {
+            if !self.nodes.is_seeking(ticket) {
                 return outcomes;
             }
             self.nodes.wait(None, Some(self.nodes.now() + PATIENCE));
         }
+    }
+}
+
+/// The ticket of what is sought, one thing at a time: the torrent, so that the trace names it; zeros if it is none.
+fn ticket_of(goal: &Goal) -> InfoHash {
+    match goal {
+        Goal::Peers { info_hash, .. } | Goal::Scrape(info_hash) => *info_hash,
+        Goal::Ping(_) | Goal::Nodes(_) => InfoHash([0; 20]),
     }
 }
 

@@ -23,11 +23,11 @@ use crate::swarm::event::{PeerEvent, WebEvent};
 use crate::swarm::peer::PeerKey;
 use crate::sys::http::stream::Client;
 use crate::sys::outlet;
+use crate::sys::trace::speaker::start_thread;
 use fetching::{Blame, Fetching, Trouble};
 use reports::Reports;
 use std::io;
 use std::sync::Arc;
-use std::thread;
 
 /// Stack of the thread: TLS needs more than a peer's reader.
 const STACK_BYTES: usize = 256 * 1024;
@@ -56,7 +56,7 @@ pub fn start(around: &Surroundings, peer: PeerKey, content: &Arc<Content>, url: 
         fetching: Fetching::new(client, url, &reports),
         reports,
     };
-    thread::Builder::new().name("webseed".into()).stack_size(STACK_BYTES).spawn(move || seed.run())?;
+    start_thread("webseed", STACK_BYTES, move || seed.run())?;
     Ok(inbox)
 }
 

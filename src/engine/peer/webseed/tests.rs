@@ -6,6 +6,7 @@ use crate::swarm::event::PeerOrder;
 use std::io::Write;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 fn inbox() -> Inbox {
