@@ -1,6 +1,7 @@
 //! Stories of `swarmlet remote` with a real daemon: transmission's.
 
 use crate::common::content::Content;
+use crate::common::daemon::Daemon;
 use crate::common::http::{self, Server};
 use crate::common::ports::free_port;
 use crate::common::process::Process;
@@ -203,7 +204,7 @@ fn torrents_are_started_stopped_verified_and_shown() {
     assert_eq!(
         info["files"],
         json!([
-            { "number": 1, "path": "Aishah.bin", "size": 300_000, "had": 300_000, "wanted": true }
+            { "number": 1, "path": "Aishah.bin", "size": 300_000, "had": 300_000, "wanted": true, "priority": "normal" }
         ])
     );
     assert!(info["added"].as_u64().is_some_and(|seconds| seconds > 1_600_000_000), "{info}");
@@ -220,6 +221,54 @@ fn torrents_are_started_stopped_verified_and_shown() {
     stage.remote(&["remove", "1", "77"]).refused(1, "the daemon has no torrent 77");
     stage.remote(&["info", &"b".repeat(40)]).refused(1, &format!("the daemon has no torrent {}", "b".repeat(40)));
     assert_eq!((stage.objects(&["list"]).len(), &stage.object(&["info", "1"])["state"]), (2, &before));
+}
+
+#[test]
+fn torrents_change_their_place_in_the_queue_their_files_and_their_folder() {
+    if !here(&[Tool::Transmission]) {
+        return;
+    }
+    let stage = Stage::start(false);
+    rearrange(&stage.url, stage.path(), &stage.content());
+    if cfg!(feature = "daemon") {
+        let scratch = tempfile::tempdir().unwrap();
+        let daemon = Daemon::start(scratch.path(), &[]);
+        rearrange(&daemon.rpc.to_string(), scratch.path(), &daemon.dir);
+    }
+}
+
+/// The daemon at `url` keeps content in the folder `dir`.
+fn rearrange(url: &str, scratch: &Path, dir: &Path) {
+    let remote = |args: &[&str]| {
+        let mut command = Command::new(program());
+        run(command.arg("remote").args(args).env("SWARMLET_REMOTE", url).env_remove("TR_AUTH"), b"")
+    };
+    let content = Content::folder("three", &[("a", 100_000), ("b", 100_000), ("c", 100_000)]);
+    let torrent = Maker::Ours.make(&content, &scratch.join("source"), 1 << 14, "http://127.0.0.1:1/announce");
+    content.write_to(dir);
+    remote(&["add", text(&torrent.file), LINK]).code(0);
+    let info = |id: &str| remote(&["info", id, "--json"]).code(0).objects().swap_remove(0);
+    wait_until("the content is complete", PATIENCE, || info("1")["left"] == 0 && info("1")["state"] == "seeding");
+
+    assert_eq!(remote(&["queue", "top", "2"]).code(0).text(), "moved Link top in the queue\n");
+    assert_eq!(remote(&["queue", "down", "2", "--json"]).code(0).objects()[0]["event"], "moved");
+    remote(&["queue", "sideways", "2"]).refused(64, "expected up, down, top or bottom");
+
+    let files = ["files", "1", "--get", "all", "--skip", "3", "--high", "1", "--low", "2"];
+    let lines = remote(&files).code(0).text();
+    let marks: Vec<String> = lines.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let [a, b, c] = &marks[..] else { panic!("{lines}") };
+    assert!(a.starts_with("*+ 1 100.0 % 97.7 KiB three/a") && b.starts_with("*- 2 ") && c.starts_with("3 "), "{lines}");
+    let objects = remote(&["files", "1", "--json"]).code(0).objects();
+    assert_eq!((&objects[2]["wanted"], &objects[1]["priority"]), (&json!(false), &json!("low")));
+    remote(&["files", "1", "--get", "4"]).refused(64, "--get: there is no file 4, the torrent has 3 files");
+    remote(&["files", "all"]).refused(64, "takes one torrent, but 2 torrents are named");
+
+    let there = dir.join("elsewhere");
+    let said = remote(&["move", "--dir", text(&there), "1"]).code(0).text();
+    assert_eq!(said, format!("moving three to {}\n", there.display()));
+    wait_until("the content has moved", PATIENCE, || there.join("three/a").exists() && !dir.join("three/a").exists());
+    remote(&["move", "1"]).refused(64, "expected a folder");
 }
 
 #[test]

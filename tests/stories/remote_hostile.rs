@@ -160,7 +160,7 @@ fn names_from_a_daemon_can_not_move_the_cursor_or_make_up_lines() {
 #[test]
 fn what_a_command_does_not_know_is_a_mistake_in_typing() {
     for (args, words) in [
-        (&[][..], "expected add, list, info, start, stop, verify, remove or limit"),
+        (&[][..], "expected add, list, info, start, stop, verify, remove, limit, queue, move or files"),
         (&["frob"], "remote frob: expected add"),
         (&["list", "1"], "`swarmlet remote list` takes no arguments"),
         (&["add"], "no torrent given"),
@@ -169,6 +169,9 @@ fn what_a_command_does_not_know_is_a_mistake_in_typing() {
         (&["stop", "1", "--delete"], "--delete is an option of `swarmlet remote remove`"),
         (&["list", "--paused"], "--paused is an option of `swarmlet remote add`"),
         (&["start", "1", "--up", "3"], "--up is an option of `swarmlet remote limit`"),
+        (&["limit", "1", "--dir", "x"], "--dir is an option of `swarmlet remote add` and `swarmlet remote move`"),
+        (&["queue", "1"], "expected up, down, top or bottom"),
+        (&["move", "1"], "expected a folder"),
     ] {
         // Nothing is asked.
         remote("127.0.0.1:1", args).refused(64, words);

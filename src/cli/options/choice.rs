@@ -32,7 +32,7 @@ impl Files {
                     "--files takes one torrent, but {torrents} are given: each has its own numbers"
                 )));
             }
-            Some(list) => Some(numbers(&list.to_string_lossy()).map_err(Failure::usage)?),
+            Some(list) => Some(numbers("--files", &list.to_string_lossy(), "--list").map_err(Failure::usage)?),
             None => None,
         };
         let mut excluded = Vec::new();
@@ -100,20 +100,22 @@ pub fn numbered(metainfo: &Metainfo) -> impl Iterator<Item = (usize, FileEntry<'
     metainfo.files.iter().enumerate().filter(|(_, file)| !file.padding)
 }
 
-/// Parses a list such as `1,3-5`.
-fn numbers(text: &str) -> Result<Vec<RangeInclusive<usize>>, String> {
+/// Parses a list such as `1,3-5`, the value of `option`. `shown`: what shows the numbers.
+pub fn numbers(option: &str, text: &str, shown: &str) -> Result<Vec<RangeInclusive<usize>>, String> {
     let number = |text: &str| text.parse().ok().filter(|number| *number > 0 && !text.starts_with('+'));
     let range = |part: &str| {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         let why = match (number(first), number(last)) {
             (Some(first), Some(last)) if first <= last => return Ok(first..=last),
             (Some(_), Some(_)) => format!("{part} runs backwards, "),
-            _ if text.is_empty() => return Err("--files is empty, expected file numbers from 1, such as 1,3-5".into()),
+            _ if text.is_empty() => {
+                return Err(format!("{option} is empty, expected file numbers from 1, such as 1,3-5"));
+            }
             _ if part.is_empty() => "a number is missing, ".into(),
             _ if part == text => String::new(),
             _ => format!("{part} is no file number, "),
         };
-        Err(format!("--files {text}: {why}expected file numbers from 1, such as 1,3-5; --list shows them"))
+        Err(format!("{option} {text}: {why}expected file numbers from 1, such as 1,3-5; {shown} shows them"))
     };
     text.split(',').map(range).collect::<Result<_, String>>().map_err(|error| for_terminal(&error))
 }
@@ -194,6 +196,7 @@ mod tests {
 
     #[test]
     fn a_list_is_numbers_and_ranges() {
+        let numbers = |text: &str| numbers("--files", text, "--list");
         assert_eq!(numbers("1").unwrap(), [1..=1]);
         assert_eq!(numbers("1,3-5,4,2-2").unwrap(), [1..=1, 3..=5, 4..=4, 2..=2]);
         for wrong in ["", ",", "1,", "0", "1-0", "5-3", "-3", "3-", "a", "1-2-3", "1 2", "+1", "99999999999999999999"] {

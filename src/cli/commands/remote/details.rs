@@ -3,7 +3,7 @@
 //! Floor 4. The files are written one by one, because a torrent can have a hundred thousand.
 
 use super::daemon::{Daemon, query, words};
-use super::fields::{flag, list, number, number_or_null, text, whole};
+use super::fields::{as_whole, flag, list, number, number_or_null, text, whole};
 use super::figures::Figures;
 use super::limits::{self, Limits};
 use super::list::progress;
@@ -21,7 +21,10 @@ use crate::cli::say;
 /// What the facts need besides figures and limits.
 pub const FACTS: &[&str] = &["comment", "isPrivate", "addedDate", "doneDate", "peersSendingToUs", "trackerStats"];
 /// What the list of files needs.
-pub const FILES: &[&str] = &["files", "wanted"];
+pub const FILES: &[&str] = &["files", "wanted", "priorities"];
+
+/// What the marks in a list of files mean.
+const MARKS: &str = "a * marks those that are wanted, + and - those with a high and a low priority";
 
 /// Prints the details of `wanted`.
 pub fn run(daemon: &mut Daemon, wanted: &Wanted, is_json: bool) -> Result<Exit, Failure> {
@@ -76,7 +79,7 @@ pub fn facts(torrent: &Value) -> String {
         put("tracker", &format!("{host}{}{said}", if said.is_empty() { "" } else { ": " }));
     }
     let files = list(torrent, "files").len();
-    put("files", &if files > 0 { format!("{files}; a * marks those that are wanted") } else { String::new() });
+    put("files", &if files > 0 { format!("{files}; {MARKS}") } else { String::new() });
     lines
 }
 
@@ -133,11 +136,13 @@ pub struct File<'a> {
     pub had: u64,
     /// It is downloaded.
     pub wanted: bool,
+    /// 1: high, 0: normal, -1: low.
+    pub priority: i64,
 }
 
 /// The files of a torrent.
 pub fn files<'a>(torrent: &'a Value) -> impl Iterator<Item = File<'a>> {
-    let wanted = list(torrent, "wanted");
+    let (wanted, priorities) = (list(torrent, "wanted"), list(torrent, "priorities"));
     (1..).zip(list(torrent, "files")).zip(0..).map(|((number_of, file), place)| File {
         number: number_of,
         path: text(file, "name"),
@@ -145,24 +150,27 @@ pub fn files<'a>(torrent: &'a Value) -> impl Iterator<Item = File<'a>> {
         had: number(file, "bytesCompleted"),
         // Old daemons write 0 and 1.
         wanted: !matches!(wanted.get(place), Some(Value::Flag(false) | Value::Whole(0))),
+        priority: priorities.get(place).and_then(as_whole).unwrap_or(0).clamp(-1, 1),
     })
 }
 
 impl File<'_> {
-    /// `*` if it is wanted, its number, the part that is there, its size, its path.
-    fn line(&self) -> String {
+    /// `*` if it is wanted, `+` or `-`, its number, the part that is there, its size, its path.
+    pub fn line(&self) -> String {
         let mark = if self.wanted { '*' } else { ' ' };
+        let sign = ['-', ' ', '+'][(self.priority + 1) as usize];
         let done = percent(self.had, self.size);
-        format!("{mark} {:>5}  {done:>7}  {:>8}  {}\n", self.number, size(self.size), for_terminal(self.path))
+        format!("{mark}{sign}{:>5}  {done:>7}  {:>8}  {}\n", self.number, size(self.size), for_terminal(self.path))
     }
 
-    fn object(&self) -> String {
-        let mut object = Object::plain();
+    /// The same as an object, which has begun.
+    pub fn object(&self, mut object: Object) -> String {
         object.number("number", self.number);
         object.text("path", self.path);
         object.number("size", self.size);
         object.number("had", self.had);
         object.flag("wanted", self.wanted);
+        object.text("priority", ["low", "normal", "high"][(self.priority + 1) as usize]);
         object.end()
     }
 }
@@ -180,7 +188,9 @@ fn object(torrent: &Value) -> Result<(), Failure> {
     object.raw("trackers", &json::array(&mut trackers(torrent).map(|tracker| tracker_object(&tracker))));
     object.key("files");
     say::write_out(object.so_far())?;
-    let file = |(place, file): (usize, File)| [if place == 0 { "[" } else { "," }, file.object().trim_end()].concat();
+    let file = |(place, file): (usize, File)| {
+        [if place == 0 { "[" } else { "," }, file.object(Object::plain()).trim_end()].concat()
+    };
     let end = if list(torrent, "files").is_empty() { "[]}\n" } else { "]}\n" };
     in_portions(&mut files(torrent).enumerate().map(file).chain([end.to_string()]))
 }
@@ -205,13 +215,13 @@ mod tests {
         let answer = r#"{"id":1,"name":"a\u001b","comment":"line\nline","trackerStats":[{"hasAnnounced":true,
             "announce":"http://t.example:8/0123456789abcdef/announce","lastAnnounceSucceeded":false,
             "lastAnnounceResult":"no 0123456789abcdef\u0007 here","seederCount":-1}],
-            "files":[{"name":"a/\u001b]0;x","length":10,"bytesCompleted":5}],"wanted":[0]}"#;
+            "files":[{"name":"a/\u001b]0;x","length":10,"bytesCompleted":5}],"wanted":[0],"priorities":[-9]}"#;
         let answer = read(answer).unwrap();
         let facts = facts(&answer);
         assert!(facts.contains("\ntracker    http://t.example:8/…: no …\\x07 here\n"), "{facts}");
         assert!(facts.contains("name       a\\x1b\n") && facts.contains("comment    line\\x0aline\n"), "{facts}");
         let lines: Vec<String> = files(&answer).map(|file| file.line()).collect();
-        assert_eq!(lines, ["      1   50.0 %      10 B  a/\\x1b]0;x\n"]);
+        assert_eq!(lines, [" -    1   50.0 %      10 B  a/\\x1b]0;x\n"]);
     }
 
     #[test]

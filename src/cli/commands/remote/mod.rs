@@ -9,6 +9,7 @@ mod daemon;
 mod details;
 mod fields;
 mod figures;
+mod files;
 mod limits;
 mod list;
 mod orders;
@@ -23,16 +24,27 @@ use crate::cli::options::run::HELP;
 use crate::cli::options::{outlet, typed};
 
 /// The verbs.
-const VERBS: &[&str] = &["add", "list", "info", "start", "stop", "verify", "remove", "limit"];
+const VERBS: &[&str] = &["add", "list", "info", "start", "stop", "verify", "remove", "limit", "queue", "move", "files"];
 /// The options of single verbs. All others are for each verb.
-const OWN: &[(&str, &str)] =
-    &[("dir", "add"), ("paused", "add"), ("label", "add"), ("delete", "remove"), ("down", "limit"), ("up", "limit")];
+const OWN: &[(&str, &[&str])] = &[
+    ("dir", &["add", "move"]),
+    ("paused", &["add"]),
+    ("label", &["add"]),
+    ("delete", &["remove"]),
+    ("down", &["limit"]),
+    ("up", &["limit"]),
+    ("get", &["files"]),
+    ("skip", &["files"]),
+    ("high", &["files"]),
+    ("normal", &["files"]),
+    ("low", &["files"]),
+];
 
 /// `remote`, described.
 pub const COMMAND: Command = Command {
     name: "remote",
     summary: "control a daemon, also transmission's",
-    usage: "add SOURCE... | list | limit [ID...] | VERB ID...",
+    usage: "add SOURCE... | list | limit [ID...] | queue PLACE ID... | VERB ID...",
     completes: Completes::Words(VERBS),
     about: &[
         "Control a daemon over transmission's RPC: that of swarmlet, or transmission-daemon.",
@@ -40,8 +52,11 @@ pub const COMMAND: Command = Command {
          input. `remote list` lists its torrents; a * behind a state means that something is wrong, and `remote info` \
          says what, and shows everything else about a torrent. `remote start` and `remote stop` start and stop \
          torrents. `remote verify` verifies their content again. `remote remove` removes them, and leaves the content \
-         unless --delete is given. `remote limit` limits torrents, or without ID all together, and shows the limits.",
-        "VERB is info, start, stop, verify or remove. ID is the number of a torrent in the list, its info-hash, or the \
+         unless --delete is given. `remote limit` limits torrents, or without ID all together, and shows the limits. \
+         `remote queue` moves torrents in the queue: PLACE is up, down, top or bottom. `remote move` moves their content \
+         to the folder of --dir. `remote files` shows the files of a torrent, and before that changes which of them are \
+         wanted, and how soon.",
+        "VERB is info, start, stop, verify, remove, move or files. ID is the number of a torrent in the list, its info-hash, or the \
          word all. If the daemon does not have one of the torrents, nothing is done.",
     ],
     options: &[
@@ -69,7 +84,7 @@ pub const COMMAND: Command = Command {
             ],
         },
         Group {
-            title: "Options of add",
+            title: "Options of add (--dir is also one of move)",
             flags: &[
                 Flag::with("dir", "DIR", "Folder of the content, on the machine of the daemon")
                     .short("d")
@@ -79,6 +94,16 @@ pub const COMMAND: Command = Command {
             ],
         },
         Group { title: "Options of remove", flags: &[Flag::switch("delete", "Delete the content too")] },
+        Group {
+            title: "Options of files",
+            flags: &[
+                Flag::with("get", "LIST", "Download these files. LIST is numbers and ranges, such as 1,3-5, or all"),
+                Flag::with("skip", "LIST", "Do not download these files"),
+                Flag::with("high", "LIST", "Download these files before others"),
+                Flag::with("normal", "LIST", "Give these files the usual priority"),
+                Flag::with("low", "LIST", "Download these files after others"),
+            ],
+        },
         Group {
             title: "Options of limit",
             flags: &[
@@ -115,9 +140,13 @@ pub const COMMAND: Command = Command {
                      uploaded, down_rate, up_rate, peers, eta (null: unknown), folder, labels; of info also comment, \
                      private, added and completed (seconds since 1970; null: not yet), down_limit and up_limit (null: \
                      none), trackers (tracker, tier, seeds, leechers, problem), files (number, path, size, had, \
-                     wanted)",
+                     wanted, priority)",
                 ),
-                ("started", "of start: id, info_hash, name; the same for stopped, verifying and removed"),
+                (
+                    "started",
+                    "of start: id, info_hash, name; the same for stopped, verifying, removed, moved and moving",
+                ),
+                ("file", "of files: number, path, size, had, wanted, priority (low, normal or high)"),
                 (
                     "limits",
                     "of limit: id, info_hash and name (null: all torrents together), down and up (null: no limit), \
@@ -146,7 +175,8 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
     let Some(verb) = VERBS.iter().find(|verb| **verb == word) else {
         return Err(Failure::usage(format!("remote {}: expected {}", typed::shown(verb), any_verb())));
     };
-    if let Some((option, of)) = OWN.iter().find(|(option, of)| of != verb && given.has(option)) {
+    if let Some((option, of)) = OWN.iter().find(|(option, of)| !of.contains(verb) && given.has(option)) {
+        let of = of.join("` and `swarmlet remote ");
         return Err(Failure::usage(format!("--{option} is an option of `swarmlet remote {of}`")));
     }
     let mut daemon = daemon::Daemon::new(given.text("url")?, "--url", given)?;
@@ -155,6 +185,7 @@ fn run(given: &Parsed) -> Result<Exit, Failure> {
         "list" if rest.is_empty() => list::run(&mut daemon, given.has("json")),
         "list" => Err(Failure::usage("`swarmlet remote list` takes no arguments; `remote info` takes IDs")),
         "info" => details::run(&mut daemon, &torrents::wanted(verb, rest)?, given.has("json")),
+        "files" => files::run(&mut daemon, &torrents::wanted(verb, rest)?, given),
         "limit" => limits::run(&mut daemon, rest, given),
         _ => orders::run(&mut daemon, verb, rest, given),
     }

@@ -1,38 +1,60 @@
-//! `remote start`, `stop`, `verify` and `remove`.
+//! `remote start`, `stop`, `verify`, `remove`, `queue` and `move`.
 //!
 //! Floor 4.
 
 use super::daemon::Daemon;
 use super::torrents::{hashes, wanted};
 use crate::base::json::Object;
+use crate::base::path::for_terminal;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::flags::Parsed;
 use crate::cli::say;
 use std::ffi::OsString;
 
+/// Where torrents go in the queue, and the method for it.
+const PLACES: [(&str, &str); 4] =
+    [("up", "queue-move-up"), ("down", "queue-move-down"), ("top", "queue-move-top"), ("bottom", "queue-move-bottom")];
+
 /// Does what `verb` says to the torrents that the arguments name, and prints each of them.
 pub fn run(daemon: &mut Daemon, verb: &str, arguments: &[OsString], given: &Parsed) -> Result<Exit, Failure> {
+    let (mut order, mut arguments, mut end) = (Object::plain(), arguments, String::new());
     let (method, done) = match verb {
         "start" => ("torrent-start", "started"),
         "stop" => ("torrent-stop", "stopped"),
         "verify" => ("torrent-verify", "verifying"),
-        _ => ("torrent-remove", "removed"),
+        "queue" => {
+            let usage = || Failure::usage("expected up, down, top or bottom: swarmlet remote queue up ID...");
+            let (place, rest) = arguments.split_first().ok_or_else(usage)?;
+            let (place, method) = PLACES.iter().find(|(name, _)| place == name).ok_or_else(usage)?;
+            (arguments, end) = (rest, format!(" {place} in the queue"));
+            (*method, "moved")
+        }
+        "move" => {
+            let dir = given.text("dir")?.filter(|dir| !dir.is_empty());
+            let dir = dir.ok_or_else(|| Failure::usage("expected a folder: swarmlet remote move --dir DIR ID..."))?;
+            order.text("location", &dir);
+            order.flag("move", true);
+            end = format!(" to {}", for_terminal(&dir));
+            ("torrent-set-location", "moving")
+        }
+        _ => {
+            if given.has("delete") {
+                order.flag("delete-local-data", true);
+                end = " and its content".into();
+            }
+            ("torrent-remove", "removed")
+        }
     };
     let found = wanted(verb, arguments)?.find(daemon)?;
     // Without `ids`, an order is for all torrents, and an empty list may count as none.
     if !found.is_empty() {
-        let mut order = Object::plain();
         order.raw("ids", &hashes(&found));
-        if given.has("delete") {
-            order.flag("delete-local-data", true);
-        }
         daemon.call(method, order)?.arguments("")?;
     }
-    let content = if given.has("delete") { " and its content" } else { "" };
     for found in &found {
         say::write_out(match given.has("json") {
             true => found.object(done).end(),
-            false => format!("{done} {}{content}\n", found.shown()),
+            false => format!("{done} {}{end}\n", found.shown()),
         })?;
     }
     if found.is_empty() && !given.has("json") {

@@ -232,7 +232,7 @@ pub const PEERS: &[&str] = &["peers"];
 /// The fields that [`trackers`] reads.
 pub const TRACKERS: &[&str] = &["trackerStats"];
 /// The fields that [`files`] reads.
-pub const FILES: &[&str] = &["files", "wanted", "priorities"];
+pub use super::super::details::FILES;
 /// The fields that [`file_figures`] reads.
 pub const FILE_FIGURES: &[&str] = &["fileStats"];
 
@@ -270,20 +270,15 @@ pub fn trackers(torrent: &Value, now: u64) -> Vec<Tracker> {
 
 /// The files of a torrent.
 pub fn files(torrent: &Value) -> Vec<File> {
-    let priorities = list(torrent, "priorities");
-    let priority = |at: usize| match priorities.get(at) {
-        Some(Value::Whole(priority)) => (*priority).clamp(-1, 1),
-        _ => 0,
-    };
-    let file = |(at, file): (usize, details::File)| File {
+    let file = |file: details::File| File {
         // The end of a path tells more than its beginning.
         path: file.path.chars().skip(file.path.chars().count().saturating_sub(4 * MOST_NAME)).collect(),
         size: file.size,
         had: file.had,
         wanted: file.wanted,
-        priority: priority(at),
+        priority: file.priority,
     };
-    details::files(torrent).enumerate().map(file).collect()
+    details::files(torrent).map(file).collect()
 }
 
 /// What changes of the files of a torrent.
