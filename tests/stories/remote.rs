@@ -250,7 +250,7 @@ fn rearrange(url: &str, scratch: &Path, dir: &Path) {
     let info = |id: &str| remote(&["info", id, "--json"]).code(0).objects().swap_remove(0);
     wait_until("the content is complete", PATIENCE, || info("1")["left"] == 0 && info("1")["state"] == "seeding");
 
-    assert_eq!(remote(&["queue", "top", "2"]).code(0).text(), "moved Link top in the queue\n");
+    assert_eq!(remote(&["queue", "top", "2"]).code(0).text(), "moved Link to the top of the queue\n");
     assert_eq!(remote(&["queue", "down", "2", "--json"]).code(0).objects()[0]["event"], "moved");
     remote(&["queue", "sideways", "2"]).refused(64, "expected up, down, top or bottom");
 

@@ -56,8 +56,8 @@ pub const COMMAND: Command = Command {
          `remote queue` moves torrents in the queue: PLACE is up, down, top or bottom. `remote move` moves their content \
          to the folder of --dir. `remote files` shows the files of a torrent, and before that changes which of them are \
          wanted, and how soon.",
-        "VERB is info, start, stop, verify, remove, move or files. ID is the number of a torrent in the list, its info-hash, or the \
-         word all. If the daemon does not have one of the torrents, nothing is done.",
+        "VERB is info, start, stop, verify, remove, move or files. ID is the number of a torrent in the list, its \
+         info-hash, or the word all. If the daemon does not have one of the torrents, nothing is done.",
     ],
     options: &[
         Group {

@@ -11,9 +11,13 @@ use crate::cli::options::flags::Parsed;
 use crate::cli::say;
 use std::ffi::OsString;
 
-/// Where torrents go in the queue, and the method for it.
-const PLACES: [(&str, &str); 4] =
-    [("up", "queue-move-up"), ("down", "queue-move-down"), ("top", "queue-move-top"), ("bottom", "queue-move-bottom")];
+/// Where torrents go in the queue, the method for it, and the words.
+const PLACES: [(&str, &str, &str); 4] = [
+    ("up", "queue-move-up", " up in the queue"),
+    ("down", "queue-move-down", " down in the queue"),
+    ("top", "queue-move-top", " to the top of the queue"),
+    ("bottom", "queue-move-bottom", " to the bottom of the queue"),
+];
 
 /// Does what `verb` says to the torrents that the arguments name, and prints each of them.
 pub fn run(daemon: &mut Daemon, verb: &str, arguments: &[OsString], given: &Parsed) -> Result<Exit, Failure> {
@@ -25,8 +29,8 @@ pub fn run(daemon: &mut Daemon, verb: &str, arguments: &[OsString], given: &Pars
         "queue" => {
             let usage = || Failure::usage("expected up, down, top or bottom: swarmlet remote queue up ID...");
             let (place, rest) = arguments.split_first().ok_or_else(usage)?;
-            let (place, method) = PLACES.iter().find(|(name, _)| place == name).ok_or_else(usage)?;
-            (arguments, end) = (rest, format!(" {place} in the queue"));
+            let (_, method, words) = PLACES.iter().find(|(name, ..)| place == name).ok_or_else(usage)?;
+            (arguments, end) = (rest, words.to_string());
             (*method, "moved")
         }
         "move" => {
