@@ -165,8 +165,8 @@ impl Worker {
         let torrent = content.torrent;
         // The first state of content that was there already: a power cut costs another check, and thousands of torrents
         // that came at once do not wait for the disk one after the other.
-        let costs_little = known.written.is_none() && save.downloaded == 0;
-        let sync = !save.in_haste && !costs_little;
+        let is_new = known.written.is_none() && save.downloaded == 0;
+        let sync = !save.in_haste;
         let state = known.take_in(content, *save);
         if let Some(error) = known.lost.take() {
             // A disk that was pulled out may come back, and what is missing then is downloaded again. If it is lost
@@ -179,7 +179,11 @@ impl Worker {
             let _ = self.manager.send_timeout(Input::Torrent { torrent, event: Event::Disk(event) }, TELL);
         }
         let Some((name, bytes)) = state else { return };
-        let Err(error) = self.states.write(&name, &bytes, sync) else { return };
+        let written = match is_new {
+            true => self.states.write_first(&name, &bytes),
+            false => self.states.write(&name, &bytes, sync),
+        };
+        let Err(error) = written else { return };
         known.written = None;
         let (path, error) = (self.states.path.display(), in_words(&error));
         let text = format!("can't save states in {path}: {error}; the next start will check all content");

@@ -207,6 +207,7 @@ impl Manager {
         self.disks.disk.send(now);
         self.peers.send();
         self.news.report_all(&self.torrents, &self.shared, &self.searches.dht, now);
+        self.news.wake();
     }
 
     /// Waits for the next input, or until something is due: `Some(None)`. `None`: nothing will come any more.

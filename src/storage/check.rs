@@ -160,7 +160,7 @@ fn find(
     if progress.is_stopped() {
         return Err(content.error(Doing::Reading, &content.root(), io::Error::other("the check was stopped")));
     }
-    let known = known.map(|known| known.checked(std::mem::take(&mut looks.seen), &trusted));
+    let known = known.map(|known| known.checked(content, &have, std::mem::take(&mut looks.seen), &trusted));
     Ok(Found { have, hashed_bytes, known, looks, trusted, recorded, planned })
 }
 
@@ -192,6 +192,9 @@ fn prepare(content: &Content, states: Option<&StateDir>, mut found: Found) -> Re
     }
     content.prepare()?;
     content.move_parts()?;
+    if let Some(known) = &mut found.known {
+        known.is_saved &= !(0..sizes.len()).any(|file| content.is_dirty(file));
+    }
     Ok(found)
 }
 

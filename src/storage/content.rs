@@ -30,7 +30,7 @@ use part_file::PartFile;
 use renamed::Renamed;
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::{Errno, pwritev};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, IoSlice};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
@@ -157,14 +157,19 @@ impl Content {
         if entry.padding || !self.wants(file) {
             return 0;
         }
-        let found = self.open_file(file).and_then(|file| file.metadata());
+        let found = self.find_file(file).map(|(_, found)| found);
         // `st_blocks` is in units of 512 bytes, whatever the file system's own are (stat(2)).
         entry.length.saturating_sub(found.map_or(0, |found| found.blocks() * 512))
     }
 
     /// Opens the file for reading.
     pub fn open_file(&self, file: usize) -> io::Result<File> {
-        self.folder.file(&self.path(file), For::Reading)
+        self.find_file(file).map(|(file, _)| file)
+    }
+
+    /// The same, and what the file is like.
+    pub fn find_file(&self, file: usize) -> io::Result<(File, Metadata)> {
+        self.folder.find(&self.path(file), For::Reading)
     }
 
     /// The folder beneath which all files are opened.
@@ -194,6 +199,11 @@ impl Content {
     /// Remembers that a file was written to.
     pub fn mark_dirty(&self, file: usize) {
         self.mark(file, Mark::Dirty, true);
+    }
+
+    /// Whether a file was written to since its last record.
+    pub fn is_dirty(&self, file: usize) -> bool {
+        self.has(file, Mark::Dirty)
     }
 
     /// Whether a file was written to since this was last called.

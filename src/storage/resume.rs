@@ -11,8 +11,10 @@
 //!   at the files. A verified piece is never written again. So a write after the look can only change a modification
 //!   time, which costs a check, or be missed, which costs a download. It does no harm to the pieces of the state.
 //! * *kill -9.* What was written is in the system's cache, which outlives the process. A state is written beside the
-//!   old one and renamed over it, so one of the two is always complete. If a file was written to after the state was
-//!   taken, it has a different stamp and its pieces are hashed. So everything is found except incomplete pieces.
+//!   old one and renamed over it, so one of the two is always complete. (The first state of content that was there
+//!   before has no old one. If it is not complete, everything is checked again.) If a file was written to after the
+//!   state was taken, it has a different stamp and its pieces are hashed. So everything is found except incomplete
+//!   pieces.
 //! * *Other programs.* If another program writes to a file that swarmlet does not write to, its
 //!   [stamp](crate::sys::stamp) differs from the record, even if that program sets the modification time back. If
 //!   swarmlet writes to the file, a record is taken only if the file always was [as we left
@@ -45,16 +47,15 @@ use crate::base::sha1::{Digest, sha1};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::resume::{FileState, MAX_RESUME_BYTES, Making, Record, Resume, file_name, is_file_name};
 use crate::sys::beneath::{Folder, For};
+use crate::sys::in_words;
 use crate::sys::replace::{Output, Sync, is_unfinished};
 use crate::sys::stamp::{TICK, is_quiet};
-use crate::sys::{in_words, lock};
 use rustix::fs::{Access, Advice, AtFlags, StatxFlags, access, fadvise, statx};
 use std::fs::{self, DirBuilder, File, Metadata, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -78,8 +79,6 @@ pub struct StateDir {
     /// Where it is.
     pub path: Arc<Path>,
     boot: Arc<[u8]>,
-    /// The folder of the last torrent: most torrents have the same, so they share its path.
-    last: Mutex<Arc<[u8]>>,
 }
 
 impl StateDir {
@@ -89,25 +88,18 @@ impl StateDir {
         access(path, Access::WRITE_OK | Access::EXEC_OK)?;
         remove_old(path)?;
         let boot = fs::read(BOOT_ID).unwrap_or_default().into();
-        Ok(StateDir { folder: Folder::open(path)?, path: path.into(), boot, last: Mutex::default() })
+        Ok(StateDir { folder: Folder::open(path)?, path: path.into(), boot })
     }
 
     pub(super) fn read(&self, name: &str) -> io::Result<(Vec<u8>, (i64, i64))> {
-        let file = self.folder.file(name, For::Reading)?;
-        let found = file.metadata()?;
-        let saved = (found.mtime(), found.mtime_nsec());
-        let mut bytes = Vec::with_capacity(found.len().min(MAX_RESUME_BYTES as u64) as usize);
-        file.take(MAX_RESUME_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-        if bytes.len() > MAX_RESUME_BYTES { Err(io::Error::other("it is too large")) } else { Ok((bytes, saved)) }
-    }
-
-    /// The path of a torrent's folder, shared with the torrent before.
-    fn shared(&self, folder: &[u8]) -> Arc<[u8]> {
-        let mut last = lock(&self.last);
-        if **last != *folder {
-            *last = folder.into();
+        let (file, found) = self.folder.find(name, For::Reading)?;
+        if found.len() > MAX_RESUME_BYTES as u64 {
+            return Err(io::Error::other("it is too large"));
         }
-        Arc::clone(&last)
+        // It does not grow while it is read, because it is only replaced. (A first one is refused until it is written.)
+        let mut bytes = Vec::with_capacity(found.len() as usize);
+        file.take(found.len()).read_to_end(&mut bytes)?;
+        Ok((bytes, (found.mtime(), found.mtime_nsec())))
     }
 
     /// Removes the file `name`, if it exists.
@@ -121,8 +113,17 @@ impl StateDir {
 
     /// Removes the state of content that is not there any more.
     pub fn remove_state(&self, content: &Content) {
-        let folder = fs::canonicalize(&content.dir).unwrap_or_else(|_| content.dir.to_path_buf());
-        self.remove(&file_name(&content.metainfo.info_hash, folder.as_os_str().as_bytes()));
+        self.remove(&file_name(&content.metainfo.info_hash, &content.real_dir()));
+    }
+
+    /// Writes the first state of this name. If it is not written to its end, it is refused and all is checked, as if
+    /// there were none. So it need not be written beside and renamed, which costs as much again.
+    pub fn write_first(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let path = self.path.join(name);
+        let Ok(mut file) = File::options().write(true).create_new(true).mode(0o600).open(&path) else {
+            return self.write(name, bytes, false);
+        };
+        file.write_all(bytes).inspect_err(|_| drop(fs::remove_file(&path)))
     }
 
     /// Replaces the state `name` by `bytes`. Only we may read it, also if others may look into the folder.
@@ -197,14 +198,14 @@ pub struct Known {
     pub lost: Option<Box<ContentError>>,
     /// The content was deleted or is in another place: its state is not written any more.
     pub gone: bool,
+    /// The state on the disk says all that a new one would say: of thousands of complete torrents, none is written.
+    pub is_saved: bool,
 }
 
 impl Known {
     /// Reads what earlier runs knew of `content`. `warn` gets the reason why a state cannot be used.
     pub fn load(states: &StateDir, content: &Content, mut warn: impl FnMut(String)) -> Known {
-        // The folder was opened a moment ago. If its path is gone now, it is still a good name.
-        let folder = fs::canonicalize(&content.dir).unwrap_or_else(|_| content.dir.to_path_buf());
-        let mut unknown = Resume::new(&content.metainfo, states.shared(folder.as_os_str().as_bytes()));
+        let mut unknown = Resume::new(&content.metainfo, content.real_dir());
         unknown.boot = Arc::clone(&states.boot);
         let name = file_name(&unknown.info_hash, &unknown.folder);
         let found = match states.read(&name) {
@@ -224,12 +225,12 @@ impl Known {
         let is_older = std::mem::replace(&mut resume.boot, Arc::clone(&states.boot)) != states.boot;
         // A state of this run counts what it transferred already.
         let totals = content.before.unwrap_or((resume.uploaded, resume.downloaded));
-        Known { totals, resume, written, saved, lost: None, gone: false, is_older }
+        Known { totals, resume, written, saved, lost: None, gone: false, is_saved: false, is_older }
     }
 
     /// The same, if all runs before this one uploaded and downloaded these bytes.
     pub fn with_totals(self, totals: (u64, u64)) -> Known {
-        Known { totals, ..self }
+        Known { is_saved: self.is_saved && totals == self.totals, totals, ..self }
     }
 
     /// Whether the files were on the mount of this number, which another run of the system may use for another mount.
@@ -243,14 +244,27 @@ impl Known {
         self.resume.trusts(file, seen, self.is_older)
     }
 
-    /// The content was checked. Its files looked like `seen` before that; those in `trusted` were not read.
-    pub fn checked(mut self, seen: Vec<Option<Record>>, trusted: &[bool]) -> Known {
+    /// The content was checked, and has the pieces `have`. Its files looked like `seen` before that; those in `trusted`
+    /// were not read.
+    pub fn checked(mut self, content: &Content, have: &Bitfield, seen: Vec<Option<Record>>, trusted: &[bool]) -> Known {
+        let before = std::mem::take(&mut self.resume.files);
         let records = seen.into_iter().enumerate().map(|(file, seen)| {
-            let before = self.resume.files[file];
+            let before = before[file];
             let on_disk = trusted[file] && before.record.is_some_and(|record| record.on_disk);
             FileState { record: seen.map(|seen| Record { on_disk, ..seen }), ..before }
         });
         self.resume.files = records.collect();
+        let on_disk = |state: &FileState| state.record.is_some_and(|record| record.on_disk);
+        let is_same = |(file, (then, now)): (usize, (&FileState, &FileState))| match content.has_of(file, have).1 {
+            true => then == now && on_disk(now) && now.making == Making::No && !now.marked,
+            false => *then == FileState::default(),
+        };
+        self.is_saved = self.written.is_some()
+            && !self.is_older
+            && have.is_full()
+            && self.resume.have.is_full()
+            && self.totals == (self.resume.uploaded, self.resume.downloaded)
+            && before.iter().zip(&self.resume.files).enumerate().all(is_same);
         self.is_older = false;
         // Each save says which pieces there are.
         self.resume.have = Bitfield::new(0);

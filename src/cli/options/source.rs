@@ -234,10 +234,13 @@ fn read_stdin() -> Result<Vec<u8>, Failure> {
     read_all(stdin.lock(), "standard input", 0)
 }
 
-/// `size`: the expected number of bytes, for which room is made at once.
+/// `size`: the number of bytes, if it is known; otherwise 0.
 fn read_all(from: impl Read, name: &str, size: u64) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::with_capacity(size.min(MAX_METAINFO_BYTES as u64) as usize);
-    let read = from.take(MAX_METAINFO_BYTES as u64 + 1).read_to_end(&mut bytes);
+    let most = MAX_METAINFO_BYTES as u64 + 1;
+    let mut bytes = Vec::with_capacity(size.min(most) as usize);
+    // Without the size, one more call finds the end.
+    let size = if size == 0 { most } else { size.min(most) };
+    let read = from.take(size).read_to_end(&mut bytes);
     read.map_err(|error| Failure::new(Exit::NoInput, format!("{name}: {}", in_words(&error))))?;
     if bytes.len() > MAX_METAINFO_BYTES {
         return Err(too_large(name));

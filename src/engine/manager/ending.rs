@@ -174,5 +174,6 @@ impl Manager {
         self.searches.mapping.wait();
         let reports = self.news.last_reports(&self.torrents, now);
         self.news.tell(Notice::Stopped(reports));
+        self.news.wake();
     }
 }

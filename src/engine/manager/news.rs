@@ -13,6 +13,7 @@ use crate::swarm::event::News;
 use crate::swarm::figures::Status;
 use crate::swarm::shared::Shared;
 use crate::swarm::standing::Standing;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,8 @@ const MOMENT: Time = Time::from_millis(50);
 /// The notices about all torrents.
 pub struct Reporter {
     notices: Notices,
+    /// Something was told, and those that listen were not woken.
+    is_told: Cell<bool>,
     watch: Watch,
     every: Option<Duration>,
     /// When all figures are reported next; `None`: never.
@@ -46,6 +49,7 @@ impl Reporter {
     pub fn new(notices: Notices, every: Option<Duration>) -> Reporter {
         Reporter {
             notices,
+            is_told: Cell::new(false),
             watch: Watch::default(),
             every,
             due: every.map(|_| Time::ZERO),
@@ -56,9 +60,18 @@ impl Reporter {
         }
     }
 
-    /// Tells the person something.
+    /// Tells the person something. To be woken for each of thousands of torrents that start would cost those that
+    /// listen more than the news itself, so they are [woken](Reporter::wake) when the batch is over.
     pub fn tell(&self, notice: Notice) {
-        self.notices.tell(notice);
+        self.notices.put(notice);
+        self.is_told.set(true);
+    }
+
+    /// Wakes those that listen, if something was told.
+    pub fn wake(&self) {
+        if self.is_told.take() {
+            self.notices.wake();
+        }
     }
 
     /// The person looks at other details.

@@ -52,7 +52,7 @@ impl Drop for Subscribers {
     fn drop(&mut self) {
         for queue in lock(&self.0).iter().filter_map(Weak::upgrade) {
             lock(&queue.waiting).ended = true;
-            let _ = queue.wake.try_send(());
+            queue.wake();
         }
     }
 }
@@ -70,14 +70,25 @@ impl Notices {
         Arc::downgrade(&self.0)
     }
 
-    /// Tells something to all that listen.
+    /// Tells something to all that listen, and wakes them.
     pub fn tell(&self, notice: Notice) {
+        self.put(notice);
+        self.wake();
+    }
+
+    /// Tells something without waking those that wait for it. [`wake`](Notices::wake) must follow soon.
+    pub fn put(&self, notice: Notice) {
         let mut queues = lock(&self.0.0);
         queues.retain(|queue| queue.strong_count() > 0);
         let queues: Vec<Arc<Queue>> = queues.iter().filter_map(Weak::upgrade).collect();
         let Some((last, others)) = queues.split_last() else { return };
         others.iter().for_each(|queue| queue.put(notice.clone()));
         last.put(notice);
+    }
+
+    /// Wakes all that listen.
+    pub fn wake(&self) {
+        lock(&self.0.0).iter().filter_map(Weak::upgrade).for_each(|queue| queue.wake());
     }
 }
 
@@ -94,6 +105,9 @@ impl Subscribers {
 impl Queue {
     fn put(&self, notice: Notice) {
         lock(&self.waiting).put(notice);
+    }
+
+    fn wake(&self) {
         let _ = self.wake.try_send(());
     }
 }
@@ -164,7 +178,7 @@ impl Subscription {
         let ended = waiting.ended;
         drop(waiting);
         if is_more {
-            let _ = self.0.wake.try_send(());
+            self.0.wake();
         }
         if taken.is_none() && ended { Err(RecvTimeoutError::Disconnected) } else { Ok(taken) }
     }
@@ -284,11 +298,18 @@ mod tests {
     fn a_subscriber_that_waits_for_several_channels_is_woken_until_it_has_taken_all() {
         let (notices, subscriber) = Notices::new();
         (0..3).for_each(|number| notices.tell(Notice::Removed { torrent: TorrentId(number) }));
-        for _ in 0..3 {
+        notices.put(Notice::Missed(9));
+        for _ in 0..4 {
             subscriber.ready().try_recv().unwrap();
             assert!(subscriber.try_next().unwrap().is_some());
         }
         assert!(subscriber.ready().try_recv().is_err());
+        (0..3).for_each(|number| notices.put(Notice::Missed(number)));
+        assert!(subscriber.ready().try_recv().is_err(), "it sleeps until the whole batch is there");
+        notices.wake();
+        subscriber.ready().try_recv().unwrap();
+        assert_eq!(all(&subscriber), ["missed 0", "missed 1", "missed 2"]);
+        while subscriber.ready().try_recv().is_ok() {}
         drop(notices);
         subscriber.ready().try_recv().unwrap();
         assert!(subscriber.try_next().is_err());

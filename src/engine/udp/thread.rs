@@ -35,9 +35,10 @@ pub struct Orders {
 impl Orders {
     /// Gives an order.
     pub fn give(&self, order: Order) {
-        // It fails if the thread has ended because it got no socket.
-        let _ = self.sender.send(order);
-        self.wake.wake();
+        // It fails if there is no DHT, or if its thread has ended because it got no socket.
+        if self.sender.send(order).is_ok() {
+            self.wake.wake();
+        }
     }
 }
 

@@ -71,10 +71,7 @@ fn try_names(
         }
         // On a file system that gives one file two inodes, files that exist are compared by their stamps. (Files that
         // swarmlet was making were compared when they were created.)
-        let look = |file: usize| {
-            let found = content.open_file(file).and_then(|file| file.metadata());
-            found.ok().map(|found| (content.known.stamp(&found), file))
-        };
+        let look = |file: usize| content.find_file(file).ok().map(|(_, found)| (content.known.stamp(&found), file));
         let in_doubt = |file: &usize| !content.known.numbered && !created.contains(file);
         let mut looks: Vec<_> = files().filter(in_doubt).filter_map(look).collect();
         looks.sort_unstable();

@@ -47,8 +47,7 @@ fn make_ready(
     let new = || (0..files).filter(|file| is_new[*file]);
     let (mut sizes, mut inodes) = (vec![0; files], vec![0; files]);
     for file in 0..files {
-        let found = content.open_file(file).and_then(|opened| opened.metadata());
-        if let Ok(found) = found {
+        if let Ok((_, found)) = content.find_file(file) {
             (sizes[file], inodes[file]) = (found.len(), found.ino());
         }
     }

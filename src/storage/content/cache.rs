@@ -47,6 +47,8 @@ struct Files {
     open: Vec<Open>,
     /// The files that a thread is opening.
     opening: Vec<FileKey>,
+    /// Threads that wait for one of these. (To wake nobody is a system call, too.)
+    waiting: usize,
 }
 
 /// The cache of open files.
@@ -84,17 +86,18 @@ impl FileCache {
 
     /// Opens the folder `dir`, or shares it if it is in use and still the same.
     pub fn folder(&self, dir: &Path) -> io::Result<(Arc<Path>, Arc<Folder>)> {
-        lock(&self.folders).retain(|_, folder| folder.strong_count() > 0);
-        let opened = Folder::open(dir)?;
-        let mut folders = lock(&self.folders);
-        let same = |folder: &Arc<Folder>| folder.identity() == opened.identity();
-        if let Some((path, folder)) = folders.get_key_value(dir)
-            && let Some(folder) = folder.upgrade().filter(same)
+        let known = {
+            let mut folders = lock(&self.folders);
+            folders.retain(|_, folder| folder.strong_count() > 0);
+            folders.get_key_value(dir).and_then(|(path, folder)| Some((Arc::clone(path), folder.upgrade()?)))
+        };
+        if let Some(known) = known
+            && known.1.is_at(dir)?
         {
-            return Ok((Arc::clone(path), folder));
+            return Ok(known);
         }
-        let (path, folder): (Arc<Path>, _) = (dir.into(), Arc::new(opened));
-        folders.insert(Arc::clone(&path), Arc::downgrade(&folder));
+        let (path, folder): (Arc<Path>, _) = (dir.into(), Arc::new(Folder::open(dir)?));
+        lock(&self.folders).insert(Arc::clone(&path), Arc::downgrade(&folder));
         Ok((path, folder))
     }
 
@@ -108,7 +111,9 @@ impl FileCache {
             if !files.opening.contains(&key) {
                 break;
             }
+            files.waiting += 1;
             files = self.attempted.wait(files).unwrap_or_else(PoisonError::into_inner);
+            files.waiting -= 1;
         }
         files.opening.push(key);
         drop(files);
@@ -117,8 +122,11 @@ impl FileCache {
         files.opening.retain(|other| *other != key);
         let file = opened.as_ref().ok().map(Arc::clone);
         let closed = file.map(|file| files.put(Open { key, purpose, file }, self.most));
+        let is_awaited = files.waiting > 0;
         drop(files);
-        self.attempted.notify_all();
+        if is_awaited {
+            self.attempted.notify_all();
+        }
         drop(closed);
         opened
     }
@@ -185,7 +193,15 @@ mod tests {
         let cache = FileCache::default();
         let (one, other) = (cache.folder(dir.path()).unwrap(), cache.folder(dir.path()).unwrap());
         assert!(Arc::ptr_eq(&one.1, &other.1));
-        drop((one, other));
+        let (before, after) = (dir.path().join("before"), dir.path().join("after"));
+        std::fs::create_dir(&before).unwrap();
+        let first = cache.folder(&before).unwrap().1;
+        std::fs::rename(&before, &after).unwrap();
+        assert!(cache.folder(&before).is_err(), "it is at another path");
+        std::fs::create_dir(&before).unwrap();
+        let second = cache.folder(&before).unwrap().1;
+        assert!(!Arc::ptr_eq(&first, &second) && first.is_at(&after).unwrap() && second.is_at(&before).unwrap());
+        drop((one, other, first, second));
         assert!(cache.folder(&dir.path().join("none")).is_err());
         assert!(cache.folders.lock().unwrap().is_empty(), "an unused folder is not kept");
     }
@@ -240,7 +256,8 @@ mod tests {
             scope.spawn(|| tell.send(cache.get((one, 0), &folder, &"0", For::Writing).is_ok()));
             assert!(told.recv_timeout(std::time::Duration::from_millis(50)).is_err(), "it waits");
             lock(&cache.files).opening.clear();
-            cache.attempted.notify_all();
+            // Each thread that has opened a file wakes those that wait.
+            cache.get((one, 2), &folder, &"2", For::Writing).unwrap();
             assert_eq!(told.recv_timeout(crate::sys::testkit::PATIENCE), Ok(true));
         });
     }

@@ -79,10 +79,7 @@ impl Content {
     /// For each file, whether its verified pieces are surely still right: nobody but swarmlet changed it.
     pub fn unchanged(&self) -> Vec<bool> {
         let _turn = self.health.take_turn();
-        let is_known = |file: usize| {
-            let found = self.open_file(file).and_then(|file| file.metadata());
-            found.is_ok_and(|found| self.known.vouches(file, &found))
-        };
+        let is_known = |file: usize| self.find_file(file).is_ok_and(|(_, found)| self.known.vouches(file, &found));
         let files = self.metainfo.files.iter().enumerate();
         let is_others = |file: usize| self.has(file, Mark::Changed) || self.has(file, Mark::Vacant);
         files.map(|(file, entry)| !entry.padding && !is_others(file) && is_known(file)).collect()
@@ -100,7 +97,7 @@ impl Content {
         let files = self.metainfo.files.iter().enumerate();
         let own = have.map(|have| self.without_parts(have.clone()));
         for (file, _) in files.filter(|(file, entry)| !entry.padding && !self.is_vacant(*file)) {
-            let Ok(found) = self.open_file(file).and_then(|file| file.metadata()) else { continue };
+            let Ok((_, found)) = self.find_file(file) else { continue };
             let was_complete =
                 |have: Option<&Bitfield>| !self.is_making(file) || have.is_some_and(|have| self.has_of(file, have).1);
             // While a piece is in the part file, the file counts as begun, but a change is a change of a complete file.

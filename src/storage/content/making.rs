@@ -33,16 +33,15 @@ impl Content {
 
     /// Opens the file for reading, and remembers what it is like. `None`: it does not exist or cannot be read.
     pub fn find(&self, file: usize) -> Option<(File, Metadata)> {
-        let opened = self.open_file(file);
-        if opened.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        let found = self.find_file(file);
+        if found.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
             // A file of length 0 is never written to, so it does not matter which program made it.
             self.mark(file, Mark::Vacant, self.metainfo.files.at(file).length > 0);
             self.mark(file, Mark::Marked, false);
             self.settle_change(file);
             self.known.is_gone(file);
         }
-        let opened = opened.ok()?;
-        let found = opened.metadata().ok()?;
+        let (opened, found) = found.ok()?;
         self.known.note(file, &found);
         Some((opened, found))
     }
@@ -147,8 +146,8 @@ impl Content {
     /// person was not told of that.
     pub fn restore_changed(&self, before: &Content) {
         for file in (0..self.marks.len()).filter(|file| before.told_of_change(*file)) {
-            let found = self.open_file(file).and_then(|file| file.metadata());
-            if found.is_ok_and(|found| before.known.vouches(file, &found)) {
+            let found = self.find_file(file);
+            if found.is_ok_and(|(_, found)| before.known.vouches(file, &found)) {
                 self.mark(file, Mark::Finished, false);
                 self.mark(file, Mark::Told, true);
             }
@@ -205,8 +204,8 @@ impl Content {
     /// Cuts a file that may be overwritten to the length that the torrent says.
     pub fn cut(&self, file: usize) -> Result<(), ContentError> {
         let entry = self.metainfo.files.at(file);
-        let is_longer = |found: Metadata| found.len() > entry.length && !entry.padding && self.wants(file);
-        if !self.open_file(file).and_then(|file| file.metadata()).is_ok_and(is_longer) {
+        let is_longer = |(_, found): (File, Metadata)| found.len() > entry.length && !entry.padding && self.wants(file);
+        if !self.find_file(file).is_ok_and(is_longer) {
             return Ok(());
         }
         let opened = self.folder.file(&self.path(file), For::Writing).and_then(|opened| opened.set_len(entry.length));

@@ -146,6 +146,11 @@ impl Content {
         self.renamed.path(&self.metainfo.name)
     }
 
+    /// The path of the folder with all links resolved.
+    pub fn real_dir(&self) -> Arc<[u8]> {
+        self.folder.real(&self.dir)
+    }
+
     /// Closes the files. A file is opened again when it is needed.
     pub fn close_files(&self) {
         self.files.forget_all(self.key);

@@ -30,10 +30,12 @@ impl Content {
     pub(in crate::storage) fn replace_choice(&self, choice: Option<Arc<Choice>>) -> Option<Arc<Choice>> {
         if self.parts.get().is_none() {
             let mut parts = PartFile::new(&self.metainfo);
-            let found = self.folder.file(&parts.name, For::Reading).and_then(|file| file.metadata());
-            parts.found = found.map_or(0, |metadata| metadata.len());
-            if !parts.places.is_empty() && (choice.is_some() || parts.found > 0) {
-                self.parts.get_or_init(|| Box::new(parts));
+            // A torrent of one file has no such pieces, so the disk need not be asked.
+            if !parts.places.is_empty() {
+                parts.found = self.folder.find(&parts.name, For::Reading).map_or(0, |(_, found)| found.len());
+                if choice.is_some() || parts.found > 0 {
+                    self.parts.get_or_init(|| Box::new(parts));
+                }
             }
         }
         std::mem::replace(&mut *self.choice.write().unwrap_or_else(PoisonError::into_inner), choice)

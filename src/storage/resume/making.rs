@@ -21,7 +21,7 @@ impl Known {
             return mark_of(content, file) == Some(true);
         }
         let unchanged = |found: Metadata| (found.ctime(), found.ctime_nsec()) < self.saved;
-        let look = || content.open_file(file).and_then(|file| file.metadata());
+        let look = || content.find_file(file).map(|(_, found)| found);
         making == Making::Begun
             && (!marked || mark_of(content, file) != Some(false))
             && (!content.has_of(file, &self.resume.have).1 || look().is_ok_and(unchanged))

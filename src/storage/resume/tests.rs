@@ -40,7 +40,8 @@ impl Stage {
         let seen = self.seen(&content);
         let trusted: Vec<bool> =
             seen.iter().enumerate().map(|(file, seen)| known.trusts(file, seen.as_ref())).collect();
-        (content, known.checked(seen, &trusted))
+        let known = known.checked(&content, &Bitfield::new(6), seen, &trusted);
+        (content, known)
     }
 
     /// Acts as if our last write to a file had been at `time`. (The change of that time is a change, too.)
@@ -253,6 +254,49 @@ fn totals_are_of_all_runs() {
     }
 }
 
+/// Thousands of complete torrents start, and each state that is written costs as much as the check of a small torrent.
+#[test]
+fn a_state_is_not_written_again_if_it_says_all_that_a_new_one_would_say() {
+    let mut stage = Stage::new();
+    for file in 0..2 {
+        fs::create_dir_all(stage.path(file).parent().unwrap()).unwrap();
+        fs::write(stage.path(file), part(&stage.metainfo, &stage.bytes, file)).unwrap();
+    }
+    let begin_with = |stage: &Stage, preallocate| {
+        let metainfo = stage.metainfo.clone().into();
+        let content = Content::open(TorrentId(0), metainfo, stage.dir.path(), Arc::default(), preallocate);
+        let warn = Arc::new(|_, warning| panic!("{warning}"));
+        let states = Some(&stage.states);
+        let found = check::begin(content.unwrap(), states, check::Trust::State, warn, &Default::default());
+        let found = found.ok().unwrap();
+        assert!(found.have.is_full());
+        (found.content, found.known.unwrap())
+    };
+    let begin = |stage: &Stage| begin_with(stage, false);
+    let save = |stage: &Stage, (content, mut known): (Arc<Content>, Known)| {
+        let save = Save { have: Bitfield::full(6), uploaded: 0, downloaded: 0, in_haste: false };
+        let (name, bytes) = known.take_in(&content, save).unwrap();
+        stage.states.write_first(&name, &bytes).unwrap();
+    };
+    let found = begin(&stage);
+    assert!(!found.1.is_saved, "there is no state yet");
+    save(&stage, found);
+    let (content, mut known) = begin(&stage);
+    assert!(known.is_saved);
+    let same = Save { have: Bitfield::full(6), uploaded: 0, downloaded: 0, in_haste: false };
+    assert!(known.take_in(&content, same).is_none(), "a new one would be the same");
+    assert!(!begin_with(&stage, true).1.is_saved, "its files were opened for writing");
+    assert!(!begin(&stage).1.with_totals((9, 0)).is_saved, "the caller knows of other totals");
+    age(&stage.path(1), ago(10_000));
+    thread::sleep(2 * TICK);
+    let found = begin(&stage);
+    assert!(!found.1.is_saved, "the file was touched");
+    save(&stage, found);
+    assert!(begin(&stage).1.is_saved);
+    stage.states.boot = b"another run of the system".as_slice().into();
+    assert!(!begin(&stage).1.is_saved, "its mounts have other numbers now");
+}
+
 #[test]
 fn content_that_is_checked_again_in_a_run_is_not_counted_twice() {
     let stage = Stage::new();
@@ -290,14 +334,18 @@ fn a_state_is_private_and_replaces_the_last_one() {
     assert_eq!(fs::metadata(path.join("x")).unwrap().mode() & 0o777, 0o600);
     states.write("x", b"two", false).unwrap();
     assert_eq!(states.read("x").unwrap().0, b"two");
-    assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
+    states.write_first("z", b"first").unwrap();
+    states.write_first("x", b"three").unwrap();
+    assert_eq!([states.read("z").unwrap().0, states.read("x").unwrap().0], [b"first".to_vec(), b"three".to_vec()]);
+    assert_eq!(fs::metadata(path.join("z")).unwrap().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_dir(&path).unwrap().count(), 2);
     // It takes only so much memory, however large the file is.
     File::create(path.join("huge")).unwrap().set_len(MAX_RESUME_BYTES as u64 + 1).unwrap();
     assert!(states.read("huge").unwrap_err().to_string().contains("too large"));
     // No planted link makes us write elsewhere.
     fs::write(dir.path().join("elsewhere"), "theirs").unwrap();
     std::os::unix::fs::symlink(dir.path().join("elsewhere"), path.join("y")).unwrap();
-    states.write("y", b"ours", false).unwrap();
+    states.write_first("y", b"ours").unwrap();
     assert_eq!(states.read("y").unwrap().0, b"ours", "the link was replaced, not followed");
     assert_eq!(fs::read(dir.path().join("elsewhere")).unwrap(), b"theirs");
 }

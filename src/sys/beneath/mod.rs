@@ -12,15 +12,17 @@ use super::is_one_of;
 use crate::base::path::{for_terminal, portable};
 use crate::sys::IRREGULAR;
 use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, ResolveFlags, fstat, fstatfs, fstatvfs, mkdirat, openat, openat2, unlinkat,
+    AtFlags, CWD, Mode, OFlags, ResolveFlags, fstat, fstatfs, fstatvfs, mkdirat, openat, openat2, stat, statat,
+    unlinkat,
 };
 use rustix::io::Errno;
-use std::fs::File;
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Permissions of new files and folders, before the umask.
 const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
@@ -47,6 +49,7 @@ pub struct Folder {
     /// The disk refused a name, and another one was used.
     refuses: AtomicBool,
     kind: OnceLock<u32>,
+    real: OnceLock<Arc<[u8]>>,
 }
 
 /// What a file is opened for.
@@ -71,7 +74,27 @@ impl Folder {
             by_component: AtomicBool::new(false),
             refuses: AtomicBool::new(false),
             kind: OnceLock::new(),
+            real: OnceLock::new(),
         })
+    }
+
+    /// Whether `path` leads to this folder. (While it is open, no other folder has its identity.)
+    pub fn is_at(&self, path: &Path) -> io::Result<bool> {
+        let found = stat(path)?;
+        Ok((found.st_dev, found.st_ino) == self.identity)
+    }
+
+    /// The path of the folder, which is also at `path`, with all links resolved. It is asked once.
+    pub fn real(&self, path: &Path) -> Arc<[u8]> {
+        let bytes = |path: &Path| path.as_os_str().as_bytes().into();
+        if let Some(real) = self.real.get() {
+            return Arc::clone(real);
+        }
+        match fs::canonicalize(path) {
+            Ok(real) => Arc::clone(self.real.get_or_init(|| bytes(&real))),
+            // The folder was opened a moment ago. If its path is gone now, it is still a good name.
+            Err(_) => bytes(path),
+        }
     }
 
     /// Device and inode of the folder, without a disk access.
@@ -81,7 +104,11 @@ impl Folder {
 
     /// Device and inode of the file, folder or link at `path`. The link is not followed.
     pub fn identity_of(&self, path: &str) -> io::Result<Identity> {
-        let found = fstat(self.look(path)?.0)?;
+        let found = self.or_portable(path, true, |path| match path.contains('/') {
+            // One name leads nowhere else, so one call is enough.
+            false => statat(&self.fd, path, AtFlags::SYMLINK_NOFOLLOW).map_err(explain),
+            true => Ok(fstat(self.look_at(path)?)?),
+        })?;
         Ok((found.st_dev, found.st_ino))
     }
 
@@ -92,8 +119,11 @@ impl Folder {
     }
 
     fn look(&self, path: &str) -> io::Result<(OwnedFd, String)> {
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        self.or_portable(path, true, |path| Ok((self.open_beneath(path, flags).map_err(explain)?, path.to_string())))
+        self.or_portable(path, true, |path| Ok((self.look_at(path)?, path.to_string())))
+    }
+
+    fn look_at(&self, path: &str) -> io::Result<OwnedFd> {
+        self.open_beneath(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC).map_err(explain)
     }
 
     /// Free bytes of the file system that holds the file or folder at `path`, or that will hold it.
@@ -120,6 +150,11 @@ impl Folder {
     /// Opens the file at `path`, or at another one if the disk can't have this path. Its components, separated by `/`,
     /// must have been checked.
     pub fn file(&self, path: &str, purpose: For) -> io::Result<File> {
+        self.find(path, purpose).map(|(file, _)| file)
+    }
+
+    /// The same, and what the file is like.
+    pub fn find(&self, path: &str, purpose: For) -> io::Result<(File, Metadata)> {
         self.or_portable(path, purpose == For::Reading, |path| self.file_named(path, purpose))
     }
 
@@ -159,7 +194,7 @@ impl Folder {
         self.kind().is_ok_and(|kind| PICKY.contains(&kind))
     }
 
-    fn file_named(&self, path: &str, purpose: For) -> io::Result<File> {
+    fn file_named(&self, path: &str, purpose: For) -> io::Result<(File, Metadata)> {
         let flags = match purpose {
             For::Reading => OFlags::RDONLY,
             For::Writing => OFlags::RDWR | OFlags::CREATE,
@@ -175,10 +210,8 @@ impl Folder {
             opened => opened,
         };
         let file = File::from(opened.map_err(explain)?);
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::other(IRREGULAR));
-        }
-        Ok(file)
+        let found = file.metadata()?;
+        if found.is_file() { Ok((file, found)) } else { Err(io::Error::other(IRREGULAR)) }
     }
 
     /// Removes the file at `path`. (A link of this name is removed, not followed.)
@@ -257,6 +290,24 @@ mod tests {
             folder.by_component.store(by_component, Ordering::Relaxed);
             test(&folder, dir.path());
         }
+    }
+
+    #[test]
+    fn a_folder_is_known_by_its_real_path_and_what_is_in_it_by_its_own_identity() {
+        both_ways(|folder, dir| {
+            std::fs::create_dir(dir.join("below")).unwrap();
+            std::fs::write(dir.join("below/file"), "x").unwrap();
+            symlink("below/file", dir.join("link")).unwrap();
+            symlink(dir, dir.join("below/here")).unwrap();
+            assert_eq!(*folder.real(Path::new("/none")), *b"/none", "it is not kept if it is not known");
+            let real = std::fs::canonicalize(dir).unwrap();
+            assert_eq!(*folder.real(&dir.join("below/here")), *real.as_os_str().as_bytes());
+            assert_eq!(folder.real(Path::new("/none")), folder.real(dir), "it is asked once");
+            let identity = |path| folder.identity_of(path).unwrap();
+            assert_eq!(identity("below/file"), Folder::open(&dir.join("below")).unwrap().identity_of("file").unwrap());
+            assert!(identity("link") != identity("below/file"), "it is the link's own");
+            assert!(folder.identity_of("below/here/link").is_err(), "no link is followed");
+        });
     }
 
     #[test]

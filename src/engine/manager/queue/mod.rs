@@ -146,8 +146,10 @@ impl Manager {
         let Status { left, standing, .. } = torrent.status(now);
         let (had_bytes, is_complete) = (content.wanted_bytes() - left, standing == Standing::Seeding);
         slot.saved.at = now;
-        let totals = torrent.before();
-        slot.kept = known.map(|known| Kept::new(&content, known.with_totals(totals)));
+        let known = known.map(|known| known.with_totals(torrent.before()));
+        let is_saved = known.as_ref().is_some_and(|known| known.is_saved);
+        slot.saved.pieces = is_saved.then(|| torrent.have().count());
+        slot.kept = known.map(|known| Kept::new(&content, known));
         slot.state = State::Running(Box::new(torrent), Arc::clone(&content));
         self.peers.around.directory.add(content);
         self.news.tell(Notice::Joined { torrent: id, had_bytes, hashed_bytes, is_complete });
