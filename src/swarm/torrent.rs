@@ -46,6 +46,7 @@ use super::giving::super_seeding::SuperSeeding;
 use super::meeting::{FEW_PEERS, Meeting, NUMWANT};
 use super::peer::{Peer, PeerKey};
 use super::picking::picker::Picker;
+use super::picking::demand::Said;
 use super::picking::window::Share;
 use super::rate::{Limit, Meter};
 use super::settings::Settings;
@@ -107,8 +108,8 @@ struct Fetching {
     waits_for_rate: bool,
     /// Everything that any peer has is requested.
     endgame: bool,
-    /// Which part of its window each peer can have, and when that is looked at again; `None`: at the first request.
-    share: Option<Box<(Share, Time)>>,
+    /// Which part of its window each peer can have, and what we said for that; `None` before the first request.
+    share: Option<Box<(Share, Said)>>,
     /// When idle peers were last given work.
     looked: Time,
     /// When the torrent began or went on, or something useful last arrived; or as a seed, when it last sent something.
