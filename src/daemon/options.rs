@@ -21,10 +21,10 @@ const FIGURES_EVERY: Duration = Duration::from_secs(1);
 
 /// A machine with less free memory than this, in bytes, is small: routers have 32 to 128 MiB in all. 0: unknown.
 const SMALL_MACHINE: u64 = 48 << 20;
-/// The part of it that is for blocks under way: a sixteenth (in a control group of 32 MiB, 2 MiB; with 1 MiB each GiB cost
-/// a fifth more processor time, with 3 MiB no less) ...
+/// The part of that memory which is for blocks under way: a sixteenth. (In a control group of 32 MiB that is 2 MiB.
+/// With 1 MiB, a GiB took a fifth more processor time; with 3 MiB, as much as with 2.)
 const SMALL_SHARE: u64 = 16;
-/// ... and at least this, in bytes.
+/// The least memory for blocks under way, in bytes.
 const LEAST_MEMORY: u64 = 1 << 20;
 
 /// How the daemon is to run.

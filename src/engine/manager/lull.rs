@@ -17,10 +17,10 @@ const LONGEST: Time = Time::from_millis(5);
 const SHORTEST: Time = Time::from_millis(2);
 /// During a pause at most this share of what may be requested comes, so that the lines stay full ...
 const SHARE: u64 = 16;
-/// ... and at most so many bytes: twelve blocks are worth a wake-up, and a fast line that has to wait costs more. (200
-/// seeds at any speed, 5 ms for up to 12 MiB: a GiB took twice the time, and a fifth more processor time.) ...
+/// ... and at most this many bytes. A dozen blocks are worth a wake-up, and it costs more to let a fast line wait.
+/// (With 12 MiB, 200 seeds at any speed took nearly twice the time, and a tenth more processor time.)
 const MOST_BYTES: u64 = 192 * 1024;
-/// ... and at most this many inputs, so that no thread waits for room in the channel.
+/// And at most this many inputs come, so that no thread waits for room in the channel.
 const INPUTS: u32 = INBOX as u32 / 4;
 
 /// How often the manager is woken, and how much comes.

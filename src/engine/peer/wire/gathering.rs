@@ -47,7 +47,16 @@ pub struct Gathering {
 impl Gathering {
     /// Nothing came so far.
     pub fn new(now: Instant) -> Gathering {
-        Gathering { came: 0, since: now, bytes: 0.0, seconds: 0.0, reports: 0, requested: None, most: LONGEST, paused: None }
+        Gathering {
+            came: 0,
+            since: now,
+            bytes: 0.0,
+            seconds: 0.0,
+            reports: 0,
+            requested: None,
+            most: LONGEST,
+            paused: None,
+        }
     }
 
     /// Bytes came.

@@ -5,7 +5,7 @@
 
 use crate::proto::peer::message::BLOCK_BYTES;
 use crate::swarm::peer::Peer;
-use crate::swarm::picking::demand::Demand;
+use crate::swarm::picking::demand::{Demand, Said};
 use crate::swarm::picking::window::Share;
 use crate::swarm::torrent::{Fetching, Torrent, Turn};
 
@@ -13,23 +13,30 @@ use crate::swarm::torrent::{Fetching, Torrent, Turn};
 /// Those behind them may need less.
 const MOST_PASSED: usize = 8;
 
+/// Which part of its window each peer can have.
+pub struct Portion {
+    share: Share,
+    /// What was said for that.
+    said: Said,
+}
+
 impl Torrent {
-    /// How much of its window each peer can have. That is looked at from time to time.
+    /// How much of its window each peer can have. That is looked at from time to time: rates change slowly.
     pub(super) fn share_out(&mut self, turn: &mut Turn) -> Share {
-        let before = self.fetching.share.as_deref().copied();
-        if let Some((share, said)) = before
+        if let Some(Portion { share, said }) = self.fetching.portion.as_deref()
             && said.holds(turn.now)
         {
-            return share;
+            return *share;
         }
         let may_ask = |peer: &&Peer| !peer.chokes_us && peer.useful_pieces > 0;
         let asked = self.peers.values().filter(may_ask);
         let blocks = asked.clone().map(|peer| peer.window.size() as u64).sum();
         let peers = asked.filter(|peer| peer.window.is_tried()).count() as u64;
         let budget = &mut turn.shared.budget;
-        let (all, said) = budget.demand_is(Demand { blocks, peers }, before.map(|(_, said)| said), turn.now);
+        let before = self.fetching.portion.as_deref().map(|portion| portion.said);
+        let (all, said) = budget.demand_is(Demand { blocks, peers }, before, turn.now);
         let share = Share::new(all.blocks, budget.limit() / BLOCK_BYTES as u64);
-        self.fetching.share = Some(Box::new((share, said)));
+        self.fetching.portion = Some(Box::new(Portion { share, said }));
         share
     }
 
