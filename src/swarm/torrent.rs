@@ -46,7 +46,6 @@ use super::giving::super_seeding::SuperSeeding;
 use super::meeting::{FEW_PEERS, Meeting, NUMWANT};
 use super::peer::{Peer, PeerKey};
 use super::picking::picker::Picker;
-use super::picking::window::Share;
 use super::rate::{Limit, Meter};
 use super::settings::Settings;
 use super::shared::{Shared, Turn};
@@ -59,6 +58,7 @@ use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::message::{BlockSpec, Message};
 use crate::proto::tracker::announce::AnnounceRequest;
 use downloading::choosing::Choosing;
+use downloading::sharing::Portion;
 use downloading::web_seeds::WebSeeds;
 use downloading::withdraw;
 use std::collections::{BTreeMap, VecDeque};
@@ -107,8 +107,8 @@ struct Fetching {
     waits_for_rate: bool,
     /// Everything that any peer has is requested.
     endgame: bool,
-    /// Which part of its window each peer can have, and when that is looked at again; `None`: at the first request.
-    share: Option<Box<(Share, Time)>>,
+    /// Which part of its window each peer can have; `None` before the first request.
+    portion: Option<Box<Portion>>,
     /// When idle peers were last given work.
     looked: Time,
     /// When the torrent began or went on, or something useful last arrived; or as a seed, when it last sent something.
@@ -196,7 +196,7 @@ impl Torrent {
                 choosing: None,
                 waits_for_rate: false,
                 endgame: false,
-                share: None,
+                portion: None,
                 looked: now,
                 progressed: now,
                 wasted: 0,

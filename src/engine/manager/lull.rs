@@ -15,9 +15,12 @@ const OFTEN: u32 = 10;
 const LONGEST: Time = Time::from_millis(5);
 /// A shorter pause is not worth a timer.
 const SHORTEST: Time = Time::from_millis(2);
-/// During a pause at most this share of what may be requested comes ...
-const SHARE: u64 = 4;
-/// ... and at most this many inputs, so that no thread waits for room in the channel.
+/// During a pause at most this share of what may be requested comes, so that the lines stay full ...
+const SHARE: u64 = 16;
+/// ... and at most this many bytes. A dozen blocks are worth a wake-up, and it costs more to let a fast line wait.
+/// (With 12 MiB, 200 seeds at any speed took nearly twice the time, and a tenth more processor time.)
+const MOST_BYTES: u64 = 192 * 1024;
+/// And at most this many inputs come, so that no thread waits for room in the channel.
 const INPUTS: u32 = INBOX as u32 / 4;
 
 /// How often the manager is woken, and how much comes.
@@ -46,7 +49,7 @@ impl Lull {
             let rate = self.bytes as f64 / passed.as_secs_f64();
             // After a long silence a period is long.
             let often = self.wakes as f64 / passed.as_secs_f64() > OFTEN as f64 / PERIOD.as_secs_f64();
-            let seconds = (limit / SHARE) as f64 / rate.max(1.0);
+            let seconds = MOST_BYTES.min(limit / SHARE) as f64 / rate.max(1.0);
             let seconds = seconds.min(passed.as_secs_f64() * f64::from(INPUTS) / f64::from(self.inputs.max(1)));
             let affordable = Time::try_from_secs_f64(seconds).unwrap_or(LONGEST);
             self.pause = Some(affordable.min(LONGEST)).filter(|pause| often && *pause >= SHORTEST);
@@ -76,13 +79,13 @@ mod tests {
     #[test]
     fn it_pauses_if_it_is_woken_often_for_little() {
         assert_eq!(pause_at(32 * 1024, Time::from_millis(1)), Some(LONGEST), "32 MiB/s");
-        assert_eq!(pause_at(256 * 1024, Time::from_millis(5)), Some(LONGEST), "and it goes on");
-        assert_eq!(pause_at(256 * 1024, Time::from_millis(1)), Some(Time::from_millis(3)), "250 MiB/s");
+        assert_eq!(pause_at(160 * 1024, Time::from_millis(5)), Some(LONGEST), "and it goes on");
+        assert_eq!(pause_at(64 * 1024, Time::from_millis(1)), Some(Time::from_millis(3)), "62 MiB/s");
     }
 
     #[test]
     fn a_fast_line_and_a_quiet_manager_have_no_pause() {
-        assert_eq!(pause_at(512 * 1024, Time::from_millis(1)), None);
+        assert_eq!(pause_at(128 * 1024, Time::from_millis(1)), None, "125 MiB/s");
         assert_eq!(pause_at(16 * 1024, Time::from_millis(20)), None);
         assert_eq!(pause_at(0, Time::from_secs(10)), None);
         assert_eq!(pause_at(16 * 1024, Time::from_micros(50)), None, "these inputs fill the channel");

@@ -7,6 +7,7 @@
 //!
 //! For peers that are far away, and for many peers, the limit [grows](super::growth), if memory is free.
 
+use super::demand::{Demand, Demands, Said};
 use super::growth::Growth;
 use crate::base::time::Time;
 
@@ -34,6 +35,7 @@ pub struct Budget {
     turn: usize,
     /// There are torrents on several disks.
     several: bool,
+    demands: Demands,
 }
 
 /// Bytes that are under way to one disk.
@@ -54,7 +56,7 @@ impl Budget {
     /// A budget of `limit` bytes, at least [`LEAST_BYTES`]; there is one disk.
     pub fn new(limit: u64) -> Budget {
         let limit = Growth::new(limit.max(LEAST_BYTES));
-        Budget { limit, disks: vec![UnderWay::default()], turn: 0, several: false }
+        Budget { limit, disks: vec![UnderWay::default()], turn: 0, several: false, demands: Demands::default() }
     }
 
     /// The machine has `free_bytes` of free memory. From now on the limit may grow.
@@ -67,9 +69,11 @@ impl Budget {
         self.limit.grown() > 0
     }
 
-    /// The number of peers that answer requests of the torrent that is handled now.
-    pub fn peers_are(&mut self, peers: usize) {
-        self.limit.peers_are(peers);
+    /// A torrent that [`said`](Demands::say) something before has this demand now. Returns that of all torrents.
+    pub fn demand_is(&mut self, demand: Demand, said: Option<Said>, now: Time) -> (Demand, Said) {
+        let (all, said) = self.demands.say(demand, said, now);
+        self.limit.peers_are(all.peers);
+        (all, said)
     }
 
     /// A block of `bytes` came at `now` from a peer that is `delay` away: this is how fast the lines are.

@@ -101,8 +101,8 @@ impl Growth {
     }
 
     /// The number of peers that answer requests.
-    pub fn peers_are(&mut self, peers: usize) {
-        self.lots = peers as u64 * LOT_BYTES;
+    pub fn peers_are(&mut self, peers: u64) {
+        self.lots = peers * LOT_BYTES;
     }
 
     /// A block of `bytes` came at `now` from a peer that is `delay` away. `behind`: so much waits for a disk that next

@@ -3,6 +3,7 @@
 //! One half of the paper "Incentives Build Robustness in BitTorrent" (Cohen 2003). Floor 2, pure.
 pub mod budget;
 pub mod delay;
+pub mod demand;
 pub mod growth;
 pub mod pace;
 pub mod picker;

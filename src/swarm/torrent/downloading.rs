@@ -9,7 +9,7 @@
 pub(super) mod choosing;
 pub(super) mod giving_up;
 pub(super) mod lying;
-mod sharing;
+pub(super) mod sharing;
 // Feature: webseeds.
 #[cfg(feature = "webseeds")]
 pub(super) mod web_seeds;

@@ -6,7 +6,8 @@
 //! reader works.
 //!
 //! The peer must not be kept waiting. So what comes during a pause is at most half of what is requested, and fills at
-//! most two thirds of what the socket's buffer takes.
+//! most two thirds of what the socket's buffer takes. If all that was requested came during a pause, the line is faster
+//! than it seemed, because until then it had little to send. Then the next pause is at most half as long.
 
 use std::time::{Duration, Instant};
 
@@ -37,12 +38,25 @@ pub struct Gathering {
     reports: u32,
     /// When the peer last requested something.
     requested: Option<Instant>,
+    /// The next pause is no longer than this.
+    most: Duration,
+    /// The pause that has just passed, and the bytes that were requested when it began.
+    paused: Option<(Duration, u32)>,
 }
 
 impl Gathering {
     /// Nothing came so far.
     pub fn new(now: Instant) -> Gathering {
-        Gathering { came: 0, since: now, bytes: 0.0, seconds: 0.0, reports: 0, requested: None }
+        Gathering {
+            came: 0,
+            since: now,
+            bytes: 0.0,
+            seconds: 0.0,
+            reports: 0,
+            requested: None,
+            most: LONGEST,
+            paused: None,
+        }
     }
 
     /// Bytes came.
@@ -58,6 +72,10 @@ impl Gathering {
     /// Everything that has come was read at `now`, and `expected` bytes are still requested. The socket's buffer has
     /// `buffer` bytes. How long to pause.
     pub fn pause(&mut self, expected: u32, buffer: u64, now: Instant) -> Option<Duration> {
+        if let Some((pause, requested)) = self.paused.take() {
+            let all_came = self.came >= requested.into();
+            self.most = if all_came { (pause / 2).max(SHORTEST) } else { (self.most * 2).min(LONGEST) };
+        }
         // Before the first report the peer was not asked, and a longer time than a pause is a choke.
         if self.reports > 0 {
             let passed = now.duration_since(self.since).min(LONGEST).as_secs_f64();
@@ -68,9 +86,10 @@ impl Gathering {
         let rate = self.bytes / self.seconds.max(1e-6);
         let lot = MOST_LOT.min(buffer / BUFFER_SHARE).min(expected as u64 / 2);
         let is_served = self.requested.is_some_and(|at| now.duration_since(at) < Duration::from_secs(1));
-        let longest = if is_served { LONGEST_IF_SERVED } else { LONGEST };
+        let longest = if is_served { LONGEST_IF_SERVED.min(self.most) } else { self.most };
         let pause = Duration::try_from_secs_f64(lot as f64 / rate.max(1.0)).unwrap_or(longest).min(longest);
-        (pause >= SHORTEST && self.reports == MEMORY).then_some(pause)
+        self.paused = (pause >= SHORTEST && self.reports == MEMORY).then_some((pause, expected));
+        self.paused.map(|(pause, _)| pause)
     }
 }
 
@@ -141,6 +160,36 @@ mod tests {
         assert_eq!(last(1 << 20, 0, false), None);
         let (pauses, _) = pauses(1 << 20, BUFFER, u32::MAX, false);
         assert!(pauses[..MEMORY as usize - 1].iter().all(Option::is_none) && pauses[MEMORY as usize].is_some());
+    }
+
+    #[test]
+    fn a_line_that_had_little_to_send_is_soon_seen_to_be_fast() {
+        let begin = Instant::now();
+        let (mut gathering, mut now) = (Gathering::new(begin), begin);
+        // A block is requested at a time, and the peer takes 40 ms to answer.
+        for _ in 0..20 {
+            now += Duration::from_millis(40);
+            gathering.came(BLOCK as usize);
+            assert_eq!(gathering.pause(0, BUFFER, now), None);
+        }
+        // Then there is memory for 16 of them, which come in a moment.
+        let expected = 16 * BLOCK as u32;
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            let pause = gathering.pause(expected, BUFFER, now).expect("it seems to be slow");
+            now += pause;
+            gathering.came(expected as usize);
+            pauses.push(pause);
+        }
+        assert!(pauses[0] > Duration::from_millis(50), "{pauses:?}");
+        assert!(pauses[6] <= SHORTEST, "{pauses:?}");
+        // It becomes slow.
+        for _ in 0..100 {
+            now += pauses[7];
+            gathering.came(1000);
+            pauses.push(gathering.pause(expected, BUFFER, now).expect("it is slow"));
+        }
+        assert!(*pauses.last().unwrap() > Duration::from_millis(50), "{pauses:?}");
     }
 
     #[test]

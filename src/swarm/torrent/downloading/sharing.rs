@@ -3,32 +3,40 @@
 //! A part of [`Torrent`]. The [budget](crate::swarm::picking::budget) knows how much memory there is, the
 //! [`Share`] how much of its window each peer can have.
 
-use crate::base::time::Time;
 use crate::proto::peer::message::BLOCK_BYTES;
 use crate::swarm::peer::Peer;
+use crate::swarm::picking::demand::{Demand, Said};
 use crate::swarm::picking::window::Share;
 use crate::swarm::torrent::{Fetching, Torrent, Turn};
 
 /// The number of peers that wait for memory and are passed over in a batch, because there is not enough for them yet.
 /// Those behind them may need less.
 const MOST_PASSED: usize = 8;
-/// How often the memory is shared out among the peers: their rates change slowly.
-const SHARE_EVERY: Time = Time::from_millis(250);
+
+/// Which part of its window each peer can have.
+pub struct Portion {
+    share: Share,
+    /// What was said for that.
+    said: Said,
+}
 
 impl Torrent {
-    /// How much of its window each peer can have. That is looked at from time to time.
+    /// How much of its window each peer can have. That is looked at from time to time: rates change slowly.
     pub(super) fn share_out(&mut self, turn: &mut Turn) -> Share {
-        if let Some((share, next)) = self.fetching.share.as_deref().copied()
-            && turn.now < next
+        if let Some(Portion { share, said }) = self.fetching.portion.as_deref()
+            && said.holds(turn.now)
         {
-            return share;
+            return *share;
         }
         let may_ask = |peer: &&Peer| !peer.chokes_us && peer.useful_pieces > 0;
         let asked = self.peers.values().filter(may_ask);
-        let wanted = asked.clone().map(|peer| peer.window.size() as u64).sum();
-        turn.shared.budget.peers_are(asked.filter(|peer| peer.window.is_tried()).count());
-        let share = Share::new(wanted, turn.shared.budget.limit() / BLOCK_BYTES as u64);
-        self.fetching.share = Some(Box::new((share, turn.now + SHARE_EVERY)));
+        let blocks = asked.clone().map(|peer| peer.window.size() as u64).sum();
+        let peers = asked.filter(|peer| peer.window.is_tried()).count() as u64;
+        let budget = &mut turn.shared.budget;
+        let before = self.fetching.portion.as_deref().map(|portion| portion.said);
+        let (all, said) = budget.demand_is(Demand { blocks, peers }, before, turn.now);
+        let share = Share::new(all.blocks, budget.limit() / BLOCK_BYTES as u64);
+        self.fetching.portion = Some(Box::new(Portion { share, said }));
         share
     }
 
