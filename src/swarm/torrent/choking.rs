@@ -2,6 +2,7 @@
 //!
 //! A part of [`Torrent`]. The choice itself is made by the [`choker`](crate::swarm::giving::choker).
 
+use super::uploading::come_back;
 use super::{Torrent, Turn, send};
 use crate::base::time::Time;
 use crate::proto::peer::message::{BlockSpec, Message};
@@ -134,6 +135,7 @@ impl Torrent {
         turn.explain(Decision::Choke { peer: key, why });
         peer.we_choke = true;
         peer.suggested_to.clear();
+        come_back(peer, &self.picker, &mut self.showing.spreading);
         let (kept, unserved) = peer.wants.drain(..).partition(|block| peer.fast_set_for_peer.contains(&block.piece));
         peer.wants = kept;
         send(peer, Message::Choke, turn);

@@ -11,7 +11,9 @@ use crate::proto::peer::allowed_fast::{self, allowed_fast};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use crate::swarm::event::{Action, PeerOrder, Unserved};
 use crate::swarm::giving::grant::{Grant, Report, Servable};
+use crate::swarm::giving::spreading::Spreading;
 use crate::swarm::peer::{MOST_WANTED, Peer, PeerKey, take_out};
+use crate::swarm::picking::picker::Picker;
 use crate::swarm::shared::Shared;
 use core::net::IpAddr;
 use core::ops::Bound;
@@ -98,8 +100,7 @@ impl Torrent {
             peer.fast_set_bytes -= length as u64;
         }
         peer.wants.push_back(block);
-        peer.suggested_to.retain(|suggested| *suggested != piece);
-        self.showing.spreading.is_out(piece);
+        goes_out(peer, piece, &mut self.showing.spreading);
         if is_seeding {
             suggest(peer, &self.picker, &mut self.showing.spreading, turn);
         }
@@ -231,8 +232,7 @@ impl Torrent {
         let is_seeding = self.is_seeding();
         let Some(peer) = self.peers.get_mut(&key) else { return };
         for &piece in &report.pieces {
-            peer.suggested_to.retain(|suggested| *suggested != piece);
-            self.showing.spreading.is_out(piece);
+            goes_out(peer, piece, &mut self.showing.spreading);
         }
         if is_seeding && !report.pieces.is_empty() && !peer.we_choke {
             suggest(peer, &self.picker, &mut self.showing.spreading, turn);
@@ -268,6 +268,20 @@ impl Torrent {
             self.unchoke_waiting(turn);
         }
     }
+}
+
+/// The peer requested a piece. If it is the first one to do so, it has the first copy, or will have.
+fn goes_out(peer: &mut Peer, piece: u32, spreading: &mut Spreading) {
+    peer.suggested_to.retain(|suggested| *suggested != piece);
+    if spreading.is_out(piece) && peer.first_copies.len() < MOST_WANTED {
+        peer.first_copies.insert(piece);
+    }
+}
+
+/// The peer is choked or gone. What it was the first to request, and no peer has, is to go out to others.
+pub(super) fn come_back(peer: &mut Peer, picker: &Picker, spreading: &mut Spreading) {
+    let unsent = core::mem::take(&mut peer.first_copies);
+    unsent.into_iter().filter(|&piece| !picker.is_had_by_leecher(piece)).for_each(|piece| spreading.is_back(piece));
 }
 
 /// Whether a request waits, and the writer has not enough yet.
