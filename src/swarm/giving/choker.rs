@@ -20,7 +20,7 @@
 //!   | the one that got least | 1.12 | 1.07 | 1.23 | 1.42 |
 //!
 //! In [the laboratory](crate::book::measurements#the-laboratory), free-riders finish last. Leechers of 128 KiB/s get
-//! 78 % of their blocks from their like, which have 57 % of all lines.
+//! 76 % of their blocks from their like, which have 57 % of all lines.
 //!
 //! Between rounds a slot that becomes free is filled at once: in a small swarm a round is a very long time.
 

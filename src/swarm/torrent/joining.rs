@@ -2,9 +2,9 @@
 //!
 //! A part of [`Torrent`]. BEP 3, BEP 6 (have all, have none), and the usual rules for double connections.
 
+use super::choking::come_back;
 use super::downloading::giving_up::Requests;
 use super::downloading::tell_interest;
-use super::uploading::come_back;
 use super::{Torrent, Turn, send};
 use crate::proto::peer::bitfield::Bitfield;
 use crate::proto::peer::handshake::Reserved;

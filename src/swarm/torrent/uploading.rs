@@ -3,7 +3,7 @@
 //! A part of [`Torrent`]. BEP 3 for requests, BEP 6 for rejects and the allowed fast set. A leecher serves the pieces
 //! that it has.
 
-use super::choking::{reject, suggest};
+use super::choking::{goes_out, reject, suggest};
 use super::{Torrent, Turn, send};
 use crate::base::step;
 use crate::base::time::Time;
@@ -11,9 +11,7 @@ use crate::proto::peer::allowed_fast::{self, allowed_fast};
 use crate::proto::peer::message::{BLOCK_BYTES, BlockSpec, Message};
 use crate::swarm::event::{Action, PeerOrder, Unserved};
 use crate::swarm::giving::grant::{Grant, Report, Servable};
-use crate::swarm::giving::spreading::Spreading;
 use crate::swarm::peer::{MOST_WANTED, Peer, PeerKey, take_out};
-use crate::swarm::picking::picker::Picker;
 use crate::swarm::shared::Shared;
 use core::net::IpAddr;
 use core::ops::Bound;
@@ -268,20 +266,6 @@ impl Torrent {
             self.unchoke_waiting(turn);
         }
     }
-}
-
-/// The peer requested a piece. If it is the first one to do so, it has the first copy, or will have.
-fn goes_out(peer: &mut Peer, piece: u32, spreading: &mut Spreading) {
-    peer.suggested_to.retain(|suggested| *suggested != piece);
-    if spreading.is_out(piece) && peer.first_copies.len() < MOST_WANTED {
-        peer.first_copies.insert(piece);
-    }
-}
-
-/// The peer is choked or gone. What it was the first to request, and no peer has, is to go out to others.
-pub(super) fn come_back(peer: &mut Peer, picker: &Picker, spreading: &mut Spreading) {
-    let unsent = core::mem::take(&mut peer.first_copies);
-    unsent.into_iter().filter(|&piece| !picker.is_had_by_leecher(piece)).for_each(|piece| spreading.is_back(piece));
 }
 
 /// Whether a request waits, and the writer has not enough yet.
