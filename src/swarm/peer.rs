@@ -150,6 +150,8 @@ pub struct Peer {
     pub fast_set_bytes: u64,
     /// Pieces that we suggested to it (BEP 6) and it has not requested yet.
     pub suggested_to: Vec<u32>,
+    /// Pieces that it was the first to request from us, as a seed, and that it does not have yet.
+    pub first_copies: BTreeSet<u32>,
     /// It sees only a piece at a time of what we have (BEP 16).
     pub sees_little: bool,
     /// Pieces that it was shown then, and that no other peer has yet.
@@ -211,6 +213,7 @@ impl Peer {
             fast_set_for_peer: Vec::new(),
             fast_set_bytes: 0,
             suggested_to: Vec::new(),
+            first_copies: BTreeSet::new(),
             sees_little: false,
             shown: BTreeSet::new(),
             sending: 0,

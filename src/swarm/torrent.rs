@@ -105,7 +105,7 @@ struct Fetching {
     choosing: Option<Box<Choosing>>,
     /// Some peer could be asked for more if the limit of downloads allowed.
     waits_for_rate: bool,
-    /// Everything that any peer has is requested.
+    /// Everything that is missing is requested.
     endgame: bool,
     /// Which part of its window each peer can have; `None` before the first request.
     portion: Option<Box<Portion>>,

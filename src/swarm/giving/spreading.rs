@@ -51,17 +51,18 @@ impl Spreading {
         self.left.as_ref().is_none_or(|left| left.first_from(0).is_some())
     }
 
-    /// A piece is out.
-    pub fn is_out(&mut self, piece: u32) {
-        if let Some(left) = &mut self.left {
-            left.remove(piece);
-        }
+    /// A piece is out. Returns whether it was not before, as far as we know.
+    pub fn is_out(&mut self, piece: u32) -> bool {
+        let Some(left) = &mut self.left else { return false };
+        let was_left = left.first_from(piece) == Some(piece);
+        left.remove(piece);
+        was_left
     }
 
     /// A peer came with these pieces. (A seed shows nothing about the others, and we part from it.)
     pub fn are_out(&mut self, pieces: &Bitfield) {
         if !pieces.is_full() {
-            pieces.iter_ones().for_each(|piece| self.is_out(piece));
+            pieces.iter_ones().for_each(|piece| _ = self.is_out(piece));
         }
     }
 
@@ -82,7 +83,7 @@ mod tests {
         let (mut spreading, all) = (Spreading::default(), Bitfield::full(4));
         let is_had = |piece| piece == 1;
         assert_eq!([0; 3].map(|_| spreading.next(&all, is_had)), [Some(0), Some(2), Some(3)]);
-        [0, 2].into_iter().for_each(|piece| spreading.is_out(piece));
+        assert!([0, 2].into_iter().all(|piece| spreading.is_out(piece)) && !spreading.is_out(2));
         assert_eq!([0; 2].map(|_| spreading.next(&all, is_had)), [Some(3); 2], "it was not requested yet");
         spreading.is_out(3);
         assert_eq!(spreading.next(&all, is_had), None);

@@ -15,8 +15,10 @@
 //!    - the rarest.
 //! 4. A piece that another peer is fetching, if some of its blocks are not requested.
 //! 5. For a slow peer, a piece as in 2; for an idle one, such a piece of an owner that is less than half as fast.
-//! 6. Endgame: everything is requested. A peer with nothing to do is asked for blocks that others were asked for too;
-//!    when one peer brings such a block, the others are told to cancel.
+//! 6. Endgame: all that is missing is requested. A peer with nothing to do is asked for blocks that others were asked
+//!    for too; when one peer brings such a block, the others are told to cancel. (It does not begin when all that the
+//!    peers have is requested: in a swarm that waits for its seed, that is so most of the time. When it did, one block
+//!    in thirteen came twice in the laboratory, and 1,000 leechers took 1.25 times the fluid limit, not 1.18 to 1.20.)
 
 mod arrival;
 mod begun;
@@ -218,12 +220,9 @@ impl Picker {
         picked
     }
 
-    /// Whether everything that any peer has is requested.
+    /// Whether everything that is missing is requested.
     pub fn nothing_is_free(&self) -> bool {
-        let had_by_some = |&piece: &u32| self.seeds > 0 || self.rarity.availability(piece) > 0;
-        // The last of an order is the most common one.
-        !(0..RANKS).any(|rank| self.rarity.in_order(rank).last().is_some_and(had_by_some))
-            && self.begun.is_all_requested()
+        (0..RANKS).all(|rank| self.rarity.in_order(rank).is_empty()) && self.begun.is_all_requested()
     }
 
     /// A begun piece with free blocks, or a new one, which is begun by this call.

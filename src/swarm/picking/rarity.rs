@@ -5,7 +5,7 @@
 //! availability are together in a bucket. When a peer joins, leaves or announces a piece, that piece swaps places with
 //! the one at its bucket's border, and the border moves: O(1). A piece that is begun crosses the borders above it, at
 //! most as many as there are peers. Within a bucket the order is random, so that peers with the same view do not all
-//! download the same piece. (In the laboratory, 100 leechers are complete at 1.34 times the fluid limit so, at 1.48 in
+//! download the same piece. (In the laboratory, 100 leechers are complete at 1.31 times the fluid limit so, at 1.45 in
 //! random order, and at 8.4 in sequential order.) If a person prefers some files to others, the pieces of each rank
 //! have an order of their own.
 

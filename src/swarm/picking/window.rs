@@ -21,6 +21,10 @@ const TRIAL: u32 = 4;
 const REQQ_UNTOLD: u32 = 250;
 /// How many seconds ahead a peer is asked, at its rate (libtorrent's `request_queue_time`).
 const AHEAD_SECONDS: u64 = 3;
+/// The same in the slow start, at its pace so far. (The rate is an average of seconds, so it grows for seconds even if
+/// a peer sends steadily. Without this bound, one that sends a block a second was asked for twelve ahead. In a swarm
+/// where pieces are scarce, other peers would have brought these pieces sooner.)
+const AHEAD_IN_SLOW_START: u64 = 4;
 /// From a peer that is farther away than this, each block adds ...
 const FAR: Time = Time::from_millis(100);
 /// ... this many requests, and the window is four times as large after each round trip. (If it doubled, ten peers over
@@ -55,15 +59,18 @@ impl Window {
         self.size = self.size.min(self.reqq);
     }
 
-    /// A block came from a peer that is `delay` away, and blocks now come at `rate` bytes a second.
-    pub fn block_came(&mut self, rate: u64, delay: Time, now: Time) {
+    /// A block came from a peer that is `delay` away, and blocks now come at `rate` bytes a second. Its `pace` is how
+    /// many come while it owes us some.
+    pub fn block_came(&mut self, rate: u64, pace: u64, delay: Time, now: Time) {
         let step = if delay > FAR { FAR_STEP } else { 1 };
         self.snubbed = false;
         self.came = (self.came + 1).min(TRIAL);
-        let steady = (rate * AHEAD_SECONDS / BLOCK_BYTES as u64).min(MOST as u64) as u32;
+        let blocks = |rate: u64, seconds| (rate.saturating_mul(seconds) / BLOCK_BYTES as u64).min(MOST as u64) as u32;
+        let steady = blocks(rate, AHEAD_SECONDS);
         match &mut self.slow_start {
             Some((looked, before)) => {
-                self.size = (self.size + step).max(steady);
+                let most = blocks(pace, AHEAD_IN_SLOW_START).max(FIRST);
+                self.size = (self.size + step).min(most).max(steady);
                 if now.saturating_sub(*looked) >= Time::from_secs(1) {
                     if rate < *before + *before * GROWTH_PERCENT / 100 {
                         self.slow_start = None;
@@ -126,19 +133,19 @@ mod tests {
     fn doubles_each_round_trip_until_the_reqq() {
         let mut window = Window::new(Time::ZERO);
         for _ in 0..4 {
-            window.block_came(0, Time::ZERO, Time::ZERO);
+            window.block_came(0, u64::MAX, Time::ZERO, Time::ZERO);
         }
         assert_eq!(window.size(), 8);
         for _ in 0..1000 {
-            window.block_came(0, Time::ZERO, Time::ZERO);
+            window.block_came(0, u64::MAX, Time::ZERO, Time::ZERO);
         }
         assert_eq!(window.size(), REQQ_UNTOLD);
         window.set_reqq(500);
         assert_eq!(window.size(), REQQ_UNTOLD);
-        (0..1000).for_each(|_| window.block_came(0, Time::ZERO, Time::ZERO));
+        (0..1000).for_each(|_| window.block_came(0, u64::MAX, Time::ZERO, Time::ZERO));
         assert_eq!(window.size(), 500);
         window.set_reqq(100_000);
-        (0..2000).for_each(|_| window.block_came(0, Time::ZERO, Time::ZERO));
+        (0..2000).for_each(|_| window.block_came(0, u64::MAX, Time::ZERO, Time::ZERO));
         assert_eq!(window.size(), MOST);
         window.set_reqq(1);
         assert_eq!(window.size(), 1);
@@ -151,7 +158,7 @@ mod tests {
         let round_trip = Time::from_millis(300);
         let mut round = |number| {
             let out = window.size();
-            (0..out).for_each(|_| window.block_came(0, round_trip, round_trip * number));
+            (0..out).for_each(|_| window.block_came(0, u64::MAX, round_trip, round_trip * number));
             window.size()
         };
         assert_eq!([1, 2, 3].map(&mut round), [16, 64, 256]);
@@ -162,11 +169,20 @@ mod tests {
         let mut window = Window::new(Time::ZERO);
         let rate = 160 * 1024;
         for ms in (0..10_000).step_by(100) {
-            window.block_came(rate, Time::ZERO, Time::from_millis(ms));
+            window.block_came(rate, u64::MAX, Time::ZERO, Time::from_millis(ms));
         }
         assert_eq!(window.size(), 30);
-        window.block_came(10, Time::ZERO, Time::from_secs(11));
+        window.block_came(10, u64::MAX, Time::ZERO, Time::from_secs(11));
         assert_eq!(window.size(), LEAST);
+    }
+
+    #[test]
+    fn a_slow_peer_gets_no_more_ahead_while_its_average_still_grows() {
+        let mut window = Window::new(Time::ZERO);
+        for second in 1..=8 {
+            window.block_came(second * 2000, 16 * 1024, Time::ZERO, Time::from_secs(second));
+            assert_eq!(window.size(), FIRST, "after {second} s");
+        }
     }
 
     #[test]
@@ -181,7 +197,7 @@ mod tests {
         let mut window = Window::new(Time::ZERO);
         window.snub(Time::from_secs(30));
         assert_eq!((window.size(), window.snubbed), (1, true));
-        window.block_came(500, Time::ZERO, Time::from_secs(31));
+        window.block_came(500, u64::MAX, Time::ZERO, Time::from_secs(31));
         assert!(!window.snubbed && window.size() > 1);
     }
 }

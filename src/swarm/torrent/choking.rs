@@ -8,7 +8,7 @@ use crate::proto::peer::message::{BlockSpec, Message};
 use crate::swarm::event::{Action, Decision, PeerOrder, Unserved};
 use crate::swarm::giving::choker::{Chosen, Contender, NEW, ROUND, fill, slots, turn_bytes};
 use crate::swarm::giving::spreading::{OFFERS, Spreading};
-use crate::swarm::peer::{Peer, PeerKey};
+use crate::swarm::peer::{MOST_WANTED, Peer, PeerKey};
 use crate::swarm::picking::picker::Picker;
 use crate::swarm::shared::Shared;
 
@@ -134,6 +134,7 @@ impl Torrent {
         turn.explain(Decision::Choke { peer: key, why });
         peer.we_choke = true;
         peer.suggested_to.clear();
+        come_back(peer, &self.picker, &mut self.showing.spreading);
         let (kept, unserved) = peer.wants.drain(..).partition(|block| peer.fast_set_for_peer.contains(&block.piece));
         peer.wants = kept;
         send(peer, Message::Choke, turn);
@@ -158,6 +159,20 @@ pub(super) fn suggest(peer: &mut Peer, picker: &Picker, spreading: &mut Spreadin
         peer.suggested_to.push(piece);
         send(peer, Message::Suggest(piece), turn);
     }
+}
+
+/// The peer requested a piece. If it is the first one to do so, it has the first copy, or will have.
+pub(super) fn goes_out(peer: &mut Peer, piece: u32, spreading: &mut Spreading) {
+    peer.suggested_to.retain(|suggested| *suggested != piece);
+    if spreading.is_out(piece) && peer.first_copies.len() < MOST_WANTED {
+        peer.first_copies.insert(piece);
+    }
+}
+
+/// The peer is choked or gone. What it was the first to request, and no peer has, is to go out to others.
+pub(super) fn come_back(peer: &mut Peer, picker: &Picker, spreading: &mut Spreading) {
+    let unsent = core::mem::take(&mut peer.first_copies);
+    unsent.into_iter().filter(|&piece| !picker.is_had_by_leecher(piece)).for_each(|piece| spreading.is_back(piece));
 }
 
 /// A request will not be served. A peer that speaks BEP 6 is told.

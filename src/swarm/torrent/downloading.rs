@@ -210,7 +210,7 @@ impl Torrent {
         self.web.worked(peer.web_seed);
         peer.down.add(bytes, turn.now);
         let rate = peer.down.rate(turn.now);
-        peer.window.block_came(rate, peer.delay.shortest(), turn.now);
+        peer.window.block_came(rate, peer.pace.rate(Time::ZERO), peer.delay.shortest(), turn.now);
         self.fetching.down.add(bytes, turn.now);
         self.queue(key);
         if self.waits_for_disk() {

@@ -2,6 +2,7 @@
 //!
 //! A part of [`Torrent`]. BEP 3, BEP 6 (have all, have none), and the usual rules for double connections.
 
+use super::choking::come_back;
 use super::downloading::giving_up::Requests;
 use super::downloading::tell_interest;
 use super::{Torrent, Turn, send};
@@ -128,6 +129,7 @@ impl Torrent {
         }
         self.picker.count_one(key, piece, &mut turn.shared.rng);
         self.showing.spreading.is_out(piece);
+        peer.first_copies.remove(&piece);
         if !self.picker.settled().get(piece) {
             peer.useful_pieces += 1;
             tell_interest(peer, turn);
@@ -160,13 +162,14 @@ impl Torrent {
     /// A peer is gone: its requests are free again, its pieces are rarer, its place is another's.
     pub(super) fn peer_gone(&mut self, key: PeerKey, turn: &mut Turn) {
         self.give_up_requests(key, Requests::All, turn);
-        let Some(peer) = self.peers.remove(&key) else { return };
+        let Some(mut peer) = self.peers.remove(&key) else { return };
         turn.shared.connected = turn.shared.connected.saturating_sub(1);
         self.fetching.budget_queue.retain(|other| *other != key);
         self.remember(&peer);
         self.web_seed_gone(&peer, turn.now);
         self.queue(key);
         self.picker.discount(&peer.has, peer.counted_as_seed, &mut turn.shared.rng);
+        come_back(&mut peer, &self.picker, &mut self.showing.spreading);
         self.remember_left(&peer, turn.now);
         self.meeting.left(peer.listens, peer.total() > 0, peer.joined, turn.now);
         if !self.has_failed() {

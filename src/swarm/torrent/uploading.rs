@@ -3,7 +3,7 @@
 //! A part of [`Torrent`]. BEP 3 for requests, BEP 6 for rejects and the allowed fast set. A leecher serves the pieces
 //! that it has.
 
-use super::choking::{reject, suggest};
+use super::choking::{goes_out, reject, suggest};
 use super::{Torrent, Turn, send};
 use crate::base::step;
 use crate::base::time::Time;
@@ -98,8 +98,7 @@ impl Torrent {
             peer.fast_set_bytes -= length as u64;
         }
         peer.wants.push_back(block);
-        peer.suggested_to.retain(|suggested| *suggested != piece);
-        self.showing.spreading.is_out(piece);
+        goes_out(peer, piece, &mut self.showing.spreading);
         if is_seeding {
             suggest(peer, &self.picker, &mut self.showing.spreading, turn);
         }
@@ -231,8 +230,7 @@ impl Torrent {
         let is_seeding = self.is_seeding();
         let Some(peer) = self.peers.get_mut(&key) else { return };
         for &piece in &report.pieces {
-            peer.suggested_to.retain(|suggested| *suggested != piece);
-            self.showing.spreading.is_out(piece);
+            goes_out(peer, piece, &mut self.showing.spreading);
         }
         if is_seeding && !report.pieces.is_empty() && !peer.we_choke {
             suggest(peer, &self.picker, &mut self.showing.spreading, turn);

@@ -5,46 +5,61 @@ use std::collections::VecDeque;
 use swarmlet::proto::peer::message::BlockSpec;
 use swarmlet::swarm::giving::grant::{Desk, Grant};
 
-/// One end of a connection, and what it sends to the other.
+/// One end of a connection, and what it sends to the other. (Most connections are opened in vain and send nothing, so
+/// the rest is in a box: the ends that are in use lie close together in memory.)
 pub struct End {
     pub member: usize,
     pub open: bool,
-    desk: Option<Box<Desk>>,
-    /// Blocks that the torrent ordered to be sent.
-    ordered: VecDeque<BlockSpec>,
     /// The flow of the block that is being sent.
     pub flow: Option<u32>,
-    /// That block, and whether it is for the desk.
-    pub sending: (BlockSpec, bool),
+    writer: Option<Box<Writer>>,
+}
+
+/// What an end has to send.
+#[derive(Default)]
+struct Writer {
+    desk: Option<Desk>,
+    /// Blocks that the torrent ordered to be sent.
+    ordered: VecDeque<BlockSpec>,
+    /// The block that is being sent, and whether it is for the desk.
+    sending: Option<(BlockSpec, bool)>,
 }
 
 impl End {
     pub fn new(member: usize) -> End {
-        let none = BlockSpec { piece: 0, begin: 0, length: 0 };
-        End { member, open: true, desk: None, ordered: VecDeque::new(), flow: None, sending: (none, false) }
+        End { member, open: true, flow: None, writer: None }
     }
 
     pub fn desk(&mut self) -> Option<&mut Desk> {
-        self.desk.as_deref_mut()
+        self.writer.as_mut()?.desk.as_mut()
     }
 
     pub fn grant(&mut self, grant: Grant) {
-        self.desk.get_or_insert_default().grant(grant);
+        self.writer.get_or_insert_default().desk.get_or_insert_default().grant(grant);
     }
 
     pub fn order(&mut self, block: BlockSpec) {
-        self.ordered.push_back(block);
+        self.writer.get_or_insert_default().ordered.push_back(block);
     }
 
     /// It sends nothing more. Returns the requests that will not be served.
     pub fn revoke(&mut self) -> Vec<BlockSpec> {
-        let waiting = self.desk.take().map(|mut desk| desk.revoke()).unwrap_or_default();
-        self.ordered.drain(..).chain(waiting).collect()
+        let Some(writer) = &mut self.writer else { return Vec::new() };
+        let waiting = writer.desk.take().map(|mut desk| desk.revoke()).unwrap_or_default();
+        writer.ordered.drain(..).chain(waiting).collect()
     }
 
-    /// Takes out the block that is sent next, and whether it is for the desk.
-    pub fn next(&mut self) -> Option<(BlockSpec, bool)> {
-        let ordered = self.ordered.pop_front().map(|block| (block, false));
-        ordered.or_else(|| Some((self.desk.as_mut()?.take_next()?, true)))
+    /// Takes out the block that is sent next. Returns its bytes.
+    pub fn next(&mut self) -> Option<u32> {
+        let writer = self.writer.as_mut()?;
+        let ordered = writer.ordered.pop_front().map(|block| (block, false));
+        let next = ordered.or_else(|| Some((writer.desk.as_mut()?.take_next()?, true)))?;
+        writer.sending = Some(next);
+        Some(next.0.length)
+    }
+
+    /// The block that is being sent, and whether it is for the desk.
+    pub fn sending(&self) -> Option<(BlockSpec, bool)> {
+        self.writer.as_ref()?.sending
     }
 }

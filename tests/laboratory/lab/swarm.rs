@@ -14,7 +14,7 @@ use swarmlet::base::time::Time;
 use swarmlet::proto::bencode::Bencode;
 use swarmlet::proto::metainfo::Metainfo;
 use swarmlet::proto::peer::message::BLOCK_BYTES;
-use swarmlet::swarm::event::{DiskEvent, Event};
+use swarmlet::swarm::event::{Action, DiskEvent, Event};
 use swarmlet::swarm::shared::Turn;
 
 /// What one run is told, and what becomes of it.
@@ -37,6 +37,8 @@ pub struct Swarm {
     touched: Vec<usize>,
     /// Blocks that were written: their memory is used again.
     pub spare: Vec<Vec<u8>>,
+    /// What a torrent decides is put here. It is empty between two events.
+    actions: Vec<Action>,
     /// Events that torrents handled.
     pub events: u64,
     /// Bytes of content that were sent.
@@ -73,6 +75,7 @@ impl Swarm {
             listed: Vec::new(),
             touched: Vec::new(),
             spare: Vec::new(),
+            actions: Vec::new(),
             events: 0,
             sent: 0,
         }
@@ -200,11 +203,12 @@ impl Swarm {
         }
         self.touch(number);
         self.events += 1;
-        let mut actions = Vec::new();
+        let mut actions = core::mem::take(&mut self.actions);
         let now = self.now();
         let member = &mut self.members[number];
         member.torrent.handle(event, &mut Turn { now, shared: &mut member.shared, actions: &mut actions });
-        actions.into_iter().for_each(|action| self.carry_out(number, action));
+        actions.drain(..).for_each(|action| self.carry_out(number, action));
+        self.actions = actions;
     }
 
     /// How long a message is on its way between two members.

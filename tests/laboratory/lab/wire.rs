@@ -136,8 +136,7 @@ impl Swarm {
         if this.flow.is_none()
             && let Some(next) = this.next()
         {
-            this.sending = next;
-            this.flow = Some(self.lines.begin(from, to, end, next.0.length, self.calendar.now));
+            this.flow = Some(self.lines.begin(from, to, end, next, self.calendar.now));
         }
         self.tell(end);
     }
@@ -156,8 +155,7 @@ impl Swarm {
         let this = &mut self.ends[end as usize];
         match this.next() {
             Some(next) if this.flow == Some(flow) => {
-                this.sending = next;
-                self.lines.go_on(flow, next.0.length);
+                self.lines.go_on(flow, next);
                 if let Some(due) = self.lines.due_again(flow) {
                     self.calendar.plan(due.max(now + 1), Happening::Sent(flow));
                 }
@@ -173,7 +171,7 @@ impl Swarm {
 
     /// The last byte of a block has left.
     fn block_left(&mut self, end: u32) {
-        let (block, for_desk) = self.ends[end as usize].sending;
+        let Some((block, for_desk)) = self.ends[end as usize].sending() else { return };
         let (from, to, bytes) = (self.member(end), self.member(end ^ 1), u64::from(block.length));
         let corrupt = self.rng.below(100) < self.members[from].manners.corrupt_percent;
         self.members[from].sent += bytes;

@@ -175,6 +175,9 @@ fn there_is_no_endgame_while_something_can_be_begun_elsewhere() {
     let some = bits(6, &[4]);
     assert_eq!(picker.pick(&giver(1, &some, 8), &mut rng).len(), 4);
     assert!(picker.pick(&giver(2, &some, 8), &mut rng).is_empty(), "piece 5 is free, though not for this peer");
+    // It is no endgame either if no peer has piece 5: it will come, and then there is more to do.
+    picker.discount(&Bitfield::full(6), true, &mut rng);
+    assert!(picker.pick(&giver(2, &some, 8), &mut rng).is_empty(), "piece 5 is missing");
 }
 
 #[test]

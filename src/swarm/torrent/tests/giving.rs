@@ -201,6 +201,32 @@ fn suggestions_spread_what_a_seed_has_without_repeating() {
     assert_eq!(all.len(), 16, "each another");
 }
 
+/// A seed with one slot, and two pieces. What was requested and never sent is not out.
+#[test]
+fn a_piece_that_a_choked_or_lost_peer_did_not_get_is_suggested_to_another() {
+    for is_lost in [false, true] {
+        let mut stage = Stage::of(Bitfield::full(2), Settings { upload_slots: Some(1), ..Settings::default() });
+        for number in 1..=2 {
+            stage.join(number, [10, 1, 0, number as u8], 10 + number as u8, false);
+            stage.hear(number, Message::HaveNone);
+            stage.hear(number, Message::Interested);
+        }
+        for piece in 0..2 {
+            stage.hear(1, Message::Request(BlockSpec { piece, begin: 0, length: 16_384 }));
+        }
+        assert!(!stage.torrent.showing.spreading.goes_on(), "all is requested");
+        stage.hear(1, Message::Have(0));
+        match is_lost {
+            true => stage.happen(Event::Peer(key(1), PeerEvent::Gone)),
+            false => stage.hear(1, Message::NotInterested),
+        }
+        let suggested = stage.told.iter().filter(|(number, _)| *number == 2);
+        let suggested: Vec<_> = suggested.filter(|(_, message)| matches!(message, Message::Suggest(_))).collect();
+        // The first copy of piece 0 is out, even if it left.
+        assert_eq!(suggested, [&(2, Message::Suggest(1)), &(2, Message::Suggest(1))], "lost: {is_lost}");
+    }
+}
+
 #[test]
 fn a_limit_holds_from_the_first_block_on_and_nothing_polls() {
     let mut swarm = swarm_of(&[everything(), nothing(), nothing()]);
