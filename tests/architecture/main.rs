@@ -87,7 +87,7 @@ const CORE: [&str; 6] = ["base", "proto", "swarm", "sys", "storage", "engine"];
 /// read past the HTTP library add 260. Settings of the network that change while it runs, and shares of a limit, add 400.
 /// To know a user's own files among those of a torrent adds 450. The trace adds 1,100: a line for each message, packet
 /// and decision, the reasons as values, and their words. The record, from which a run can be replayed, adds 550.
-const CORE_LINES: usize = 32_500;
+const CORE_LINES: usize = 32_600;
 /// Most lines of a file: it is read in one sitting.
 const FILE_LINES: usize = 400;
 /// Most columns of a comment. (Code is the business of rustfmt.)
