@@ -2,8 +2,8 @@
 //!
 //! Floor 2, part of the [budget](super::budget). Without it, each torrent takes what it finds, and the first ones take
 //! all. (Ten torrents with a peer each shared 1 MiB: some had 25 requests out, others one. From those others, each
-//! block took a whole round trip.) So each torrent says in every [`PERIOD`] what it would request, and what all said in
-//! the last one is how many there are to share with.
+//! block took a whole round trip.) So each torrent says in every [`PERIOD`] what it would request. The memory is shared
+//! by the sum of what all of them said in the last period.
 
 use crate::base::time::Time;
 use core::ops::AddAssign;
@@ -31,8 +31,8 @@ pub struct Said {
 #[derive(Clone, Debug, Default)]
 pub struct Demands {
     period: u64,
-    now: Demand,
-    before: Demand,
+    this_period: Demand,
+    last_period: Demand,
 }
 
 impl AddAssign for Demand {
@@ -64,14 +64,14 @@ impl Demands {
     pub fn say(&mut self, demand: Demand, said: Option<Said>, now: Time) -> (Demand, Said) {
         let period = period(now);
         if period != self.period {
-            let ended = core::mem::take(&mut self.now);
-            self.before = if period == self.period + 1 { ended } else { Demand::default() };
+            let ended = core::mem::take(&mut self.this_period);
+            self.last_period = if period == self.period + 1 { ended } else { Demand::default() };
             self.period = period;
         }
         let said = said.filter(|said| said.period + 1 == period).map_or(Demand::default(), |said| said.demand);
-        let mut all = self.before.without(said).max(self.now);
+        let mut all = self.last_period.without(said).max(self.this_period);
         all += demand;
-        self.now += demand;
+        self.this_period += demand;
         (all, Said { demand, period })
     }
 }

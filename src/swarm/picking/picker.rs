@@ -220,7 +220,7 @@ impl Picker {
         picked
     }
 
-    /// Whether everything that is missing is requested.
+    /// Whether everything that is missing is requested. (If nobody has a piece, that is never so.)
     pub fn nothing_is_free(&self) -> bool {
         (0..RANKS).all(|rank| self.rarity.in_order(rank).is_empty()) && self.begun.is_all_requested()
     }

@@ -161,7 +161,7 @@ pub(super) fn suggest(peer: &mut Peer, picker: &Picker, spreading: &mut Spreadin
     }
 }
 
-/// The peer requested a piece. If it is the first one to do so, it has the first copy, or will have.
+/// The peer requested a piece. If it is the first one to do so, its copy is the first one.
 pub(super) fn goes_out(peer: &mut Peer, piece: u32, spreading: &mut Spreading) {
     peer.suggested_to.retain(|suggested| *suggested != piece);
     if spreading.is_out(piece) && peer.first_copies.len() < MOST_WANTED {
@@ -169,7 +169,7 @@ pub(super) fn goes_out(peer: &mut Peer, piece: u32, spreading: &mut Spreading) {
     }
 }
 
-/// The peer is choked or gone. What it was the first to request, and no peer has, is to go out to others.
+/// The peer is choked or gone. Pieces that it requested first, and that no peer is known to have, go out to others.
 pub(super) fn come_back(peer: &mut Peer, picker: &Picker, spreading: &mut Spreading) {
     let unsent = core::mem::take(&mut peer.first_copies);
     unsent.into_iter().filter(|&piece| !picker.is_had_by_leecher(piece)).for_each(|piece| spreading.is_back(piece));

@@ -229,10 +229,12 @@ impl Torrent {
     pub(super) fn served(&mut self, key: PeerKey, report: Report, turn: &mut Turn) {
         let is_seeding = self.is_seeding();
         let Some(peer) = self.peers.get_mut(&key) else { return };
-        for &piece in &report.pieces {
+        // (If the peer is choked by now, its pieces go out to others.)
+        let pieces = if peer.we_choke { &[][..] } else { &report.pieces };
+        for &piece in pieces {
             goes_out(peer, piece, &mut self.showing.spreading);
         }
-        if is_seeding && !report.pieces.is_empty() && !peer.we_choke {
+        if is_seeding && !pieces.is_empty() {
             suggest(peer, &self.picker, &mut self.showing.spreading, turn);
         }
         if report.bytes > 0 {

@@ -16,13 +16,13 @@ const MOST_PASSED: usize = 8;
 /// Which part of its window each peer can have.
 pub struct Portion {
     share: Share,
-    /// What was said for that.
+    /// The demand that the torrent stated for it.
     said: Said,
 }
 
 impl Torrent {
     /// How much of its window each peer can have. That is looked at from time to time: rates change slowly.
-    pub(super) fn share_out(&mut self, turn: &mut Turn) -> Share {
+    pub(in crate::swarm::torrent) fn share_out(&mut self, turn: &mut Turn) -> Share {
         if let Some(Portion { share, said }) = self.fetching.portion.as_deref()
             && said.holds(turn.now)
         {
@@ -30,7 +30,9 @@ impl Torrent {
         }
         let may_ask = |peer: &&Peer| !peer.chokes_us && peer.useful_pieces > 0;
         let asked = self.peers.values().filter(may_ask);
-        let blocks = asked.clone().map(|peer| peer.window.size() as u64).sum();
+        // A peer for which there is nothing to request needs no memory, however large its window is.
+        let busy = asked.clone().filter(|peer| !peer.asked.is_empty() || peer.waits_for_budget);
+        let blocks = busy.map(|peer| peer.window.size() as u64).sum();
         let peers = asked.filter(|peer| peer.window.is_tried()).count() as u64;
         let budget = &mut turn.shared.budget;
         let before = self.fetching.portion.as_deref().map(|portion| portion.said);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::swarm::event::{DiskEvent, Event, PeerEvent};
+use crate::swarm::picking::demand::Demand;
 use crate::swarm::simulation::parts::key;
 use crate::swarm::simulation::stage::Stage;
 use crate::swarm::torrent::downloading::giving_up::SNUB_AFTER;
@@ -69,6 +70,49 @@ fn a_peer_that_chokes_us_keeps_its_piece_for_a_while_but_not_for_ever() {
     assert_eq!(stage.asked_of(other), 0, "its next turn may come");
     stage.pass(Time::from_secs(15));
     assert_eq!(stage.asked_of(other), 4);
+}
+
+/// The stage has memory for 64 blocks.
+#[test]
+fn torrents_share_the_memory_by_what_they_would_request() {
+    let mut stage = Stage::new(1000, 50);
+    stage.seed_comes(2, 2, false);
+    let mut said = None;
+    // Another torrent has this demand. The peer brings a lot in each period.
+    let mut asked_beside = |stage: &mut Stage, blocks: u64| {
+        for _ in 0..8 {
+            stage.pass(Time::from_millis(260));
+            let (_, now) = stage.shared.budget.demand_is(Demand { blocks, peers: 1 }, said, stage.now);
+            said = Some(now);
+            for _ in 0..32 {
+                let next = stage.torrent.peers[&key(2)].asked[0];
+                // The disk is faster than the line.
+                stage.shared.budget.written(core::mem::take(&mut stage.unwritten));
+                stage.bring(2, next);
+            }
+        }
+        stage.asked_of(2)
+    };
+    asked_beside(&mut stage, 0);
+    assert!(asked_beside(&mut stage, 0) >= 48, "alone it may have all");
+    let window = u64::from(stage.torrent.peers[&key(2)].window.size());
+    let beside = asked_beside(&mut stage, window);
+    assert!((24..40).contains(&beside), "{beside} beside one with the same demand");
+    let alone = asked_beside(&mut stage, 0);
+    assert!(alone >= 48, "{alone} when the other one has ended");
+}
+
+#[test]
+fn a_peer_that_can_be_asked_for_nothing_needs_no_memory() {
+    let mut stage = Stage::new(1, 50);
+    stage.seed_comes(2, 2, false);
+    stage.seed_comes(3, 3, false);
+    stage.torrent.peers.get_mut(&key(3)).unwrap().asked.clear();
+    let now = stage.now + Time::from_secs(10);
+    let mut turn = Turn { now, shared: &mut stage.shared, actions: &mut Vec::new() };
+    stage.torrent.share_out(&mut turn);
+    let (all, _) = turn.shared.budget.demand_is(Demand::default(), None, turn.now);
+    assert_eq!(all.blocks, stage.torrent.peers[&key(2)].window.size().into());
 }
 
 /// The stage has memory for 64 blocks.
