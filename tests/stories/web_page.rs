@@ -78,32 +78,31 @@ fn a_person_controls_the_daemon_on_the_web_page_of_transmission() {
     assert_eq!(page.faults(), json!([]));
 }
 
+/// Types a number until the daemon has it. The page writes the daemon's value into the field whenever it asks for the
+/// settings, also while somebody types.
+fn set_number(page: &mut Browser, daemon: &Daemon, setting: &str, text: &str, number: f64) {
+    wait_until(&format!("{setting} is {text}"), PATIENCE, || {
+        page.fill(&format!("#{setting}"), text);
+        page.press("Tab");
+        daemon.ask("session-get", &json!({ "fields": [setting] }))[setting].as_f64() == Some(number)
+    });
+}
+
 fn set_preferences(page: &mut Browser, daemon: &Daemon) {
     page.click("#prefs-button");
     page.click("#prefs-tab-speed a");
     page.click("#speed-limit-down-enabled");
-    page.fill("#speed-limit-down", "20");
-    page.press("Tab");
     daemon.wait_for_setting("speed-limit-down-enabled", &json!(true));
-    daemon.wait_for_setting("speed-limit-down", &json!(20));
-    // The page writes the daemon's value into the field whenever it asks for the settings, also while somebody types.
-    wait_until("alt-speed-down is 25", PATIENCE, || {
-        page.fill("#alt-speed-down", "25");
-        page.press("Tab");
-        daemon.ask("session-get", &json!({ "fields": ["alt-speed-down"] }))["alt-speed-down"] == 25
-    });
+    set_number(page, daemon, "speed-limit-down", "20", 20.0);
+    set_number(page, daemon, "alt-speed-down", "25", 25.0);
     page.click("#prefs-tab-peers a");
     page.choose("#encryption", "tolerated");
     daemon.wait_for_setting("encryption", &json!("tolerated"));
-    page.fill("#peer-limit-per-torrent", "30");
-    page.press("Tab");
-    daemon.wait_for_setting("peer-limit-per-torrent", &json!(30));
+    set_number(page, daemon, "peer-limit-per-torrent", "30", 30.0);
     page.click("#prefs-tab-general a");
     page.click("#seedRatioLimited");
-    page.fill("#seedRatioLimit", "1.5");
-    page.press("Tab");
     daemon.wait_for_setting("seedRatioLimited", &json!(true));
-    daemon.wait_for_setting("seedRatioLimit", &json!(1.5));
+    set_number(page, daemon, "seedRatioLimit", "1.5", 1.5);
     page.click("#prefs-tab-network a");
     page.see("#port-label", "Port is");
     page.click("#prefs-tab-speed a");
