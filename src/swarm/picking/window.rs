@@ -21,9 +21,9 @@ const TRIAL: u32 = 4;
 const REQQ_UNTOLD: u32 = 250;
 /// How many seconds ahead a peer is asked, at its rate (libtorrent's `request_queue_time`).
 const AHEAD_SECONDS: u64 = 3;
-/// How many seconds ahead a peer is asked in the slow start, at its pace so far. (The rate is an average of seconds, so it grows for seconds even if
-/// a peer sends steadily. Without this bound, one that sends a block a second was asked for twelve ahead. In a swarm
-/// where pieces are scarce, other peers would have brought these pieces sooner.)
+/// How many seconds ahead a peer is asked in the slow start, at its pace so far. (The rate is an average of seconds, so
+/// it grows for seconds even if a peer sends steadily. Without this bound, one that sends a block a second was asked
+/// for twelve ahead. In a swarm where pieces are scarce, other peers would have brought these pieces sooner.)
 const AHEAD_IN_SLOW_START: u64 = 4;
 /// From a peer that is farther away than this, each block adds ...
 const FAR: Time = Time::from_millis(100);
