@@ -198,7 +198,8 @@ pub struct Known {
     pub lost: Option<Box<ContentError>>,
     /// The content was deleted or is in another place: its state is not written any more.
     pub gone: bool,
-    /// The state on the disk says all that a new one would say: of thousands of complete torrents, none is written.
+    /// The state on the disk says all that a new one would say. So no state is written again for thousands of complete
+    /// torrents.
     pub is_saved: bool,
 }
 

@@ -10,6 +10,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fs;
 use std::net::TcpStream;
+use std::path::Path;
 
 /// The address is that of a VPN, for example. Nothing may leave or come in by another one.
 #[test]
@@ -70,9 +71,12 @@ fn nothing_is_taken_over_while_transmission_runs() {
     }
     let (transmission, folder) = (Stage::start(true), Folder::new());
     let (from, copy) = (transmission.path().join("home"), folder.path().join("copy"));
-    let mut import = command(&folder.path().join("elsewhere"), &folder.path().join("content"));
-    let refused = ran::run(import.args(["--rpc", "127.0.0.1:0", "--import", &*from.to_string_lossy()]), b"");
-    refused.refused(66, &format!("transmission-daemon is running: it answers at {}", transmission.url));
+    let is_refused = |scratch: &Path, from: &Path| {
+        let mut import = command(scratch, &folder.path().join("content"));
+        let refused = ran::run(import.args(["--rpc", "127.0.0.1:0", "--import", &*from.to_string_lossy()]), b"");
+        refused.refused(66, &format!("transmission-daemon is running: it answers at {}", transmission.url));
+    };
+    is_refused(&folder.path().join("elsewhere"), &from);
 
     fs::create_dir_all(copy.join("torrents")).unwrap();
     let text = fs::read_to_string(from.join("settings.json")).unwrap();
@@ -83,4 +87,9 @@ fn nothing_is_taken_over_while_transmission_runs() {
     let taken = format!("taken over from {}: settings and 0 torrents\n", copy.display());
     wait_until("it says what was taken over", PATIENCE, || daemon.log().contains(&taken));
     assert_eq!(daemon.end(), Some(0));
+
+    // Transmission was started again and got a torrent. The settings were taken over before.
+    fs::write(copy.join("settings.json"), text).unwrap();
+    fs::copy(folder.make("a.bin", 1000).1.file, copy.join("torrents/a.torrent")).unwrap();
+    is_refused(folder.path(), &copy);
 }

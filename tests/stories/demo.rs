@@ -25,8 +25,12 @@ impl Place {
     }
 
     fn command(&self, args: &[&str]) -> Command {
+        self.command_after(Command::new(program()), args)
+    }
+
+    /// The same, if `command` starts the program.
+    fn command_after(&self, mut command: Command, args: &[&str]) -> Command {
         let at = |name| self.0.path().join(name);
-        let mut command = Command::new(program());
         command.arg("demo").args(args).current_dir(at("here"));
         command.env("HOME", at("home")).env("TMPDIR", at("tmp")).env_remove("XDG_STATE_HOME");
         command
@@ -131,4 +135,14 @@ fn a_picture_that_can_not_be_drawn_is_refused_before_the_swarm_begins() {
     assert_eq!(fs::read_to_string(place.0.path().join("here/mine")).unwrap(), "a file of the user");
     fs::remove_dir(place.0.path().join("tmp")).unwrap();
     place.demo(&[]).refused(73, "TMPDIR names another place");
+}
+
+#[test]
+fn a_swarm_that_needs_more_open_files_than_are_allowed_does_not_begin() {
+    let place = Place::new();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -n 200; exec \"$@\"", "sh"]).arg(program());
+    let ran = run(&mut place.command_after(shell, &["--peers", "8"]), b"");
+    ran.refused(69, "9 peers need 208 open files, and 200 are allowed: raise `ulimit -n`, or give fewer --peers");
+    place.assert_nothing_is_left();
 }

@@ -253,6 +253,7 @@ fn rearrange(url: &str, scratch: &Path, dir: &Path) {
     assert_eq!(remote(&["queue", "top", "2"]).code(0).text(), "moved Link to the top of the queue\n");
     assert_eq!(remote(&["queue", "down", "2", "--json"]).code(0).objects()[0]["event"], "moved");
     remote(&["queue", "sideways", "2"]).refused(64, "expected up, down, top or bottom");
+    remote(&["queue", "up"]).refused(64, "expected torrents: swarmlet remote queue up ID..., or all");
 
     let files = ["files", "1", "--get", "all", "--skip", "3", "--high", "1", "--low", "2"];
     let lines = remote(&files).code(0).text();
@@ -262,6 +263,8 @@ fn rearrange(url: &str, scratch: &Path, dir: &Path) {
     let objects = remote(&["files", "1", "--json"]).code(0).objects();
     assert_eq!((&objects[2]["wanted"], &objects[1]["priority"]), (&json!(false), &json!("low")));
     remote(&["files", "1", "--get", "4"]).refused(64, "--get: there is no file 4, the torrent has 3 files");
+    assert_eq!(remote(&["files", "2"]).code(0).text(), "the files are not known yet\n");
+    remote(&["files", "2", "--get", "all"]).refused(1, "the files of Link are not known yet, because it is a link");
     remote(&["files", "all"]).refused(64, "takes one torrent, but 2 torrents are named");
 
     let there = dir.join("elsewhere");
@@ -269,6 +272,7 @@ fn rearrange(url: &str, scratch: &Path, dir: &Path) {
     assert_eq!(said, format!("moving three to {}\n", there.display()));
     wait_until("the content has moved", PATIENCE, || there.join("three/a").exists() && !dir.join("three/a").exists());
     remote(&["move", "1"]).refused(64, "expected a folder");
+    remote(&["move", "--dir", "/x"]).refused(64, "expected torrents: swarmlet remote move --dir DIR ID..., or all");
 }
 
 #[test]

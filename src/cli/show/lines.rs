@@ -32,7 +32,7 @@ pub fn problem(torrent: TorrentId, session: &Session) {
 /// Writes that a torrent waits for its disk, even with `--quiet`, because the person must do something.
 pub fn waiting(torrent: TorrentId, trouble: &DiskTrouble, session: &Session) {
     let Some(entry) = session.entries.get(&torrent) else { return };
-    say::problem(&format!("{}: {}", entry.name, words::waiting_for_disk(trouble)));
+    say::problem(&format!("{}: {}", entry.name, words::waiting(trouble)));
 }
 
 fn lines(update: &Update, session: &Session, now: Instant) -> Vec<String> {
@@ -57,7 +57,7 @@ fn lines(update: &Update, session: &Session, now: Instant) -> Vec<String> {
             vec![format!("{}: complete, {}", name(*torrent), words::fetched(&session.entries[torrent]))]
         }
         Update::Waiting { torrent, trouble } => {
-            vec![format!("{}: {}", name(*torrent), words::waiting_for_disk(trouble))]
+            vec![format!("{}: {}", name(*torrent), words::waiting(trouble))]
         }
         Update::Resumed(torrent) => vec![format!("{}: the disk works again", name(*torrent))],
         Update::Router => router::line(&session.router).into_iter().collect(),

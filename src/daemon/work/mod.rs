@@ -53,7 +53,7 @@ use crate::swarm::meeting::blocklist::Blocklist;
 use crate::web::answer::Answer;
 use crate::web::bodies::Bodies;
 use crate::web::promise::Promise;
-use changing::removing::Removal;
+use changing::removing::{Removal, TURN};
 use crossbeam_channel::{Receiver, Select, Sender};
 use overlap::Places;
 use queue::Queue;
@@ -61,7 +61,7 @@ use reading::Described;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// What wakes the loop, besides the engine.
 pub enum Heard {
@@ -215,7 +215,7 @@ impl Daemon {
             if self.minute.next <= Instant::now() {
                 self.step();
             }
-            self.remove_some();
+            self.remove_some(TURN);
             if let Err(why) = self.write_some(saving::AT_ONCE) {
                 log::error!("{why}");
             }
@@ -279,8 +279,11 @@ impl Daemon {
         }
     }
 
-    /// Writes everything that is not written yet.
+    /// Removes what is still to be removed, and writes everything that is not written yet.
     fn end(&mut self) -> Result<(), DaemonError> {
+        while !self.removals.is_empty() {
+            self.remove_some(Duration::MAX);
+        }
         self.count_seconds();
         self.write_later();
         let torrents = self.write_some(usize::MAX);

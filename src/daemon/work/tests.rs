@@ -6,6 +6,8 @@ use crate::daemon::rpc::adding::TorrentSource;
 use crate::daemon::rpc::call::Ids;
 use crate::engine::{Config, Phase, Report};
 use crate::swarm::standing::{Problem, ProblemKind};
+use crate::web::answer::Body;
+use crate::web::promise::Waker;
 use std::fs;
 use std::time::Duration;
 
@@ -109,4 +111,24 @@ fn of_many_torrents_some_are_removed_in_each_turn_and_a_kill_loses_none_of_them(
     }
     assert!(daemon.remove_next(&mut ids, false, Duration::ZERO).is_some_and(|done| done.is_ok()));
     assert!(daemon.records.is_empty() && daemon.state.torrents().unwrap().is_empty());
+}
+
+#[test]
+fn a_program_that_removes_many_torrents_is_answered_although_the_daemon_ends_meanwhile() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut daemon = daemon(temp.path());
+    for name in 0..5 {
+        add(&mut daemon, String::from_utf8_lossy(TORRENT).replace("1:a", &format!("1:{name}")).into_bytes());
+    }
+    let mut ids = daemon.records.select(&Ids::All, 0).into_iter();
+    let mut conversation = Conversation::new(br#"{"method": "torrent-remove"}"#);
+    conversation.next_call().unwrap();
+    let (promise, mut awaited) = Promise::new(&Arc::new(Waker::new().unwrap()), None);
+    assert!(daemon.remove_next(&mut ids, false, Duration::ZERO).is_none());
+    let asked = Asked { conversation: Box::new(conversation), promise };
+    daemon.removals.push_back(Removal { asked, ids, delete: false });
+    daemon.end().unwrap();
+    assert!(daemon.state.torrents().unwrap().is_empty(), "none of them is back at the next start");
+    let Some(Body::Bytes(answer)) = awaited.take(Instant::now()).map(|answer| answer.body) else { panic!() };
+    assert!(String::from_utf8_lossy(&answer).contains("success"));
 }

@@ -60,8 +60,8 @@ impl Reporter {
         }
     }
 
-    /// Tells the person something. To be woken for each of thousands of torrents that start would cost those that
-    /// listen more than the news itself, so they are [woken](Reporter::wake) when the batch is over.
+    /// Tells the person something. Those that listen are [woken](Reporter::wake) when the batch is over: if thousands
+    /// of torrents start, a wake-up for each of them costs more than the news itself.
     pub fn tell(&self, notice: Notice) {
         self.notices.put(notice);
         self.is_told.set(true);
@@ -100,7 +100,7 @@ impl Reporter {
         match news {
             News::Complete => self.tell(Notice::Complete { torrent, status: status() }),
             News::Waiting { trouble } => {
-                log::debug!("{}: waiting for disk: {}", content.metainfo.name, trouble.text);
+                log::debug!("{}: waiting: {}", content.metainfo.name, trouble.text);
                 self.tell(Notice::Waiting { torrent, trouble, status: status() });
             }
             News::SeededEnough(enough) => self.tell(Notice::SeededEnough { torrent, enough, status: status() }),

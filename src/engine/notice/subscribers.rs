@@ -33,7 +33,8 @@ pub struct Subscription(Arc<Queue>);
 /// What waits for one subscriber.
 struct Queue {
     waiting: Mutex<Waiting>,
-    /// Holds one token while something waits, so that a subscriber can wait for other channels too.
+    /// Holds one token after a wake-up, and while more waits behind what was taken. So a subscriber can wait for other
+    /// channels too.
     wake: Sender<()>,
     ready: Receiver<()>,
 }
@@ -183,7 +184,8 @@ impl Subscription {
         if taken.is_none() && ended { Err(RecvTimeoutError::Disconnected) } else { Ok(taken) }
     }
 
-    /// Receives a token while something waits, or when nothing will come any more; then ask [`Subscription::try_next`].
+    /// Receives a token after a [wake-up](Notices::wake), and when nothing will come any more. Then ask
+    /// [`Subscription::try_next`] until it has nothing.
     pub fn ready(&self) -> &Receiver<()> {
         &self.0.ready
     }

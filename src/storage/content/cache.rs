@@ -47,7 +47,7 @@ struct Files {
     open: Vec<Open>,
     /// The files that a thread is opening.
     opening: Vec<FileKey>,
-    /// Threads that wait for one of these. (To wake nobody is a system call, too.)
+    /// Threads that wait for one of these. (A wake-up costs a system call, even if no thread waits.)
     waiting: usize,
 }
 

@@ -11,6 +11,7 @@ use crate::cli::options::typed;
 use crate::sys::beneath::Folder;
 use crate::sys::{in_words, random};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
+use rustix::io::Errno;
 use rustix::process::geteuid;
 use std::fs::{self, DirBuilder, File, Metadata};
 use std::io;
@@ -45,8 +46,14 @@ impl Scratch {
             Failure::new(Exit::CantCreate, text)
         };
         DirBuilder::new().mode(0o700).create(&path).map_err(cant)?;
-        // There may be no locks on a network disk: then no demo can lock it, and it is not deleted either.
-        Ok(Scratch { _lock: lock(&path).ok(), path })
+        let mut scratch = Scratch { path, _lock: None };
+        match lock(&scratch.path) {
+            Ok(lock) => scratch._lock = Some(lock),
+            // Then no other demo can lock it, and so none deletes it.
+            Err(error) if has_no_locks(&error) => {}
+            Err(error) => return Err(cant(error)),
+        }
+        Ok(scratch)
     }
 
     /// Fails if the disk has not so many free bytes.
@@ -80,7 +87,8 @@ impl Drop for Scratch {
     }
 }
 
-/// Deletes the folders of demos that were killed at least so long ago. Only our own folders are touched.
+/// Deletes the folders of demos that were killed, if they last changed at least so long ago. Only our own folders are
+/// touched.
 fn delete_left(below: &Path, age: Duration) {
     let me = geteuid().as_raw();
     let entries = fs::read_dir(below).into_iter().flatten().flatten();
@@ -93,6 +101,11 @@ fn delete_left(below: &Path, age: Duration) {
             let _ = fs::remove_dir_all(&path);
         }
     }
+}
+
+/// Whether the disk has no locks, as some network disks.
+fn has_no_locks(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::OPNOTSUPP | Errno::NOSYS | Errno::NOLCK))
 }
 
 /// Locks a folder, if nobody else has.
@@ -131,6 +144,7 @@ mod tests {
         let (left, running, other) = (make("swarmlet-demo-1"), make("swarmlet-demo-2"), make("swarmlet"));
         std::os::unix::fs::symlink(&other, temp.path().join("swarmlet-demo-3")).unwrap();
         let _lock = lock(&running).unwrap();
+        assert!(!has_no_locks(&lock(&running).unwrap_err()), "the disk has locks, and another process has this one");
         delete_left(temp.path(), NEW);
         assert!(left.exists(), "it may be new");
         delete_left(temp.path(), Duration::ZERO);

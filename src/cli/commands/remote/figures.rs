@@ -9,7 +9,8 @@ use crate::base::json::read::Value;
 use crate::base::json::{self, Object};
 use crate::base::units::percent;
 
-/// `error` of a torrent that was stopped by a problem of its disk. Smaller ones are about trackers.
+/// `error` of a torrent that a problem of the daemon's machine stopped, such as its disk. Smaller ones are about
+/// trackers.
 const LOCAL_ERROR: u64 = 3;
 /// More labels of a torrent are not shown.
 const MOST_LABELS: usize = 64;
@@ -22,7 +23,7 @@ pub struct Figures {
     pub state: &'static str,
     /// What is wrong with it; empty if nothing is.
     pub problem: String,
-    /// The problem is one of its disk, not of a tracker.
+    /// The problem is one of the daemon's machine, such as its disk, not of a tracker.
     pub is_local: bool,
     /// The part of it that is done, for people.
     pub done: String,

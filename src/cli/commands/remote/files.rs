@@ -13,6 +13,7 @@ use crate::cli::commands::torrents::show::in_portions;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::choice::numbers;
 use crate::cli::options::flags::Parsed;
+use crate::cli::say;
 use std::collections::BTreeSet;
 
 /// The options, and the arguments of `torrent-set` that take the same files. In each row, a file belongs to the first
@@ -33,6 +34,11 @@ pub fn run(daemon: &mut Daemon, wanted: &Wanted, given: &Parsed) -> Result<Exit,
         let named = count(found.len(), "torrent");
         return Err(Failure::usage(format!("`swarmlet remote files` takes one torrent, but {named} are named")));
     };
+    let has_option = CHANGES.iter().copied().flatten().any(|(option, _)| given.has(option));
+    if has_option && list(torrent, "files").is_empty() {
+        let name = found[0].shown();
+        return Err(daemon.refusal(&format!("the files of {name} are not known yet, because it is a link")));
+    }
     let mut change = Object::plain();
     change.raw("ids", &hashes(&found));
     let mut has_change = false;
@@ -77,6 +83,7 @@ fn indices(option: &str, text: &str, files: usize) -> Result<BTreeSet<usize>, Fa
 fn show(torrent: &Value, is_json: bool) -> Result<Exit, Failure> {
     match is_json {
         true => in_portions(&mut files(torrent).map(|file| file.object(Object::new("file"))))?,
+        false if list(torrent, "files").is_empty() => say::write_out("the files are not known yet\n")?,
         false => in_portions(&mut files(torrent).map(|file| file.line()))?,
     }
     Ok(Exit::Success)

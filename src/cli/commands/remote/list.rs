@@ -37,7 +37,7 @@ const COLUMNS: &[Column] = &[
 ];
 /// Columns of a terminal that does not report them.
 const USUAL_COLUMNS: usize = 80;
-/// Most torrents whose trouble with their disk is told below the list: it is often the same for all.
+/// Most torrents whose trouble with the daemon's machine is told below the list: it is often the same for all.
 const MOST_TOLD: usize = 5;
 /// Fewest columns of a name.
 const LEAST_NAME: usize = 8;
@@ -103,7 +103,7 @@ fn total(torrents: &[Figures]) -> String {
     )
 }
 
-/// What keeps torrents from their disks, a line each: `2 Aishah: Permission denied (/srv)`.
+/// What is wrong on the daemon's machine, a line for each torrent: `2 Aishah: Permission denied (/srv)`.
 fn troubles(torrents: &[Figures]) -> impl Iterator<Item = String> {
     let troubled = torrents.iter().filter(|torrent| torrent.is_local && !torrent.problem.is_empty());
     let told = troubled.take(MOST_TOLD);

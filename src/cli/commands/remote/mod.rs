@@ -48,16 +48,17 @@ pub const COMMAND: Command = Command {
     completes: Completes::Words(VERBS),
     about: &[
         "Control a daemon over transmission's RPC: that of swarmlet, or transmission-daemon.",
-        "`remote add` gives it torrents: .torrent files, magnet links, or URLs, which the daemon fetches; - is standard \
-         input. `remote list` lists its torrents; a * behind a state means that something is wrong, and `remote info` \
-         says what, and shows everything else about a torrent. `remote start` and `remote stop` start and stop \
-         torrents. `remote verify` verifies their content again. `remote remove` removes them, and leaves the content \
-         unless --delete is given. `remote limit` limits torrents, or without ID all together, and shows the limits. \
-         `remote queue up ID...` moves torrents in the queue, and so do down, top and bottom. `remote move` moves their content \
-         to the folder of --dir. `remote files` shows the files of a torrent, and before that changes which of them are \
-         wanted, and how soon.",
-        "VERB is info, start, stop, verify, remove, move, files, or queue with a place. ID is the number of a torrent in \
-         the list, its info-hash, or the word all. If the daemon does not have one of the torrents, nothing is done.",
+        "`remote add` gives it torrents: .torrent files, magnet links, or URLs, which the daemon fetches; - is \
+         standard input. `remote list` lists its torrents; a * behind a state means that something is wrong, and \
+         `remote info` says what, and shows everything else about a torrent. `remote start` and `remote stop` start \
+         and stop torrents. `remote verify` verifies their content again. `remote remove` removes them, and leaves the \
+         content unless --delete is given. `remote limit` limits torrents, or without ID all together, and shows the \
+         limits. `remote queue up ID...` moves torrents in the queue, and so do down, top and bottom. `remote move` \
+         moves their content to the folder of --dir. `remote files` shows the files of a torrent, and before that \
+         changes which of them are wanted, and how soon.",
+        "VERB is info, start, stop, verify, remove, move, files, or queue with a place. ID is the number of a torrent \
+         in the list, its info-hash, or the word all. If the daemon does not have one of the torrents, nothing is \
+         done.",
     ],
     options: &[
         Group {

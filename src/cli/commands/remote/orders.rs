@@ -22,15 +22,17 @@ const PLACES: [(&str, &str, &str); 4] = [
 /// Does what `verb` says to the torrents that the arguments name, and prints each of them.
 pub fn run(daemon: &mut Daemon, verb: &str, arguments: &[OsString], given: &Parsed) -> Result<Exit, Failure> {
     let (mut order, mut arguments, mut end) = (Object::plain(), arguments, String::new());
+    let mut usage = verb.to_owned();
     let (method, done) = match verb {
         "start" => ("torrent-start", "started"),
         "stop" => ("torrent-stop", "stopped"),
         "verify" => ("torrent-verify", "verifying"),
         "queue" => {
-            let usage = || Failure::usage("expected up, down, top or bottom: swarmlet remote queue up ID...");
-            let (place, rest) = arguments.split_first().ok_or_else(usage)?;
-            let (_, method, words) = PLACES.iter().find(|(name, ..)| place == name).ok_or_else(usage)?;
+            let wrong = || Failure::usage("expected up, down, top or bottom: swarmlet remote queue up ID...");
+            let (place, rest) = arguments.split_first().ok_or_else(wrong)?;
+            let (place, method, words) = PLACES.iter().find(|(name, ..)| place == name).ok_or_else(wrong)?;
             (arguments, end) = (rest, words.to_string());
+            usage = format!("queue {place}");
             (*method, "moved")
         }
         "move" => {
@@ -39,6 +41,7 @@ pub fn run(daemon: &mut Daemon, verb: &str, arguments: &[OsString], given: &Pars
             order.text("location", &dir);
             order.flag("move", true);
             end = format!(" to {}", for_terminal(&dir));
+            usage = "move --dir DIR".into();
             ("torrent-set-location", "moving")
         }
         _ => {
@@ -49,7 +52,7 @@ pub fn run(daemon: &mut Daemon, verb: &str, arguments: &[OsString], given: &Pars
             ("torrent-remove", "removed")
         }
     };
-    let found = wanted(verb, arguments)?.find(daemon)?;
+    let found = wanted(&usage, arguments)?.find(daemon)?;
     // Without `ids`, an order is for all torrents, and an empty list may count as none.
     if !found.is_empty() {
         order.raw("ids", &hashes(&found));

@@ -41,7 +41,7 @@ pub struct Found {
     pub name: String,
 }
 
-/// Reads the arguments of `verb`.
+/// Reads the arguments of `verb`, such as `stop` or `queue up`.
 pub fn wanted(verb: &str, arguments: &[OsString]) -> Result<Wanted, Failure> {
     if arguments.is_empty() {
         return Err(Failure::usage(format!("expected torrents: swarmlet remote {verb} ID..., or all")));

@@ -112,7 +112,7 @@ pub fn why_waiting(status: &Status) -> String {
 fn why_nobody_sends(status: &Status) -> String {
     let peers = count(status.peers, "peer");
     if let Standing::WaitingForDisk(trouble) = &status.standing {
-        return waiting_for_disk(trouble);
+        return waiting(trouble);
     }
     if let Some(enough) = status.enough {
         match enough {
@@ -168,7 +168,7 @@ fn missing(status: &Status) -> String {
 
 /// `waiting for disk: no space left on /srv, 1.20 GiB short`; if it is not space that is lacking, `waiting: can't make
 /// /srv/iso: Permission denied for user media (uid 105)`.
-pub fn waiting_for_disk(trouble: &DiskTrouble) -> String {
+pub fn waiting(trouble: &DiskTrouble) -> String {
     match trouble.short_bytes {
         0 => format!("waiting: {}", trouble.text),
         short => format!("waiting for disk: {}, {} short", trouble.text, size(short)),

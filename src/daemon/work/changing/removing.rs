@@ -18,10 +18,10 @@ pub(in crate::daemon::work) const TURN: Duration = Duration::from_millis(5);
 
 /// A program that waits until torrents are removed.
 pub(in crate::daemon::work) struct Removal {
-    asked: Asked,
+    pub(in crate::daemon::work) asked: Asked,
     /// Those that are still to be removed.
-    ids: IntoIter<u32>,
-    delete: bool,
+    pub(in crate::daemon::work) ids: IntoIter<u32>,
+    pub(in crate::daemon::work) delete: bool,
 }
 
 impl Daemon {
@@ -38,10 +38,10 @@ impl Daemon {
         Some(asked)
     }
 
-    /// Removes some of the torrents that programs wait for, of each program in turn.
-    pub(in crate::daemon::work) fn remove_some(&mut self) {
+    /// Removes some of the torrents that programs wait for, of each program in turn, until the time is over.
+    pub(in crate::daemon::work) fn remove_some(&mut self, time: Duration) {
         let Some(mut removal) = self.removals.pop_front() else { return };
-        match self.remove_next(&mut removal.ids, removal.delete, TURN) {
+        match self.remove_next(&mut removal.ids, removal.delete, time) {
             Some(done) => {
                 removal.asked.conversation.answer(|_, _| done);
                 self.answer(removal.asked);

@@ -4,41 +4,32 @@
 //! own comes before; a torrent that is known already is left alone. The content is checked, because transmission's
 //! record of what it has is not ours.
 
+mod theirs;
+
 use super::record::{Dates, Mode, Record, Totals, Wishes};
+use super::settings::Settings;
 use super::settings::table::TABLE;
-use super::settings::{Given, Settings, Source, unused};
 use super::state::State;
 use super::state::kept::Kept;
 use super::state::session::text_of;
 use super::work::overlap::portable::portable_names;
-use crate::base::json::read::{Value as Json, read, repaired};
 use crate::engine::Priority;
 use crate::proto::bencode::{self, Value};
 use crate::proto::id::InfoHash;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::{MAX_METAINFO_BYTES, Metainfo};
 use crate::storage::resume::StateDir;
-use crate::sys::outlet::Outlet;
 use crate::sys::{in_words, read_regular};
 use std::fs;
-use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use theirs::{Theirs, failed};
 
 /// The configuration that is made of transmission's settings, in the folder of the state.
 pub const FILE: &str = "imported.conf";
-/// The largest settings.json that is read, in bytes.
-const MOST_SETTINGS: u64 = 1 << 20;
 /// The largest resume file that is read, in bytes. For each file and piece it has less than the .torrent file.
 const MOST_RESUME: u64 = MAX_METAINFO_BYTES as u64;
-/// Most bytes that are read of an answer. That of transmission 3.00 begins with 200 bytes of headers.
-const MOST_HEAD: usize = 1 << 10;
-/// How long a program on this machine may take to answer.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
-/// The header by which transmission's answers are known, also a refusal. (Our own daemon does not send it.)
-const SERVER: &[u8] = b"server: transmission";
 
 /// Takes over the settings of the folder `from` into the folder `state`. Returns whether that was not done before.
 pub fn settings(from: &Path, state: &Path) -> Result<bool, String> {
@@ -46,37 +37,12 @@ pub fn settings(from: &Path, state: &Path) -> Result<bool, String> {
     if made.exists() {
         return Ok(false);
     }
-    let path = from.join("settings.json");
-    let failed = |path: &Path, error: &io::Error| format!("{}: {}", path.display(), in_words(error));
-    let text = read_regular(&path, MOST_SETTINGS).map_err(|error| failed(&path, &error))?;
-    let mut settings = Settings::default();
-    let text = repaired(&text);
-    let Json::Object(pairs) = read(&text).map_err(|why| format!("{}: {why}", path.display()))? else {
-        return Err(format!("{}: expected an object", path.display()));
-    };
-    let (mut others, mut has_rpc) = (Vec::new(), true);
-    let mut lines = format!("# Made of {}. Your own configuration comes before it.\n", path.display());
-    for (name, value) in &pairs {
-        has_rpc &= !(matches!(&**name, "rpc-enabled" | "rpc_enabled") && *value == Json::Flag(false));
-        let given = match value {
-            Json::Flag(flag) => Given::Flag(*flag),
-            Json::Whole(number) => Given::Number(*number as f64),
-            Json::Real(number) => Given::Number(*number),
-            Json::Text(text) => Given::Text(text),
-            Json::Null | Json::List(_) | Json::Object(_) => Given::Other,
-        };
-        match settings.set(name, &given, Source::File) {
-            Ok(true) => {}
-            Ok(false) => others.push(&**name),
-            Err(why) => log::warn!("{}: {why}; it is left out", path.display()),
-        }
-    }
-    if let Some(notice) = unused::notice(&others) {
-        log::warn!("{}: {notice}", path.display());
-    }
-    if has_rpc {
-        must_not_run(&settings, &path)?;
-    }
+    let theirs = Theirs::read(from)?;
+    theirs.must_not_run()?;
+    let Theirs { file, mut settings, left_out, .. } = theirs;
+    let file = file.display();
+    left_out.iter().for_each(|what| log::warn!("{file}: {what}"));
+    let mut lines = format!("# Made of {file}. Your own configuration comes before it.\n");
     // It is on by default there, and we do not have it.
     settings.rename_partial_files = false;
     let mut usual = Settings::default();
@@ -86,7 +52,7 @@ pub fn settings(from: &Path, state: &Path) -> Result<bool, String> {
             continue;
         }
         match text.contains(['"', '\n', '\r']) {
-            true => log::warn!("{}: {} can't be taken over", path.display(), row.file_name()),
+            true => log::warn!("{file}: {} can't be taken over", row.file_name()),
             false => lines += &format!("{} = \"{text}\"\n", row.file_name()),
         }
     }
@@ -96,44 +62,15 @@ pub fn settings(from: &Path, state: &Path) -> Result<bool, String> {
     Ok(true)
 }
 
-/// Refuses to take over while transmission-daemon runs: both would write to the same content. It leaves no lock in its
-/// folder, but it answers at the port that its settings name. The way out is not chosen yet, and loopback needs none.
-fn must_not_run(settings: &Settings, file: &Path) -> Result<(), String> {
-    let named: Option<IpAddr> = settings.rpc_bind_address.parse().ok().filter(IpAddr::is_loopback);
-    let at = SocketAddr::new(named.unwrap_or(Ipv4Addr::LOCALHOST.into()), settings.rpc_port as u16);
-    let head = answer_of(at).unwrap_or_default().to_ascii_lowercase();
-    if !head.windows(SERVER.len()).any(|part| part == SERVER) {
-        return Ok(());
-    }
-    Err(format!(
-        "transmission-daemon is running: it answers at {at}, as {} says, and two programs must not write to the same \
-         content. End it first. If it is one with another folder, import a copy of this folder, with \"rpc-enabled\": \
-         false in its settings.json",
-        file.display()
-    ))
-}
-
-/// The beginning of what a web server says about itself.
-fn answer_of(at: SocketAddr) -> io::Result<Vec<u8>> {
-    let outlet = Outlet::default();
-    let mut stream = outlet.stream(at)?;
-    outlet.connect(&stream, at, ANSWERS_WITHIN)?;
-    stream.set_read_timeout(Some(ANSWERS_WITHIN))?;
-    stream.write_all(b"GET /transmission/rpc HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
-    let mut head = vec![0; MOST_HEAD];
-    let count = stream.read(&mut head)?;
-    head.truncate(count);
-    Ok(head)
-}
-
-/// Takes over the torrents of the folder `from` that are not known yet. Returns how many these are.
+/// Takes over the torrents of the folder `from` that are not known yet. Returns how many these are. If there are any,
+/// transmission-daemon must not run, in a later start either.
 pub fn torrents(from: &Path, state: &State, settings: &Settings) -> Result<usize, String> {
     let known: Vec<_> = state.torrents()?.into_iter().map(|found| found.hash).collect();
     let folder = from.join("torrents");
-    let listed = fs::read_dir(&folder).map_err(|error| format!("{}: {}", folder.display(), in_words(&error)))?;
+    let listed = fs::read_dir(&folder).map_err(|error| failed(&folder, &error))?;
     let mut paths: Vec<PathBuf> = listed.flatten().map(|entry| entry.path()).collect();
     paths.sort_unstable();
-    let (mut place, mut taken) = (0, 0);
+    let (mut place, mut taken, mut is_ended) = (0, 0, false);
     for path in paths {
         let end = path.extension().unwrap_or_default();
         if end != "torrent" && end != "magnet" {
@@ -146,16 +83,27 @@ pub fn torrents(from: &Path, state: &State, settings: &Settings) -> Result<usize
             record.download_dir = settings.download_dir.as_str().into();
         }
         kept.place = place;
-        match take(&path, state, &known, &mut record, kept) {
-            Ok(is_new) => taken += usize::from(is_new),
+        let done = match identify(&path, &mut kept) {
+            Ok((hash, _)) if known.contains(&hash) => continue,
+            Ok((hash, bytes)) => {
+                if !is_ended {
+                    Theirs::read(from)?.must_not_run()?;
+                    is_ended = true;
+                }
+                take(hash, &bytes, state, &mut record, &kept)
+            }
+            Err(why) => Err(why),
+        };
+        match done {
+            Ok(()) => taken += 1,
             Err(why) => log::warn!("{} is not taken over: {why}", path.display()),
         }
     }
     Ok(taken)
 }
 
-/// Takes over one torrent. Returns whether it was not known yet.
-fn take(path: &Path, state: &State, known: &[InfoHash], record: &mut Record, mut kept: Kept) -> Result<bool, String> {
+/// Reads a .torrent file or a link, and completes what is kept of it.
+fn identify(path: &Path, kept: &mut Kept) -> Result<(InfoHash, Vec<u8>), String> {
     let bytes = read_regular(path, MAX_METAINFO_BYTES as u64).map_err(|error| in_words(&error))?;
     let hash = if path.extension().is_some_and(|end| end == "magnet") {
         let link = Magnet::parse(String::from_utf8_lossy(&bytes).trim())?;
@@ -169,14 +117,16 @@ fn take(path: &Path, state: &State, known: &[InfoHash], record: &mut Record, mut
         kept.renamed = portable_names(&metainfo);
         metainfo.info_hash
     };
-    if known.contains(&hash) {
-        return Ok(false);
-    }
+    Ok((hash, bytes))
+}
+
+/// Takes over one torrent that is not known yet.
+fn take(hash: InfoHash, bytes: &[u8], state: &State, record: &mut Record, kept: &Kept) -> Result<(), String> {
     Arc::make_mut(&mut record.about).hash = Some(hash);
     if kept.link.is_none() {
-        state.dir.save_torrent(hash, &bytes).map_err(|error| in_words(&error))?;
+        state.dir.save_torrent(hash, bytes).map_err(|error| in_words(&error))?;
     }
-    state.save(record, &kept).map(|()| true)
+    state.save(record, kept)
 }
 
 /// What the resume file of a torrent says; without one, nothing.
@@ -339,13 +289,15 @@ mod tests {
         let make_large = |name: &str, size: u64| fs::File::create(at(name)).unwrap().set_len(size + 1).unwrap();
         let make_pipe = |name: &str| mknodat(CWD, at(name), FileType::Fifo, Rights::from_raw_mode(0o600), 0).unwrap();
         let name = at("settings.json");
-        make_large("settings.json", MOST_SETTINGS);
+        make_large("settings.json", theirs::MOST_SETTINGS);
         let refused = || settings(from.path(), &state.path().join("daemon")).unwrap_err();
         assert_eq!(refused(), format!("{}: it is larger than 1.00 MiB", name.display()));
         fs::remove_file(&name).unwrap();
         make_pipe("settings.json");
         assert_eq!(refused(), format!("{}: it is not a regular file", name.display()));
 
+        fs::remove_file(&name).unwrap();
+        fs::write(&name, r#"{"rpc-enabled": false}"#).unwrap();
         ["torrents", "resume"].into_iter().for_each(|folder| fs::create_dir(at(folder)).unwrap());
         make_large("torrents/large.torrent", MAX_METAINFO_BYTES as u64);
         make_pipe("torrents/pipe.torrent");
