@@ -12,8 +12,8 @@ fn same(ours: &Value, theirs: &serde_json::Value) -> bool {
             other.as_i64().map_or(other.as_f64() == Some(*one as f64), |other| other == *one)
         }
         (Value::Real(one), serde_json::Value::Number(other)) => {
-            // serde_json reads decimals a little less exactly.
-            other.as_f64().is_some_and(|other| (one - other).abs() <= one.abs() * 1e-15)
+            // serde_json reads decimals a little less exactly. (Numbers below `MIN_POSITIVE` have fewer digits.)
+            other.as_f64().is_some_and(|other| (one - other).abs() <= one.abs().max(f64::MIN_POSITIVE) * 1e-15)
         }
         (Value::Text(one), serde_json::Value::String(other)) => one == other,
         (Value::List(one), serde_json::Value::Array(other)) => {
