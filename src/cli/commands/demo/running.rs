@@ -199,7 +199,7 @@ fn take_in(notice: &Notice, peer: &mut Peer) {
     }
 }
 
-/// Raises the limit of open files to what so many peers need, or says that it is too low.
+/// Raises the limit of open files to what this number of peers needs, or says that it is too low.
 fn may_open(peers: usize) -> Result<(), Failure> {
     // Each peer has a connection to each other one, and both ends are here.
     let needed = peers * (peers - 1) + peers * FILES_OF_PEER + OTHER_FILES;

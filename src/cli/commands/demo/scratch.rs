@@ -56,7 +56,7 @@ impl Scratch {
         Ok(scratch)
     }
 
-    /// Fails if the disk has not so many free bytes.
+    /// Fails if the disk has fewer free bytes than this.
     pub fn must_hold(&self, bytes: u64) -> Result<(), Failure> {
         let free = Folder::open(&self.path).and_then(|folder| folder.free_bytes(""));
         let Some(free) = free.ok().filter(|free| *free < bytes) else { return Ok(()) };
@@ -87,8 +87,8 @@ impl Drop for Scratch {
     }
 }
 
-/// Deletes the folders of demos that were killed, if they last changed at least so long ago. Only our own folders are
-/// touched.
+/// Deletes the folders of demos that were killed, if the folder did not change during the last `age`. Only our own
+/// folders are touched.
 fn delete_left(below: &Path, age: Duration) {
     let me = geteuid().as_raw();
     let entries = fs::read_dir(below).into_iter().flatten().flatten();
@@ -103,7 +103,7 @@ fn delete_left(below: &Path, age: Duration) {
     }
 }
 
-/// Whether the disk has no locks, as some network disks.
+/// Whether the disk has no locks, like some network disks.
 fn has_no_locks(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::OPNOTSUPP | Errno::NOSYS | Errno::NOLCK))
 }
