@@ -5,6 +5,7 @@ use crate::proto::peer::allowed_fast::allowed_fast;
 use crate::proto::peer::extended::{Extended, ExtendedHandshake, Incoming};
 use crate::swarm::event::{Decision, Unserved};
 use crate::swarm::giving::choker::{Chosen, Deserves};
+use crate::swarm::giving::grant::Report;
 use crate::swarm::meeting::source::Source;
 use crate::swarm::picking::picker::Why;
 use crate::swarm::settings::Settings;
@@ -224,6 +225,9 @@ fn a_piece_that_a_choked_or_lost_peer_did_not_get_is_suggested_to_another() {
         let suggested: Vec<_> = suggested.filter(|(_, message)| matches!(message, Message::Suggest(_))).collect();
         // The first copy of piece 0 is out, even if it left.
         assert_eq!(suggested, [&(2, Message::Suggest(1)), &(2, Message::Suggest(1))], "lost: {is_lost}");
+        // A report that comes after the choke changes nothing.
+        stage.happen(Event::Peer(key(1), PeerEvent::Served(Report { bytes: 0, pieces: vec![1] })));
+        assert!(stage.torrent.showing.spreading.goes_on(), "piece 1 is still to go out");
     }
 }
 
