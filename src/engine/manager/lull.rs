@@ -18,7 +18,7 @@ const SHORTEST: Time = Time::from_millis(2);
 /// During a pause at most this share of what may be requested comes, so that the lines stay full ...
 const SHARE: u64 = 16;
 /// ... and at most this many bytes. A dozen blocks are worth a wake-up, and it costs more to let a fast line wait.
-/// (With 12 MiB, 200 seeds at any speed took nearly twice the time, and a tenth more processor time.)
+/// (With 12 MiB, 200 seeds at any speed took half as long again.)
 const MOST_BYTES: u64 = 192 * 1024;
 /// And at most this many inputs come, so that no thread waits for room in the channel.
 const INPUTS: u32 = INBOX as u32 / 4;
