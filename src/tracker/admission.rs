@@ -5,6 +5,7 @@
 use super::reach::{Reach, reach};
 use super::registry::{Announce, Refused, Response};
 use super::shared::Shared;
+use crate::base::time::Time;
 use crate::proto::tracker::announce::RetryIn;
 use core::net::IpAddr;
 use std::sync::atomic::Ordering::Relaxed;
@@ -20,13 +21,12 @@ pub type Refusal = (&'static str, Option<RetryIn>);
 /// Checks a passkey as it is written before `/announce` (`/abc`), or the lack of one.
 pub fn check_passkey(shared: &Shared, path: &str) -> Result<(), Refusal> {
     let is_known = |passkey| shared.passkeys().as_ref().is_none_or(|passkeys| passkeys.contains(passkey));
-    // The lock is not held while the file is read again.
-    let needed = shared.passkeys().is_some();
-    match (needed, path.strip_prefix('/').unwrap_or("")) {
+    match (shared.config.passkeys_file.is_some(), path.strip_prefix('/').unwrap_or("")) {
         (false, "") => Ok(()),
         (false, _) => Err(("the tracker is at /announce", Some(RetryIn::Never))),
         (true, "") => Err(("this tracker needs a passkey: /PASSKEY/announce", Some(RetryIn::Never))),
         (true, passkey) => {
+            // The lock is not held while the file is read again.
             if !is_known(passkey) {
                 shared.looking.look(shared.now());
             }
@@ -43,10 +43,10 @@ pub fn peers_wanted(shared: &Shared, numwant: Option<u32>) -> usize {
     numwant.unwrap_or(shared.config.response_size).min(shared.config.most_response_size)
 }
 
-/// Hands an announce of the client at `from` to the registry.
-pub fn admit(shared: &Shared, announce: &Announce, from: IpAddr, udp: bool) -> Result<Response, Refusal> {
+/// Hands an announce of the client at `from`, which came `now`, to the registry.
+pub fn admit(shared: &Shared, announce: &Announce, from: IpAddr, now: Time, udp: bool) -> Result<Response, Refusal> {
     shared.stats.announced(udp);
-    let (hash, now) = (announce.info_hash, shared.now());
+    let hash = announce.info_hash;
     if !shared.is_allowed(&hash) {
         shared.looking.look(now);
         if !shared.is_allowed(&hash) {

@@ -75,6 +75,9 @@ impl External {
 
     /// Replaces those addresses of a response that the client cannot reach.
     pub fn replace(&self, response: &mut Response, client: IpAddr) {
+        if self.is_empty() {
+            return;
+        }
         let far = reach(client);
         for (list, bytes, external) in [(&mut response.v4, V4_BYTES, self.v4), (&mut response.v6, V6_BYTES, self.v6)] {
             let Some(external) = external.map(octets) else { continue };

@@ -81,12 +81,13 @@ impl Registry {
 
     /// Registers the client of an announce, and answers with peers.
     pub fn announce(&mut self, announce: &Announce, now: Time) -> Result<Response, Refused> {
-        if !usable(&canonical(announce.addr)) {
+        let addr = canonical(announce.addr);
+        if !usable(&addr) {
             return Err(Refused::Unusable);
         }
         self.changes += 1;
         let (mut buffer, mut response) = ([0; V6_BYTES], Response::default());
-        let address = pack(announce.addr, &mut buffer);
+        let address = pack(addr, &mut buffer);
         if announce.event == Some(AnnounceEvent::Stopped) {
             self.leave(announce, address);
             response.counts = self.counts(&announce.info_hash).unwrap_or_default();
@@ -208,7 +209,7 @@ impl Registry {
     /// Shows the peer at `addr` to other peers, or hides it from them.
     pub fn set_reachable(&mut self, info_hash: &InfoHash, addr: SocketAddr, reachable: bool) {
         let mut buffer = [0; V6_BYTES];
-        let address = pack(addr, &mut buffer);
+        let address = pack(canonical(addr), &mut buffer);
         let Some(swarm) = self.swarms.get_mut(&Key(*info_hash)) else { return };
         let peers = swarm.family(address.len() == V6_BYTES);
         if let Some(number) = peers.find(address, self.secret) {
@@ -335,9 +336,9 @@ fn ticks(time: Time) -> u16 {
     u16::try_from(time.as_secs() / TICK.as_secs()).unwrap_or(u16::MAX).min(u16::MAX / 2)
 }
 
-/// `addr` in compact form.
+/// `addr`, which is canonical, in compact form.
 fn pack(addr: SocketAddr, buffer: &mut [u8; V6_BYTES]) -> &[u8] {
-    let ip_bytes = match addr.ip().to_canonical() {
+    let ip_bytes = match addr.ip() {
         IpAddr::V4(ip) => {
             buffer[..4].copy_from_slice(&ip.octets());
             4

@@ -112,7 +112,8 @@ impl Shared {
 
     /// Whether the torrent is tracked, as far as the folder was read.
     pub fn is_allowed(&self, info_hash: &InfoHash) -> bool {
-        self.allowed().as_ref().is_none_or(|allowed| allowed.contains(info_hash))
+        // Without a folder no lock is needed.
+        self.config.allowed_dir.is_none() || self.allowed().as_ref().is_none_or(|allowed| allowed.contains(info_hash))
     }
 
     /// The passkeys; `None`: no passkey is needed.

@@ -15,6 +15,8 @@ use crate::base::time::Time;
 use crate::base::url::percent_encode;
 use crate::proto::tracker::udp::{PACKET_BYTES, Reply, Request};
 use core::net::{IpAddr, SocketAddr};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recvfrom, sendto};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::UdpSocket;
@@ -49,16 +51,17 @@ pub fn start(first: Vec<UdpSocket>, shared: &Arc<Shared>) -> io::Result<()> {
 fn listen(socket: &UdpSocket, shared: &Shared, secret: &RandomState) {
     let mut packet = [0; PACKET_BYTES];
     loop {
-        match socket.recv_from(&mut packet) {
-            Ok((length, from)) => {
+        match recvfrom(socket, &mut packet, RecvFlags::empty()) {
+            Ok((length, _, from)) => {
+                let Some(Ok(from)) = from.map(SocketAddr::try_from) else { continue };
                 let client = SocketAddr::new(from.ip().to_canonical(), from.port());
                 if let Some(reply) = answer(&packet[..length], client, shared, secret) {
                     // Any packet may get lost; so may one that can't be sent.
-                    let _ = socket.send_to(&reply, from);
+                    let _ = sendto(socket, &reply, SendFlags::empty(), &from);
                 }
             }
             // A reply that could not be delivered to another client is reported here.
-            Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::Interrupted) => {}
+            Err(Errno::CONNREFUSED | Errno::INTR) => {}
             Err(error) => {
                 log::warn!("can't receive packets: {error}");
                 thread::park_timeout(PAUSE);
@@ -88,8 +91,8 @@ fn answer(packet: &[u8], from: SocketAddr, shared: &Shared, secret: &RandomState
         Request::Announce { connection, announce, url_data } => checked(connection, &mut || {
             let family = if from.is_ipv4() { 6 } else { 18 };
             // Over IPv6 there is no room for an address (BEP 15).
-            let names_itself = from.is_ipv4() && (shared.config.trust_ip || may_name_another(from.ip()));
-            let ip = announce.ip.filter(|_| names_itself).unwrap_or(from.ip());
+            let names_itself = || from.is_ipv4() && (shared.config.trust_ip || may_name_another(from.ip()));
+            let ip = announce.ip.filter(|_| names_itself()).unwrap_or(from.ip());
             let asked = Announce {
                 info_hash: announce.info_hash,
                 peer_id: announce.peer_id,
@@ -102,7 +105,7 @@ fn answer(packet: &[u8], from: SocketAddr, shared: &Shared, secret: &RandomState
                 ids: false,
                 unproven: shared.config.nat_check,
             };
-            let reply = take_in(shared, &asked, from.ip(), &url_data).unwrap_or_else(|message| {
+            let reply = take_in(shared, &asked, from.ip(), now, &url_data).unwrap_or_else(|message| {
                 shared.stats.refused.fetch_add(1, Relaxed);
                 Reply::Error(message.into())
             });
@@ -125,14 +128,20 @@ fn answer(packet: &[u8], from: SocketAddr, shared: &Shared, secret: &RandomState
     Some(reply.emit(transaction))
 }
 
-fn take_in(shared: &Shared, announce: &Announce, from: IpAddr, url_data: &[u8]) -> Result<Reply, &'static str> {
+fn take_in(
+    shared: &Shared,
+    announce: &Announce,
+    from: IpAddr,
+    now: Time,
+    url_data: &[u8],
+) -> Result<Reply, &'static str> {
     let url = url(url_data);
     let path = url.split('?').next().unwrap_or("");
     check_passkey(shared, path.strip_suffix("/announce").unwrap_or("")).map_err(|(reason, _)| reason)?;
     if announce.addr.port() == 0 {
         return Err("port must be 1 to 65535");
     }
-    let response = admit(shared, announce, from, true).map_err(|(reason, _)| reason)?;
+    let response = admit(shared, announce, from, now, true).map_err(|(reason, _)| reason)?;
     let (leechers, seeds, interval) = (response.counts.leechers, response.counts.seeds, shared.config.interval);
     let peers = if announce.addr.is_ipv4() { response.v4 } else { response.v6 };
     Ok(Reply::Announce { interval, leechers, seeds, peers })
@@ -152,12 +161,12 @@ fn url(url_data: &[u8]) -> String {
 
 /// The connection id of `ip` at `now`: SipHash, with the random keys that std gives its hash maps.
 fn connection_id(ip: IpAddr, now: Time, secret: &RandomState) -> u64 {
-    // As numbers: the parts of an `IpAddr` would be hashed one by one.
-    let (family, number) = match ip {
-        IpAddr::V4(ip) => (4, u128::from(ip.to_bits())),
-        IpAddr::V6(ip) => (6, ip.to_bits()),
+    // As a number: the parts of an `IpAddr` would be hashed one by one.
+    let ip = match ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+        IpAddr::V6(ip) => ip,
     };
-    secret.hash_one((family, number, now.as_secs() / PERIOD.as_secs()))
+    secret.hash_one((ip.to_bits(), now.as_secs() / PERIOD.as_secs()))
 }
 
 #[cfg(test)]

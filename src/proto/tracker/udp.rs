@@ -160,29 +160,26 @@ impl Reply {
 
     /// The packet.
     pub fn emit(&self, transaction: u32) -> Vec<u8> {
+        let action: u32 = match self {
+            Reply::Connect(_) => 0,
+            Reply::Announce { .. } => 1,
+            Reply::Scrape(_) => 2,
+            Reply::Error(_) => 3,
+        };
         let mut out = Vec::with_capacity(if let Reply::Announce { peers, .. } = self { 20 + peers.len() } else { 16 });
-        out.extend([0; 4]);
-        out.extend(transaction.to_be_bytes());
-        let action = match self {
-            Reply::Connect(connection) => {
-                out.extend(connection.to_be_bytes());
-                0u32
-            }
+        out.extend_from_slice(&action.to_be_bytes());
+        out.extend_from_slice(&transaction.to_be_bytes());
+        match self {
+            Reply::Connect(connection) => out.extend_from_slice(&connection.to_be_bytes()),
             Reply::Announce { interval, leechers, seeds, peers } => {
-                [interval, leechers, seeds].into_iter().for_each(|number| out.extend(number.to_be_bytes()));
+                [interval, leechers, seeds].iter().for_each(|number| out.extend_from_slice(&number.to_be_bytes()));
                 out.extend_from_slice(peers);
-                1
             }
             Reply::Scrape(counts) => {
-                counts.iter().flatten().for_each(|number| out.extend(number.to_be_bytes()));
-                2
+                counts.iter().flatten().for_each(|number| out.extend_from_slice(&number.to_be_bytes()));
             }
-            Reply::Error(message) => {
-                out.extend_from_slice(message.as_bytes());
-                3
-            }
-        };
-        out[..4].copy_from_slice(&action.to_be_bytes());
+            Reply::Error(message) => out.extend_from_slice(message.as_bytes()),
+        }
         out
     }
 }

@@ -130,10 +130,10 @@ impl Peers {
     /// Stores the latest announce of peer `number`. Another peer id at the same address is another peer, but it
     /// stays hidden. Otherwise an announce with another peer id would reveal the address. Returns the new number.
     pub fn update(&mut self, number: usize, facts: &Facts, secret: u64) -> usize {
-        let kept = if self.peer_id(number) == *facts.peer_id { COUNTED | HIDDEN } else { HIDDEN };
-        let flags = self.tag(number) & kept;
-        (self.rest[number].peer_id, self.rest[number].seen) = (*facts.peer_id, facts.seen);
-        self.set_tag(number, facts.key & KEY | flags);
+        let rest = &mut self.rest[number];
+        let kept = if rest.peer_id == *facts.peer_id { COUNTED | HIDDEN } else { HIDDEN };
+        let flags = u32::from_ne_bytes(rest.tag) & kept;
+        *rest = Rest { peer_id: *facts.peer_id, seen: facts.seen, tag: (facts.key & KEY | flags).to_ne_bytes() };
         self.set_seed(number, facts.seed, secret)
     }
 

@@ -143,7 +143,7 @@ fn announce(shared: &Shared, passkey: &str, query: &str, from: IpAddr, names_its
         ids: !request.compact && !request.no_peer_id,
         unproven: config.nat_check,
     };
-    let response = match admit(shared, &announce, from, false) {
+    let response = match admit(shared, &announce, from, shared.now(), false) {
         Ok(response) => response,
         Err((reason, retry_in)) => return refused(shared, reason, retry_in),
     };
