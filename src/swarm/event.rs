@@ -14,6 +14,7 @@
 //! | its bitfield comes (later ones: each new piece counts as a have) | O(n) |
 //! | it is gone | O(n + p log p), and one for each block of begun pieces |
 //! | it chokes us, or is snubbed | O(p log p), and its requests |
+//! | a seed chokes it | one for each of at most 2,000 pieces that it was the first to request and did not get |
 //! | a piece is begun, or is verified | O(p) (in part later: each peer's search passes each begun piece once) |
 //! | a piece fails or can't be written | O(p log p), and its requests |
 //! | a piece can't be read any more | O(n + p log p) |
